@@ -1,0 +1,383 @@
+"""The frozen value types that the stages hand to one another.
+
+Every type is a msgspec struct: immutable, compared by value, decoded strictly. Sizes are bytes of traced
+allocations unless a name says otherwise; times are Unix seconds (UTC).
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Final, Literal
+
+import msgspec
+
+from memharness.errors import MemharnessError
+
+FORMAT: Final = 1  # version of every stored and printed format; history in results/README.md
+
+Scalar = bool | int | float | str
+PassName = Literal["first", "growth", "rss"]
+Phase = Literal["build", "import", "setup", "run", "teardown", "timeout", "memory", "crash"]
+Install = Literal["auto", "wheel", "path", "existing"]
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Base of all value types."""
+
+
+# --- metrics ---------------------------------------------------------------------------------------------
+
+
+class Metric(Value):
+    """A named quantity. `floor` is the least difference worth a report, None where it never flags."""
+
+    name: str
+    unit: str
+    measured_in: PassName
+    floor: int | None
+    title: str
+
+
+METRICS: Final[Mapping[str, Metric]] = {
+    metric.name: metric
+    for metric in (
+        Metric(name="peak", unit="bytes", measured_in="first", floor=20 << 10, title="peak of the first call"),
+        Metric(name="retained", unit="bytes", measured_in="first", floor=4 << 10, title="kept after the first call"),
+        Metric(name="result", unit="bytes", measured_in="first", floor=4 << 10, title="held by the returned value"),
+        Metric(name="warm_peak", unit="bytes", measured_in="growth", floor=20 << 10, title="peak of a later call"),
+        Metric(name="growth", unit="bytes per call", measured_in="growth", floor=4, title="leaked by every call"),
+        Metric(name="import", unit="bytes", measured_in="first", floor=20 << 10, title="kept by the imports"),
+        Metric(name="gc_objects", unit="objects", measured_in="first", floor=None, title="tracked objects gained"),
+        Metric(name="rss_peak", unit="bytes", measured_in="rss", floor=None, title="resident memory, untraced run"),
+    )
+}
+
+
+# --- history ---------------------------------------------------------------------------------------------
+
+
+class Commit(Value):
+    """One commit of the project. `time` is the committer's."""
+
+    id: str
+    parents: tuple[str, ...]
+    author: str
+    time: int
+    subject: str
+    tags: tuple[str, ...] = ()
+
+    @property
+    def short(self) -> str:
+        """The first ten digits of the id."""
+        return self.id[:10]
+
+
+class Checkout(Value):
+    """The files of one commit in a slot. `import_root` is relative to `tree` ("." or "src")."""
+
+    tree: str
+    commit: str
+    import_root: str
+    packages: tuple[str, ...]  # top-level modules and packages below the import root
+
+
+# --- scenarios -------------------------------------------------------------------------------------------
+
+
+class Call(Value):
+    """How one function of a scenario is called: the state first if it has room for it, then parameters by name."""
+
+    takes_state: bool
+    params: tuple[str, ...]
+
+
+class Thresholds(Value):
+    """When a difference is reported: at least `relative` of the old value and at least `absolute` bytes.
+
+    `metrics` overrides `absolute` for single metrics; what is None or absent is decided by the next level.
+    """
+
+    relative: float | None = None
+    absolute: int | None = None
+    metrics: dict[str, int] = {}
+
+
+class Scenario(Value):
+    """One workload file, parsed and never imported. `identity` is the hash of all that defines the workload."""
+
+    name: str
+    path: str  # absolute
+    summary: str
+    run: Call
+    identity: str
+    setup: Call | None = None
+    teardown: Call | None = None
+    params: dict[str, tuple[Scalar, ...]] = {}
+    tags: tuple[str, ...] = ()
+    dependencies: tuple[str, ...] = ()
+    requires_python: str | None = None
+    metrics: tuple[str, ...] | None = None
+    calls: int | None = None
+    timeout_seconds: float | None = None
+    memory_bytes: int | None = None
+    limits: dict[str, int] = {}
+    thresholds: Thresholds = Thresholds()
+    since: str | None = None
+
+
+class Case(Value):
+    """A scenario with one combination of its parameters."""
+
+    scenario: Scenario
+    params: dict[str, Scalar] = {}
+
+    @property
+    def name(self) -> str:
+        """`waste_memory[cols=100,rows=100]`, or the scenario's name where there are no parameters."""
+        if not self.params:
+            return self.scenario.name
+        inner = ",".join(f"{key}={_shown(self.params[key])}" for key in sorted(self.params))
+        return f"{self.scenario.name}[{inner}]"
+
+
+def _shown(value: Scalar) -> str:
+    return value if isinstance(value, str) and value.isidentifier() else json.dumps(value)
+
+
+# --- environments ----------------------------------------------------------------------------------------
+
+
+class Interpreter(Value):
+    """A Python that can run the probe."""
+
+    path: str
+    version: str  # "3.11.7"
+    implementation: str  # "cpython"
+    cache_tag: str  # "cpython-311"
+
+
+class EnvironmentSpec(Value):
+    """What is asked for, the same along a series. `dependencies` are the configured and the scenario's own."""
+
+    interpreter: Interpreter
+    install: Install
+    dependencies: tuple[str, ...] = ()
+    variables: dict[str, str] = {}
+
+    @property
+    def family(self) -> str:
+        """The name that all environments of a series share: `cpython-3.11.7-auto` and a hash of the rest."""
+        name = f"{self.interpreter.implementation}-{self.interpreter.version}-{self.install}"
+        if not self.dependencies and not self.variables:
+            return name
+        return f"{name}-{digest([sorted(self.dependencies), sorted(self.variables.items())], 8)}"
+
+
+class EnvironmentFacts(Value):
+    """What an environment turned out to hold; stored once, measurements refer to it by `id`."""
+
+    family: str
+    python: str
+    implementation: str
+    install: Install
+    packages: dict[str, str] = {}  # distribution name -> version, the project itself left out
+
+    @property
+    def id(self) -> str:
+        """Hash of all facts."""
+        return digest(msgspec.to_builtins(self), 12)
+
+
+class Environment(Value):
+    """An environment ready to measure in."""
+
+    key: str
+    facts: EnvironmentFacts
+    python: str  # path of the executable that runs the probe
+    cache_tag: str
+    site_paths: tuple[str, ...] = ()  # added by the probe before the baseline, .pth files included
+    generated: dict[str, str] = {}  # path below the checkout -> file made by the build, to be placed there
+    origin: str | None = None  # folder the project's modules must come from; None: the checkout's import root
+    variables: dict[str, str] = {}
+
+
+# --- measurements ----------------------------------------------------------------------------------------
+
+
+class LineStat(Value, array_like=True):
+    """Live blocks allocated at one line. `path` is relative to the project, or `<stdlib>/json/decoder.py`."""
+
+    path: str
+    line: int
+    function: str
+    source: str  # white space normalised
+    size: int
+    count: int
+
+
+class Frame(Value, array_like=True):
+    """One entry of a traceback."""
+
+    path: str
+    line: int
+    function: str
+    source: str
+
+
+class Stack(Value, array_like=True):
+    """Live blocks allocated under one call stack, the outermost call first."""
+
+    size: int
+    count: int
+    frames: tuple[Frame, ...]
+
+
+class Profile(Value):
+    """Where memory was allocated: by line, by stack where deep tracing was on. Stored under its hash."""
+
+    lines: tuple[LineStat, ...] = ()
+    stacks: tuple[Stack, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """Hash of the contents."""
+        return digest(msgspec.to_builtins(self), 32)
+
+
+class TypeCount(Value, array_like=True):
+    """Instances of a type that the garbage collector tracks, before and after the first call."""
+
+    name: str
+    before: int
+    after: int
+
+
+class Measured(Value, tag_field="outcome", tag="measured"):
+    """Success. `metrics` holds what could be measured; `profiles` names the stored profile of each kind.
+
+    Kinds: "alive" (end of the first call), "retained", "leak" (kept by the later calls).
+    """
+
+    metrics: dict[str, int]
+    calls: int | None = None
+    gc_objects: tuple[int, int] | None = None
+    types: tuple[TypeCount, ...] = ()
+    profiles: dict[str, str] = {}
+    notes: tuple[str, ...] = ()
+    cpu_seconds: dict[str, float] = {}  # per pass; varies from run to run
+
+
+class Failed(Value, tag_field="outcome", tag="failed"):
+    """The commit could not be measured; `reason` is one line, `output` the last lines printed."""
+
+    phase: Phase
+    reason: str
+    exit_code: int | None = None
+    output: tuple[str, ...] = ()
+    frames: tuple[Frame, ...] = ()  # of the user's code, outermost first
+
+
+class TimedOut(Value, tag_field="outcome", tag="timed-out"):
+    """`during` says in which phase `limit_seconds` were up."""
+
+    during: Phase
+    limit_seconds: float
+    output: tuple[str, ...] = ()
+
+
+class OutOfMemory(Value, tag_field="outcome", tag="out-of-memory"):
+    """`during` says in which phase `limit_bytes` were exceeded."""
+
+    during: Phase
+    limit_bytes: int
+    output: tuple[str, ...] = ()
+
+
+Outcome = Measured | Failed | TimedOut | OutOfMemory
+
+
+class Observation(Value):
+    """What one measurement of one case yields before it is stored: the outcome and the profiles it names."""
+
+    outcome: Outcome
+    profiles: dict[str, Profile] = {}  # id -> profile
+
+
+class Measurement(Value):
+    """The stored outcome of one case. `round` counts repeats: 0 is the first, later ones confirm it."""
+
+    case: str
+    identity: str  # of the scenario
+    probe: int  # version of the probe's method
+    round: int
+    environment: str | None  # EnvironmentFacts.id; None where none could be built
+    outcome: Outcome
+
+
+# --- findings --------------------------------------------------------------------------------------------
+
+Verdict = Literal["regressed", "improved"]
+Confidence = Literal["confirmed", "located", "range", "suspected"]
+
+
+class BlamedLine(Value):
+    """A line that holds a part of a difference. `bytes` and `count` are differences, positive for growth."""
+
+    path: str
+    line: int
+    function: str
+    source: str
+    bytes: int
+    count: int
+    changed_here: bool
+
+
+class Change(Value, omit_defaults=False):
+    """A step in a series. `range` holds the ids of the last good and the first bad commit that were measured."""
+
+    case: str
+    metric: str
+    family: str
+    verdict: Verdict
+    confidence: Confidence
+    commit: str | None
+    range: tuple[str, str]
+    between: int  # commits in the range that may be the culprit
+    before: int
+    after: int
+    unit: str
+    also: tuple[str, ...] = ()
+    blame: tuple[BlamedLine, ...] = ()
+    elsewhere: int = 0
+    stack: Stack | None = None
+
+
+def outcome_reason(outcome: Failed | TimedOut | OutOfMemory) -> tuple[Phase, str]:
+    """Phase and one-line reason of an outcome that is no measurement."""
+    match outcome:
+        case Failed():
+            return outcome.phase, outcome.reason
+        case TimedOut():
+            return "timeout", f"still in {outcome.during} after {outcome.limit_seconds:g} s"
+        case OutOfMemory():
+            return "memory", f"exceeded {outcome.limit_bytes} bytes in {outcome.during}"
+
+
+def digest(value: object, length: int) -> str:
+    """Return the first `length` hex digits of the SHA-256 of a JSON-like value, independent of key order."""
+    encoded = msgspec.json.encode(value, order="sorted")
+    return hashlib.sha256(encoded).hexdigest()[:length]
+
+
+def parse_size(text: str, *, where: str) -> int:
+    """Parse "20 KiB" into bytes; raise with `where` in the message otherwise."""
+    number, _, unit = text.strip().partition(" ")
+    try:
+        return round(float(number) * _UNITS[unit.strip() or "B"])
+    except (KeyError, ValueError, OverflowError):
+        raise MemharnessError(
+            f"{where}: {text!r} is not a size", hint='Write a number and a unit, such as "20 KiB" or "8 MiB".'
+        ) from None
+
+
+_UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
