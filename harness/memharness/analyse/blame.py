@@ -1,0 +1,129 @@
+"""Blame: which lines hold the difference between two profiles, with moved lines cancelled.
+
+Lines of the two sides are matched in rounds, each with a coarser idea of identity than the one before, and only
+what a round left over reaches the next one: function and text in the same file, function and text in another
+file (renamed), text in the same file (function renamed), text anywhere, and at last the function alone (the
+line itself was edited). A line that only moved contributes nothing. The parts and the remainder add up exactly.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+
+from msgspec.structs import replace
+
+from memharness.model import BlamedLine, LineStat, Profile, Stack, Value
+
+_IDENTITIES: Sequence[Callable[[LineStat], Hashable]] = (
+    lambda s: (s.path, s.function, s.source),
+    lambda s: (s.function, s.source),
+    lambda s: (s.path, s.source),
+    lambda s: s.source,
+    lambda s: (s.path, s.function),
+)
+
+
+class LineDifference(Value):
+    """What one line contributes: differences of size in bytes and of blocks; `line` is where it stands now."""
+
+    stat: LineStat
+    size: int
+    count: int
+
+
+def line_differences(before: Iterable[LineStat], after: Iterable[LineStat]) -> tuple[LineDifference, ...]:
+    """Return the lines whose size or count differs, the greatest growth first. Sizes sum to after - before."""
+    old, new = list(before), list(after)
+    differences: list[LineDifference] = []
+    for identity in _IDENTITIES:
+        matched, old, new = _match(old, new, identity)
+        differences += matched
+    differences += [LineDifference(stat=s, size=s.size, count=s.count) for s in new]
+    differences += [LineDifference(stat=s, size=-s.size, count=-s.count) for s in old]
+    changed = (d for d in differences if d.size or d.count)
+    return tuple(sorted(changed, key=lambda d: (-d.size, -d.count, d.stat.path, d.stat.line)))
+
+
+def _match(
+    old: list[LineStat], new: list[LineStat], identity: Callable[[LineStat], Hashable]
+) -> tuple[list[LineDifference], list[LineStat], list[LineStat]]:
+    """Match what is on both sides; return the differences and what is left of the old and of the new side."""
+    groups: dict[Hashable, tuple[list[LineStat], list[LineStat]]] = defaultdict(lambda: ([], []))
+    for stat in old:
+        groups[identity(stat)][0].append(stat)
+    for stat in new:
+        groups[identity(stat)][1].append(stat)
+    differences = []
+    left_old: list[LineStat] = []
+    left_new: list[LineStat] = []
+    for olds, news in groups.values():
+        if olds and news:
+            differences.append(
+                LineDifference(
+                    stat=max(news, key=lambda s: (s.size, -s.line)),
+                    size=sum(s.size for s in news) - sum(s.size for s in olds),
+                    count=sum(s.count for s in news) - sum(s.count for s in olds),
+                )
+            )
+        else:
+            left_old += olds
+            left_new += news
+    return differences, left_old, left_new
+
+
+def subtract(whole: Profile, part: Profile) -> tuple[LineStat, ...]:
+    """Return the lines of `whole` less those of `part`, both of one commit (`alive` less `retained`: `result`)."""
+    parts = {(s.path, s.line): s for s in part.lines}
+    rows = []
+    for stat in whole.lines:
+        other = parts.pop((stat.path, stat.line), None)
+        rows.append(_less(stat, other.size, other.count) if other else stat)
+    rows += [_less(stat, 2 * stat.size, 2 * stat.count) for stat in parts.values()]
+    return tuple(row for row in rows if row.size or row.count)
+
+
+def _less(stat: LineStat, size: int, count: int) -> LineStat:
+    return replace(stat, size=stat.size - size, count=stat.count - count)
+
+
+def blame(
+    total: int,
+    differences: Sequence[LineDifference],
+    changed_lines: Mapping[str, Collection[int]],
+    *,
+    most: int = 10,
+) -> tuple[tuple[BlamedLine, ...], int]:
+    """Return the lines that moved in the direction of `total`, greatest first, and the bytes elsewhere.
+
+    `changed_lines` are the lines that the commit added or changed, by path. The sizes of the returned lines and
+    the bytes elsewhere sum to `total`.
+    """
+    sign = 1 if total >= 0 else -1
+    along = sorted((d for d in differences if d.size * sign > 0), key=lambda d: -d.size * sign)[:most]
+    lines = tuple(
+        BlamedLine(
+            path=d.stat.path,
+            line=d.stat.line,
+            function=d.stat.function,
+            source=d.stat.source,
+            bytes=d.size,
+            count=d.count,
+            changed_here=d.stat.line in changed_lines.get(d.stat.path, ()),
+        )
+        for d in along
+    )
+    return lines, total - sum(line.bytes for line in lines)
+
+
+def biggest_offender(before: Profile, after: Profile, *, growing: bool = True) -> Stack | None:
+    """Return the call stack that gained most between two deep profiles (lost most, with its old size)."""
+    if not growing:
+        before, after = after, before
+    old: dict[Hashable, int] = defaultdict(int)
+    for stack in before.stacks:
+        old[_stack_identity(stack)] += stack.size
+    gained = [(stack.size - old[_stack_identity(stack)], stack) for stack in after.stacks]
+    return max(gained, key=lambda pair: pair[0])[1] if gained else None
+
+
+def _stack_identity(stack: Stack) -> Hashable:
+    return tuple((frame.path, frame.function, frame.source) for frame in stack.frames)

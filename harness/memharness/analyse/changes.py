@@ -1,0 +1,84 @@
+"""Changes: the steps of all series as findings, with the lines and the call stack that hold each difference."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from msgspec.structs import replace
+
+from memharness.analyse.blame import biggest_offender, blame, line_differences, subtract
+from memharness.analyse.series import Series
+from memharness.analyse.steps import Step
+from memharness.model import METRICS, Change, LineStat, Profile, Value
+
+
+class Side(Value):
+    """The profiles of one side of a step; `leak_calls` is the number of calls that `leak` accumulated over."""
+
+    alive: Profile = Profile()
+    retained: Profile = Profile()
+    leak: Profile = Profile()
+    leak_calls: int = 1
+
+
+def make_change(
+    series: Series, step: Step, before: Side, after: Side, changed_lines: Mapping[str, Collection[int]]
+) -> Change:
+    """Describe `step`; `changed_lines` are the lines that differ between its commits, by path."""
+    differences = line_differences(_lines(series.metric, before), _lines(series.metric, after))
+    growing = step.after > step.before
+    lines, elsewhere = blame(step.after - step.before, differences, changed_lines)
+    good, bad = series.points[step.good].commit, series.points[step.bad].commit
+    adjacent = step.bad == step.good + 1
+    return Change(
+        case=series.subject.case,
+        metric=series.metric,
+        family=series.subject.family,
+        verdict="regressed" if growing else "improved",
+        confidence=step.confidence,
+        commit=bad.id if adjacent else None,
+        range=(good.id, bad.id),
+        between=step.bad - step.good,
+        before=step.before,
+        after=step.after,
+        unit=METRICS[series.metric].unit,
+        blame=lines,
+        elsewhere=elsewhere,
+        stack=biggest_offender(before.alive, after.alive, growing=growing),
+    )
+
+
+def fold_warm_peaks(changes: Sequence[Change]) -> tuple[Change, ...]:
+    """Name `warm_peak` beside `peak` where both moved the same way at one commit: that is one finding, not two."""
+    key = _finding
+    warm = {key(c) for c in changes if c.metric == "warm_peak"}
+    cold = {key(c) for c in changes if c.metric == "peak"}
+    folded = []
+    for change in changes:
+        if change.metric == "warm_peak" and key(change) in cold:
+            continue
+        if change.metric == "peak" and key(change) in warm:
+            change = replace(change, also=("warm_peak",))
+        folded.append(change)
+    return tuple(folded)
+
+
+def _finding(change: Change) -> tuple[str, str, tuple[str, str], str]:
+    return change.case, change.family, change.range, change.verdict
+
+
+def _lines(metric: str, side: Side) -> tuple[LineStat, ...]:
+    """Return the lines that account for `metric`; the end of the first call stands in for its peak."""
+    match metric:
+        case "peak" | "warm_peak":
+            return side.alive.lines
+        case "result":
+            return subtract(side.alive, side.retained)
+        case "retained":
+            return side.retained.lines
+        case "growth":
+            return tuple(_per_call(stat, side.leak_calls) for stat in side.leak.lines)
+        case _:
+            return ()
+
+
+def _per_call(stat: LineStat, calls: int) -> LineStat:
+    return replace(stat, size=round(stat.size / calls), count=round(stat.count / calls))

@@ -1,0 +1,113 @@
+"""Series: the values of one case and metric in one environment family along first-parent history.
+
+In: commits oldest first, and the measurements stored for each. Out: `Series`, whose points keep every repeat.
+"""
+
+from collections.abc import Mapping, Sequence
+from statistics import median_low
+
+from memharness.model import (
+    METRICS,
+    Commit,
+    EnvironmentFacts,
+    Measured,
+    Measurement,
+    Phase,
+    Value,
+    outcome_reason,
+)
+
+# Packages whose own allocations tracemalloc traces: another version of one is another scale, not a change.
+SCALE_PACKAGES = ("numpy",)
+
+
+class Subject(Value):
+    """What a series is about. Measurements of another scenario identity or probe method do not belong to it."""
+
+    case: str
+    identity: str
+    probe: int
+    family: str
+    metrics: tuple[str, ...]
+
+
+class Point(Value):
+    """One commit of a series: the values of all repeats in order, or the reason why there is none.
+
+    Neither values nor a reason: the commit was not measured. Values with different `scale` are not compared.
+    """
+
+    commit: Commit
+    values: tuple[int, ...] = ()
+    failure: tuple[Phase, str] | None = None
+    scale: tuple[str, ...] = ()
+
+    @property
+    def value(self) -> int | None:
+        """The median of the repeats (the lower of the two in the middle, so that it was really measured)."""
+        return median_low(self.values) if self.values else None
+
+
+class Series(Value):
+    """The points of one (case, metric, family), one for every commit of the range, oldest first."""
+
+    subject: Subject
+    metric: str
+    points: tuple[Point, ...]
+
+    @property
+    def spread(self) -> int:
+        """The largest difference between repeats of one commit: 0 for an exact metric."""
+        return max((max(p.values) - min(p.values) for p in self.points if p.values), default=0)
+
+
+def build_series(
+    subject: Subject,
+    commits: Sequence[Commit],
+    measurements: Mapping[str, Sequence[Measurement]],
+    environments: Mapping[str, EnvironmentFacts],
+) -> tuple[Series, ...]:
+    """Return one series for each metric of `subject` that was measured at least once or failed everywhere.
+
+    `measurements` maps commit ids to what is stored for them in the subject's family, `environments` maps
+    `EnvironmentFacts.id` to the facts.
+    """
+    own = {
+        commit.id: sorted(
+            (
+                m
+                for m in measurements.get(commit.id, ())
+                if (m.case, m.identity, m.probe) == (subject.case, subject.identity, subject.probe)
+            ),
+            key=lambda m: m.round,
+        )
+        for commit in commits
+    }
+    return tuple(
+        Series(
+            subject=subject,
+            metric=metric,
+            points=tuple(_point(commit, own[commit.id], metric, environments) for commit in commits),
+        )
+        for metric in subject.metrics
+        if metric in METRICS
+    )
+
+
+def _point(
+    commit: Commit,
+    measurements: Sequence[Measurement],
+    metric: str,
+    environments: Mapping[str, EnvironmentFacts],
+) -> Point:
+    values = []
+    failure = None
+    scale: tuple[str, ...] = ()
+    for measurement in measurements:
+        if not isinstance(measurement.outcome, Measured):
+            failure = failure or outcome_reason(measurement.outcome)
+        elif metric in measurement.outcome.metrics:
+            values.append(measurement.outcome.metrics[metric])
+            facts = environments.get(measurement.environment or "")
+            scale = tuple(facts.packages.get(name, "") for name in SCALE_PACKAGES) if facts else ()
+    return Point(commit=commit, values=tuple(values), failure=None if values else failure, scale=scale)
