@@ -7,7 +7,7 @@ allocations unless a name says otherwise; times are Unix seconds (UTC).
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final, Literal, dataclass_transform
 
 import msgspec
 
@@ -21,6 +21,7 @@ Phase = Literal["build", "import", "setup", "run", "teardown", "timeout", "memor
 Install = Literal["auto", "wheel", "path", "existing"]
 
 
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
 class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Base of all value types."""
 
