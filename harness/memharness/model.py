@@ -314,6 +314,20 @@ class Measurement(Value):
     environment: str | None  # EnvironmentFacts.id; None where none could be built
     outcome: Outcome
 
+    @property
+    def key(self) -> tuple[str, str, int, int]:
+        """What tells it apart from the others of its commit and family."""
+        return self.case, self.identity, self.probe, self.round
+
+
+class Record(Value):
+    """What is stored of one commit in one environment family. `measurements` are sorted and unique by `key`."""
+
+    format: int
+    commit: Commit
+    family: str
+    measurements: tuple[Measurement, ...]
+
 
 # --- findings --------------------------------------------------------------------------------------------
 
@@ -351,6 +365,39 @@ class Change(Value, omit_defaults=False):
     blame: tuple[BlamedLine, ...] = ()
     elsewhere: int = 0
     stack: Stack | None = None
+
+
+# --- trends ----------------------------------------------------------------------------------------------
+
+
+class TrendPoint(Value):
+    """One commit of a trend. `value` is None where nothing is known; `failed` tells failure from not measured."""
+
+    commit: str  # short id
+    subject: str = ""
+    tags: tuple[str, ...] = ()
+    value: int | None = None
+    failed: bool = False
+
+
+class TrendChange(Value):
+    """A flagged change; `index` is the position of the first commit with the new value."""
+
+    index: int
+    before: int
+    after: int
+    verdict: Verdict
+
+
+class Trend(Value):
+    """One metric of one case in one environment family along first-parent history, oldest commit first."""
+
+    case: str
+    metric: str
+    unit: str
+    points: tuple[TrendPoint, ...]
+    changes: tuple[TrendChange, ...] = ()
+    family: str = ""
 
 
 def outcome_reason(outcome: Failed | TimedOut | OutOfMemory) -> tuple[Phase, str]:
