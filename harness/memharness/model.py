@@ -6,7 +6,9 @@ allocations unless a name says otherwise; times are Unix seconds (UTC).
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Final, Literal, dataclass_transform
 
 import msgspec
@@ -43,13 +45,31 @@ METRICS: Final[Mapping[str, Metric]] = {
     metric.name: metric
     for metric in (
         Metric(name="peak", unit="bytes", measured_in="first", floor=20 << 10, title="peak of the first call"),
-        Metric(name="retained", unit="bytes", measured_in="first", floor=4 << 10, title="kept after the first call"),
-        Metric(name="result", unit="bytes", measured_in="first", floor=4 << 10, title="held by the returned value"),
+        Metric(
+            name="retained",
+            unit="bytes",
+            measured_in="first",
+            floor=4 << 10,
+            title="kept after the first call",
+        ),
+        Metric(
+            name="result",
+            unit="bytes",
+            measured_in="first",
+            floor=4 << 10,
+            title="held by the returned value",
+        ),
         Metric(name="warm_peak", unit="bytes", measured_in="growth", floor=20 << 10, title="peak of a later call"),
         Metric(name="growth", unit="bytes per call", measured_in="growth", floor=4, title="leaked by every call"),
         Metric(name="import", unit="bytes", measured_in="first", floor=20 << 10, title="kept by the imports"),
         Metric(name="gc_objects", unit="objects", measured_in="first", floor=None, title="tracked objects gained"),
-        Metric(name="rss_peak", unit="bytes", measured_in="rss", floor=None, title="resident memory, untraced run"),
+        Metric(
+            name="rss_peak",
+            unit="bytes",
+            measured_in="rss",
+            floor=None,
+            title="resident memory, untraced run",
+        ),
     )
 }
 
@@ -329,19 +349,31 @@ class Record(Value):
     measurements: tuple[Measurement, ...]
 
 
+class StoredCase(Value, omit_defaults=False):
+    """What is stored for one case at one commit, for `show`: the latest repeat, and its profiles by kind."""
+
+    case: str
+    family: str
+    repeats: int
+    environment: EnvironmentFacts | None
+    outcome: Outcome
+    profiles: dict[str, Profile] = {}
+
+
 # --- findings --------------------------------------------------------------------------------------------
 
 Verdict = Literal["regressed", "improved"]
 Confidence = Literal["confirmed", "located", "range", "suspected"]
 
 
-class BlamedLine(Value):
-    """A line that holds a part of a difference. `bytes` and `count` are differences, positive for growth."""
+class BlamedLine(Value, omit_defaults=False):
+    """A line that holds a part of a difference. `bytes` and `count` are differences, `size` is what it holds now."""
 
     path: str
     line: int
     function: str
     source: str
+    size: int
     bytes: int
     count: int
     changed_here: bool
@@ -365,6 +397,52 @@ class Change(Value, omit_defaults=False):
     blame: tuple[BlamedLine, ...] = ()
     elsewhere: int = 0
     stack: Stack | None = None
+
+
+class Failure(Value):
+    """A case that could not be measured at a commit."""
+
+    commit: str
+    case: str
+    family: str
+    phase: Phase
+    reason: str
+
+
+class Counts(Value, omit_defaults=False):
+    """How many commits a command looked at, and what became of them.
+
+    `failed` counts the commits at which at least one case failed, measured now or before.
+    """
+
+    commits: int = 0
+    measured: int = 0
+    cached: int = 0
+    reused: int = 0
+    failed: int = 0
+
+
+class Summary(Value, omit_defaults=False):
+    """One series from end to end: first and last value, and what of the difference no change accounts for."""
+
+    case: str
+    metric: str
+    family: str
+    unit: str
+    first: int | None
+    last: int | None
+    residual: int
+
+
+class Report(Value, omit_defaults=False):
+    """What `run`, `check`, `compare` and `bisect` print with --json."""
+
+    format: int = FORMAT
+    counts: Counts
+    changes: tuple[Change, ...]
+    failures: tuple[Failure, ...]
+    series: tuple[Summary, ...]
+    notices: tuple[str, ...] = ()
 
 
 # --- trends ----------------------------------------------------------------------------------------------
@@ -417,15 +495,43 @@ def digest(value: object, length: int) -> str:
     return hashlib.sha256(encoded).hexdigest()[:length]
 
 
-def parse_size(text: str, *, where: str) -> int:
-    """Parse "20 KiB" into bytes; raise with `where` in the message otherwise."""
-    number, _, unit = text.strip().partition(" ")
-    try:
-        return round(float(number) * _UNITS[unit.strip() or "B"])
-    except (KeyError, ValueError, OverflowError):
+_SIZES: Final = {
+    "": 1,
+    "B": 1,
+    "kB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "KiB": 1 << 10,
+    "MiB": 1 << 20,
+    "GiB": 1 << 30,
+}
+_SECONDS: Final = {"ms": Fraction(1, 1000), "s": 1, "m": 60, "min": 60, "h": 3600}
+_QUANTITY: Final = re.compile(r"\s*([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([A-Za-z%]*)\s*", re.ASCII)
+
+
+def parse_size(text: str, *, where: object) -> int:
+    """Parse "20 KiB" into bytes; raise with `where`, printed with str, in the message otherwise."""
+    size = round(_quantity(text, _SIZES, where, "size", 'such as "20 KiB" or "8 MiB"'))
+    if size >= 1 << 63:
+        raise MemharnessError(f"{where}: {text!r} is larger than any memory", hint="Write less than 8 EiB.")
+    return size
+
+
+def parse_duration(text: str, *, where: object) -> float:
+    """Parse "60s", "2m" or "500ms" into seconds; raise with `where` in the message otherwise."""
+    return float(_quantity(text, _SECONDS, where, "duration", 'such as "60s", "2m" or "500ms"'))
+
+
+def parse_percent(text: str, *, where: object) -> float:
+    """Parse "1%" into 0.01; raise with `where` in the message otherwise."""
+    return float(_quantity(text, {"%": Fraction(1, 100)}, where, "percentage", 'such as "1%"'))
+
+
+def _quantity(text: str, units: Mapping[str, int | Fraction], where: object, kind: str, example: str) -> Fraction:
+    match = _QUANTITY.fullmatch(text)
+    if match is None or match[2] not in units:
         raise MemharnessError(
-            f"{where}: {text!r} is not a size", hint='Write a number and a unit, such as "20 KiB" or "8 MiB".'
-        ) from None
-
-
-_UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
+            f"{where}: {text!r} is not a {kind}",
+            hint=f"Write a number and one of the units {', '.join(filter(None, units))}, {example}.",
+        )
+    return Fraction(match[1]) * units[match[2]]

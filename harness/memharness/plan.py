@@ -5,6 +5,7 @@ Out: `Task`s, one for each commit and environment that lacks something, in the o
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import pairwise
 
 from packaging.specifiers import SpecifierSet
 
@@ -113,4 +114,4 @@ def split(tasks: Sequence[Task], parts: int) -> tuple[tuple[Task, ...], ...]:
     """Split into at most `parts` runs of neighbours of nearly equal length, so that checkouts stay small."""
     parts = min(parts, len(tasks))
     bounds = [len(tasks) * part // parts for part in range(parts + 1)] if parts else []
-    return tuple(tuple(tasks[start:stop]) for start, stop in zip(bounds, bounds[1:], strict=False))
+    return tuple(tuple(tasks[start:stop]) for start, stop in pairwise(bounds))

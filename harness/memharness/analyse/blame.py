@@ -23,9 +23,13 @@ _IDENTITIES: Sequence[Callable[[LineStat], Hashable]] = (
 
 
 class LineDifference(Value):
-    """What one line contributes: differences of size in bytes and of blocks; `line` is where it stands now."""
+    """What one line contributes: differences of size in bytes and of blocks; `now` is what it holds after.
+
+    `stat` is the line where it stands after, or where it stood where it is gone.
+    """
 
     stat: LineStat
+    now: int
     size: int
     count: int
 
@@ -37,8 +41,8 @@ def line_differences(before: Iterable[LineStat], after: Iterable[LineStat]) -> t
     for identity in _IDENTITIES:
         matched, old, new = _match(old, new, identity)
         differences += matched
-    differences += [LineDifference(stat=s, size=s.size, count=s.count) for s in new]
-    differences += [LineDifference(stat=s, size=-s.size, count=-s.count) for s in old]
+    differences += [LineDifference(stat=s, now=s.size, size=s.size, count=s.count) for s in new]
+    differences += [LineDifference(stat=s, now=0, size=-s.size, count=-s.count) for s in old]
     changed = (d for d in differences if d.size or d.count)
     return tuple(sorted(changed, key=lambda d: (-d.size, -d.count, d.stat.path, d.stat.line)))
 
@@ -60,6 +64,7 @@ def _match(
             differences.append(
                 LineDifference(
                     stat=max(news, key=lambda s: (s.size, -s.line)),
+                    now=sum(s.size for s in news),
                     size=sum(s.size for s in news) - sum(s.size for s in olds),
                     count=sum(s.count for s in news) - sum(s.count for s in olds),
                 )
@@ -105,6 +110,7 @@ def blame(
             line=d.stat.line,
             function=d.stat.function,
             source=d.stat.source,
+            size=d.now,
             bytes=d.size,
             count=d.count,
             changed_here=d.stat.line in changed_lines.get(d.stat.path, ()),

@@ -1,0 +1,1 @@
+"""Drawing what `analyse` found: the terminal and plots. Nothing is decided here."""
