@@ -437,12 +437,12 @@ class Summary(Value, omit_defaults=False):
 class Report(Value, omit_defaults=False):
     """What `run`, `check`, `compare` and `bisect` print with --json."""
 
-    format: int = FORMAT
     counts: Counts
     changes: tuple[Change, ...]
     failures: tuple[Failure, ...]
     series: tuple[Summary, ...]
     notices: tuple[str, ...] = ()
+    format: int = FORMAT
 
 
 # --- trends ----------------------------------------------------------------------------------------------

@@ -18,7 +18,6 @@ _IDENTITIES: Sequence[Callable[[LineStat], Hashable]] = (
     lambda s: (s.function, s.source),
     lambda s: (s.path, s.source),
     lambda s: s.source,
-    lambda s: (s.path, s.function),
 )
 
 
@@ -41,8 +40,7 @@ def line_differences(before: Iterable[LineStat], after: Iterable[LineStat]) -> t
     for identity in _IDENTITIES:
         matched, old, new = _match(old, new, identity)
         differences += matched
-    differences += [LineDifference(stat=s, now=s.size, size=s.size, count=s.count) for s in new]
-    differences += [LineDifference(stat=s, now=0, size=-s.size, count=-s.count) for s in old]
+    differences += _edited(old, new)
     changed = (d for d in differences if d.size or d.count)
     return tuple(sorted(changed, key=lambda d: (-d.size, -d.count, d.stat.path, d.stat.line)))
 
@@ -73,6 +71,22 @@ def _match(
             left_old += olds
             left_new += news
     return differences, left_old, left_new
+
+
+def _edited(old: Iterable[LineStat], new: Iterable[LineStat]) -> list[LineDifference]:
+    """Set what each function lost against the largest of its new lines; what has no counterpart stands alone."""
+    differences: dict[Hashable, list[LineDifference]] = defaultdict(list)
+    for stat in sorted(new, key=lambda s: -s.size):
+        differences[stat.path, stat.function].append(
+            LineDifference(stat=stat, now=stat.size, size=stat.size, count=stat.count)
+        )
+    for stat in old:
+        rows = differences[stat.path, stat.function]
+        if rows and rows[0].now:
+            rows[0] = replace(rows[0], size=rows[0].size - stat.size, count=rows[0].count - stat.count)
+        else:
+            rows.append(LineDifference(stat=stat, now=0, size=-stat.size, count=-stat.count))
+    return [row for rows in differences.values() for row in rows]
 
 
 def subtract(whole: Profile, part: Profile) -> tuple[LineStat, ...]:
