@@ -1,0 +1,199 @@
+"""The history of the project, read from git: a range of revisions -> the commits to measure, and what they changed.
+
+In: a `Repository` and a `RevisionRange`. Out: `Commit` values, oldest first, along first parents. Every list is one
+git process whatever its length. Errors name the revision and say what to do instead.
+"""
+
+import difflib
+import re
+from collections import deque
+from itertools import islice
+from typing import Final, Self
+
+from memharness.errors import MemharnessError
+from memharness.model import Commit, Value
+from memharness.repository import Repository
+
+_FIELDS: Final = ("%H", "%P", "%an", "%ct", "%D", "%s")
+_HUNK: Final = re.compile(rb"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+
+
+class RevisionRange(Value):
+    """Which commits to measure, along the first parents of `until`; all of them where nothing else is set."""
+
+    since: str | None = None  # included, as the baseline
+    after: str | None = None  # excluded, like A in A..B
+    until: str = "HEAD"
+    last: int | None = None  # the newest so many
+    tags: bool = False  # tagged commits only
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read "A..B", "A.." or "..B" with the meaning they have in git."""
+        after, dots, until = text.partition("..")
+        if not dots or until.startswith("."):
+            raise MemharnessError(f"{text!r} is not a range of revisions", hint='Write it as "v1.0..main".')
+        return cls(after=after or None, until=until or "HEAD")
+
+
+def select(repository: Repository, wanted: RevisionRange) -> tuple[Commit, ...]:
+    """Return the commits of a range, oldest first.
+
+    Raises MemharnessError for an unknown revision, one that is not on the first-parent line, and an empty range.
+    """
+    until = resolve(repository, wanted.until)
+    edge = wanted.since if wanted.since is not None else wanted.after
+    start = resolve(repository, edge) if edge is not None else None
+    commits = _log(repository, until, *(["--not", start] if start else []))
+    if start is not None and start != until:
+        assert edge is not None
+        _check_line(repository, commits, start=start, edge=edge, wanted=wanted)
+    if start is not None and wanted.since is not None:
+        commits = [*_log(repository, start, "--max-count=1"), *commits]
+    if wanted.tags:
+        commits = [commit for commit in commits if commit.tags]
+    if wanted.last is not None:
+        commits = commits[max(0, len(commits) - wanted.last) :]
+    if not commits:
+        raise _empty(wanted)
+    return tuple(commits)
+
+
+def commit_ids(repository: Repository, until: str = "HEAD") -> tuple[str, ...]:
+    """Return the ids of the whole first-parent line of `until`, the newest first."""
+    output = repository.git("rev-list", "--first-parent", resolve(repository, until), "--")
+    return tuple(output.decode().split())
+
+
+def resolve(repository: Repository, revision: str) -> str:
+    """Return the full id of the commit that `revision` names; raise MemharnessError otherwise."""
+    if revision.startswith("-") or not revision.strip():
+        raise MemharnessError(
+            f"{revision!r} is not a revision",
+            hint="A revision is a tag, a branch or a commit id, with no dash in front.",
+        )
+    found = repository.try_git("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+    if "is ambiguous" in found.messages:
+        raise MemharnessError(
+            f"{revision!r} is ambiguous in {repository.location}",
+            hint=f"Write refs/tags/{revision} or refs/heads/{revision}, or more digits of the commit id.",
+        )
+    if found.status:
+        raise _unknown(repository, revision)
+    return found.output.decode().strip()
+
+
+def changed_lines(repository: Repository, old: str, new: str) -> dict[str, set[int]]:
+    """Return path -> numbers of the lines of `new` that were added or changed since `old`.
+
+    White space alone is no change, and a renamed file is compared with its former self.
+    """
+    output = repository.git(
+        *("-c", "core.quotePath=false", "diff-tree", "-r", "-p", "-U0", "-w", "-M", "--no-color"),
+        *("--no-ext-diff", "--no-textconv", "--full-index", "--end-of-options", old, new, "--"),
+    )
+    changed: dict[str, set[int]] = {}
+    path: str | None = None
+    lines = iter(output.split(b"\n"))
+    for line in lines:
+        if line.startswith(b"diff --git "):
+            path = None
+        elif line.startswith(b"+++ "):
+            path = _new_path(line[4:])
+        elif path is not None and (hunk := _HUNK.match(line)):
+            removed, first, added = int(hunk[1] or 1), int(hunk[2]), int(hunk[3] or 1)
+            changed.setdefault(path, set()).update(range(first, first + added))
+            deque(islice(lines, removed + added), maxlen=0)  # the body, whose lines may look like headers
+    return {path: numbers for path, numbers in changed.items() if numbers}
+
+
+def paths(repository: Repository, commit: str) -> dict[str, str]:
+    """Return path -> blob id of every file of a commit (submodules left out)."""
+    output = repository.git("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", commit)
+    found = {}
+    for record in output.split(b"\0")[:-1]:
+        description, _, path = record.partition(b"\t")
+        _, kind, blob = description.split(b" ")
+        if kind == b"blob":
+            found[path.decode(errors="surrogateescape")] = blob.decode()
+    return found
+
+
+def read_blob(repository: Repository, commit: str, path: str) -> bytes:
+    """Return the contents of a file of a commit; raise MemharnessError where it has no such file."""
+    return repository.git("cat-file", "blob", f"{commit}:{path}")
+
+
+def _log(repository: Repository, *revisions: str) -> list[Commit]:
+    output = repository.git(
+        *("log", "-z", "-s", "--first-parent", "--no-show-signature", "--encoding=UTF-8", "--no-color"),
+        *("--decorate-refs=refs/tags/*", "--format=" + "%x00".join(_FIELDS), *revisions, "--"),
+    )
+    fields = output.decode(errors="replace").split("\0")
+    width = len(_FIELDS)
+    commits = [
+        Commit(
+            id=fields[at],
+            parents=tuple(fields[at + 1].split()),
+            author=fields[at + 2],
+            time=int(fields[at + 3]),
+            tags=tuple(sorted(name.removeprefix("tag: ") for name in fields[at + 4].split(", ") if name)),
+            subject=fields[at + 5],
+        )
+        for at in range(0, len(fields) - width + 1, width)
+    ]
+    return commits[::-1]
+
+
+def _check_line(repository: Repository, commits: list[Commit], *, start: str, edge: str, wanted: RevisionRange) -> None:
+    """Raise unless the oldest of `commits` follows `start`: only then is `start` on the first-parent line."""
+    if commits and commits[0].parents[:1] == (start,):
+        return
+    if commits and not commits[0].parents and repository.shallow:
+        raise MemharnessError(
+            f"The shallow clone {repository.location} ends before {edge}",
+            hint="Get the rest of the history with `git fetch --unshallow`.",
+        )
+    if not commits:
+        raise MemharnessError(
+            f"{edge} is not before {wanted.until}: nothing lies between them",
+            hint="Name the older revision first, or give another end with --until.",
+        )
+    base = repository.try_git("rev-list", "--first-parent", "--max-count=1", f"{commits[0].id}^", "--")
+    before = base.output.decode().strip()[:10]
+    nearest = f" The line leaves its history after {before}: use --since {before}." if before else ""
+    raise MemharnessError(
+        f"{edge} is not on the first-parent line of {wanted.until}",
+        hint=f"It was made on another branch. Name a commit of {wanted.until} itself.{nearest}",
+    )
+
+
+def _unknown(repository: Repository, revision: str) -> MemharnessError:
+    output = repository.git("for-each-ref", "--format=%(refname:lstrip=2)", "refs/tags", "refs/heads", "refs/remotes")
+    names = output.decode(errors="replace").split()
+    close = difflib.get_close_matches(revision, names, n=3, cutoff=0.5)
+    if close:
+        hint = f"Did you mean {' or '.join(close)}?"
+    elif repository.shallow:
+        hint = "The clone is shallow: get the rest with `git fetch --unshallow --tags`."
+    else:
+        hint = "See `git tag` and `git branch --all` for the names there are, and fetch what is missing."
+    return MemharnessError(f"{revision!r} is no revision of {repository.location}", hint=hint)
+
+
+def _empty(wanted: RevisionRange) -> MemharnessError:
+    kind = "tagged commits" if wanted.tags else "commits"
+    first = wanted.since or wanted.after
+    where = f"between {first} and {wanted.until}" if first else f"on the first-parent line of {wanted.until}"
+    return MemharnessError(f"There are no {kind} {where}", hint="Choose a wider range, for example --last 20.")
+
+
+def _new_path(text: bytes) -> str | None:
+    """Undo git's quoting of a file name in a `+++` line; None where the file is gone."""
+    if text == b"/dev/null":
+        return None
+    if text.startswith(b'"'):
+        text = text.rstrip(b"\t")[1:-1].decode("unicode_escape").encode("latin-1")
+    else:
+        text = text.removesuffix(b"\t")  # git marks the end of a name with spaces by a tab
+    return text.removeprefix(b"b/").decode(errors="surrogateescape")
