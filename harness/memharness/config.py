@@ -1,0 +1,284 @@
+"""memharness.toml, or [tool.memharness] in pyproject.toml, into one frozen Config.
+
+A value comes from the first of: command line, MEMHARNESS_* variable, file, default. Paths in a file are
+relative to its folder, paths from elsewhere to the folder where memharness was started.
+"""
+
+import os
+import platform
+import re
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple, get_args
+
+import msgspec
+
+from memharness import readers
+from memharness.document import Document, Where, check_keys, inside, read_text, suggest
+from memharness.errors import MemharnessError
+from memharness.model import METRICS, Install, Thresholds, Value
+
+FILE: Final = "memharness.toml"
+
+
+class ProjectConfig(Value):
+    """The repository under measurement. `repo` is an absolute path or a URL; `import_root` None: detected."""
+
+    repo: str
+    import_root: str | None = None
+
+
+class EnvironmentConfig(Value):
+    """What to measure in: `python` holds versions or absolute paths, `variables` are set for measured code."""
+
+    python: tuple[str, ...]
+    install: Install
+    dependencies: tuple[str, ...]
+    variables: dict[str, str]
+
+
+class RunConfig(Value):
+    """What to measure and where to keep it: `machine` names this machine's folder below `results`."""
+
+    scenarios: Path
+    results: Path
+    workers: int
+    metrics: tuple[str, ...]
+    growth_budget: float  # CPU seconds
+    timeout: float  # seconds
+    machine: str
+    memory_limit: int | None = None  # bytes
+
+
+class Config(Value):
+    """The whole configuration. `source` is the file used, `folder` its folder or else the git root."""
+
+    folder: Path
+    project: ProjectConfig
+    environment: EnvironmentConfig
+    run: RunConfig
+    thresholds: Thresholds
+    source: Path | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Setting(NamedTuple):
+    """A raw value with its place, and the folder that a relative path in it starts from."""
+
+    value: Any
+    where: Where
+    folder: Path
+
+
+def load_config(
+    start: Path,
+    *,
+    file: Path | None = None,
+    environment: Mapping[str, str] = os.environ,
+    overrides: Mapping[str, object] | None = None,
+) -> Config:
+    """Return the configuration of a command started in `start`; every fault in it is a MemharnessError.
+
+    `file` is read instead of searching upward to the git root. `overrides` holds the command line's values by
+    key, such as "run.workers": a text, or a value as it would stand in a file; None is not given.
+    """
+    start = start.resolve()
+    document, table, notes = _open(start / file) if file else _find(start)
+    folder = document.file.parent if document else _git_root(start)
+    settings = {
+        **{name: Setting(key.default(), "default", folder) for name, key in KEYS.items() if key.default},
+        **(_from_file(document, table) if document else {}),
+        **_from_environment(environment, start),
+        **_from_overrides(overrides or {}, start),
+    }
+    values: dict[str, dict[str, object]] = {section: {} for section in SECTIONS}
+    for name, setting in settings.items():
+        section, _, field = name.partition(".")
+        values[section][field.replace("-", "_")] = KEYS[name].read(setting)
+    limits = {name: values["thresholds"].pop(name) for name in METRICS if name in values["thresholds"]}
+    values["thresholds"]["metrics"] = limits
+    source = document.file if document else None
+    return msgspec.convert({"folder": folder, "source": source, "notes": notes, **values}, Config)
+
+
+def variable(name: str) -> str:
+    """Return the variable of a key: MEMHARNESS_TIMEOUT for run.timeout, MEMHARNESS_THRESHOLDS_PEAK."""
+    section, _, field = name.partition(".")
+    field = f"{section}_{field}" if section == "thresholds" else field
+    return f"MEMHARNESS_{field.upper().replace('-', '_')}"
+
+
+# --- where values come from ------------------------------------------------------------------------------
+
+_Found = tuple[Document | None, tuple[str, ...], tuple[str, ...]]  # the table's key and notes
+
+
+def _find(start: Path) -> _Found:
+    for folder in (start, *start.parents):
+        own, shared = folder / FILE, folder / "pyproject.toml"
+        if os.path.lexists(own):
+            return _open(own)
+        if shared.exists():
+            document = Document(shared, read_text(shared))
+            if document.get("tool", "memharness") is not None:
+                return document, ("tool", "memharness"), ()
+        if (folder / ".git").exists():
+            break
+    return None, (), ()
+
+
+def _open(file: Path) -> _Found:
+    document = Document(file, read_text(file))
+    if file.name == "pyproject.toml":
+        if document.get("tool", "memharness") is None:
+            raise MemharnessError(f"{file}: no table [tool.memharness]", hint="Add one, or name another file.")
+        return document, ("tool", "memharness"), ()
+    return document, (), _overshadowed(file.with_name("pyproject.toml"))
+
+
+def _overshadowed(shared: Path) -> tuple[str, ...]:
+    try:
+        found = Document(shared, read_text(shared)).get("tool", "memharness") is not None
+    except MemharnessError:  # absent, or broken, and then no concern of ours
+        return ()
+    return (f"{FILE} is used; [tool.memharness] in {shared} beside it is not.",) if found else ()
+
+
+def _git_root(start: Path) -> Path:
+    return next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), start)
+
+
+def _from_file(document: Document, table: tuple[str, ...]) -> dict[str, Setting]:
+    settings = {}
+    _check_known(document.get(*table), SECTIONS, document.place(*table))
+    for section, values in document.get(*table).items():
+        place = document.place(*table, section)
+        _check_known(values, [name.partition(".")[2] for name in KEYS if name.startswith(f"{section}.")], place)
+        for field, value in values.items():
+            settings[f"{section}.{field}"] = Setting(value, place.at(field), document.file.parent)
+    return settings
+
+
+def _check_known(table: object, known: list[str], where: Where) -> None:
+    """Check as `check_keys` does, and for a key of another section say which."""
+    for field in table if isinstance(table, dict) else ():
+        homes = [section for section in SECTIONS if f"{section}.{field}" in KEYS and field not in known]
+        if homes:
+            raise MemharnessError(f"{inside(where, field)}: unknown key", hint=f"It belongs in [{homes[0]}].")
+    check_keys(table, known, where)
+
+
+def _from_environment(environment: Mapping[str, str], start: Path) -> dict[str, Setting]:
+    return {
+        name: Setting(key.split(text), variable(name), start)
+        for name, key in KEYS.items()
+        if key.split and (text := environment.get(variable(name)))
+    }
+
+
+def _from_overrides(overrides: Mapping[str, object], start: Path) -> dict[str, Setting]:
+    settings = {}
+    for name, value in overrides.items():
+        split = KEYS[name].split
+        raw = split(value) if split and isinstance(value, str) else value
+        if raw is not None:
+            settings[name] = Setting(raw, f"command line, {name}", start)
+    return settings
+
+
+# --- what the values are ---------------------------------------------------------------------------------
+
+
+class Key(NamedTuple):
+    """How a key is read, its default as it would stand in a file, and how one text becomes such a value."""
+
+    read: Callable[[Setting], object]
+    default: Callable[[], object] | None = None
+    split: Callable[[str], object] | None = str  # None: a table, which no variable can hold
+
+
+def _plain(read: Callable[[Any, Where], object]) -> Callable[[Setting], object]:
+    return lambda setting: read(setting.value, setting.where)
+
+
+def _folder(setting: Setting) -> Path:
+    return (setting.folder / Path(readers.text(setting.value, setting.where)).expanduser()).resolve()
+
+
+def _repo(setting: Setting) -> str:
+    text = readers.text(setting.value, setting.where)
+    folder = _folder(setting)
+    return text if re.match(r"[^/]+:", text) and not folder.exists() else str(folder)
+
+
+def _import_root(value: object, where: Where) -> str:
+    text = readers.text(value, where)
+    path = Path(text)
+    if path.is_absolute() or ".." in path.parts:
+        raise MemharnessError(f'{where}: "{text}" is not inside the project', hint='Write a folder such as "src".')
+    return path.as_posix()
+
+
+def _python(setting: Setting) -> tuple[str, ...]:
+    requests = readers.distinct(setting.value, setting.where)
+    paths = (setting.folder / Path(request).expanduser() for request in requests)
+    return tuple(str(path) if "/" in text else text for text, path in zip(requests, paths, strict=True))
+
+
+def _install(value: object, where: Where) -> str:
+    text, known = readers.text(value, where), get_args(Install)
+    if text not in known:
+        raise MemharnessError(f'{where}: unknown way to install "{text}"', hint=suggest(text, known))
+    return text
+
+
+def _variables(value: object, where: Where) -> dict[str, str]:
+    variables = readers.typed(value, dict[str, str], where)
+    for name, text in variables.items():
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or "\0" in text:
+            raise MemharnessError(f"{inside(where, name)}: not a variable", hint="Names hold letters, digits and _.")
+    return variables
+
+
+def _workers(value: object, where: Where) -> int:
+    return readers.positive(readers.typed(value, int, where), where)
+
+
+def _machine(value: object, where: Where) -> str:
+    text = readers.text(value, where)
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", text):
+        raise MemharnessError(f'{where}: "{text}" cannot name a folder', hint="Use letters, digits, ., _ and -.")
+    return text
+
+
+def _items(text: str) -> list[str]:
+    """Split at commas, but not within "numpy>=1,<2" or "dask[array,bag]"."""
+    parts = re.split(r",(?!\s*[<>=!~])(?![^\[]*\])", text)
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _number(text: str) -> object:
+    return int(text) if re.fullmatch(r"-?[0-9]{1,9}", text) else text
+
+
+SECTIONS: Final = ["project", "environment", "run", "thresholds"]
+KEYS: Final[Mapping[str, Key]] = {
+    "project.repo": Key(_repo, lambda: "."),
+    "project.import-root": Key(_plain(_import_root)),
+    "environment.python": Key(_python, lambda: ["{}.{}".format(*sys.version_info)], _items),
+    "environment.install": Key(_plain(_install), lambda: "auto"),
+    "environment.dependencies": Key(_plain(readers.requirements), list, _items),
+    "environment.variables": Key(_plain(_variables), dict, None),
+    "run.scenarios": Key(_folder, lambda: "scenarios"),
+    "run.results": Key(_folder, lambda: "results"),
+    "run.workers": Key(_plain(_workers), lambda: len(os.sched_getaffinity(0)), _number),
+    "run.metrics": Key(_plain(readers.metrics), lambda: list(METRICS), _items),
+    "run.growth-budget": Key(_plain(readers.duration), lambda: "1s"),
+    "run.timeout": Key(_plain(readers.duration), lambda: "60s"),
+    "run.memory-limit": Key(_plain(readers.positive_size)),
+    "run.machine": Key(_plain(_machine), lambda: f"{platform.system()}-{platform.machine()}".lower()),
+    "thresholds.relative": Key(_plain(readers.percent)),
+    "thresholds.absolute": Key(_plain(readers.size)),
+    **{f"thresholds.{name}": Key(_plain(readers.size)) for name in METRICS},
+}

@@ -1,0 +1,96 @@
+"""The folder of scenario files into scenarios sorted by name."""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+from memharness.errors import MemharnessError
+from memharness.model import Scenario
+from memharness.scenarios.identity import identity, reached_sources
+from memharness.scenarios.metadata import read_metadata
+from memharness.scenarios.selection import expand
+from memharness.scenarios.signatures import read_calls
+from memharness.scenarios.source import Source, read_source
+
+
+def load_scenarios(folder: Path) -> tuple[Scenario, ...]:
+    """Parse the scenario files of `folder`, sorted by name; raise MemharnessError with file and line.
+
+    A scenario is a file or a package that defines `run`. Helpers are names that begin with an underscore, packages
+    without `run`, and files without `run` that another file imports.
+    """
+    folder = folder.resolve()
+    read = cache(read_source)
+    sources = [read(file) for file in _files(folder)]
+    _check_names(sources)
+    reached = {source.file: reached_sources(source, folder, read) for source in sources}
+    used = {file for start, files in reached.items() for file in files if file != start}
+    scenarios = []
+    for source in sources:
+        if "run" in source.functions:
+            scenarios.append(_scenario(source, identity(reached[source.file].values(), folder)))
+        elif source.file.name != "__init__.py" and source.file not in used:
+            raise MemharnessError(
+                f"{source.file}:1: no function run",
+                hint=f"Define it with def at the top level, or name a helper _{source.file.name}.",
+            )
+    if not scenarios:
+        raise MemharnessError(f"{folder}: no scenarios", hint="Run `memharness init`, or add a file that defines run.")
+    return tuple(sorted(scenarios, key=lambda scenario: scenario.name))
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the modules and packages of the folder that may be scenarios."""
+    try:
+        entries = sorted(folder.iterdir())
+    except FileNotFoundError:
+        raise MemharnessError(
+            f"{folder}: no such scenario folder", hint="Run `memharness init`, or set run.scenarios."
+        ) from None
+    except OSError as error:
+        raise MemharnessError(f"{folder}: cannot be read: {error.strerror}", hint="It should be a folder.") from None
+    visible = [entry for entry in entries if not entry.name.startswith(("_", "."))]
+    packages = [entry / "__init__.py" for entry in visible if (entry / "__init__.py").is_file()]
+    return [entry for entry in visible if entry.suffix == ".py" and not entry.is_dir()] + packages
+
+
+def _name(source: Source) -> str:
+    return source.file.parent.name if source.file.name == "__init__.py" else source.file.stem
+
+
+def _check_names(sources: list[Source]) -> None:
+    seen: dict[str, Path] = {}
+    for source in sources:
+        if "run" not in source.functions:
+            continue
+        name = _name(source)
+        if not re.fullmatch(r"[\w-]+", name):
+            raise MemharnessError(
+                f'{source.file}: "{name}" cannot name a scenario', hint="Use letters, digits, _ and -."
+            )
+        if name in seen:
+            raise MemharnessError(
+                f'{source.file}: a second scenario named "{name}"; the first is {seen[name]}', hint="Rename one."
+            )
+        seen[name] = source.file
+
+
+def _scenario(source: Source, identity_: str) -> Scenario:
+    metadata = read_metadata(source.file, source.text)
+    calls = read_calls(source, metadata.get("params", {}))
+    scenario = Scenario(
+        name=_name(source),
+        path=str(source.file),
+        summary=(ast.get_docstring(source.tree) or "").partition("\n")[0],
+        identity=identity_,
+        run=calls["run"],
+        setup=calls.get("setup"),
+        teardown=calls.get("teardown"),
+        **metadata,
+    )
+    names = [case.name for case in expand([scenario])]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise MemharnessError(f"{source.file}: two cases are named {twice[0]}", hint="Change one value in params.")
+    return scenario

@@ -1,0 +1,126 @@
+"""The metadata block of a scenario file: TOML in comments, as PEP 723 has it."""
+
+import keyword
+import math
+import re
+from pathlib import Path
+from typing import Any, Final
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from memharness import readers
+from memharness.document import Document, Where, check_keys, inside
+from memharness.errors import MemharnessError
+from memharness.model import METRICS, Scalar
+
+CALLS: Final = (15, 31, 63, 127)
+MOST_CASES: Final = 1000
+
+_BLOCK = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$")  # from the PEP
+_BEGIN = re.compile(r"(?m)^# /// script$")
+
+
+def read_metadata(file: Path, text: str) -> dict[str, Any]:
+    """Return the fields of Scenario that the block of a file's `text` sets, by name; empty without a block."""
+    block = _block(file, text)
+    if block is None:
+        return {}
+    check_keys(block.table, ("dependencies", "requires-python", "tool"), block.place())
+    fields = _fields(block, (), {"dependencies": readers.requirements, "requires-python": _requires_python})
+    if block.get("tool", "memharness") is None:
+        return fields
+    check_keys(block.get("tool", "memharness"), _READERS, block.place("tool", "memharness"))
+    return fields | _fields(block, ("tool", "memharness"), _READERS)
+
+
+def _block(file: Path, text: str) -> Document | None:
+    begins = [text.count("\n", 0, match.start()) + 1 for match in _BEGIN.finditer(text)]
+    if len(begins) > 1:
+        raise MemharnessError(
+            f"{file}:{begins[1]}: a second metadata block; the first is on line {begins[0]}", hint="Merge the two."
+        )
+    match = next((match for match in _BLOCK.finditer(text) if match["type"] == "script"), None)
+    if match is not None:
+        lines = [line.removeprefix("#").removeprefix(" ") for line in match["content"].split("\n")]
+        return Document(file, "\n" * begins[0] + "\n".join(lines), indent=2)
+    if begins:
+        raise MemharnessError(
+            f"{file}:{begins[0]}: a metadata block that does not end",
+            hint='Begin each of its lines with "# ", and write "# ///" as the last.',
+        )
+    return None
+
+
+def _fields(block: Document, table: tuple[str, ...], known: dict[str, readers.Reader]) -> dict[str, Any]:
+    return {
+        _FIELDS.get(key, key.replace("-", "_")): known[key](value, block.place(*table, key))
+        for key, value in block.get(*table).items()
+        if key in known
+    }
+
+
+def _requires_python(value: object, where: Where) -> str:
+    text = readers.text(value, where)
+    try:
+        SpecifierSet(text)
+    except InvalidSpecifier:
+        raise MemharnessError(f'{where}: "{text}" is no version specifier', hint='Write it like ">=3.9".') from None
+    return text
+
+
+def _params(value: object, where: Where) -> dict[str, tuple[Scalar, ...]]:
+    params = {}
+    for name, given in readers.typed(value, dict[str, Any], where).items():
+        place = inside(where, name)
+        if not name.isidentifier() or keyword.iskeyword(name):
+            raise MemharnessError(f"{place}: not a parameter's name", hint="Write a Python identifier.")
+        params[name] = tuple(_scalar(item, place) for item in (given if isinstance(given, list) else [given]))
+        if not params[name]:
+            raise MemharnessError(f"{place}: no values", hint="Write at least one, such as [100].")
+        if len({(type(item), item) for item in params[name]}) < len(params[name]):
+            raise MemharnessError(f"{place}: a value stands twice", hint="Leave one out.")
+    count = math.prod(len(values) for values in params.values())
+    if count > MOST_CASES:
+        raise MemharnessError(
+            f"{where}: {count:,} combinations, and the most is {MOST_CASES:,}",
+            hint="Leave values out, or split the scenario.",
+        )
+    return params
+
+
+def _scalar(value: object, where: Where) -> Scalar:
+    if not isinstance(value, bool | int | float | str):
+        kind = type(value).__name__
+        raise MemharnessError(f"{where}: a value is a {kind}", hint="Use texts, numbers, true and false.")
+    if not isinstance(value, str) and not readers.finite(value):
+        raise MemharnessError(f"{where}: {value} cannot be stored", hint="Use finite numbers of up to 64 bits.")
+    return value
+
+
+def _calls(value: object, where: Where) -> int:
+    if readers.typed(value, int, where) not in CALLS:
+        raise MemharnessError(
+            f"{where}: {value} is no number of calls that the leak rule has windows for",
+            hint=f"Use one of {', '.join(map(str, CALLS))}, or leave the key out: memharness then finds it.",
+        )
+    return readers.typed(value, int, where)
+
+
+def _limits(value: object, where: Where) -> dict[str, int]:
+    check_keys(value, METRICS, where)
+    table = readers.typed(value, dict[str, Any], where)
+    return {name: readers.size(limit, inside(where, name)) for name, limit in table.items()}
+
+
+_FIELDS = {"timeout": "timeout_seconds", "memory-limit": "memory_bytes"}
+_READERS: dict[str, readers.Reader] = {
+    "params": _params,
+    "calls": _calls,
+    "timeout": readers.duration,
+    "memory-limit": readers.positive_size,
+    "limits": _limits,
+    "thresholds": readers.thresholds,
+    "since": readers.text,
+    "tags": readers.texts,
+    "metrics": readers.metrics,
+}

@@ -1,0 +1,100 @@
+"""The signatures of setup, run and teardown into calls, checked against the parameters of the metadata."""
+
+import ast
+from collections.abc import Iterable, Iterator
+
+from memharness.errors import MemharnessError
+from memharness.model import Call
+from memharness.scenarios.source import Source
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def read_calls(source: Source, params: Iterable[str]) -> dict[str, Call]:
+    """Return the calls of the functions `run`, and `setup` and `teardown` where they are defined.
+
+    `run` takes every parameter, the others those that they name; by name, as keywords. `run` and `teardown` may
+    have one more positional parameter in front, for the state. Raise MemharnessError with file and line.
+    """
+    names = tuple(params)
+    functions = source.functions
+    calls: dict[str, Call] = {
+        name: _Signature(source, functions[name], names).call(has_state="setup" in functions)
+        for name in ("setup", "run", "teardown")
+        if name in functions
+    }
+    left_out = [name for name in names if name not in calls["run"].params]
+    if left_out:
+        raise _Signature(source, functions["run"], names).error(
+            f"run takes no parameter named {', '.join(left_out)}",
+            "Add it to the signature of run, or take it out of params in the metadata.",
+        )
+    return calls
+
+
+class _Signature:
+    def __init__(self, source: Source, function: Function, params: tuple[str, ...]) -> None:
+        self.source = source
+        self.function = function
+        self.params = params
+        arguments = function.args
+        self.positional = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)]
+        self.positional_only = [argument.arg for argument in arguments.posonlyargs]
+        self.named = [*self.positional[len(self.positional_only) :], *(a.arg for a in arguments.kwonlyargs)]
+        optional = self.positional[len(self.positional) - len(arguments.defaults) :]
+        keyword_optional = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+        self.optional = {*optional, *(a.arg for a, default in keyword_optional if default is not None)}
+
+    def call(self, *, has_state: bool) -> Call:
+        self._check_kind()
+        takes_state = self._takes_state(has_state=has_state)
+        filled = {*self.positional[:1]} if takes_state else set()
+        accepted = self.params if self.function.args.kwarg else [p for p in self.params if p in self.named]
+        required = [name for name in (*self.positional, *self.named) if name not in self.optional | filled]
+        unknown = [name for name in dict.fromkeys(required) if name not in accepted]
+        if unknown:
+            by_position = [name for name in unknown if name in self.params]
+            raise self.error(
+                f"{self.function.name} needs {', '.join(unknown)}, which "
+                + ("can only be passed by position" if by_position else "is no parameter"),
+                "Parameters are passed by name: take the / out of the signature."
+                if by_position
+                else "Add it to params in the metadata, put it first if it takes the state, or give it a default.",
+            )
+        return Call(takes_state=takes_state, params=tuple(accepted))
+
+    def _takes_state(self, *, has_state: bool) -> bool:
+        """Tell whether a leading positional parameter that is not one of the scenario's, or *args, takes the state."""
+        if self.function.name == "setup":
+            return False
+        leading = self.positional[:1]
+        room = leading[0] not in self.params if leading else self.function.args.vararg is not None
+        if room and not has_state and leading and leading[0] not in self.optional:
+            raise self.error(
+                f"{self.function.name} has a first parameter {leading[0]} for a state, but there is no setup",
+                f"Define setup to make the state, or add {leading[0]} to params in the metadata.",
+            )
+        return room and has_state
+
+    def _check_kind(self) -> None:
+        name = self.function.name
+        if isinstance(self.function, ast.AsyncFunctionDef):
+            raise self.error(f"{name} is async, and nothing would await it", "Define it with def and call asyncio.run.")
+        if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in _own_nodes(self.function)):
+            raise self.error(f"{name} is a generator, and calling it runs nothing", "Return a value, do not yield.")
+
+    def error(self, message: str, hint: str) -> MemharnessError:
+        signature = f"def {self.function.name}({ast.unparse(self.function.args)})"
+        params = ", ".join(self.params) or "none"
+        return MemharnessError(
+            f"{self.source.file}:{self.function.lineno}: {message}; the signature is {signature}, the params {params}",
+            hint=hint,
+        )
+
+
+def _own_nodes(function: ast.AST) -> Iterator[ast.AST]:
+    """Walk a function without the functions and classes defined inside it."""
+    for node in ast.iter_child_nodes(function):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            yield node
+            yield from _own_nodes(node)
