@@ -1,0 +1,37 @@
+"""What must be equal before values of two hosts are compared; nothing that tells whose host it is."""
+
+import platform
+import struct
+
+from memharness.model import FORMAT, Value
+
+
+class Machine(Value):
+    """The contents of machine.json."""
+
+    format: int
+    system: str  # "linux"
+    architecture: str  # "x86_64"
+    libc: str  # "glibc"; without version: it does not change what is traced, and runners change it often
+    pointer_bits: int
+
+    @property
+    def name(self) -> str:
+        """`linux-x86_64-glibc-64`: the folder's name where the user gives none."""
+        return f"{self.system}-{self.architecture}-{self.libc}-{self.pointer_bits}"
+
+
+def this_machine() -> Machine:
+    """Return the facts of this host."""
+    return Machine(
+        format=FORMAT,
+        system=platform.system().lower() or "unknown",
+        architecture=platform.machine() or "unknown",
+        libc=platform.libc_ver()[0] or "unknown",
+        pointer_bits=struct.calcsize("P") * 8,
+    )
+
+
+def machine_name() -> str:
+    """Return the name under which this host's results are stored by default."""
+    return this_machine().name

@@ -1,0 +1,247 @@
+"""The store: one folder of results, seen for one machine.
+
+Writers take a short lock for every write; readers need none, because every file is replaced whole. What is measured
+stays: a second value for the same measurement is dropped. Damaged files are named in `notices`, set aside and then
+count as missing, so that they are measured again.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+import filelock
+
+from memharness.errors import MemharnessError
+from memharness.model import (
+    FORMAT,
+    Commit,
+    EnvironmentFacts,
+    Measured,
+    Measurement,
+    Observation,
+    Profile,
+    Record,
+    digest,
+)
+from memharness.store import files, locks
+from memharness.store.encoding import (
+    DamagedFile,
+    StoredCalls,
+    StoredEnvironment,
+    decode,
+    decode_profile,
+    encode,
+    encode_profile,
+    measurement,
+)
+from memharness.store.machine import Machine, this_machine
+
+Entry: TypeAlias = tuple[str, str, int, int, Observation]  # case, identity, probe, round, what was observed
+
+_RECORD = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})\.json")
+_NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")
+_PROFILES = "profiles"
+_IGNORED = b"# made and removed by memharness\n/.lock\n/.run.*\n*.tmp\n*.damaged*\n"
+
+T = TypeVar("T")
+
+
+class Store:
+    """Results of one machine below `folder`. `read_only` leaves damaged files where they are.
+
+    Every method raises MemharnessError where the disk refuses, or where a newer memharness wrote a file.
+    """
+
+    def __init__(self, folder: Path, machine: str, *, read_only: bool = False, lock_seconds: float = 60.0) -> None:
+        self.folder = folder
+        self.notices: list[str] = []
+        self._home = folder / _checked_name(machine, "machine")
+        self._read_only = read_only
+        self._lock_seconds = lock_seconds
+        self._lock = filelock.FileLock(folder / ".lock")
+        self._prepared = False
+
+    # --- writing -----------------------------------------------------------------------------------------
+
+    def run_lock(self) -> AbstractContextManager[None]:
+        """Hold the folder for a whole run; MemharnessError if another run has it."""
+        return locks.run_lock(self.folder)
+
+    def add(
+        self,
+        family: str,
+        commit: Commit,
+        environment: EnvironmentFacts | None,
+        entries: Sequence[Entry],
+        *,
+        replace_failed: bool = False,
+    ) -> None:
+        """Merge measurements of one commit into its record; those already there stay.
+
+        `replace_failed` lets a new first measurement take the place of one that failed. Profiles are written
+        before the record that names them, so that a killed process leaves no name without its file.
+        """
+        facts_id = environment.id if environment else None
+        new = [measurement(*entry[:4], facts_id, entry[4].outcome) for entry in entries]
+        with self._writing():
+            old = self.record(family, commit.id)
+            kept = {known.key: known for known in old.measurements} if old else {}
+            for entry, candidate in zip(entries, new, strict=True):
+                known = kept.get(candidate.key)
+                if known is None or (replace_failed and _may_be_retried(known)):
+                    kept[candidate.key] = candidate
+                    self._write_profiles(entry[4].profiles)
+            if environment is not None and self.environment(family, environment.id) is None:
+                content = encode(StoredEnvironment(format=FORMAT, environment=environment))
+                files.write(self._environment_path(family, environment.id), content)
+            measurements = tuple(kept[key] for key in sorted(kept))
+            record = Record(format=FORMAT, commit=commit, family=family, measurements=measurements)
+            if record != old and measurements:
+                files.write(self._record_path(family, commit.id), encode(record))
+
+    def set_calls(self, family: str, case: str, identity: str, calls: int) -> int:
+        """Store how often the growth pass calls a case, unless it is known; return the number that holds."""
+        with self._writing():
+            known = self.calls(family).get((case, identity))
+            if known is not None:
+                return known
+            value = StoredCalls(format=FORMAT, case=case, identity=identity, calls=calls)
+            name = digest([case, identity], 16)
+            files.write(self._family(family) / "calls" / f"{name}.json", encode(value))
+            return calls
+
+    # --- reading -----------------------------------------------------------------------------------------
+
+    def families(self) -> tuple[str, ...]:
+        """Return the environment families of this machine, sorted."""
+        found = (name for name in files.names(self._home) if name != _PROFILES)
+        return tuple(name for name in found if (self._home / name).is_dir())
+
+    def commit_ids(self, family: str) -> frozenset[str]:
+        """Return the full ids of the commits that have a record."""
+        matches = map(_RECORD.fullmatch, files.names(self._family(family)))
+        return frozenset(match[1] for match in matches if match)
+
+    def record(self, family: str, commit_id: str) -> Record | None:
+        """Return what is stored of a commit."""
+        decoded = partial(_decode_record, family=family, commit_id=commit_id)
+        return self._load(self._record_path(family, commit_id), decoded)
+
+    def records(self, family: str, commit_ids: Iterable[str] | None = None) -> Iterator[Record]:
+        """Load, one at a time, the records of the given commits, else of all by id; missing ones are left out."""
+        wanted = sorted(self.commit_ids(family)) if commit_ids is None else commit_ids
+        for commit_id in wanted:
+            record = self.record(family, commit_id)
+            if record is not None:
+                yield record
+
+    def profile(self, profile_id: str) -> Profile | None:
+        """Return a stored profile; None, with a notice, where it is missing or damaged."""
+        path = self._profile_path(profile_id)
+        if not path.exists():
+            self._notice(f"{path} is missing: no lines can be shown for it")
+            return None
+        return self._load(path, decode_profile)
+
+    def environment(self, family: str, facts_id: str) -> EnvironmentFacts | None:
+        """Return the facts that measurements refer to by id."""
+        stored = self._load(self._environment_path(family, facts_id), partial(decode, kind=StoredEnvironment))
+        return stored.environment if stored else None
+
+    def calls(self, family: str) -> dict[tuple[str, str], int]:
+        """Return the calibrated number of calls by case and identity of its scenario."""
+        folder = self._family(family) / "calls"
+        stored = (
+            self._load(folder / name, partial(decode, kind=StoredCalls))
+            for name in files.names(folder)
+            if name.endswith(".json")
+        )
+        return {(value.case, value.identity): value.calls for value in stored if value}
+
+    # --- files -------------------------------------------------------------------------------------------
+
+    def _family(self, family: str) -> Path:
+        return self._home / _checked_name(family, "environment family")
+
+    def _record_path(self, family: str, commit_id: str) -> Path:
+        return self._family(family) / f"{commit_id}.json"
+
+    def _environment_path(self, family: str, facts_id: str) -> Path:
+        return self._family(family) / "environments" / f"{facts_id}.json"
+
+    def _profile_path(self, profile_id: str) -> Path:
+        return self._home / _PROFILES / profile_id[:2] / f"{profile_id}.json.gz"
+
+    def _write_profiles(self, profiles: dict[str, Profile]) -> None:
+        for profile_id, profile in profiles.items():
+            path = self._profile_path(profile_id)
+            if not path.exists():
+                files.write(path, encode_profile(profile))
+
+    def _load(self, path: Path, decoded: Callable[[bytes, Path], T]) -> T | None:
+        content = files.read(path)
+        if content is None:
+            return None
+        try:
+            return decoded(content, path)
+        except DamagedFile as damage:
+            self._handle_damage(path, content, str(damage))
+            return None
+
+    def _handle_damage(self, path: Path, content: bytes, reason: str) -> None:
+        if self._read_only:
+            self._notice(f"{path} is damaged and left out ({reason})")
+            return
+        with locks.held(self._lock, self._lock_seconds):
+            if files.read(path) == content:  # not mended by another process meanwhile
+                aside = files.set_aside(path)
+                self._notice(f"{path} is damaged ({reason}): kept as {aside.name}, to be measured again")
+
+    def _notice(self, text: str) -> None:
+        if text not in self.notices:
+            self.notices.append(text)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with locks.held(self._lock, self._lock_seconds):
+            if not self._prepared:
+                self._prepare()
+                self._prepared = True
+            yield
+
+    def _prepare(self) -> None:
+        files.sweep(self._home)
+        ignored = self.folder / ".gitignore"
+        if not ignored.exists():
+            files.write(ignored, _IGNORED)
+        path, here = self._home / "machine.json", this_machine()
+        stored = self._load(path, partial(decode, kind=Machine))
+        if stored is None:
+            files.write(path, encode(here))
+        elif stored != here:
+            raise MemharnessError(
+                f"{self._home} holds results of another kind of machine ({stored.name}; this one is {here.name})",
+                hint="Give this machine a name of its own, since values of the two cannot be compared.",
+            )
+
+
+def _decode_record(content: bytes, path: Path, *, family: str, commit_id: str) -> Record:
+    record = decode(content, path, Record)
+    if (record.family, record.commit.id) != (family, commit_id):
+        raise DamagedFile(f"it holds commit {record.commit.id} of {record.family}")
+    return record
+
+
+def _may_be_retried(known: Measurement) -> bool:
+    return known.round == 0 and not isinstance(known.outcome, Measured)
+
+
+def _checked_name(name: str, what: str) -> str:
+    if not _NAME.fullmatch(name) or name == _PROFILES:
+        raise MemharnessError(
+            f"{name!r} cannot be the name of a {what}", hint="Use letters, digits and the signs - _ + . only."
+        )
+    return name

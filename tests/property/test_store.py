@@ -1,0 +1,142 @@
+"""Rules of the store: what is written comes back, the first value wins, order and grouping do not matter."""
+
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from memharness.model import (
+    FORMAT,
+    Commit,
+    Failed,
+    Frame,
+    LineStat,
+    Measured,
+    Measurement,
+    Observation,
+    Outcome,
+    OutOfMemory,
+    Profile,
+    Record,
+    Stack,
+    TimedOut,
+    TypeCount,
+)
+from memharness.store import Entry, Store
+from memharness.store.encoding import (
+    DamagedFile,
+    decode,
+    decode_profile,
+    encode,
+    encode_profile,
+)
+
+PATH = Path("record.json")
+FAMILY = "cpython-3.11.7-auto"
+# Writing waits for the disk: hypothesis' deadline would measure that.
+SETTINGS = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+sizes = st.integers(min_value=-(2**62), max_value=2**62)
+phases = st.sampled_from(["build", "import", "setup", "run", "crash"])
+frames = st.builds(Frame, path=texts, line=sizes, function=texts, source=texts)
+lines = st.builds(LineStat, path=texts, line=sizes, function=texts, source=texts, size=sizes, count=sizes)
+stacks = st.builds(Stack, size=sizes, count=sizes, frames=st.lists(frames, max_size=3).map(tuple))
+profiles = st.builds(
+    Profile, lines=st.lists(lines, max_size=4).map(tuple), stacks=st.lists(stacks, max_size=2).map(tuple)
+)
+measured = st.builds(
+    Measured,
+    metrics=st.dictionaries(texts, sizes, max_size=3),
+    calls=st.none() | sizes,
+    gc_objects=st.none() | st.tuples(sizes, sizes),
+    types=st.lists(st.builds(TypeCount, name=texts, before=sizes, after=sizes), max_size=2).map(tuple),
+    cpu_seconds=st.dictionaries(texts, st.floats(0, 1e6).map(lambda value: round(value, 3)), max_size=2),
+)
+outcomes: st.SearchStrategy[Outcome] = (
+    measured
+    | st.builds(Failed, phase=phases, reason=texts, frames=st.lists(frames, max_size=2).map(tuple))
+    | st.builds(TimedOut, during=phases, limit_seconds=st.floats(0, 1e6))
+    | st.builds(OutOfMemory, during=phases, limit_bytes=sizes)
+)
+commits = st.builds(
+    Commit, id=st.just("a" * 40), parents=st.just(()), author=texts, time=sizes, subject=texts, tags=st.just(())
+)
+measurements = st.builds(
+    Measurement,
+    case=texts,
+    identity=texts,
+    probe=sizes,
+    round=sizes,
+    environment=st.none() | texts,
+    outcome=outcomes,
+)
+records = st.builds(
+    Record,
+    format=st.just(FORMAT),
+    commit=commits,
+    family=texts,
+    measurements=st.lists(measurements, max_size=3).map(tuple),
+)
+# Few names, so that entries collide; the outcome tells them apart.
+entries: st.SearchStrategy[Entry] = st.tuples(
+    st.sampled_from(["one", "two"]),
+    st.sampled_from(["a", "b"]),
+    st.just(1),
+    st.integers(0, 1),
+    st.builds(Observation, outcome=outcomes),
+)
+
+
+@given(records)
+def test_a_record_comes_back(record: Record) -> None:
+    assert decode(encode(record), PATH, Record) == record
+
+
+@given(profiles)
+def test_a_profile_comes_back(profile: Profile) -> None:
+    assert decode_profile(encode_profile(profile), PATH) == profile
+
+
+@given(records, st.data())
+def test_a_cut_record_is_never_taken_for_a_whole_one(record: Record, data: st.DataObject) -> None:
+    content = encode(record)
+    cut = data.draw(st.integers(0, len(content) - 2))
+    try:
+        decode(content[:cut], PATH, Record)
+    except DamagedFile:
+        return
+    raise AssertionError(f"read {cut} of {len(content)} bytes as a record")
+
+
+@given(profiles, st.data())
+def test_a_damaged_profile_is_never_taken_for_a_whole_one(profile: Profile, data: st.DataObject) -> None:
+    content = bytearray(encode_profile(profile))
+    position = data.draw(st.integers(10, len(content) - 1))  # after gzip's header, which holds nothing of ours
+    content[position] ^= 1 << data.draw(st.integers(0, 7))
+    with suppress(DamagedFile):
+        assert decode_profile(bytes(content), PATH) == profile  # a bit that no reader looks at
+
+
+@SETTINGS
+@given(commits, st.lists(st.lists(entries, max_size=4), max_size=4))
+def test_the_first_value_wins_however_entries_are_grouped(commit: Commit, groups: list[list[Entry]]) -> None:
+    everything = [entry for group in groups for entry in group]
+    expected: dict[tuple[str, str, int, int], Measurement] = {}
+    for case, identity, probe, round_, observation in everything:
+        measurement = Measurement(
+            case=case,
+            identity=identity,
+            probe=probe,
+            round=round_,
+            environment=None,
+            outcome=observation.outcome,
+        )
+        expected.setdefault(measurement.key, measurement)
+    with TemporaryDirectory() as folder:
+        for group in groups:
+            Store(Path(folder), "box").add(FAMILY, commit, None, group)
+        record = Store(Path(folder), "box").record(FAMILY, commit.id)
+    assert (record.measurements if record else ()) == tuple(expected[key] for key in sorted(expected))

@@ -1,0 +1,614 @@
+"""The store on real folders, with real processes that are killed, refused and starved of space."""
+
+import gzip
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from memharness.errors import MemharnessError
+from memharness.model import (
+    Commit,
+    EnvironmentFacts,
+    Failed,
+    Frame,
+    LineStat,
+    Measured,
+    Measurement,
+    Observation,
+    Outcome,
+    OutOfMemory,
+    Profile,
+    Record,
+    Stack,
+    TimedOut,
+    TypeCount,
+    Value,
+)
+from memharness.store import Entry, Store, machine_name
+from memharness.store.encoding import StoredCalls, StoredEnvironment, decode, encode
+from memharness.store.machine import Machine, this_machine
+
+GOLDEN = Path(__file__).parent / "golden" / "store-format-1"
+MACHINE = "linux-x86_64-glibc-64"
+FAMILY = "cpython-3.11.7-auto"
+FACTS = EnvironmentFacts(
+    family=FAMILY, python="3.11.7", implementation="cpython", install="auto", packages={"numpy": "2.1.0"}
+)
+LINE = LineStat(
+    path="src/wastebox/core.py",
+    line=10,
+    function="Item.__init__",
+    source="self.data = data",
+    size=1330000,
+    count=10000,
+)
+FRAME = Frame(path="src/wastebox/core.py", line=1, function="<module>", source="import wästebox")
+PROFILE = Profile(lines=(LINE,), stacks=(Stack(size=96, count=2, frames=(FRAME,)),))
+MEASURED = Measured(
+    metrics={"peak": 2222976, "retained": 0, "growth": 0},
+    calls=127,
+    gc_objects=(5120, 5124),
+    types=(TypeCount(name="dict", before=100, after=104),),
+    profiles={"alive": PROFILE.id},
+    notes=("address randomisation is on",),
+    cpu_seconds={"first": 0.123, "growth": 1.5},
+)
+FAILED = Failed(
+    phase="import",
+    reason="ModuleNotFoundError: No module named 'wästebox'",
+    exit_code=1,
+    output=("Traceback", "\x1b[31mred\x1b[0m \u202e"),
+    frames=(FRAME,),
+)
+TIMED_OUT = TimedOut(during="run", limit_seconds=0.5, output=("still here",))
+OUT_OF_MEMORY = OutOfMemory(during="setup", limit_bytes=1 << 30)
+
+
+def commit(number: int) -> Commit:
+    return Commit(
+        id=f"{number:040x}",
+        parents=(f"{number - 1:040x}",),
+        author="Ada Löwe",
+        time=1_700_000_000 + number,
+        subject=f"Change number {number}",
+        tags=(f"v{number}",),
+    )
+
+
+def entry(case: str, outcome: Outcome, round_: int = 0) -> Entry:
+    profiles = {PROFILE.id: PROFILE} if isinstance(outcome, Measured) and outcome.profiles else {}
+    return (case, "a1b2c3", 1, round_, Observation(outcome=outcome, profiles=profiles))
+
+
+def stored(case: str, outcome: Outcome, round_: int = 0) -> Measurement:
+    return Measurement(case=case, identity="a1b2c3", probe=1, round=round_, environment=FACTS.id, outcome=outcome)
+
+
+def record(number: int, *measurements: Measurement) -> Record:
+    return Record(format=1, commit=commit(number), family=FAMILY, measurements=measurements)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """All files below a folder, leaving out what git would ignore."""
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "results", "box")
+
+
+def record_path(store: Store, number: int) -> Path:
+    return store.folder / "box" / FAMILY / f"{number:040x}.json"
+
+
+# --- what is stored comes back ---------------------------------------------------------------------------
+
+
+def test_every_kind_of_outcome_comes_back_sorted(store: Store) -> None:
+    store.add(
+        FAMILY,
+        commit(7),
+        FACTS,
+        [
+            entry("slow", TIMED_OUT),
+            entry("big[n=10]", OUT_OF_MEMORY),
+            entry("good", MEASURED, 1),
+            entry("good", MEASURED),
+            entry("broken", FAILED),
+        ],
+    )
+    reader = Store(store.folder, "box", read_only=True)
+    assert reader.record(FAMILY, commit(7).id) == record(
+        7,
+        stored("big[n=10]", OUT_OF_MEMORY),
+        stored("broken", FAILED),
+        stored("good", MEASURED),
+        stored("good", MEASURED, 1),
+        stored("slow", TIMED_OUT),
+    )
+    assert reader.profile(PROFILE.id) == PROFILE
+    assert reader.environment(FAMILY, FACTS.id) == FACTS
+    assert reader.families() == (FAMILY,)
+    assert reader.commit_ids(FAMILY) == {commit(7).id}
+    assert reader.notices == []
+
+
+def test_an_absent_folder_holds_nothing(tmp_path: Path) -> None:
+    reader = Store(tmp_path / "none", "box", read_only=True)
+    assert (reader.families(), reader.commit_ids(FAMILY), list(reader.records(FAMILY))) == ((), frozenset(), [])
+    assert (reader.record(FAMILY, "0" * 40), reader.environment(FAMILY, "1"), reader.calls(FAMILY)) == (
+        None,
+        None,
+        {},
+    )
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_commit_without_environment_is_stored(store: Store) -> None:
+    store.add(FAMILY, commit(1), None, [entry("broken", FAILED)])
+    lone = msgspec.structs.replace(stored("broken", FAILED), environment=None)
+    assert store.record(FAMILY, commit(1).id) == record(1, lone)
+
+
+def test_adding_nothing_makes_no_record(store: Store) -> None:
+    store.add(FAMILY, commit(1), FACTS, [])
+    assert store.commit_ids(FAMILY) == frozenset()
+
+
+def test_records_come_in_the_order_asked_for(store: Store) -> None:
+    for number in (3, 1, 2):
+        store.add(FAMILY, commit(number), FACTS, [entry("good", MEASURED)])
+    expected = {number: record(number, stored("good", MEASURED)) for number in (1, 2, 3)}
+    assert list(store.records(FAMILY)) == [expected[1], expected[2], expected[3]]
+    wanted = [commit(3).id, "f" * 40, commit(1).id]
+    assert list(store.records(FAMILY, wanted)) == [expected[3], expected[1]]
+
+
+def test_what_was_measured_first_stays(store: Store) -> None:
+    other = Measured(metrics={"peak": 5})
+    store.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
+    store.add(FAMILY, commit(1), FACTS, [entry("good", other), entry("good", other, 1), entry("good", FAILED, 1)])
+    assert store.record(FAMILY, commit(1).id) == record(1, stored("good", MEASURED), stored("good", other, 1))
+
+
+def test_another_identity_or_probe_is_another_measurement(store: Store) -> None:
+    observation = Observation(outcome=Measured(metrics={"peak": 5}))
+    entries = [("good", "b", 1, 0, observation), ("good", "a", 2, 0, observation), ("good", "a", 1, 0, observation)]
+    store.add(FAMILY, commit(1), FACTS, entries)
+    loaded = store.record(FAMILY, commit(1).id)
+    assert loaded is not None
+    assert [measurement.key for measurement in loaded.measurements] == [
+        ("good", "a", 1, 0),
+        ("good", "a", 2, 0),
+        ("good", "b", 1, 0),
+    ]
+
+
+def test_only_a_failed_first_round_is_replaced_on_request(store: Store) -> None:
+    other = Measured(metrics={"peak": 5})
+    before = [entry("flaky", TIMED_OUT), entry("flaky", FAILED, 1), entry("good", MEASURED)]
+    store.add(FAMILY, commit(1), FACTS, before)
+    after = [entry("flaky", other), entry("flaky", other, 1), entry("good", other)]
+    store.add(FAMILY, commit(1), FACTS, after, replace_failed=True)
+    assert store.record(FAMILY, commit(1).id) == record(
+        1, stored("flaky", other), stored("flaky", FAILED, 1), stored("good", MEASURED)
+    )
+
+
+def test_the_first_number_of_calls_holds(store: Store) -> None:
+    assert store.set_calls(FAMILY, "good", "a", 127) == 127
+    assert store.set_calls(FAMILY, "good", "a", 31) == 127
+    assert store.set_calls(FAMILY, "good", "b", 15) == 15
+    assert store.calls(FAMILY) == {("good", "a"): 127, ("good", "b"): 15}
+
+
+# --- the text on disk ------------------------------------------------------------------------------------
+
+
+def test_equal_results_make_equal_files_in_any_order(tmp_path: Path) -> None:
+    entries = [entry("good", MEASURED), entry("broken", FAILED), entry("slow", TIMED_OUT)]
+    one, other = Store(tmp_path / "one", "box"), Store(tmp_path / "other", "box")
+    one.add(FAMILY, commit(1), FACTS, entries)
+    for single in reversed(entries):
+        other.add(FAMILY, commit(1), FACTS, [single])
+    assert tree(one.folder) == tree(other.folder)
+
+
+def test_adding_again_leaves_the_files_alone(store: Store) -> None:
+    store.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
+    before = {path: path.stat().st_mtime_ns for path in store.folder.rglob("*") if path.is_file()}
+    store.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_text_is_sorted_indented_and_rounded(store: Store) -> None:
+    noisy = Measured(metrics={"peak": 5, "growth": 1}, cpu_seconds={"first": 0.123456})
+    store.add(FAMILY, commit(1), FACTS, [entry("good", noisy)])
+    text = record_path(store, 1).read_text(encoding="utf-8")
+    assert text == json.dumps(json.loads(text), sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+    assert json.loads(text)["measurements"][0]["outcome"] == {
+        "cpu_seconds": {"first": 0.123},
+        "metrics": {"growth": 1, "peak": 5},
+        "outcome": "measured",
+    }
+
+
+def test_text_that_no_json_reader_accepts_is_escaped(store: Store) -> None:
+    strange = Failed(phase="run", reason="caf\udce9")
+    store.add(FAMILY, commit(1), FACTS, [entry("broken", strange)])
+    readable = Failed(phase="run", reason=r"caf\udce9")
+    assert store.record(FAMILY, commit(1).id) == record(1, stored("broken", readable))
+
+
+def test_the_stored_format_still_loads_and_encodes_alike() -> None:
+    reader = Store(GOLDEN, MACHINE, read_only=True)
+    outcomes: dict[str, Outcome] = {"big[n=10]": OUT_OF_MEMORY, "broken": FAILED, "good": MEASURED, "slow": TIMED_OUT}
+    loaded = reader.record(FAMILY, commit(7).id)
+    assert loaded == record(7, *(stored(case, outcome) for case, outcome in outcomes.items()))
+    assert reader.environment(FAMILY, FACTS.id) == FACTS
+    assert reader.calls(FAMILY) == {("good", "a1b2c3"): 127}
+    assert reader.profile(PROFILE.id) == PROFILE
+    assert reader.notices == []
+    kinds: dict[str, type[Value]] = {
+        "calls": StoredCalls,
+        "environments": StoredEnvironment,
+        FAMILY: Record,
+        MACHINE: Machine,
+    }
+    for path in GOLDEN.rglob("*.json"):
+        content = path.read_bytes()
+        assert encode(decode(content, path, kinds[path.parent.name])) == content
+
+
+def test_a_profile_has_equal_bytes_without_a_time_stamp(store: Store) -> None:
+    store.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
+    name = f"profiles/{PROFILE.id[:2]}/{PROFILE.id}.json.gz"
+    content = (store.folder / "box" / name).read_bytes()
+    assert content[4:8] == b"\0\0\0\0"
+    assert gzip.decompress(content) == gzip.decompress((GOLDEN / MACHINE / name).read_bytes())
+
+
+def test_nothing_personal_is_stored(store: Store) -> None:
+    store.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
+    facts = json.loads((store.folder / "box" / "machine.json").read_text())
+    assert set(facts) == {"format", "system", "architecture", "libc", "pointer_bits"}
+    assert machine_name() == f"{facts['system']}-{facts['architecture']}-{facts['libc']}-{facts['pointer_bits']}"
+
+
+# --- places and machines ---------------------------------------------------------------------------------
+
+
+def test_folders_of_two_shards_merge_by_copying(tmp_path: Path) -> None:
+    both = Store(tmp_path / "both", "box")
+    for shard, number in (("one", 1), ("two", 2)):
+        single = Store(tmp_path / shard, "box")
+        for target in (single, both):
+            target.add(FAMILY, commit(number), FACTS, [entry("good", MEASURED)])
+            target.set_calls(FAMILY, f"case {number}", "a", number)
+    merged = tmp_path / "merged"
+    for shard in ("one", "two"):
+        shutil.copytree(tmp_path / shard, merged, dirs_exist_ok=True)
+    assert tree(merged) == tree(both.folder)
+
+
+def test_a_folder_behind_a_link_works(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real", target_is_directory=True)
+    Store(tmp_path / "link", "box").add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
+    assert Store(tmp_path / "real", "box").record(FAMILY, commit(1).id) == record(1, stored("good", MEASURED))
+    assert (tmp_path / "link").is_symlink()
+
+
+def test_values_of_another_machine_are_not_mixed_in(store: Store) -> None:
+    other = msgspec.structs.replace(this_machine(), architecture="m68k", pointer_bits=32)
+    (store.folder / "box").mkdir(parents=True)
+    (store.folder / "box" / "machine.json").write_bytes(encode(other))
+    with pytest.raises(MemharnessError, match="holds results of another kind of machine") as raised:
+        store.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
+    assert other.name in raised.value.message
+    assert store.commit_ids(FAMILY) == frozenset()
+
+
+@pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "profiles", "a\n"])
+def test_a_name_that_leaves_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(MemharnessError, match="cannot be the name of a machine"):
+        Store(tmp_path, name)
+
+
+def test_git_ignores_what_the_store_keeps_for_itself(store: Store) -> None:
+    store.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
+    with store.run_lock():
+        expected = {*tree(store.folder), ".gitignore"}
+        record_path(store, 1).with_suffix(".json.tmp").touch()
+        record_path(store, 1).with_suffix(".json.damaged-2").touch()
+        subprocess.run(["git", "init", "-q"], cwd=store.folder, check=True)
+        listed = subprocess.run(
+            ["git", "ls-files", "-o", "--exclude-standard"], cwd=store.folder, capture_output=True, text=True
+        ).stdout
+    assert set(listed.splitlines()) == expected
+
+
+# --- damage ----------------------------------------------------------------------------------------------
+
+
+DAMAGES: dict[str, tuple[bytes, bytes]] = {  # regular expression and what it is replaced with
+    "truncated": (rb"(?s)(?<=.{100}).*", b""),
+    "empty": (rb"(?s).*", b""),
+    "no text": (rb"Ada", b"\xff\xfe"),
+    "nested without end": (rb"(?s)^.*$", b"[" * 100_000),
+    "wrong type": (rb'"peak": 2222976', b'"peak": "much"'),
+    "unknown field": (rb'"family"', b'"colour": 1, "family"'),
+    "old format": (rb'"format": 1', b'"format": 0'),
+    "of another commit": (rb'(?<="id": ").{40}', b"9" * 40),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damaged_record_is_set_aside_and_measured_again(store: Store, name: str) -> None:
+    store.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
+    path = record_path(store, 1)
+    good = path.read_bytes()
+    bad = re.sub(*DAMAGES[name], good, count=1)
+    assert bad != good
+    path.write_bytes(bad)
+
+    reader = Store(store.folder, "box", read_only=True)
+    assert [reader.record(FAMILY, commit(1).id) for _ in range(2)] == [None, None]
+    assert len(reader.notices) == 1
+    assert f"{path} is damaged and left out" in reader.notices[0]
+    assert path.read_bytes() == bad
+
+    assert store.record(FAMILY, commit(1).id) is None
+    assert store.commit_ids(FAMILY) == frozenset()
+    aside = path.with_name(path.name + ".damaged")
+    assert aside.read_bytes() == bad
+    assert len(store.notices) == 1
+    assert f"kept as {aside.name}" in store.notices[0]
+    store.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
+    assert path.read_bytes() == good
+
+
+def test_a_second_damage_does_not_replace_the_first(store: Store) -> None:
+    for text in ("one", "two", "three"):
+        store.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
+        record_path(store, 1).write_text(text)
+        assert store.record(FAMILY, commit(1).id) is None
+    folder = record_path(store, 1).parent
+    assert {path.name.partition(".")[2]: path.read_text() for path in folder.glob("*.damaged*")} == {
+        "json.damaged": "one",
+        "json.damaged-2": "two",
+        "json.damaged-3": "three",
+    }
+
+
+def test_a_record_of_a_newer_format_stops_the_command(store: Store) -> None:
+    store.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
+    path = record_path(store, 1)
+    newer = path.read_bytes().replace(b'"format": 1', b'"colour": "new", "format": 2')
+    path.write_bytes(newer)
+    with pytest.raises(MemharnessError, match="written by a newer memharness") as raised:
+        store.record(FAMILY, commit(1).id)
+    assert (str(path) in raised.value.message, raised.value.exit_code) == (True, 2)
+    assert path.read_bytes() == newer
+
+
+def test_a_damaged_or_missing_profile_is_a_notice(store: Store) -> None:
+    store.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
+    path = store.folder / "box" / "profiles" / PROFILE.id[:2] / f"{PROFILE.id}.json.gz"
+    path.write_bytes(path.read_bytes()[:-4])
+    assert store.profile(PROFILE.id) is None
+    assert store.profile("0" * 32) is None
+    assert [notice.partition(" is ")[2][:7] for notice in store.notices] == ["damaged", "missing"]
+    store.add(FAMILY, commit(2), FACTS, [entry("good", MEASURED)])
+    assert store.profile(PROFILE.id) == PROFILE
+
+
+def test_damaged_facts_are_written_again(store: Store) -> None:
+    store.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
+    for name in ("machine.json", f"{FAMILY}/environments/{FACTS.id}.json"):
+        (store.folder / "box" / name).write_text("{")
+    again = Store(store.folder, "box")
+    again.add(FAMILY, commit(2), FACTS, [entry("good", MEASURED)])
+    assert again.environment(FAMILY, FACTS.id) == FACTS
+    assert len(again.notices) == 2
+
+
+# --- locks, kills and full disks -------------------------------------------------------------------------
+
+CHILD = """
+import os, sys
+from pathlib import Path
+from test_store import FACTS, FAMILY, MEASURED, commit, entry
+from memharness.errors import MemharnessError
+from memharness.store import Store
+store = Store(Path(sys.argv[1]), "box")
+def add(number): store.add(FAMILY, commit(number), FACTS, [entry("good", MEASURED), entry("other", MEASURED)])
+"""
+
+
+def child(folder: Path, code: str, prefix: tuple[str, ...] = ()) -> "subprocess.Popen[str]":
+    """Start a process that holds a store of `folder` and runs `code`; its standard output is a pipe."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    return subprocess.Popen(
+        [*prefix, sys.executable, "-c", CHILD + code, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+
+
+def output(process: "subprocess.Popen[str]") -> str:
+    text, _ = process.communicate()
+    assert process.returncode == 0
+    return text
+
+
+def test_a_second_run_on_the_folder_is_refused(store: Store) -> None:
+    code = """
+try:
+    with store.run_lock(): print("got it")
+except MemharnessError as error: print(error.exit_code, error.message, bool(error.hint), sep="|")
+"""
+    with store.run_lock():
+        store.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
+        for _ in range(2):
+            expected = f"2|another memharness run (process {os.getpid()}) is using {store.folder}|True\n"
+            assert output(child(store.folder, code)) == expected
+    assert output(child(store.folder, code)) == "got it\n"
+
+
+def test_the_run_lock_of_a_killed_process_is_free(store: Store) -> None:
+    with child(store.folder, "with store.run_lock(): print('held', flush=True); sys.stdin.read()") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        process.kill()
+    with store.run_lock():
+        assert (store.folder / ".run.pid").read_text() == f"{os.getpid()}\n"
+
+
+def test_a_write_waits_for_the_lock_and_then_gives_up(store: Store) -> None:
+    code = "with store._writing(): print('held', flush=True); sys.stdin.read()"
+    with child(store.folder, code) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        hasty = Store(store.folder, "box", lock_seconds=0.1)
+        with pytest.raises(MemharnessError, match=r"stayed locked by another process for 0\.1 s"):
+            hasty.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
+        process.kill()
+
+
+def test_two_processes_that_write_the_same_commits_lose_nothing(store: Store) -> None:
+    code = """
+for number in range(20):
+    store.add(FAMILY, commit(number), FACTS, [entry(f"case {os.getpid()}", MEASURED)])
+"""
+    writers = [child(store.folder, code) for _ in range(2)]
+    assert [output(writer) for writer in writers] == ["", ""]
+    cases = sorted(f"case {writer.pid}" for writer in writers)
+    assert list(store.records(FAMILY)) == [
+        record(number, *(stored(case, MEASURED) for case in cases)) for number in range(20)
+    ]
+
+
+def test_a_killed_writer_leaves_whole_records(store: Store) -> None:
+    code = "\nfor number in range(int(sys.stdin.readline()), 10**6): add(number); print(number, flush=True)"
+    dice = random.Random(4)
+    written = 0
+    for _ in range(10):
+        with child(store.folder, code) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(f"{written}\n")
+            process.stdin.flush()
+            for _ in range(dice.randint(1, 8)):
+                written = int(process.stdout.readline()) + 1
+            for _ in range(dice.randint(0, 20_000)):  # somewhere within the next write
+                pass
+            process.kill()
+        reader = Store(store.folder, "box", read_only=True)
+        loaded = list(reader.records(FAMILY))
+        assert reader.notices == []
+        numbers = range(len(loaded))
+        assert loaded == [record(n, stored("good", MEASURED), stored("other", MEASURED)) for n in numbers]
+        assert len(loaded) - written in (0, 1, 2)
+    assert store.profile(PROFILE.id) == PROFILE
+
+
+def test_what_a_killed_writer_left_is_swept_by_the_next(store: Store) -> None:
+    store.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
+    expected = tree(store.folder)
+    left = [record_path(store, 1).with_suffix(".json.tmp"), store.folder / "box" / "profiles" / "00" / "0.json.gz.tmp"]
+    left[1].parent.mkdir()
+    for path in left:
+        path.write_bytes(b"{")
+    reader = Store(store.folder, "box", read_only=True)
+    assert list(reader.records(FAMILY)) == [record(1, stored("good", MEASURED))]
+    assert all(path.exists() for path in left)
+    Store(store.folder, "box").add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
+    assert tree(store.folder) == expected
+
+
+def test_a_full_disk_is_an_error_that_loses_nothing(store: Store) -> None:
+    code = """
+import resource
+add(1)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))  # as a full disk: writes fail part of the way
+try: add(2)
+except MemharnessError as error: print(error.exit_code, error.message, error.hint, sep="|")
+"""
+    path = record_path(store, 2)
+    assert output(child(store.folder, code)) == (
+        f"2|cannot write {path}: File too large|"
+        "Free some space and run the same command again: what was stored before is kept.\n"
+    )
+    assert not list(store.folder.rglob("*.tmp"))
+    assert list(store.records(FAMILY)) == [record(1, stored("good", MEASURED), stored("other", MEASURED))]
+    store.add(FAMILY, commit(2), FACTS, [entry("good", MEASURED)])
+    assert store.commit_ids(FAMILY) == {commit(1).id, commit(2).id}
+
+
+def test_a_device_without_space_is_an_error_that_loses_nothing(tmp_path: Path) -> None:
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("may not mount a small device")
+    code = """
+number = 0
+try:
+    while number < 1000: number += 1; add(number)
+except MemharnessError as error: print(error.message.rpartition(": ")[2], error.hint, sep="|")
+loaded = list(Store(Path(sys.argv[1]), "box", read_only=True).records(FAMILY))
+print(len(loaded) == number - 1 > 0, {len(one.measurements) for one in loaded})
+"""
+    mounted = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o size=96k none "$0" && exec "$@"', str(tmp_path))
+    assert output(child(tmp_path, code, mounted)) == (
+        "No space left on device|Free some space and run the same command again: what was stored before is kept.\n"
+        "True {2}\n"
+    )
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "results").write_text("a file")
+    store = Store(tmp_path / "results", "box")
+    with pytest.raises(MemharnessError, match=r"cannot create .*results: ") as raised:
+        store.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
+    assert (raised.value.exit_code, bool(raised.value.hint)) == (2, True)
+    with pytest.raises(MemharnessError, match=r"cannot read .*results/box: Not a directory"):
+        store.families()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may take another user's rights")
+def test_a_folder_of_another_user_is_an_error(tmp_path: Path) -> None:
+    Store(tmp_path, "box").add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
+    for path in (tmp_path, *tmp_path.parents):
+        path.chmod(path.stat().st_mode | 0o055)
+    code = """
+os.setuid(65534)
+print(len(list(Store(Path(sys.argv[1]), "box", read_only=True).records(FAMILY))))
+try: add(2)
+except MemharnessError as error: print(error.exit_code, error.message, error.hint, sep="|")
+"""
+    assert output(child(tmp_path, code)) == (
+        f"1\n2|cannot lock {tmp_path}/.lock: Permission denied|"
+        "Make the folder accessible to this user, or choose another folder for the results.\n"
+    )
+
+
+# --- cost ------------------------------------------------------------------------------------------------
+
+
+def test_reading_a_range_opens_only_the_records_asked_for(store: Store) -> None:
+    for number in (1, 2):
+        store.add(FAMILY, commit(number), FACTS, [entry("good", MEASURED)])
+    record_path(store, 2).write_text("not read")
+    assert list(store.records(FAMILY, [commit(1).id])) == [record(1, stored("good", MEASURED))]
+    assert store.notices == []
