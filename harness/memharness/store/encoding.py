@@ -59,7 +59,7 @@ def decode(content: bytes, path: Path, kind: type[T]) -> T:
     """Return the value stored at `path`; raise DamagedFile, or MemharnessError if a newer memharness wrote it."""
     try:
         value = msgspec.json.decode(content, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         _check_format(_format(content), path)
         raise DamagedFile(str(error)) from error
     _check_format(getattr(value, "format", None), path)
