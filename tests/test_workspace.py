@@ -1,0 +1,298 @@
+import os
+import py_compile
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from memharness.errors import MemharnessError
+from memharness.model import Checkout
+from memharness.repository import Repository, open_repository
+from memharness.workspace import SLOT_PATH_BYTES, Slot, cache_folder, lease, remove
+from repositories import RepositoryBuilder, contents
+
+TAG = str(sys.implementation.cache_tag)
+
+
+@pytest.fixture
+def builder(tmp_path: Path) -> RepositoryBuilder:
+    return RepositoryBuilder(tmp_path / "project")
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+def opened(builder: RepositoryBuilder, cache: Path) -> Repository:
+    return open_repository(str(builder.path), cache)
+
+
+def files(slot: Slot) -> dict[str, str]:
+    found = contents(slot.tree).items()
+    return {name: data.decode() for name, data in found if not name.startswith(".git/") and "__pycache__" not in name}
+
+
+def compile_pending(slot: Slot) -> list[str]:
+    """Do what the caller does: compile what is pending, unchecked, and say so."""
+    names = slot.pending(TAG)
+    for name in names:
+        py_compile.compile(name, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+    slot.compiled(TAG)
+    return [os.path.relpath(name, slot.tree) for name in names]
+
+
+def value_of(slot: Slot, expression: str) -> str:
+    """Import from the tree in a child that trusts byte code."""
+    module = expression.rpartition(".")[0]
+    code = f"import sys; sys.path.insert(0, {str(slot.tree)!r}); import {module}; print({expression})"
+    done = subprocess.run([sys.executable, "-B", "-c", code], capture_output=True, text=True)
+    return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
+
+
+def test_checkout_is_the_commit_and_the_repository_is_untouched(builder: RepositoryBuilder, cache: Path) -> None:
+    first = builder.commit({"pkg/__init__.py": "X = 1\n", "gone.py": "", "data.txt": "a\r\n"}, tag="v1.0")
+    second = builder.commit({"pkg/__init__.py": "X = 22\n", "gone.py": None, "new.py": ""})
+    (builder.path / "dirty.txt").write_text("uncommitted")
+    before = contents(builder.path)
+    with lease(opened(builder, cache), cache) as slot:
+        assert slot.checkout(first, packages=("pkg",)) == Checkout(
+            tree=str(slot.tree), commit=first, import_root=".", packages=("pkg",)
+        )
+        assert files(slot) == {"pkg/__init__.py": "X = 1\n", "gone.py": "", "data.txt": "a\r\n"}
+        slot.checkout(second)
+        assert files(slot) == {"pkg/__init__.py": "X = 22\n", "new.py": "", "data.txt": "a\r\n"}
+        describe = subprocess.run(
+            ["git", "describe", "--tags", "--dirty"], cwd=slot.tree, capture_output=True, text=True
+        )
+        assert describe.stdout == f"v1.0-1-g{second[:7]}\n"
+    assert contents(builder.path) == before
+
+
+def test_leftovers_go_and_valid_byte_code_stays(builder: RepositoryBuilder, cache: Path) -> None:
+    first = builder.commit(
+        {"pkg/__init__.py": "", "pkg/a.py": "X = 1\n", "pkg/b.py": "", ".gitignore": "*.log\nbuild/\n"}
+    )
+    second = builder.commit({"pkg/a.py": "X = 2\n"})
+    with lease(opened(builder, cache), cache) as slot:
+        slot.checkout(first, packages=("pkg",))
+        assert compile_pending(slot) == ["pkg/__init__.py", "pkg/a.py", "pkg/b.py"]
+        assert slot.pending(TAG) == ()
+        assert len(slot.pending("cpython-38")) == 3
+        (slot.tree / "run.log").write_text("ignored")
+        (slot.tree / "build").mkdir()
+        (slot.tree / "build/x.py").write_text("")
+        (slot.tree / "left" / "__pycache__").mkdir(parents=True)
+        (slot.tree / "left" / "x.py").write_text("")
+        (slot.tree / "left" / "__pycache__" / f"x.{TAG}.pyc").write_text("")
+        (slot.tree / "pkg/b.py").write_text("spoilt")
+        slot.checkout(second, packages=("pkg",))
+        assert sorted(files(slot)) == [".gitignore", "pkg/__init__.py", "pkg/a.py", "pkg/b.py"]
+        kept = [f"__init__.{TAG}.pyc", f"b.{TAG}.pyc"]
+        assert sorted(contents(slot.tree / "pkg/__pycache__")) == kept
+        assert (slot.tree / "pkg/b.py").read_text() == ""
+        assert not (slot.tree / "left").exists()
+        assert compile_pending(slot) == ["pkg/a.py"]
+
+
+def test_an_edit_of_equal_size_is_seen(builder: RepositoryBuilder, cache: Path) -> None:
+    ids = [builder.commit({"mod.py": f"X = {number}\n"}) for number in range(1, 4)]
+    with lease(opened(builder, cache), cache) as slot:
+        for number in (1, 2, 3, 1):
+            slot.checkout(ids[number - 1], packages=("mod",))
+            assert compile_pending(slot) == ["mod.py"]
+            assert value_of(slot, "mod.X") == str(number)
+    with lease(opened(builder, cache), cache) as slot:
+        slot.checkout(ids[1], packages=("mod",))
+        assert value_of(slot, "mod.X") == "2"
+
+
+def test_a_removed_package_cannot_be_imported(builder: RepositoryBuilder, cache: Path) -> None:
+    first = builder.commit({"pkg/sub/x.py": "X = 1\n", "other.py": "X = 1\n"})
+    second = builder.commit({"pkg/sub/x.py": None})
+    with lease(opened(builder, cache), cache) as slot:
+        slot.checkout(first, packages=("other", "pkg"))
+        compile_pending(slot)
+        slot.checkout(second, packages=("other",))
+        assert not (slot.tree / "pkg").exists()
+        assert value_of(slot, "pkg.__name__") == "ModuleNotFoundError: No module named 'pkg'"
+        slot.checkout(first, packages=("other", "pkg"))
+        assert compile_pending(slot) == ["pkg/sub/x.py"]
+
+
+def test_pending_is_bounded_by_the_import_root(builder: RepositoryBuilder, cache: Path, tmp_path: Path) -> None:
+    scenarios = tmp_path / "scenarios"
+    (scenarios / "__pycache__").mkdir(parents=True)
+    (scenarios / "a.py").write_text("")
+    commit = builder.commit({"src/pkg/a.py": "", "src/b.py": "", "setup.py": "", "docs/conf.py": ""})
+    with lease(opened(builder, cache), cache, scenarios=scenarios) as slot:
+        copied = str(slot.scenarios / "a.py")
+        assert contents(slot.scenarios) == {"a.py": b""}
+        assert slot.pending(TAG) == (copied,)
+        slot.checkout(commit, import_root="src", packages=("b", "pkg"))
+        assert slot.pending(TAG) == (copied, str(slot.tree / "src/b.py"), str(slot.tree / "src/pkg/a.py"))
+        slot.checkout(commit, import_root=".", packages=("src",))
+        assert slot.pending(TAG) == (copied, str(slot.tree / "src/b.py"), str(slot.tree / "src/pkg/a.py"))
+
+
+def test_generated_files_come_along(builder: RepositoryBuilder, cache: Path, tmp_path: Path) -> None:
+    first = builder.commit({"src/pkg/__init__.py": "", "src/pkg/v.py": "V = 'tracked'\n"})
+    second = builder.commit({"src/pkg/v.py": None})
+    third = builder.commit({"src/pkg/__init__.py": "# changed"})
+    made = {}
+    for name in ("old", "new"):
+        made[name] = tmp_path / name / "v.py"
+        made[name].parent.mkdir()
+        made[name].write_text(f"V = {name!r}\n")
+    extra = tmp_path / "c.so"
+    extra.write_text("binary")
+    with lease(opened(builder, cache), cache) as slot:
+
+        def arrive(commit: str, generated: dict[str, str]) -> list[str]:
+            slot.checkout(commit, import_root="src", packages=("pkg",))
+            slot.place(generated)
+            return compile_pending(slot)
+
+        assert arrive(first, {}) == ["src/pkg/__init__.py", "src/pkg/v.py"]
+        old = {"src/pkg/v.py": str(made["old"]), "src/gen/deep/w.py": str(made["old"]), "src/pkg/c.so": str(extra)}
+        assert arrive(second, old) == ["src/gen/deep/w.py", "src/pkg/v.py"]
+        assert files(slot)["src/pkg/c.so"] == "binary"
+        assert arrive(third, old) == ["src/pkg/__init__.py"]  # byte code of placed files stays valid
+        assert (slot.tree / f"src/gen/deep/__pycache__/w.{TAG}.pyc").exists()
+        assert arrive(third, {"src/pkg/v.py": str(made["new"])}) == ["src/pkg/v.py"]
+        assert not (slot.tree / "src/gen").exists()
+        slot.place({})
+        assert not (slot.tree / "src/pkg/v.py").exists()
+        assert arrive(third, {"src/pkg/v.py": str(made["new"])}) == ["src/pkg/v.py"]
+        assert arrive(first, {}) == ["src/pkg/__init__.py", "src/pkg/v.py"]
+        assert (slot.tree / "src/pkg/v.py").read_text() == "V = 'tracked'\n"
+    assert made["new"].read_text() == "V = 'new'\n"
+
+
+def test_two_runs_take_two_slots_of_equal_length(builder: RepositoryBuilder, cache: Path) -> None:
+    builder.commit({"a.py": ""})
+    repository = opened(builder, cache)
+    with lease(repository, cache) as first, lease(repository, cache) as second:
+        paths = [str(first.tree.parent), str(second.tree.parent)]
+        assert [len(os.fsencode(path)) for path in paths] == [max(SLOT_PATH_BYTES, len(os.fsencode(p))) for p in paths]
+        assert len(paths[0]) == len(paths[1])
+        assert paths[0] != paths[1]
+    with lease(repository, cache) as again:
+        assert str(again.tree.parent) == paths[0]
+
+
+def test_the_slot_of_a_killed_process_is_free_and_repaired(builder: RepositoryBuilder, cache: Path) -> None:
+    commit = builder.commit({"a.py": "X = 1\n"})
+    code = (
+        "import sys, time, pathlib\nfrom memharness.repository import open_repository\n"
+        "from memharness.workspace import lease\ncache = pathlib.Path(sys.argv[2])\n"
+        "with lease(open_repository(sys.argv[1], cache), cache) as slot:\n"
+        "    slot.checkout('HEAD')\n    print(slot.tree, flush=True)\n    time.sleep(600)\n"
+    )
+    repository = opened(builder, cache)
+    child = subprocess.Popen(
+        [sys.executable, "-c", code.replace("'HEAD'", repr(commit)), str(builder.path), str(cache)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with child:
+        assert child.stdout is not None
+        tree = Path(child.stdout.readline().strip())
+        with lease(repository, cache) as slot:
+            assert slot.tree != tree
+        child.send_signal(signal.SIGKILL)
+    (tree / ".git/index.lock").write_text("")
+    (tree / "a.py").write_text("spoilt")
+    with lease(repository, cache) as slot:
+        assert slot.tree == tree
+        slot.checkout(commit)
+        assert files(slot) == {"a.py": "X = 1\n"}
+
+
+@pytest.mark.parametrize("harm", ["index", "HEAD", "config", "objects", "everything"])
+def test_a_broken_slot_is_rebuilt(builder: RepositoryBuilder, cache: Path, harm: str) -> None:
+    first = builder.commit({"a.py": "X = 1\n"})
+    second = builder.commit({"a.py": "X = 2\n"})
+    with lease(opened(builder, cache), cache) as slot:
+        slot.checkout(first)
+        git_dir = slot.tree / ".git"
+        if harm == "everything":
+            remove(slot.tree)
+        elif harm == "objects":
+            remove(git_dir / "objects")
+        else:
+            (git_dir / harm).write_bytes(b"\0garbage")
+        slot.checkout(second)
+        assert files(slot) == {"a.py": "X = 2\n"}
+
+
+def test_an_unknown_commit_is_an_error(builder: RepositoryBuilder, cache: Path) -> None:
+    builder.commit({"a.py": ""})
+    with lease(opened(builder, cache), cache) as slot, pytest.raises(MemharnessError) as caught:
+        slot.checkout("0" * 40)
+    assert caught.value.message.startswith(f"Commit 0000000000 cannot be checked out in {slot.tree}: fatal: ")
+
+
+def test_shallow_bare_and_sha256_sources(builder: RepositoryBuilder, cache: Path, tmp_path: Path) -> None:
+    builder.commit({"a.py": "1"})
+    newest = builder.commit({"a.py": "2"}, tag="v2")
+    builder.git("clone", "--quiet", "--depth=1", f"file://{builder.path}", str(tmp_path / "shallow"))
+    builder.git("clone", "--quiet", "--bare", str(builder.path), str(tmp_path / "bare.git"))
+    for location in (tmp_path / "shallow", tmp_path / "bare.git"):
+        with lease(open_repository(str(location), cache), cache) as slot:
+            slot.checkout(newest)
+            assert files(slot) == {"a.py": "2"}
+            log = subprocess.run(["git", "describe", "--tags"], cwd=slot.tree, capture_output=True, text=True)
+            assert log.stdout == "v2\n"
+    builder.git("init", "--quiet", "--object-format=sha256", str(tmp_path / "long"))
+    long = RepositoryBuilder(tmp_path / "long")
+    commit = long.commit({"a.py": "3"})
+    with lease(opened(long, cache), cache) as slot:
+        slot.checkout(commit)
+        assert files(slot) == {"a.py": "3"}
+
+
+def test_no_hook_or_filter_runs(
+    builder: RepositoryBuilder, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    (hooks / "post-checkout").write_text(f"#!/bin/sh\ntouch {tmp_path}/hook-ran\n")
+    (hooks / "post-checkout").chmod(0o755)
+    configuration = tmp_path / "gitconfig"
+    configuration.write_text(
+        f'[core]\nhooksPath = {hooks}\n[filter "loud"]\nsmudge = touch {tmp_path}/filter-ran; cat\n'
+    )
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(configuration))
+    commit = builder.commit({"a.txt": "1", ".gitattributes": "*.txt filter=loud\n"})
+    with lease(opened(builder, cache), cache) as slot:
+        slot.checkout(commit)
+        assert (slot.tree / "a.txt").read_text() == "1"
+    assert sorted(tmp_path.glob("*-ran")) == []
+
+
+def test_work_is_empty_for_each_child(builder: RepositoryBuilder, cache: Path) -> None:
+    builder.commit({})
+    with lease(opened(builder, cache), cache) as slot:
+        (slot.work / "cwd/left").mkdir()
+        (slot.work / "cwd/left").chmod(0)
+        assert slot.clear_work() == slot.work
+        assert sorted(path.name for path in slot.work.rglob("*")) == ["cwd", "home", "tmp"]
+
+
+def test_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MEMHARNESS_CACHE", str(tmp_path))
+    assert cache_folder() == tmp_path
+    monkeypatch.delenv("MEMHARNESS_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / "memharness"
+
+
+def test_a_cache_that_cannot_be_written(builder: RepositoryBuilder, tmp_path: Path) -> None:
+    builder.commit({})
+    (tmp_path / "file").write_text("")
+    repository = opened(builder, tmp_path)
+    with pytest.raises(MemharnessError, match="cannot be used for checkouts"), lease(repository, tmp_path / "file"):
+        pass
