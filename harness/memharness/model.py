@@ -162,7 +162,8 @@ class Case(Value):
 
 
 def _shown(value: Scalar) -> str:
-    return value if isinstance(value, str) and value.isidentifier() else json.dumps(value)
+    plain = isinstance(value, str) and value.isidentifier() and value not in {"true", "false"}
+    return str(value) if plain else json.dumps(value)
 
 
 # --- environments ----------------------------------------------------------------------------------------
