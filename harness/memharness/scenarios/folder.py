@@ -9,7 +9,6 @@ from memharness.errors import MemharnessError
 from memharness.model import Scenario
 from memharness.scenarios.identity import identity, reached_sources
 from memharness.scenarios.metadata import read_metadata
-from memharness.scenarios.selection import expand
 from memharness.scenarios.signatures import read_calls
 from memharness.scenarios.source import Source, read_source
 
@@ -79,7 +78,7 @@ def _check_names(sources: list[Source]) -> None:
 def _scenario(source: Source, identity_: str) -> Scenario:
     metadata = read_metadata(source.file, source.text)
     calls = read_calls(source, metadata.get("params", {}))
-    scenario = Scenario(
+    return Scenario(
         name=_name(source),
         path=str(source.file),
         summary=(ast.get_docstring(source.tree) or "").partition("\n")[0],
@@ -89,8 +88,3 @@ def _scenario(source: Source, identity_: str) -> Scenario:
         teardown=calls.get("teardown"),
         **metadata,
     )
-    names = [case.name for case in expand([scenario])]
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise MemharnessError(f"{source.file}: two cases are named {twice[0]}", hint="Change one value in params.")
-    return scenario

@@ -82,7 +82,7 @@ def _params(value: object, where: Where) -> dict[str, tuple[Scalar, ...]]:
     count = math.prod(len(values) for values in params.values())
     if count > MOST_CASES:
         raise MemharnessError(
-            f"{where}: {count:,} combinations, and the most is {MOST_CASES:,}",
+            f"{where}: {count:,} combinations, the most is {MOST_CASES:,}",
             hint="Leave values out, or split the scenario.",
         )
     return params

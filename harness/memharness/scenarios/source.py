@@ -40,10 +40,9 @@ def read_source(file: Path) -> Source:
         raise MemharnessError(
             f"{file}:{line}: not {error.encoding}", hint='Save it as UTF-8, or begin it with "# coding: <encoding>".'
         ) from None
-    except SyntaxError as error:
+    except (SyntaxError, ValueError) as error:  # some versions raise the latter for a null byte
+        place, reason = (error.lineno, error.msg) if isinstance(error, SyntaxError) else (1, str(error))
         raise MemharnessError(
-            f"{file}:{error.lineno or 1}: {error.msg}",
+            f"{file}:{place or 1}: {reason}",
             hint="memharness reads scenario files as Python {}.{}.".format(*sys.version_info),
         ) from None
-    except ValueError as error:  # a null byte
-        raise MemharnessError(f"{file}:1: not Python: {error}") from None

@@ -1,0 +1,119 @@
+"""What `memharness init` writes: a commented configuration and one scenario that runs as it stands."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from memharness.document import Document, read_text
+from memharness.errors import MemharnessError
+from memharness.model import METRICS
+
+CONFIGURATION: Final = """\
+# memharness: what to measure, in what, and where the results go.
+# A line that begins with "# " and a key shows the default. Paths are relative to this file.
+
+[project]
+# repo = "."                  # the repository under measurement: a path or a URL
+# import-root = {import_root}  # detected, at each commit anew; write it out only where that fails
+
+[environment]
+python = [{python}]  # versions or paths of interpreters; each is a series of its own
+# install = "auto"            # auto | wheel | path | existing
+# dependencies = []           # added to every environment; pins keep a series comparable
+# variables = {{}}              # set for the measured code, such as {{ MODE = "test" }}
+
+[run]
+# scenarios = "scenarios"
+# results = "results"
+# metrics = [{metrics}]
+# growth-budget = "1s"        # CPU seconds per case and commit for the repeated calls
+# timeout = "60s"             # per child process
+# workers = 2                 # default: as many as there are cores
+# memory-limit = "2 GiB"      # default: none
+# machine = "linux-x86_64"    # the folder of this machine's results; default: system and architecture
+
+[thresholds]                  # a difference counts from both on: the share of the old value, and the size
+# relative = "1%"             # written out, it holds for growth too, whose default is 10%
+{floors}
+"""
+
+SCENARIO: Final = '''\
+"""{summary}
+
+Replace the body of `run` by a workload whose memory matters to you. What it returns counts as `result`, what stays
+alive after that as `retained`, what every further call leaves behind as `growth`.
+"""
+
+# /// script
+# dependencies = []                 # what the scenario needs beyond the project
+# [tool.memharness]
+# params = {{ size = [1000] }}        # each value is measured as a case of its own
+# timeout = "60s"
+# ///
+{imports}
+
+def run(size):
+    return {result}
+'''
+
+
+def write_starter(folder: Path, *, import_root: str, packages: Sequence[str], python: str) -> tuple[Path, ...]:
+    """Write memharness.toml and scenarios/first_workload.py into `folder` and return their paths.
+
+    The scenario imports the first of the project's `packages`. Raise MemharnessError where one of the files, or a
+    configuration in pyproject.toml, exists; then nothing is written.
+    """
+    texts = {
+        folder / "memharness.toml": _configuration(import_root, python),
+        folder / "scenarios" / "first_workload.py": _scenario(packages),
+    }
+    existing = [str(file) for file in texts if file.exists()] + _configured(folder / "pyproject.toml")
+    if existing:
+        raise MemharnessError(
+            f"already there: {', '.join(existing)}", hint="Nothing was written. Edit what is there, or move it away."
+        )
+    for file, text in texts.items():
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("x", encoding="utf-8", newline="\n") as stream:
+                stream.write(text)
+        except OSError as error:
+            raise MemharnessError(f"{file}: cannot be written: {error.strerror}") from None
+    return tuple(texts)
+
+
+def _configured(pyproject: Path) -> list[str]:
+    try:
+        configured = Document(pyproject, read_text(pyproject)).get("tool", "memharness") is not None
+    except MemharnessError:  # absent, or broken, and then it configures nothing
+        return []
+    return [f"[tool.memharness] in {pyproject}"] if configured else []
+
+
+def _configuration(import_root: str, python: str) -> str:
+    floors = {metric.name: metric for metric in METRICS.values() if metric.floor is not None}
+    return CONFIGURATION.format(
+        import_root=json.dumps(import_root),
+        python=json.dumps(python),
+        metrics=", ".join(json.dumps(name) for name in METRICS),
+        floors="\n".join(f'# {name} = "{_size(metric.floor or 0)}"' for name, metric in floors.items()),
+    )
+
+
+def _size(size: int) -> str:
+    return f"{size >> 10} KiB" if size and size % 1024 == 0 else f"{size} B"
+
+
+def _scenario(packages: Sequence[str]) -> str:
+    if not packages:
+        return SCENARIO.format(
+            summary="Build a list of texts.", imports="", result='[f"entry {number}" for number in range(size)]'
+        )
+    package, *others = packages
+    also = f"  # the project also has {', '.join(others)}" if others else ""
+    return SCENARIO.format(
+        summary=f"Import {package} and build a list from its names.",
+        imports=f"import {package}{also}\n",
+        result=f"[(number, name) for number in range(size) for name in dir({package})[:10]]",
+    )
