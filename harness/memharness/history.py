@@ -83,6 +83,11 @@ def resolve(repository: Repository, revision: str) -> str:
     return found.output.decode().strip()
 
 
+def is_ancestor(repository: Repository, ancestor: str, commit: str) -> bool:
+    """Tell whether `commit` contains `ancestor` in its history; a commit contains itself."""
+    return repository.try_git("merge-base", "--is-ancestor", ancestor, commit).status == 0
+
+
 def changed_lines(repository: Repository, old: str, new: str) -> dict[str, set[int]]:
     """Return path -> numbers of the lines of `new` that were added or changed since `old`.
 

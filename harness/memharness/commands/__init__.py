@@ -1,0 +1,1 @@
+"""One module for each subcommand, with the click command as `command`."""

@@ -1,0 +1,40 @@
+"""`memharness demo`: a small repository with a history of memory, measured as any other."""
+
+from pathlib import Path
+
+import click
+
+from memharness.commands.options import json_option
+from memharness.commands.run import report_run
+from memharness.config import load_config
+from memharness.demo import build_repository
+from memharness.pipeline.project import Selection
+
+
+@click.command()
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@json_option
+@click.pass_context
+def command(context: click.Context, *, folder: Path | None, as_json: bool) -> None:
+    """Make a small git repository in FOLDER and run `memharness run --since v1.0` on it.
+
+    FOLDER is made; without it a fresh memharness-demo is made here. The exit code is 1, since the history has
+    regressions in it.
+    """
+    folder = (folder or _fresh_folder(Path.cwd())).absolute()
+    build_repository(folder)
+    click.echo(f"made {folder}, a repository of 8 commits; now: memharness run --since v1.0", err=True)
+    code = report_run(load_config(folder), Selection(since="v1.0"), as_json=as_json)
+    click.echo(
+        f"\nTry next:\n  cd {folder}\n  memharness show v1.0          # lines, objects and types behind the numbers"
+        "\n  memharness plot -m result -o trend.svg"
+        "\n  memharness run --since v1.0   # nothing left to measure"
+        "\nIn your own repository: memharness init",
+        err=as_json,
+    )
+    context.exit(code)
+
+
+def _fresh_folder(parent: Path) -> Path:
+    names = ("memharness-demo", *(f"memharness-demo-{number}" for number in range(2, 1000)))
+    return next(parent / name for name in names if not (parent / name).exists())

@@ -1,0 +1,55 @@
+"""`memharness init`: a configuration and a first scenario for the repository at hand."""
+
+from pathlib import Path
+
+import click
+
+from memharness.commands.options import json_option
+from memharness.commands.printing import print_json
+from memharness.history import paths, read_blob, resolve
+from memharness.layout import detect, project_name
+from memharness.repository import Repository, open_repository
+from memharness.starter import write_starter
+from memharness.workspace import cache_folder
+
+
+@click.command()
+@click.option("--python", metavar="VERSION|PATH", default="", help="Interpreter to measure with (default: this one).")
+@json_option
+def command(*, python: str, as_json: bool) -> None:
+    """Write memharness.toml and one working scenario into the git repository of the current folder.
+
+    Package and import root are detected. Nothing that exists is overwritten.
+    """
+    repository = open_repository(str(Path.cwd()), cache_folder())
+    folder = _top(Path.cwd())
+    head = resolve(repository, "HEAD")
+    files = paths(repository, head)
+    layout = detect(files, project_name=_project_name(repository, head, files))
+    written = write_starter(
+        folder, import_root=layout.import_root, packages=layout.packages, python=python or _this_version()
+    )
+    if as_json:
+        print_json({"format": 1, "written": [str(path) for path in written], "import_root": layout.import_root})
+        return
+    for path in written:
+        click.echo(f"wrote {path}")
+    click.echo(f"import root: {layout.import_root}, packages: {', '.join(layout.packages) or 'none found'}")
+    click.echo("\nNext: put a workload of yours into the scenario, then\n  memharness run --last 10")
+
+
+def _top(start: Path) -> Path:
+    return next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), start)
+
+
+def _project_name(repository: Repository, commit: str, files: dict[str, str]) -> str | None:
+    pyproject, setup_cfg = (
+        read_blob(repository, commit, name) if name in files else None for name in ("pyproject.toml", "setup.cfg")
+    )
+    return project_name(pyproject, setup_cfg)
+
+
+def _this_version() -> str:
+    import sys
+
+    return "{}.{}".format(*sys.version_info)

@@ -1,0 +1,39 @@
+"""`memharness list`: scenarios and cases."""
+
+import click
+
+from memharness.commands.options import case_options, configured, json_option, with_options
+from memharness.commands.printing import print_json
+from memharness.config import Config
+from memharness.model import Case, Scenario
+from memharness.present.text import visible
+from memharness.scenarios import expand, load_scenarios, select
+
+
+@click.command()
+@with_options(case_options)
+@json_option
+@configured
+def command(config: Config, *, pattern: str | None, case_tags: tuple[str, ...], as_json: bool) -> None:
+    """Print the scenarios and their cases, as -k and -t choose them."""
+    cases = select(expand(load_scenarios(config.run.scenarios)), pattern, case_tags)
+    if as_json:
+        print_json({"format": 1, "scenarios": [_as_json(s, own) for s, own in _by_scenario(cases)]})
+        return
+    for scenario, own in _by_scenario(cases):
+        tags = f"  [{', '.join(scenario.tags)}]" if scenario.tags else ""
+        click.echo(visible(f"{scenario.name}{tags}  {scenario.summary}"))
+        for case in own:
+            if case.params:
+                click.echo(visible(f"  {case.name}"))
+
+
+def _by_scenario(cases: tuple[Case, ...]) -> list[tuple[Scenario, list[Case]]]:
+    grouped: dict[str, list[Case]] = {}
+    for case in cases:
+        grouped.setdefault(case.scenario.name, []).append(case)
+    return [(own[0].scenario, own) for own in grouped.values()]
+
+
+def _as_json(scenario: Scenario, own: list[Case]) -> dict[str, object]:
+    return {"scenario": scenario, "cases": [{"name": case.name, "params": case.params} for case in own]}

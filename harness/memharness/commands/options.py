@@ -1,0 +1,136 @@
+"""Options that several commands share, and what is made of them."""
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+import click
+
+from memharness.config import Config, load_config
+from memharness.errors import MemharnessError
+from memharness.history import RevisionRange
+from memharness.pipeline.project import Selection
+
+Command: TypeAlias = Callable[..., Any]  # click calls it with whatever options were added
+Function = TypeVar("Function", bound=Command)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+
+
+case_options = (
+    click.option("-k", "pattern", metavar="EXPRESSION", help="Cases whose name matches, such as 'waste and not 400'."),
+    click.option("-t", "--tag", "case_tags", multiple=True, metavar="TAG", help="Cases with this tag."),
+)
+
+
+def with_options(options: Sequence[Callable[[Function], Function]]) -> Callable[[Function], Function]:
+    """Return a decorator that adds several options, shown in this order."""
+
+    def decorate(function: Function) -> Function:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def configured(function: Command) -> Command:
+    """Add the options that override the configuration; the command takes the result as `config`."""
+
+    @functools.wraps(function)
+    def wrapper(
+        *args: Any,
+        config_file: Path | None,
+        repo: str | None,
+        scenarios: str | None,
+        results: str | None,
+        machine: str | None,
+        **kwargs: Any,
+    ) -> Any:
+        overrides = {
+            "project.repo": repo,
+            "run.scenarios": scenarios,
+            "run.results": results,
+            "run.machine": machine,
+            "environment.python": list(kwargs.pop("python", ())) or None,
+            "environment.install": kwargs.pop("install", None),
+            "run.workers": kwargs.pop("workers", None),
+        }
+        config = load_config(Path.cwd(), file=config_file, overrides=overrides)
+        for note in config.notes:
+            click.echo(f"note: {note}", err=True)
+        return function(*args, config=config, **kwargs)
+
+    options = (
+        click.option("--config", "config_file", type=click.Path(path_type=Path), help="Configuration file to use."),
+        click.option("--repo", metavar="PATH|URL", help="Repository under measurement."),
+        click.option("--scenarios", metavar="FOLDER", help="Folder of the scenario files."),
+        click.option("--results", metavar="FOLDER", help="Folder of the results."),
+        click.option("--machine", metavar="NAME", help="Name of the machine's folder in the results."),
+    )
+    return with_options(options)(wrapper)
+
+
+def measuring(function: Command) -> Command:
+    """Add the options of commands that measure; `configured` takes them."""
+    options = (
+        click.option("--python", multiple=True, metavar="VERSION|PATH", help="Interpreter; each is its own series."),
+        click.option("--install", metavar="auto|wheel|path|existing", help="How each commit is installed."),
+        click.option("-j", "--workers", type=click.IntRange(min=1), help="Commits measured at once."),
+    )
+    return with_options(options)(function)
+
+
+def selecting(function: Command) -> Command:
+    """Add the options that choose commits and cases; the command takes the result as `selection`."""
+
+    @functools.wraps(function)
+    def wrapper(
+        *args: Any,
+        revisions: str | None,
+        since: str | None,
+        until: str | None,
+        last: int | None,
+        tags: bool,
+        every: bool,
+        new: bool,
+        pattern: str | None,
+        case_tags: tuple[str, ...],
+        **kwargs: Any,
+    ) -> Any:
+        chosen = {"A..B": revisions, "--since": since, "--last": last, "--all": every, "--new": new}
+        given = [name for name, value in chosen.items() if value]
+        if len(given) > 1:
+            raise MemharnessError(f"{' and '.join(given)} exclude one another", hint="Give one of them.")
+        if revisions is not None and until is not None:
+            raise MemharnessError("A..B and --until exclude one another", hint="Write the end into the range.")
+        span = RevisionRange.parse(revisions) if revisions is not None else RevisionRange(until=until or "HEAD")
+        selection = Selection(
+            since=since,
+            after=span.after,
+            until=span.until,
+            last=last,
+            tags=tags,
+            new=new,
+            pattern=pattern,
+            case_tags=case_tags,
+        )
+        return function(*args, selection=selection, **kwargs)
+
+    options = (
+        click.argument("revisions", required=False, metavar="[A..B]"),
+        click.option("--since", metavar="REV", help="From this revision on, which is the baseline."),
+        click.option("--until", metavar="REV", help="Up to this revision (default: HEAD)."),
+        click.option("--last", type=click.IntRange(min=1), metavar="N", help="The newest N commits."),
+        click.option("--tags", is_flag=True, help="Tagged commits only."),
+        click.option("--all", "every", is_flag=True, help="The whole first-parent history (the default)."),
+        click.option("--new", is_flag=True, help="What came after the newest measured commit."),
+        *case_options,
+    )
+    return with_options(options)(wrapper)
+
+
+def print_config(config: Config) -> None:
+    """Say on stderr which configuration is used."""
+    click.echo(f"configuration: {config.source or 'defaults (no memharness.toml found)'}", err=True)

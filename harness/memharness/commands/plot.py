@@ -1,0 +1,36 @@
+"""`memharness plot`: the trend of a metric over commits as a picture."""
+
+from pathlib import Path
+
+import click
+
+from memharness.commands.options import configured, json_option, selecting
+from memharness.commands.printing import print_json
+from memharness.config import Config
+from memharness.errors import MemharnessError
+from memharness.model import METRICS
+from memharness.pipeline.judging import load_results, trends
+from memharness.pipeline.project import Selection
+
+
+@click.command()
+@selecting
+@click.option("-m", "--metric", type=click.Choice(list(METRICS)), default="peak", show_default=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="File: .svg, .png or .pdf.")
+@json_option
+@configured
+def command(config: Config, selection: Selection, *, metric: str, output: Path, as_json: bool) -> None:
+    """Draw the trend of a metric over commits: tags and changes marked, failures as gaps."""
+    drawn = trends(load_results(config, selection), metric)
+    if not drawn:
+        raise MemharnessError(
+            f"No value of {metric} is stored for the chosen commits and cases in {config.run.results}",
+            hint="Measure them with `memharness run` and the same range.",
+        )
+    from memharness.present.plots import draw_trend
+
+    draw_trend(drawn, output)
+    if as_json:
+        print_json({"format": 1, "file": str(output), "trends": drawn})
+    else:
+        click.echo(str(output))

@@ -1,0 +1,54 @@
+"""`memharness run`: measure what is missing, then report every change in the range."""
+
+import click
+
+from memharness.commands.options import configured, json_option, measuring, print_config, selecting
+from memharness.commands.printing import error_console, output_console, print_json
+from memharness.config import Config
+from memharness.errors import INCOMPLETE, REGRESSION
+from memharness.model import Report
+from memharness.pipeline.judging import make_report
+from memharness.pipeline.measuring import run
+from memharness.pipeline.project import Selection
+
+
+@click.command()
+@selecting
+@json_option
+@click.option("--retry-failed", is_flag=True, help="Measure again what failed before.")
+@measuring
+@configured
+@click.pass_context
+def command(
+    context: click.Context, /, config: Config, selection: Selection, *, as_json: bool, retry_failed: bool
+) -> None:
+    """Measure what is missing in a range of commits and report changes.
+
+    Without a range the whole first-parent history is measured. What is stored is not measured again.
+    """
+    print_config(config)
+    context.exit(report_run(config, selection, as_json=as_json, retry_failed=retry_failed))
+
+
+def report_run(config: Config, selection: Selection, *, as_json: bool = False, retry_failed: bool = False) -> int:
+    """Do the work of the command; return its exit code."""
+    from memharness.present.progress import progress_on
+
+    with progress_on(error_console()) as progress:
+        results = run(config, selection, listener=progress, retry_failed=retry_failed)
+    report = make_report(results)
+    if as_json:
+        print_json(report)
+    else:
+        from memharness.present.terminal import draw_report
+
+        draw_report(output_console(), report, {commit.id: commit for commit in results.commits})
+    return exit_code(report, newest=results.commits[-1].id)
+
+
+def exit_code(report: Report, *, newest: str) -> int:
+    """Return 1 for a regression, else 3 where nothing is known of the newest commit, else 0."""
+    if any(change.verdict == "regressed" for change in report.changes):
+        return REGRESSION
+    failed = [failure for failure in report.failures if failure.commit == newest]
+    return INCOMPLETE if failed else 0

@@ -1,0 +1,71 @@
+"""`memharness show`: all that is stored for one commit."""
+
+from collections.abc import Sequence
+
+import click
+from msgspec.structs import replace
+
+from memharness.commands.options import case_options, configured, json_option, with_options
+from memharness.commands.printing import output_console, print_json
+from memharness.config import Config
+from memharness.errors import MemharnessError
+from memharness.model import Commit, Measured, Measurement, StoredCase
+from memharness.pipeline.judging import Results, load_commits
+from memharness.pipeline.project import Selection, open_project
+
+
+@click.command()
+@click.argument("commit", required=False, metavar="[COMMIT]")
+@with_options(case_options)
+@json_option
+@configured
+def command(
+    config: Config, *, commit: str | None, pattern: str | None, case_tags: tuple[str, ...], as_json: bool
+) -> None:
+    """Print what is stored for COMMIT, by default the newest measured one.
+
+    Metrics, tracked objects before and after with the types that grew, the lines that hold memory, and the call
+    stack of the biggest offender (where it was traced: at both ends of a range and beside every change).
+    """
+    selection = Selection(until=commit or "HEAD", last=1, pattern=pattern, case_tags=case_tags)
+    project = open_project(config, selection, read_only=True)
+    if commit is None:
+        selection = replace(selection, until=project.newest_measured("HEAD") or "HEAD")
+    (found,) = project.commits(selection)
+    stored = stored_cases(load_commits(project, [found]), found)
+    if not stored:
+        raise MemharnessError(
+            f"Nothing is stored for commit {found.short} in {config.run.results}",
+            hint=f"Measure it with `memharness run --until {found.short} --last 1`.",
+        )
+    if as_json:
+        print_json({"format": 1, "commit": found, "cases": stored, "notices": project.store.notices})
+        return
+    from memharness.present.terminal import draw_commit
+
+    draw_commit(output_console(), found, stored)
+
+
+def stored_cases(results: Results, commit: Commit) -> tuple[StoredCase, ...]:
+    """Return the latest repeat of every case at `commit`, in every environment family."""
+    return tuple(
+        _stored_case(results, family, repeats)
+        for family in results.measurements
+        for case in results.cases(family)
+        if (repeats := results.of(family, commit.id, case.name, case.scenario.identity))
+    )
+
+
+def _stored_case(results: Results, family: str, repeats: Sequence[Measurement]) -> StoredCase:
+    latest = repeats[-1]
+    outcome = latest.outcome
+    named = outcome.profiles if isinstance(outcome, Measured) else {}
+    profiles = {kind: results.project.store.profile(name) for kind, name in named.items()}
+    return StoredCase(
+        case=latest.case,
+        family=family,
+        repeats=len(repeats),
+        environment=results.environments.get(latest.environment or ""),
+        outcome=outcome,
+        profiles={kind: profile for kind, profile in profiles.items() if profile is not None},
+    )

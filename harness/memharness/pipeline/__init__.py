@@ -1,0 +1,1 @@
+"""Where the stages meet: opening a project, measuring what is missing, judging what is stored."""

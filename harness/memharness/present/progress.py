@@ -1,0 +1,78 @@
+"""Progress of a run on stderr: a bar on a terminal, one line for each commit otherwise."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from memharness.model import Commit, Measured, Outcome, outcome_reason
+from memharness.present.text import visible
+
+
+class Lines:
+    """One line for each commit, for logs."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._total = 0
+        self._count = 0
+
+    def planned(self, commits: int, *, purpose: str) -> None:
+        """Count to `commits` from here."""
+        self._total, self._count = commits, 0
+        if commits:
+            self._console.print(f"{purpose}: {commits} commits")
+
+    def finished(self, commit: Commit, outcomes: Sequence[Outcome]) -> None:
+        """Print what became of a commit."""
+        self._count += 1
+        line = f"[{self._count}/{self._total}] {commit.short} {visible(commit.subject)}: {_result(outcomes)}"
+        self._console.print(Text(line), soft_wrap=True)
+
+
+class Bar:
+    """A bar with the time left and the commit just measured."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task: TaskID | None = None
+
+    def planned(self, commits: int, *, purpose: str) -> None:
+        """Start a bar of `commits`."""
+        if commits:
+            self._task = self._progress.add_task(purpose, total=commits, now="")
+
+    def finished(self, commit: Commit, outcomes: Sequence[Outcome]) -> None:
+        """Advance the bar; a failure stays above it."""
+        assert self._task is not None
+        if not all(isinstance(outcome, Measured) for outcome in outcomes):
+            self._progress.print(Text(f"{commit.short} {visible(commit.subject)}: {_result(outcomes)}"))
+        self._progress.update(self._task, advance=1, now=commit.short)
+
+
+def _result(outcomes: Sequence[Outcome]) -> str:
+    failed = [outcome for outcome in outcomes if not isinstance(outcome, Measured)]
+    if not failed:
+        return "measured" if len(outcomes) == 1 else f"{len(outcomes)} cases measured"
+    phase, reason = outcome_reason(failed[0])
+    share = "" if len(outcomes) == 1 else f"{len(failed)} of {len(outcomes)} cases "
+    return f"{share}failed in {phase}: {visible(reason)}"
+
+
+@contextmanager
+def progress_on(console: Console) -> Iterator[Lines | Bar]:
+    """Show progress on `console` until the block ends."""
+    if not console.is_terminal:
+        yield Lines(console)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[now]}"),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield Bar(progress)
