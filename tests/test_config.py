@@ -228,6 +228,7 @@ METRIC_NAMES = ", ".join(METRICS)
         ("[run]\ntimeout = 60\n", "2: run.timeout: expected a text, got a whole number", "Change its value."),
         ("[run]\ntimeout = '1 week'\n", "2: run.timeout: '1 week' is not a duration", 'Write a number and one of the units ms, s, m, min, h, such as "60s", "2m" or "500ms".'),
         ("[run]\nmemory-limit = '1 MiBs'\n", "2: run.memory-limit: '1 MiBs' is not a size", 'Write a number and one of the units B, kB, MB, GB, KiB, MiB, GiB, such as "20 KiB" or "8 MiB".'),
+        ("[run]\nmemory-limit = '9000000000 GiB'\n", "2: run.memory-limit: '9000000000 GiB' is larger than any memory", "Write less than 8 EiB."),
         ("[run]\nmemory-limit = -5\n", "2: run.memory-limit: '-5' is not a size", None),
         ("[run]\nmetrics = [\n  'peak',\n  'paek',\n]\n", '4: run.metrics: unknown metric "paek"', f'Did you mean "peak"? Known are {METRIC_NAMES}.'),
         ("[run]\nmetrics = ['peak', 'peak']\n", '2: run.metrics: "peak" stands twice', "Leave one out."),

@@ -262,6 +262,7 @@ def test_expand(scenarios: tuple[Scenario, ...]) -> None:
     [
         (None, (), ["Load_big", "parse", "waste[cols=1,rows=100]", "waste[cols=2,rows=100]", "waste[cols=1,rows=400]", "waste[cols=2,rows=400]"]),
         ("PARSE", (), ["parse"]),
+        ("load_B", (), ["Load_big"]),
         ("parse or big", (), ["Load_big", "parse"]),
         ("rows=400 and not cols=1", (), ["waste[cols=2,rows=400]"]),
         ("not waste and not parse", (), ["Load_big"]),
