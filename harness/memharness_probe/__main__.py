@@ -1,0 +1,130 @@
+"""Measure one pass of one case: `python -P -s -S -B __main__.py REQUEST`, without -P before CPython 3.11.
+
+Request, a JSON file (ASCII or UTF-8, nothing but control characters, quotes and backslashes escaped, because it
+is read as a Python literal); all paths are absolute and without symbolic links to resolve:
+  format        1
+  token         32 hexadecimal digits, to be returned
+  response      path of the response
+  phase_file    path of a file that always holds the phase being run
+  pass          "first" (import, peak, retained, result, gc_objects), "growth" (growth, warm_peak), "rss" (rss_peak)
+  metrics       the names wanted, of this pass
+  frames        depth of the traces: 1, or 25 to get stacks
+  scenario      path of the scenario's file;  scenarios  path of its folder
+  params        {name: value}
+  setup, run, teardown   {"takes_state": bool, "params": [names]}, null where the scenario has none
+  import_paths  folders put before the standard library on sys.path, in this order
+  late_paths    folders put after everything else: the scenario folder, lest a file in it hide a package
+  site_paths    folders added in between with site.addsitedir, .pth files included
+  project       {"tree": the checkout, "origin": folder its modules must come from, "prefix": path of the import
+                root below the tree or ".", "packages": [top-level names]}
+  calls         calls in the growth pass after the first, or null to find the most of 127, 63, 31, 15 that cost
+                at most budget_seconds of CPU time (never less than 15)
+  budget_seconds
+
+Response, a JSON file put in place by a rename; always with format, method (of measuring), token and pid:
+  status        "measured"
+  metrics       {name: integer}; one that cannot be measured here is missing, and notes say why
+  gc_objects    [before, after] the first call, where wanted;  types  [[name, before, after], ..] that grew most
+  profiles      {"alive" | "retained" | "leak": {"lines": [[path, line, function, source, size, count], ..],
+                "stacks": [[size, count, [[path, line, function, source], ..]], ..]}}, the biggest first; a stack's
+                outermost call first, and only for "alive" with deep traces
+  calls         number of calls used, null in other passes than growth
+  notes         [sentence, ..]
+or
+  status        "failed"
+  phase         "import", "setup", "run", "teardown";  kind  "exception" or "memory"
+  reason        "ValueError: its first words"
+  frames        [[path, line, function, source], ..], the user's only, outermost first
+
+A path is relative to the tree, or begins with <scenarios>, <site-packages> or <stdlib>, or is what the code says.
+"first" sums: all sizes of "alive" = result + retained, all sizes of "retained" = retained.
+
+Without a request it only loads its own modules, so that their byte code gets written (leave out -B).
+
+Exit: 0 after delivery, through os._exit. Any other end, or none, is the workload's doing; what the workload prints,
+closes, replaces, forks or starts does not matter. A child that it forks and that comes back leaves silently.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_FORMAT = 1
+_BALLAST = 8 << 20  # never touched; freed to have room for the report when memory is exhausted
+
+
+def main() -> None:
+    """Run the pass that the request asks for and deliver."""
+    probe = _load_probe()
+    if len(sys.argv) < 2:
+        return
+    with open(sys.argv[1], encoding="utf-8") as file:
+        request = _parse(file.read())
+    sys.argv[:] = [request["scenario"]]
+    _prepare(request)
+    ballast = [bytes(_BALLAST)]
+    work = probe["workload"].Workload(request)
+    answer: dict[str, Any] = {"format": _FORMAT, "method": probe["method"]}
+    try:
+        answer.update(status="measured", **probe[request["pass"]].measure(work, request))
+    except BaseException as error:  # noqa: BLE001  (the workload may raise anything)
+        ballast.clear()
+        probe["outcome"].leave_if_forked()
+        probe["tracing"].quiet()
+        locator = probe["lines"].Locator(request)
+        answer.update(probe["failure"].describe(error, work.phase, locator, probe["folder"]))
+    probe["outcome"].deliver(request["response"], request["token"], answer)
+
+
+def _load_probe() -> dict[str, Any]:
+    """Import all modules of the probe, then hide them: the workload may be memharness itself."""
+    folder = __file__.rpartition("/")[0]
+    parent = folder.rpartition("/")[0]
+    sys.path[:] = [parent] + [path for path in sys.path if path != folder]
+    import memharness_probe
+    from memharness_probe import failure, first, growth, lines, outcome, resident, tracing, workload
+
+    del sys.path[0]
+    for name in [name for name in sys.modules if name.partition(".")[0] == "memharness_probe"]:
+        del sys.modules[name]
+    modules: dict[str, Any] = {
+        "failure": failure,
+        "first": first,
+        "growth": growth,
+        "lines": lines,
+        "outcome": outcome,
+        "rss": resident,
+        "tracing": tracing,
+        "workload": workload,
+    }
+    return {**modules, "method": memharness_probe.METHOD, "folder": folder + "/"}
+
+
+def _parse(text: str) -> dict[str, Any]:
+    """Read JSON as a Python literal: importing json would import re, and hide both from the figure for imports."""
+    names = {"null": None, "true": True, "false": False, "NaN": float("nan"), "Infinity": float("inf")}
+    request: dict[str, Any] = eval(text, {"__builtins__": {}}, names)  # noqa: S307  (the host's own file)
+    return request
+
+
+def _prepare(request: dict[str, Any]) -> None:
+    """Make the interpreter what a script would see, and random numbers the same in every run."""
+    import random
+    import site
+
+    site.setquit()
+    site.setcopyright()
+    site.sethelper()
+    sys.path[:0] = request["import_paths"]
+    for folder in request["site_paths"]:
+        site.addsitedir(folder)
+    sys.path += request["late_paths"]
+    random.seed(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""Turn (file, line) into what a profile shows: a path that means the same on every machine, function, source."""
+
+from __future__ import annotations
+
+import os
+from _frozen_importlib_external import SourceFileLoader
+from os.path import dirname, exists
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Any
+
+    Entry = tuple[str, int, str, str]
+
+_SOURCE_CHARACTERS = 200
+_OPTIMIZED = 1  # co_flags: the code of a function, not of a module or class
+
+
+class Locator:
+    """Looks lines up in the files they belong to, each of which is read once."""
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        self._request = request
+        self._files: dict[str, tuple[list[bytes], dict[int, str]]] = {}
+
+    def profile(self, lines: dict[tuple[str, int], list[int]]) -> list[tuple[Any, ...]]:
+        """[path, line, function, source, size, count] per line, the biggest first."""
+        rows = [(*self.frame(path, line), size, number) for (path, line), (size, number) in lines.items()]
+        return sorted(rows, key=lambda row: (-row[4], row[0], row[1]))
+
+    def frame(self, path: str, line: int) -> Entry:
+        """(path, line, qualified function name, source line with single spaces)."""
+        path = _unfrozen(path)
+        if path not in self._files:
+            self._files[path] = _read(path)
+        source, functions = self._files[path]
+        text = source[line - 1] if 0 < line <= len(source) else b""
+        shown = " ".join(text.decode("utf-8", "replace").split())
+        return self.label(path), line, functions.get(line, "<module>"), shown[:_SOURCE_CHARACTERS]
+
+    def label(self, path: str) -> str:
+        """Path relative to the project, or below a folder with a name of its own."""
+        project = self._request["project"]
+        below = _below(path, project["origin"])
+        if below.partition("/")[0].partition(".")[0] in project["packages"]:
+            return below if project["prefix"] == "." else project["prefix"] + "/" + below
+        folders = [("<scenarios>/", self._request["scenarios"]), ("", project["tree"])]
+        folders += [("<site-packages>/", folder) for folder in self._request["site_paths"]]
+        folders.append(("<stdlib>/", _STDLIB))
+        for name, folder in folders:
+            below = _below(path, folder)
+            if below:
+                return name + below
+        return path
+
+
+def _below(path: str, folder: str) -> str:
+    return path[len(folder) + 1 :] if path.startswith(folder + "/") else ""
+
+
+def _unfrozen(path: str) -> str:
+    """Return the source of a module built into the interpreter: <frozen importlib._bootstrap> and the like."""
+    if not path.startswith("<frozen "):
+        return path
+    stem = _STDLIB + "/" + path[len("<frozen ") : -1].replace(".", "/")
+    for source in (stem + ".py", stem + "/__init__.py"):
+        if exists(source):
+            return source
+    return path
+
+
+def _read(path: str) -> tuple[list[bytes], dict[int, str]]:
+    """Return the source lines of a file and the qualified name of the function at each line that has code."""
+    try:
+        with _open(path, "rb") as file:
+            source = file.read().splitlines()
+        code = SourceFileLoader("_", path).get_code("_")
+    except Exception:  # noqa: BLE001  (generated code, a file in a zip, a file changed or removed meanwhile)
+        return [], {}
+    functions: dict[int, str] = {}
+    assert code is not None
+    _name_lines(code, "", functions)
+    return source, functions
+
+
+def _name_lines(code: CodeType, prefix: str, functions: dict[int, str]) -> None:
+    """Enter the names of functions nested in `code`, inner ones last so that they win.
+
+    The line of `def` or `class` belongs to the code around it, which runs it; 3.11 and later put a first
+    instruction of the function there too.
+    """
+    for inner in code.co_consts:
+        if not hasattr(inner, "co_code"):
+            continue
+        if inner.co_name.startswith("<generic parameters"):  # 3.12: a scope that the source does not show
+            _name_lines(inner, prefix, functions)
+            continue
+        name = prefix + inner.co_name
+        own = _code_lines(inner)
+        for line in own - {inner.co_firstlineno} or own:
+            functions[line] = name
+        _name_lines(inner, name + (".<locals>." if inner.co_flags & _OPTIMIZED else "."), functions)
+
+
+def _code_lines(code: CodeType) -> set[int]:
+    """Line numbers of a code object's instructions."""
+    if hasattr(code, "co_lines"):
+        return {line for _, _, line in code.co_lines() if line}
+    lines, line = {code.co_firstlineno}, code.co_firstlineno
+    for step in code.co_lnotab[1::2]:
+        line += step - 256 if step > 127 else step
+        lines.add(line)
+    return lines
+
+
+_open = open
+_STDLIB = dirname(os.__file__)

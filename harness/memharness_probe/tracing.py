@@ -1,0 +1,139 @@
+"""Tracemalloc with as little around it as possible: start, read, and reduce what is traced.
+
+The private module is used where it can be: `tracemalloc` itself imports re, pickle and linecache, which costs
+10 to 30 ms and hides those modules from the figure for imports.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from gc import collect
+from sys import setprofile, settrace
+
+try:
+    import _tracemalloc as tracer
+    from _tracemalloc import _get_object_traceback, _get_traces
+except ImportError:  # a Python that keeps them elsewhere
+    import tracemalloc as tracer  # type: ignore[no-redef]
+
+    def _get_traces() -> list[Any]:  # type: ignore[misc]
+        return list(tracer.take_snapshot().traces._traces)  # type: ignore[attr-defined]
+
+    def _get_object_traceback(thing: object) -> object:  # type: ignore[misc]
+        return tracer.get_object_traceback(thing)  # type: ignore[attr-defined]
+
+
+try:
+    from _collections import _count_elements as _count  # type: ignore[import-not-found]
+except ImportError:
+
+    def _count(counts: dict[Any, int], things: Iterable[Any]) -> None:
+        for thing in things:
+            counts[thing] = counts.get(thing, 0) + 1
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    Line = tuple[str, int]
+    Counts = dict[tuple[Any, ...], int]  # (domain, size, ((file, line), ..)[, frames in all]) -> number of blocks
+
+count_elements: Callable[[dict[Any, int], Iterable[Any]], None] = _count  # adds one to the count of each thing
+traced = tracer.get_traced_memory
+start = tracer.start
+is_tracing = tracer.is_tracing
+reset_peak: Callable[[], None] | None = getattr(tracer, "reset_peak", None)  # 3.9 and later
+
+# The type cache keeps names of attributes alive, and which ones depends on addresses.
+clear_caches: Callable[[], None] = getattr(sys, "_clear_internal_caches", None) or sys._clear_type_cache
+
+_HALF = bytes(8)
+_FOLDER = __file__[: -len("tracing.py")]
+
+
+class TracerStoppedError(Exception):
+    """The workload stopped or cleared the tracer: there is nothing to read."""
+
+
+def stop() -> None:
+    """Stop tracing and drop all traces."""
+    tracer.stop()
+
+
+def settle() -> None:
+    """Leave only what is alive for a reason: collect cycles, empty the caches of the interpreter."""
+    collect()
+    clear_caches()
+
+
+def quiet() -> None:
+    """Take away what the workload may have hung into the interpreter to watch calls: the probe's follow."""
+    settrace(None)
+    setprofile(None)
+
+
+def new_marker() -> bytes:
+    """Allocate one block of the size `__sizeof__()`, and nothing beside it."""
+    return _HALF + _HALF
+
+
+def check(marker: object) -> None:
+    """Raise `TracerStoppedError` unless `marker`, allocated after the start, is still traced."""
+    if not is_tracing() or _get_object_traceback(marker) is None:
+        raise TracerStoppedError(
+            "the workload stopped, cleared or restarted tracemalloc, so its memory cannot be measured"
+        )
+
+
+def take() -> Any:
+    """Return the raw traces. The list itself is not traced; automatic collection is held off while it grows."""
+    enabled = gc.isenabled()
+    gc.disable()
+    traces: Any = _get_traces()
+    if enabled:
+        gc.enable()
+    return traces
+
+
+def count(traces: Any) -> Counts:
+    """Reduce raw traces to distinct ones and their number, without those of the probe's own allocations."""
+    counts: Counts = {}
+    _count(counts, traces)
+    return {trace: number for trace, number in counts.items() if not trace[2][0][0].startswith(_FOLDER)}
+
+
+def total(counts: Counts) -> int:
+    """Bytes of all blocks."""
+    return sum([trace[1] * number for trace, number in counts.items()])
+
+
+def by_line(counts: Counts) -> dict[Line, list[int]]:
+    """(file, line) -> [bytes, blocks], by the line that allocates."""
+    lines: dict[Line, list[int]] = {}
+    for trace, number in counts.items():
+        entry = lines.setdefault(trace[2][0], [0, 0])
+        entry[0] += trace[1] * number
+        entry[1] += number
+    return lines
+
+
+def biggest_stacks(counts: Counts, limit: int) -> list[tuple[int, int, list[Line]]]:
+    """Return the `limit` biggest (bytes, blocks, frames), outermost call first, the probe's own frames left out."""
+    stacks: dict[Any, list[int]] = {}
+    for trace, number in counts.items():
+        entry = stacks.setdefault(trace[2], [0, 0])
+        entry[0] += trace[1] * number
+        entry[1] += number
+    biggest = sorted(stacks.items(), key=lambda item: (-item[1][0], item[0]))[:limit]
+    return [
+        (size, number, [frame for frame in reversed(frames) if not is_own(frame[0])])
+        for frames, (size, number) in biggest
+    ]
+
+
+def is_own(path: str) -> bool:
+    """Tell whether a code object's file is the probe's."""
+    return path.startswith(_FOLDER)

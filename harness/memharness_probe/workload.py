@@ -1,0 +1,142 @@
+"""The scenario under measurement: load it, call its functions, prove where the project's modules come from."""
+
+from __future__ import annotations
+
+import sys
+from _frozen_importlib import module_from_spec
+from _frozen_importlib_external import PathFinder, SourceFileLoader, spec_from_file_location
+from os.path import abspath, dirname, exists, join, splitext
+from os.path import split as split_path
+
+from memharness_probe.outcome import leave_if_forked, write_file
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+    from typing import Any
+
+_CALL_FILE = dirname(abspath(__file__)) + "/call"  # counts as the probe's own file
+
+
+class WrongCopyError(Exception):
+    """A module of the project comes from elsewhere than the checkout under measurement."""
+
+
+class Workload:
+    """One scenario with one set of parameters. `phase` is the one entered last."""
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        self.phase = "import"
+        self._request = request
+        self._module: ModuleType | None = None
+        self._state: Any = None
+
+    def load(self) -> None:
+        """Import the scenario, and with it what it imports at its top level."""
+        self.enter("import")
+        path = self._request["scenario"]
+        name = module_name(path)
+        loader = SourceFileLoader(name, path)
+        spec = spec_from_file_location(name, path, loader=loader)
+        assert spec is not None
+        module = module_from_spec(spec)
+        sys.modules[name] = module
+        loader.exec_module(module)
+        leave_if_forked()
+        self._module = module
+        self.prove_origin()
+
+    def setup(self) -> None:
+        """Call `setup`, if there is one, and keep its value as the state."""
+        if self._request["setup"] is not None:
+            self.enter("setup")
+            self._state = self._bind("setup")()
+            leave_if_forked()
+
+    def bind_run(self) -> Callable[[], Any]:
+        """Return `run` with its arguments, ready to be called; enters its phase."""
+        call = self._bind("run")
+        self.enter("run")
+        return call
+
+    def teardown(self) -> None:
+        """Check once more which modules were used, then call `teardown`, if there is one."""
+        self.prove_origin()
+        if self._request["teardown"] is not None:
+            self.enter("teardown")
+            self._bind("teardown")()
+            leave_if_forked()
+
+    def enter(self, phase: str) -> None:
+        """Leave word of the phase for the host, in case that this process dies in it."""
+        self.phase = phase
+        write_file(self._request["phase_file"], phase)
+
+    def _bind(self, name: str) -> Callable[[], Any]:
+        """Return a callable that allocates nothing of its own beside the call: no dict, no tuple.
+
+        It is called once with a stand-in, so that its frame exists before tracing starts (up to 3.10).
+        """
+        params = self._request["params"]
+        call = self._request[name]
+        words = ["_state"] if call["takes_state"] else []
+        words += [f"{param}=_params[{param!r}]" for param in call["params"]]
+        scope: dict[str, Any] = {"_state": self._state, "_params": params, "_function": _stand_in}
+        code = compile(f"lambda: _function({', '.join(words)})", _CALL_FILE, "eval")
+        bound: Callable[[], Any] = eval(code, scope)  # noqa: S307  (names checked by the host)
+        bound()
+        scope["_function"] = getattr(self._module, name)
+        return bound
+
+    def prove_origin(self) -> None:
+        """Raise `WrongCopyError` if a loaded module of the project does not lie below the folder it must come from."""
+        if self.phase == "run":
+            self.phase = "import"
+        project = self._request["project"]
+        packages, origin = project["packages"], project["origin"]
+        for name, module in list(sys.modules.items()):
+            if name.partition(".")[0] not in packages:
+                continue
+            places = _places(module)
+            if places and not any(place.startswith(origin + "/") for place in places):
+                if _is_other_portion(name, origin):
+                    continue
+                raise WrongCopyError(f"module {name} comes from {places[0]}, not from {origin}")
+
+
+def module_name(path: str) -> str:
+    """Name the scenario's module for its file, unless an import of that name would find another file.
+
+    A scenario may thus be called like the package it measures. Processes that the workload spawns can import
+    the module by this name, because the scenario folder is on the path.
+    """
+    name = splitext(split_path(path)[1])[0]
+    if name not in sys.modules:
+        found = PathFinder.find_spec(name)
+        if found is None or found.origin == path:
+            return name
+    return "scenario_" + name
+
+
+def _stand_in(*_: object, **__: object) -> None:
+    """Take the place of the scenario's function in a rehearsal of the call."""
+
+
+def _places(module: Any) -> list[str]:
+    """Where a module was loaded from; empty for one made at run time."""
+    try:
+        file = module.__file__
+        return [file] if file else list(module.__path__)
+    except Exception:  # noqa: BLE001  (an object of the workload's, posing as a module)
+        return []
+
+
+def _is_other_portion(name: str, origin: str) -> bool:
+    """Tell whether a module belongs to another distribution that shares a namespace package with the project."""
+    parts = name.split(".")
+    top = sys.modules.get(parts[0])
+    if getattr(top, "__file__", None) or len(parts) == 1:
+        return False
+    portion = join(origin, parts[0], parts[1])
+    return not exists(portion) and not exists(portion + ".py")
