@@ -1,0 +1,36 @@
+"""Environments: a commit's files -> an `Environment` to measure it in, or the `Failed` build.
+
+In: what is asked for (`EnvironmentSpec`), the checkout and its files. Out: a value ready for the probe. One provider
+per way of installing; each remembers within its process what it has built.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final, Protocol
+
+from memharness.environments.existing import ExistingEnvironments
+from memharness.environments.interpreters import find_interpreter
+from memharness.environments.uv import UvEnvironments
+from memharness.model import Checkout, Environment, EnvironmentSpec, Failed, Install
+
+__all__ = ["Provider", "find_interpreter", "provider"]
+
+
+class Provider(Protocol):
+    """Makes environments. `files` maps the paths of the checkout's commit to their blob ids."""
+
+    def prepare(self, spec: EnvironmentSpec, checkout: Checkout, files: Mapping[str, str]) -> Environment | Failed:
+        """Return an environment for this commit, built now or before."""
+
+
+_PROVIDERS: Final[Mapping[Install, Callable[[Path], Provider]]] = {
+    "auto": UvEnvironments,
+    "wheel": UvEnvironments,
+    "path": UvEnvironments,
+    "existing": ExistingEnvironments,
+}
+
+
+def provider(install: Install, cache: Path) -> Provider:
+    """Return the provider for a way of installing; what it builds goes below `cache`."""
+    return _PROVIDERS[install](cache)

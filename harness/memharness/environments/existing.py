@@ -1,0 +1,67 @@
+"""Existing environments: the given interpreter with its own site-packages as they are, the import root before them."""
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from memharness.environments.fingerprint import declared_name, fingerprint
+from memharness.errors import MemharnessError
+from memharness.model import Checkout, Environment, EnvironmentFacts, EnvironmentSpec, Failed, Interpreter, Value
+
+_QUERY: Final = """
+import json, os, re, site
+from importlib.metadata import distributions
+paths = site.getsitepackages() + ([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])
+found = [(found.metadata["Name"], found.version) for found in distributions()]
+packages = {re.sub("[-_.]+", "-", name).lower(): version for name, version in reversed(found) if name and version}
+print(json.dumps({"site_paths": [path for path in paths if os.path.isdir(path)], "packages": packages}))
+"""
+
+
+class _Found(Value):
+    site_paths: tuple[str, ...]
+    packages: dict[str, str]
+
+
+class ExistingEnvironments:
+    """Takes environments as they are; each interpreter is asked once."""
+
+    def __init__(self, _cache: Path) -> None:
+        self._found: dict[str, _Found] = {}
+
+    def prepare(self, spec: EnvironmentSpec, checkout: Checkout, files: Mapping[str, str]) -> Environment | Failed:
+        """Return the interpreter's own environment; raise MemharnessError where it cannot tell its packages."""
+        python = spec.interpreter.path
+        if python not in self._found:
+            self._found[python] = _ask(spec.interpreter)
+        found = self._found[python]
+        name = declared_name(checkout.tree)
+        return Environment(
+            key=fingerprint(spec, checkout, files),
+            facts=EnvironmentFacts(
+                family=spec.family,
+                python=spec.interpreter.version,
+                implementation=spec.interpreter.implementation,
+                install="existing",
+                packages={package: version for package, version in found.packages.items() if package != name},
+            ),
+            python=python,
+            cache_tag=spec.interpreter.cache_tag,
+            site_paths=found.site_paths,
+            variables=spec.variables,
+        )
+
+
+def _ask(interpreter: Interpreter) -> _Found:
+    done = subprocess.run([interpreter.path, "-c", _QUERY], capture_output=True, cwd="/", check=False)
+    try:
+        return msgspec.json.decode(done.stdout, type=_Found)
+    except msgspec.DecodeError:
+        reason = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise MemharnessError(
+            f"{interpreter.path} cannot tell its installed packages: {reason}",
+            hint='Repair that environment, or let memharness make one with install = "auto".',
+        ) from None

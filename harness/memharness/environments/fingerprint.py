@@ -1,0 +1,85 @@
+"""Fingerprints: the files of a commit -> a hash of what a build of the project depends on. Pure but for one file."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from memharness.model import Checkout, EnvironmentSpec, digest
+
+_PACKAGING: Final = frozenset(
+    """setup.py setup.cfg MANIFEST.in pyproject.toml poetry.lock pdm.lock uv.lock Pipfile Pipfile.lock hatch.toml
+    hatch_build.py build.py build.rs versioneer.py _version.py.in meson.build meson.options meson_options.txt
+    CMakeLists.txt Cargo.toml Cargo.lock Makefile configure configure.ac""".split()  # noqa: SIM905  (a list of words)
+)
+_NATIVE: Final = frozenset(
+    """.c .h .cc .cpp .cxx .hpp .hh .hxx .inc .inl .pyx .pxd .pxi .rs .f .f90 .f95 .for .s .asm .cu .cuh .m .mm .go
+    .zig .i .cmake .def .map .a .o .lib .proto""".split()  # noqa: SIM905  (a list of words)
+)
+_TEMPLATE: Final = re.compile(r"(\.(in|src|tp|tpl|templ|jinja|j2))+$")
+_REQUIREMENTS: Final = re.compile(r"(^|/)(requirements[^/]*|constraints[^/]*)(/[^/]+)?\.(txt|in)$")
+_NO_BUILD_TOOLS: Final = frozenset(  # tables below [tool] that cannot change what is installed
+    """autopep8 bandit basedpyright black bumpver bumpversion check-manifest cibuildwheel codespell commitizen coverage
+    deptry django-stubs docformatter flake8 git-cliff hypothesis importlinter interrogate isort memharness mutmut mypy
+    nox pixi poe pydocstyle pylint pyright pyrefly pyroma pytest pytest-enabler refurb rstcheck ruff semantic_release
+    spin taskipy tbump tomlsort towncrier tox ty typos vulture yapf zest-releaser""".split()  # noqa: SIM905
+)
+
+
+def buildable(tree: str) -> bool:
+    """Tell whether a checkout has anything to build: setup.py, or a pyproject.toml with a project or a back end."""
+    pyproject = _document(tree)
+    return Path(tree, "setup.py").is_file() or "build-system" in pyproject or "project" in pyproject
+
+
+def declared_name(tree: str) -> str | None:
+    """Return the normalised distribution name in pyproject.toml; None where it has none."""
+    pyproject = _document(tree)
+    name = pyproject.get("project", pyproject.get("tool", {}).get("poetry", {})).get("name")
+    return re.sub(r"[-_.]+", "-", name).lower() if isinstance(name, str) else None
+
+
+def fingerprint(spec: EnvironmentSpec, checkout: Checkout, files: Mapping[str, str]) -> str:
+    """Hash what an environment depends on; commits that share it need one build. 32 hex digits.
+
+    With install "path" that is the interpreter and the dependencies; with "wheel" every file; with "auto" packaging
+    files, lock files, native sources and build scripts, of pyproject.toml what a build reads, and the layout.
+    """
+    inputs: dict[str, object] = {"spec": _asked(spec)}
+    if spec.install == "wheel":
+        inputs["files"] = sorted(files.items())
+    elif spec.install == "auto":
+        pyproject = _document(checkout.tree)
+        backends = pyproject.get("build-system", {}).get("backend-path", [])
+        inputs["layout"] = [checkout.import_root, checkout.packages]
+        inputs["files"] = sorted(item for item in files.items() if _is_input(item[0], backends, parsed=bool(pyproject)))
+        inputs["pyproject"] = repr(sorted(_relevant(pyproject).items()))
+    return digest(inputs, 32)
+
+
+def _asked(spec: EnvironmentSpec) -> list[object]:
+    return [spec.family, spec.interpreter.path, sorted(spec.dependencies), sorted(spec.variables.items())]
+
+
+def _document(tree: str) -> dict[str, Any]:
+    """Return the parsed pyproject.toml; empty where it is absent or cannot be read, which the build will say."""
+    try:
+        return tomllib.loads(Path(tree, "pyproject.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _relevant(pyproject: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in pyproject.items() if name != "tool"}
+    tools = pyproject.get("tool", {})
+    return kept | {"tool": sorted((name, value) for name, value in tools.items() if name not in _NO_BUILD_TOOLS)}
+
+
+def _is_input(path: str, backends: list[str], *, parsed: bool) -> bool:
+    if path == "pyproject.toml" and parsed:
+        return False  # its relevant part is hashed instead
+    if any(path.startswith(f"{backend.strip('./')}/") for backend in backends if backend.strip("./")):
+        return True
+    name = PurePosixPath(_TEMPLATE.sub("", path))
+    return path.rpartition("/")[2] in _PACKAGING or name.suffix.lower() in _NATIVE or bool(_REQUIREMENTS.search(path))

@@ -1,0 +1,72 @@
+"""Interpreters: "3.12", a path, or nothing -> an `Interpreter` that the probe runs on."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from memharness.errors import MemharnessError
+from memharness.model import Interpreter
+
+_QUERY: Final = (
+    "import json, sys; print(json.dumps({'path': sys.executable, 'version': '.'.join(map(str, sys.version_info[:3])),"
+    " 'implementation': sys.implementation.name, 'cache_tag': sys.implementation.cache_tag}))"
+)
+OLDEST: Final = (3, 8)
+
+
+def find_interpreter(request: str = "") -> Interpreter:
+    """Find the interpreter that a version, a path or a name asks for; "" is the one that memharness runs on.
+
+    Raises MemharnessError where there is none, and where the probe cannot run on it.
+    """
+    interpreter = _inspect(_locate(request), request)
+    version = tuple(int(part) for part in interpreter.version.split(".")[:2])
+    if interpreter.implementation != "cpython" or version < OLDEST:
+        raise MemharnessError(
+            f"Python {request or interpreter.path} is {interpreter.implementation} {interpreter.version}",
+            hint="Measuring takes CPython 3.8 or later.",
+        )
+    return interpreter
+
+
+def _locate(request: str) -> str:
+    if not request:
+        # the base one: the virtual environment that holds memharness is no part of what is measured
+        return str(Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}")
+    if os.sep in request:
+        return str(Path(request).expanduser().absolute())  # not resolved: a virtual environment is a link
+    from uv import find_uv_bin  # here, since most runs never need it
+
+    command = [find_uv_bin(), "python", "find", "--no-project", "--system", "--no-python-downloads", "--", request]
+    found = subprocess.run(
+        command, capture_output=True, text=True, cwd="/", env={**os.environ, "PATH": _search_path()}, check=False
+    )
+    if found.returncode:
+        version = request if request[:1].isdigit() else "3.12"
+        raise MemharnessError(
+            f"Python {request!r} was not found on this machine",
+            hint=f"Get it with `uv python install {version}` or from your system, or give the path of an interpreter.",
+        )
+    return found.stdout.strip()
+
+
+def _search_path() -> str:
+    """PATH with pyenv's own interpreters in place of its shims, which fail for versions that are not selected."""
+    folders = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if not folder.endswith("/shims")]
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    return os.pathsep.join([*folders, *map(str, sorted(pyenv.glob("versions/*/bin"), reverse=True))])
+
+
+def _inspect(path: str, request: str) -> Interpreter:
+    try:
+        done = subprocess.run([path, "-I", "-S", "-c", _QUERY], capture_output=True, timeout=60, check=False)
+        return msgspec.json.decode(done.stdout, type=Interpreter)
+    except (OSError, subprocess.TimeoutExpired, msgspec.DecodeError):
+        raise MemharnessError(
+            f"{path} is not a Python interpreter",
+            hint=f"Asked for as {request!r}: give a version such as 3.12, or the path of an executable.",
+        ) from None

@@ -1,0 +1,201 @@
+"""Environments that uv builds: the project and its dependencies in a virtual environment in the cache.
+
+"auto" builds one environment per fingerprint. The project's own files are then taken out of it: those that the commit
+has are imported from the checkout, where alone they can be right, and a commit that cannot be imported fails instead of
+being measured from an installed copy; those that the build made are handed over to be placed in the checkout.
+"wheel" builds every commit and imports the installed copy. "path" installs the dependencies alone.
+
+An environment is built in its final folder (virtual environments do not move) under a lock, and counts once its
+`environment.json` is there; what a killed build left is removed by the next.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from filelock import FileLock
+
+from memharness.environments import installed
+from memharness.environments.build import copy_source, run_uv
+from memharness.environments.fingerprint import buildable, fingerprint
+from memharness.errors import INCOMPLETE, MemharnessError
+from memharness.model import Checkout, Environment, EnvironmentFacts, EnvironmentSpec, Failed, Value, digest
+
+WHEELS_KEPT: Final = 8  # environments of single commits, the most recently used
+
+
+class _Built(Value):
+    """The stored form. `frozen` maps paths to the blob ids with which alone the environment is right."""
+
+    environment: Environment
+    frozen: dict[str, str] = {}  # noqa: RUF012  (msgspec copies defaults)
+
+
+class UvEnvironments:
+    """Builds and finds environments below `cache`/environments; failed builds are not repeated by one process."""
+
+    def __init__(self, cache: Path) -> None:
+        self._folder = cache / "environments"
+        self._failed: dict[tuple[str, str], Failed] = {}
+        self._built: dict[str, _Built] = {}
+
+    def prepare(self, spec: EnvironmentSpec, checkout: Checkout, files: Mapping[str, str]) -> Environment | Failed:
+        """Return the environment of a commit; build it unless it is there. Raises where the cache cannot be used."""
+        key = fingerprint(spec, checkout, files)
+        project = spec.install != "path" and buildable(checkout.tree)
+        if not project and not spec.dependencies:
+            return _bare(spec, key)
+        while True:
+            built = self._find_or_build(key, spec, checkout, files, project=project)
+            if isinstance(built, Failed):
+                return built
+            if all(files.get(path) == blob for path, blob in built.frozen.items()):
+                return built.environment
+            key = digest([key, [files.get(path) for path in sorted(built.frozen)]], 32)
+
+    def _find_or_build(
+        self, key: str, spec: EnvironmentSpec, checkout: Checkout, files: Mapping[str, str], *, project: bool
+    ) -> _Built | Failed:
+        folder = self._folder / f"{spec.install}-{key}"
+        known = self._failed.get((key, checkout.commit)) or self._built.get(key)
+        if known is not None and (isinstance(known, Failed) or folder.is_dir()):
+            return known
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(f"{folder}.lock"):
+                outcome = _load(folder) or _build(folder, key, spec, checkout, files if project else None)
+            if spec.install == "wheel" and isinstance(outcome, _Built):
+                os.utime(folder)
+                _prune(self._folder)
+        except OSError as error:
+            raise MemharnessError(
+                f"{error.filename or folder}: environments cannot be built there: {error.strerror or error}",
+                hint="Free some space there, or set MEMHARNESS_CACHE to another folder.",
+                exit_code=INCOMPLETE,
+            ) from None
+        if isinstance(outcome, Failed):
+            self._failed[key, checkout.commit] = outcome
+        else:
+            self._built[key] = outcome
+        return outcome
+
+
+def _load(folder: Path) -> _Built | None:
+    try:
+        return msgspec.json.decode((folder / "environment.json").read_bytes(), type=_Built)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _build(
+    folder: Path, key: str, spec: EnvironmentSpec, checkout: Checkout, files: Mapping[str, str] | None
+) -> _Built | Failed:
+    """Make a virtual environment in `folder`, with the project where `files` are given."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    # a fresh name each time: uv takes a folder of the same name and packaging files for the same source
+    with tempfile.TemporaryDirectory(prefix="build-", dir=folder) as scratch:
+        source = Path(scratch, "project")
+        source.mkdir()
+        python = folder / "bin" / "python"
+        targets = list(spec.dependencies)
+        if files is not None:
+            copy_source(Path(checkout.tree), files, source)
+            targets.append(str(source))
+        install = ["pip", "install", "--python", str(python), "--compile-bytecode", "--", *targets]
+        create = ["venv", "--allow-existing", "--no-project", "--python", spec.interpreter.path, str(folder)]
+        for command in (create, install):
+            log = run_uv(command, folder=Path(scratch), spec=spec)
+            if log.status:
+                shutil.rmtree(folder)
+                return log.failed()
+        (site,) = folder.glob("lib/python*/site-packages")
+        outcome = _describe(folder, site, key, spec, checkout, files, source)
+    if isinstance(outcome, Failed):
+        shutil.rmtree(folder)
+    else:
+        unfinished = folder / "environment.json.new"
+        unfinished.write_bytes(msgspec.json.encode(outcome))
+        unfinished.replace(folder / "environment.json")
+    return outcome
+
+
+def _describe(
+    folder: Path,
+    site: Path,
+    key: str,
+    spec: EnvironmentSpec,
+    checkout: Checkout,
+    files: Mapping[str, str] | None,
+    source: Path,
+) -> _Built | Failed:
+    info = installed.find_project(site, source)
+    facts = _facts(spec, installed.packages(site, leave_out=info))
+    environment = Environment(
+        key=key,
+        facts=facts,
+        python=str(folder / "bin" / "python"),
+        cache_tag=spec.interpreter.cache_tag,
+        site_paths=(str(site),),
+        origin=str(site) if info is not None and spec.install == "wheel" else None,
+        variables=spec.variables,
+    )
+    if info is None or files is None or spec.install == "wheel":
+        return _Built(environment=environment)
+    sorted_out = installed.split(info, import_root=checkout.import_root, files=files)
+    tops = {name.partition("/")[0].partition(".")[0] for name in sorted_out.generated}
+    if sorted_out.frozen and not sorted_out.tracked and tops.isdisjoint(checkout.packages):
+        return _misplaced(tops, checkout)
+    installed.take_out(site, sorted_out.tracked, into=None)
+    installed.take_out(site, sorted_out.generated, into=folder / "generated")
+    return _Built(
+        environment=msgspec.structs.replace(
+            environment,
+            generated={
+                os.path.normpath(f"{checkout.import_root}/{name}"): str(folder / "generated" / name)
+                for name in sorted_out.generated
+            },
+        ),
+        frozen={path: files[path] for path in sorted_out.frozen},
+    )
+
+
+def _misplaced(tops: set[str], checkout: Checkout) -> Failed:
+    return Failed(
+        phase="build",
+        reason=f"the build installs {', '.join(sorted(tops))}, "
+        f"but nothing of it lies below the import root {checkout.import_root!r}",
+        output=('Set import-root under [project], or install = "wheel" under [environment].',),
+    )
+
+
+def _facts(spec: EnvironmentSpec, packages: dict[str, str]) -> EnvironmentFacts:
+    return EnvironmentFacts(
+        family=spec.family,
+        python=spec.interpreter.version,
+        implementation=spec.interpreter.implementation,
+        install=spec.install,
+        packages=packages,
+    )
+
+
+def _bare(spec: EnvironmentSpec, key: str) -> Environment:
+    """Return the interpreter alone, where there is nothing to install."""
+    return Environment(
+        key=key,
+        facts=_facts(spec, {}),
+        python=spec.interpreter.path,
+        cache_tag=spec.interpreter.cache_tag,
+        variables=spec.variables,
+    )
+
+
+def _prune(folder: Path) -> None:
+    """Remove all but the most recently used environments of single commits."""
+    made = sorted(folder.glob("wheel-*/environment.json"), key=lambda path: path.parent.stat().st_mtime, reverse=True)
+    for old in made[WHEELS_KEPT:]:
+        shutil.rmtree(old.parent, ignore_errors=True)

@@ -1,0 +1,496 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from memharness.environments import find_interpreter, provider
+from memharness.environments.build import reason, variables
+from memharness.environments.fingerprint import fingerprint
+from memharness.errors import MemharnessError
+from memharness.history import paths, read_blob
+from memharness.layout import detect, project_name
+from memharness.model import Environment, EnvironmentFacts, EnvironmentSpec, Failed, Install, Interpreter
+from memharness.repository import open_repository
+from memharness.workspace import Slot, lease
+from repositories import RepositoryBuilder, contents
+
+
+@pytest.fixture(scope="session")
+def interpreter() -> Interpreter:
+    return find_interpreter()
+
+
+class Project:
+    """A project whose commits are checked out and prepared as a run does it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.builder = RepositoryBuilder(folder / "project")
+        self.cache = folder / "cache"
+
+    def prepare(
+        self, spec: EnvironmentSpec, *commits: str, configured: str | None = None
+    ) -> list[tuple[Environment | Failed, str]]:
+        """Prepare each commit, and import `box` there as the probe does: its VALUE, or the error."""
+        repository = open_repository(str(self.builder.path), self.cache)
+        environments = provider(spec.install, self.cache)
+        results: list[tuple[Environment | Failed, str]] = []
+        with lease(repository, self.cache) as slot:
+            for commit in commits:
+                files = paths(repository, commit)
+                name = None
+                if "pyproject.toml" in files:
+                    name = project_name(read_blob(repository, commit, "pyproject.toml"))
+                layout = detect(files, project_name=name, configured=configured)
+                checkout = slot.checkout(commit, import_root=layout.import_root, packages=layout.packages)
+                environment = environments.prepare(spec, checkout, files)
+                if isinstance(environment, Failed):
+                    results.append((environment, "not built"))
+                    continue
+                slot.place(environment.generated)
+                results.append((environment, imported(environment, slot, layout.import_root)))
+        return results
+
+
+def imported(environment: Environment, slot: Slot, import_root: str) -> str:
+    searched = [*([] if environment.origin else [str(slot.tree / import_root)]), *environment.site_paths]
+    code = f"import sys; sys.path[:0] = {searched!r}; import box; print(box.VALUE, box.__file__)"
+    done = subprocess.run([environment.python, "-s", "-S", "-B", "-c", code], capture_output=True, text=True)
+    if done.returncode:
+        return done.stderr.strip().splitlines()[-1]
+    value, _, path = done.stdout.strip().rpartition(" ")
+    inside = "tree" if path.startswith(str(slot.tree)) else "site-packages" if "site-packages" in path else path
+    return f"{value} from {inside}"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+def asked(interpreter: Interpreter, install: Install = "auto", *dependencies: str) -> EnvironmentSpec:
+    return EnvironmentSpec(interpreter=interpreter, install=install, dependencies=dependencies)
+
+
+def pyproject(requires: str, backend: str, extra: str = "", version: str = 'version = "1.0"') -> str:
+    listed = json.dumps(requires.split())
+    return (
+        f'[build-system]\nrequires = {listed}\nbuild-backend = "{backend}"\n'
+        f'[project]\nname = "box"\ndescription = "A box."\n{version}\n{extra}'
+    )
+
+
+SETUPTOOLS = pyproject("setuptools", "setuptools.build_meta")
+DYNAMIC = 'dynamic = ["version"]'
+
+
+# --- interpreters -----------------------------------------------------------------------------------------
+
+
+def test_own_interpreter_is_the_base_one() -> None:
+    found = find_interpreter()
+    assert found == Interpreter(
+        path=found.path,
+        version=".".join(map(str, sys.version_info[:3])),
+        implementation="cpython",
+        cache_tag=str(sys.implementation.cache_tag),
+    )
+    assert os.path.realpath(found.path) == os.path.realpath(sys.executable)
+    assert not Path(found.path).is_relative_to(sys.prefix)
+
+
+def test_by_version_and_by_path() -> None:
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert find_interpreter(version).cache_tag == sys.implementation.cache_tag
+    assert find_interpreter(sys.executable).path == sys.executable  # a virtual environment stays one
+
+
+@pytest.mark.parametrize(
+    ("request_", "message", "hint"),
+    [
+        ("3.99", "Python '3.99' was not found", "uv python install 3.99"),
+        ("no-such-python", "Python 'no-such-python' was not found", "path of an interpreter"),
+        ("/bin/cat", "/bin/cat is not a Python interpreter", "a version such as 3.12"),
+        ("/no/such/python", "/no/such/python is not a Python interpreter", "a version such as 3.12"),
+    ],
+)
+def test_unusable_interpreters(request_: str, message: str, hint: str) -> None:
+    with pytest.raises(MemharnessError) as caught:
+        find_interpreter(request_)
+    assert message in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_too_old(tmp_path: Path) -> None:
+    old = tmp_path / "python"
+    facts = {"path": str(old), "version": "3.7.16", "implementation": "cpython", "cache_tag": "cpython-37"}
+    old.write_text(f"#!/bin/sh\necho '{json.dumps(facts)}'\n")
+    old.chmod(0o755)
+    with pytest.raises(MemharnessError, match=r"is cpython 3\.7\.16") as caught:
+        find_interpreter(str(old))
+    assert caught.value.hint == "Measuring takes CPython 3.8 or later."
+
+
+# --- without builds ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("install", ["auto", "wheel", "path"])
+def test_nothing_to_install_takes_the_interpreter_as_it_is(
+    project: Project, interpreter: Interpreter, install: Install
+) -> None:
+    commit = project.builder.commit({"box/__init__.py": "VALUE = 1\n", "pyproject.toml": "[tool.black]\n"})
+    ((environment, value),) = project.prepare(asked(interpreter, install), commit)
+    assert isinstance(environment, Environment)
+    facts = EnvironmentFacts(
+        family=f"cpython-{interpreter.version}-{install}",
+        python=interpreter.version,
+        implementation="cpython",
+        install=install,
+    )
+    assert environment == Environment(
+        key=environment.key, facts=facts, python=interpreter.path, cache_tag=interpreter.cache_tag
+    )
+    assert value == "1 from tree"
+    assert not (project.cache / "environments").exists()
+
+
+def test_existing_keeps_its_packages(project: Project) -> None:
+    here = find_interpreter(sys.executable)
+    commit = project.builder.commit(
+        {"box/__init__.py": "VALUE = 1\n", "pyproject.toml": '[project]\nname = "GitPython"\n'}
+    )
+    ((environment, value),) = project.prepare(asked(here, "existing"), commit)
+    assert isinstance(environment, Environment)
+    assert environment.python == sys.executable
+    assert [path for path in environment.site_paths if path in sys.path]
+    assert "msgspec" in environment.facts.packages
+    assert "gitpython" not in environment.facts.packages  # the project itself
+    assert value == "1 from tree"
+
+
+FIRST = {
+    "box/__init__.py": "1",
+    "pyproject.toml": SETUPTOOLS + "[tool.ruff]\nline-length = 80\n",
+    "box/fast.c": "int x;",
+    "templates/y.pyx.in": "1",
+    "requirements/base.txt": "numpy",
+    "README": "1",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({"box/__init__.py": "2"}, True),
+        ({"README": "2"}, True),
+        ({"pyproject.toml": SETUPTOOLS + "[tool.ruff]\nline-length = 90\n# comment\n"}, True),
+        ({"pyproject.toml": SETUPTOOLS.replace("1.0", "1.1")}, False),
+        ({"pyproject.toml": SETUPTOOLS + "[tool.setuptools]\nzip-safe = false\n"}, False),
+        ({"pyproject.toml": "not toml"}, False),
+        ({"box/fast.c": "int y;"}, False),
+        ({"templates/y.pyx.in": "2"}, False),
+        ({"requirements/base.txt": "numpy<2"}, False),
+        ({"setup.py": ""}, False),
+        ({"other/__init__.py": ""}, False),
+    ],
+)
+def test_fingerprint(project: Project, interpreter: Interpreter, change: dict[str, str], same: bool) -> None:
+    commits = [project.builder.commit(FIRST), project.builder.commit(change)]
+    repository = open_repository(str(project.builder.path), project.cache)
+
+    def keys(install: Install) -> list[str]:
+        found = []
+        with lease(repository, project.cache) as slot:
+            for commit in commits:
+                files = paths(repository, commit)
+                layout = detect(files, project_name="box")
+                checkout = slot.checkout(commit, import_root=layout.import_root, packages=layout.packages)
+                found.append(fingerprint(asked(interpreter, install), checkout, files))
+        return found
+
+    auto, wheel, path = keys("auto"), keys("wheel"), keys("path")
+    assert (auto[0] == auto[1]) is same
+    assert wheel[0] != wheel[1]
+    assert path[0] == path[1]
+    assert len({*auto, *wheel, *path}) == (4 if same else 5)
+
+
+BACKEND_FAILED = """
+error: Failed to build `box @ file:///x`
+  cause: The build backend returned an error
+  cause: Call to `setuptools.build_meta.build_wheel` failed (exit status: 1)
+
+         [stderr]
+         {}
+
+hint: This usually indicates a problem with the package.
+"""
+COMPILER = """box.c:1:10: fatal error: missing.h: No such file or directory
+compilation terminated.
+subprocess.CalledProcessError: Command '['gcc', 'box.c']' returned non-zero exit status 1.
+error: Command '['gcc', 'box.c']' returned non-zero exit status 1."""
+UNSOLVED = """error: No solution found when resolving dependencies
+  cause: Because a was not found and you require a, we can conclude that your requirements are unsatisfiable."""
+
+
+@pytest.mark.parametrize(
+    ("log", "expected"),
+    [
+        (
+            BACKEND_FAILED.format("Traceback:\nModuleNotFoundError: No module named 'a'\nbye"),
+            "ModuleNotFoundError: No module named 'a'",
+        ),
+        (BACKEND_FAILED.format(COMPILER), "box.c:1:10: fatal error: missing.h: No such file or directory"),
+        (BACKEND_FAILED.format("error: Multiple top-level packages"), "error: Multiple top-level packages"),
+        (BACKEND_FAILED.format("boom"), "boom"),
+        (UNSOLVED, UNSOLVED.partition("cause: ")[2]),
+        ("  \u00d7 Something\n  ╰─▶ went wrong", "went wrong"),
+        ("", "uv said nothing"),
+    ],
+)
+def test_the_reason_of_a_failure(log: str, expected: str) -> None:
+    assert reason(log.splitlines()) == expected
+
+
+def test_builds_see_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("GITHUB_TOKEN", "secret")
+    monkeypatch.setenv("UV_PUBLISH_TOKEN", "secret")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://index.invalid/simple")
+    monkeypatch.setenv("UV_CACHE_DIR", "/cache")
+    monkeypatch.setenv("https_proxy", "http://proxy.invalid")
+    assert variables() == {
+        "UV_CACHE_DIR": "/cache",
+        "https_proxy": "http://proxy.invalid",
+        "UV_DEFAULT_INDEX": "https://index.invalid/simple",
+        "LC_ALL": "C.UTF-8",
+        "PYTHONHASHSEED": "0",
+    }
+
+
+# --- builds -----------------------------------------------------------------------------------------------
+
+ORDINARY = {
+    "setuptools-src": ("src/", SETUPTOOLS),
+    "setuptools-flat": ("", SETUPTOOLS),
+    "hatchling": ("src/", pyproject("hatchling", "hatchling.build")),
+    "flit": ("", pyproject("flit_core", "flit_core.buildapi")),
+    "poetry": ("", pyproject("poetry-core>=2", "poetry.core.masonry.api")),
+}
+
+
+@pytest.mark.registry
+@pytest.mark.parametrize("kind", ORDINARY)
+def test_sources_are_swapped_within_one_environment(project: Project, interpreter: Interpreter, kind: str) -> None:
+    prefix, toml = ORDINARY[kind]
+    module = f"{prefix}box/__init__.py"
+    commits = [
+        project.builder.commit({module: "VALUE = 1\n", "pyproject.toml": toml, "tests/test_box.py": ""}),
+        project.builder.commit({module: "VALUE = 2\n"}),
+        project.builder.commit({module: "raise RuntimeError('broken')\n"}),
+    ]
+    before = contents(project.builder.path)
+    results = project.prepare(asked(interpreter), *commits)
+    assert [value for _, value in results] == ["1 from tree", "2 from tree", "RuntimeError: broken"]
+    first = results[0][0]
+    assert isinstance(first, Environment)
+    assert [environment for environment, _ in results] == [first] * 3
+    assert first.generated == {}
+    assert first.facts.packages == {}
+    (site,) = first.site_paths
+    assert not (Path(site) / "box").exists()
+    assert [path.name for path in Path(site).glob("box*")] == ["box-1.0.dist-info"]
+    assert contents(project.builder.path) == before
+    assert project.prepare(asked(interpreter), commits[1]) == [(first, "2 from tree")]  # from the cache
+
+
+@pytest.mark.registry
+@pytest.mark.parametrize("kind", ["setuptools_scm", "hatch-vcs"])
+def test_generated_version_files_come_along(project: Project, interpreter: Interpreter, kind: str) -> None:
+    toml = {
+        "setuptools_scm": pyproject(
+            "setuptools setuptools_scm",
+            "setuptools.build_meta",
+            '[tool.setuptools_scm]\nversion_file = "src/box/_version.py"\n',
+            DYNAMIC,
+        ),
+        "hatch-vcs": pyproject(
+            "hatchling hatch-vcs",
+            "hatchling.build",
+            '[tool.hatch]\nversion.source = "vcs"\nbuild.hooks.vcs.version-file = "src/box/_version.py"\n',
+            DYNAMIC,
+        ),
+    }[kind]
+    code = "from box._version import version\nVALUE = version, {}\n"
+    files = {"src/box/__init__.py": code.format(1), "pyproject.toml": toml, ".gitignore": "_version.py\n"}
+    commits = [
+        project.builder.commit(files, tag="v1.2"),
+        project.builder.commit({"src/box/__init__.py": code.format(2)}),
+    ]
+    results = project.prepare(asked(interpreter), *commits)
+    assert [value for _, value in results] == ["('1.2', 1) from tree", "('1.2', 2) from tree"]
+    environment = results[0][0]
+    assert isinstance(environment, Environment)
+    assert list(environment.generated) == ["src/box/_version.py"]
+
+
+EXTENSION = """
+#include <Python.h>
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_fast", NULL, -1, NULL};
+PyMODINIT_FUNC PyInit__fast(void) {
+    PyObject *made = PyModule_Create(&module);
+    PyModule_AddIntConstant(made, "ANSWER", 42);
+    return made;
+}
+"""
+
+
+@pytest.mark.registry
+def test_extension_modules(project: Project, interpreter: Interpreter) -> None:
+    setup = (
+        "from setuptools import Extension, setup\n"
+        "setup(ext_modules=[Extension('box._fast', ['src/box/_fast.c'])], package_dir={'': 'src'}, packages=['box'])\n"
+    )
+    code = "from box._fast import ANSWER\nVALUE = ANSWER, {}\n"
+    files = {"src/box/__init__.py": code.format(1), "src/box/_fast.c": EXTENSION}
+    files |= {"pyproject.toml": SETUPTOOLS, "setup.py": setup}
+    commits = [
+        project.builder.commit(files),
+        project.builder.commit({"src/box/__init__.py": code.format(2)}),
+        project.builder.commit({"src/box/_fast.c": EXTENSION.replace("42", "43")}),
+        project.builder.commit({"src/box/_fast.c": '#include "missing.h"\n'}),
+    ]
+    results = project.prepare(asked(interpreter), *commits)
+    values = ["(42, 1) from tree", "(42, 2) from tree", "(43, 2) from tree", "not built"]
+    assert [value for _, value in results] == values
+    failed = results[3][0]
+    assert isinstance(failed, Failed)
+    assert (failed.phase, failed.exit_code) == ("build", 1)
+    assert failed.reason == "src/box/_fast.c:1:10: fatal error: missing.h: No such file or directory"
+    assert 0 < len(failed.output) <= 20
+    assert str(project.cache) not in "\n".join(failed.output)
+    assert project.prepare(asked(interpreter), commits[3]) == [(failed, "not built")]  # built again: the same log
+
+
+@pytest.mark.registry
+def test_python_sources_that_the_build_compiles_or_copies(project: Project, interpreter: Interpreter) -> None:
+    """A compiled module wins over its source: an environment must not outlive a change of that source."""
+    setup = (
+        "import pathlib, shutil\nfrom setuptools import Extension, setup\n"
+        "text = pathlib.Path('box/_fast.py').read_text()\n"
+        f"code = {EXTENSION!r}.replace('42', text.split()[-1])\n"
+        "pathlib.Path('box/_made.c').write_text(code)\n"
+        "setup(ext_modules=[Extension('box._fast', ['box/_made.c'])], packages=['box', 'box.vendored'],\n"
+        "      package_dir={'box.vendored': 'vendor/vendored'})\n"
+    )
+    code = "from box._fast import ANSWER\nfrom box.vendored.thing import THING\nVALUE = ANSWER, THING, {}\n"
+    files = {"box/__init__.py": code.format(1), "box/_fast.py": "ANSWER = 7\n", "setup.py": setup}
+    files |= {"pyproject.toml": SETUPTOOLS}
+    files |= {"vendor/vendored/__init__.py": "", "vendor/vendored/thing.py": "THING = 'a'\n"}
+    commits = [
+        project.builder.commit(files),
+        project.builder.commit({"box/__init__.py": code.format(2)}),
+        project.builder.commit({"box/_fast.py": "ANSWER = 8\n"}),
+        project.builder.commit({"vendor/vendored/thing.py": "THING = 'b'\n"}),
+    ]
+    results = project.prepare(asked(interpreter), *commits, commits[0])
+    assert [value for _, value in results] == [
+        "(7, 'a', 1) from tree",
+        "(7, 'a', 2) from tree",
+        "(8, 'a', 2) from tree",
+        "(8, 'b', 2) from tree",
+        "(7, 'a', 1) from tree",
+    ]
+    assert len({environment.key for environment, _ in results if isinstance(environment, Environment)}) == 3
+
+
+@pytest.mark.registry
+def test_a_source_that_the_build_rewrites(project: Project, interpreter: Interpreter) -> None:
+    """As versioneer does: the checkout has what was built, and its own file again for the next environment."""
+    setup = (
+        "from setuptools import setup\nfrom setuptools.command.build_py import build_py\nimport pathlib\n"
+        "class Rewrite(build_py):\n"
+        "    def run(self):\n"
+        "        super().run()\n"
+        "        path = pathlib.Path(self.build_lib, 'box/_v.py')\n"
+        "        path.write_text(path.read_text().replace('plain', 'built'))\n"
+        "setup(packages=['box'], cmdclass={'build_py': Rewrite})\n"
+    )
+    files = {"box/__init__.py": "from box._v import VALUE\n", "box/_v.py": "VALUE = 'plain', 1\n"}
+    commits = [
+        project.builder.commit({**files, "setup.py": setup, "pyproject.toml": SETUPTOOLS}),
+        project.builder.commit({"box/_v.py": "VALUE = 'plain', 2\n"}),
+    ]
+    values = [value for _, value in project.prepare(asked(interpreter), *commits)]
+    assert values == ["('built', 1) from tree", "('built', 2) from tree"]
+
+
+@pytest.mark.registry
+def test_the_import_root_moves_within_a_history(project: Project, interpreter: Interpreter) -> None:
+    commits = [
+        project.builder.commit({"box/__init__.py": "VALUE = 1\n", "pyproject.toml": SETUPTOOLS}),
+        project.builder.commit({"box/__init__.py": None, "src/box/__init__.py": "VALUE = 2\n"}),
+    ]
+    results = project.prepare(asked(interpreter), *commits)
+    assert [value for _, value in results] == ["1 from tree", "2 from tree"]
+
+
+@pytest.mark.registry
+def test_wheels_are_measured_as_installed_and_few_are_kept(
+    project: Project, interpreter: Interpreter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("memharness.environments.uv.WHEELS_KEPT", 1)
+    commits = [
+        project.builder.commit({"box/__init__.py": "VALUE = 1\n", "pyproject.toml": SETUPTOOLS}),
+        project.builder.commit({"box/__init__.py": "VALUE = 2\n"}),
+    ]
+    results = project.prepare(asked(interpreter, "wheel"), *commits)
+    assert [value for _, value in results] == ["1 from site-packages", "2 from site-packages"]
+    kept = results[1][0]
+    assert isinstance(kept, Environment)
+    assert kept.origin == kept.site_paths[0]
+    assert [f"wheel-{kept.key}"] == [path.name for path in (project.cache / "environments").glob("wheel-*/")]
+
+
+@pytest.mark.registry
+def test_dependencies_without_a_build(project: Project, interpreter: Interpreter) -> None:
+    commit = project.builder.commit({"box/__init__.py": "import iniconfig\nVALUE = 1\n", "pyproject.toml": SETUPTOOLS})
+    ((environment, value),) = project.prepare(asked(interpreter, "path", "iniconfig==2.0.0"), commit)
+    assert isinstance(environment, Environment)
+    assert environment.facts.packages == {"iniconfig": "2.0.0"}
+    assert value == "1 from tree"
+
+
+@pytest.mark.registry
+def test_failures_are_outcomes(project: Project, interpreter: Interpreter) -> None:
+    moved = {"code/__init__.py": "X = 1", "box/__init__.py": None, "other/__init__.py": "X = 2"}
+    misplaced = '[tool.setuptools]\npackages = ["box"]\n[tool.setuptools.package-dir]\nbox = "code"\n'
+    commits = [
+        project.builder.commit({"box/__init__.py": "", "pyproject.toml": pyproject("setuptools", "no.such.backend")}),
+        project.builder.commit({"pyproject.toml": "not toml", "setup.py": ""}),
+        project.builder.commit({"pyproject.toml": SETUPTOOLS + misplaced, "setup.py": None, **moved}),
+    ]
+    results = [environment for environment, _ in project.prepare(asked(interpreter), *commits)]
+    assert [(type(result), getattr(result, "phase", None)) for result in results] == [(Failed, "build")] * 3
+    reasons = [result.reason for result in results if isinstance(result, Failed)]
+    assert reasons[0] == "ModuleNotFoundError: No module named 'no'"
+    assert any("pyproject.toml" in line for line in getattr(results[1], "output", ()))
+    assert reasons[2] == "the build installs box, but nothing of it lies below the import root '.'"
+    ((missing, _),) = project.prepare(asked(interpreter, "path", "iniconfig==0.0.0.1"), commits[0])
+    assert isinstance(missing, Failed)
+    assert "iniconfig==0.0.0.1" in "".join(missing.output)
+    assert list((project.cache / "environments").glob("*-*/")) == []
+
+
+@pytest.mark.registry
+def test_a_killed_build_is_made_again(project: Project, interpreter: Interpreter) -> None:
+    commit = project.builder.commit({"box/__init__.py": "VALUE = 1\n", "pyproject.toml": SETUPTOOLS})
+    ((environment, _),) = project.prepare(asked(interpreter), commit)
+    assert isinstance(environment, Environment)
+    folder = project.cache / "environments" / f"auto-{environment.key}"
+    (folder / "environment.json").unlink()
+    (folder / "pyvenv.cfg").write_text("half")
+    assert project.prepare(asked(interpreter), commit) == [(environment, "1 from tree")]
