@@ -171,6 +171,32 @@ def test_generated_files_come_along(builder: RepositoryBuilder, cache: Path, tmp
     assert made["new"].read_text() == "V = 'new'\n"
 
 
+def test_a_rewritten_source_is_covered_and_comes_back(builder: RepositoryBuilder, cache: Path, tmp_path: Path) -> None:
+    first = builder.commit({"mod.py": "V = 'own'\n"})
+    second = builder.commit({"new.py": ""})
+    (tmp_path / "built.py").write_text("V = 'made'\n")
+    cover = {"mod.py": str(tmp_path / "built.py")}
+    seen = []
+    with lease(opened(builder, cache), cache) as slot:
+        for commit, generated in (
+            (first, {}),
+            (first, cover),
+            (second, cover),
+            (second, {}),
+            (first, cover),
+            (first, {}),
+        ):
+            slot.checkout(commit, packages=("mod", "new"))
+            slot.place(generated)
+            compile_pending(slot)
+            seen.append(value_of(slot, "mod.V"))
+        slot.place(cover)
+        slot.place({})  # with no checkout between
+        compile_pending(slot)
+        seen.append(value_of(slot, "mod.V"))
+    assert seen == ["own", "made", "made", "own", "made", "own", "own"]
+
+
 def test_two_runs_take_two_slots_of_equal_length(builder: RepositoryBuilder, cache: Path) -> None:
     builder.commit({"a.py": ""})
     repository = opened(builder, cache)

@@ -84,7 +84,8 @@ class Slot:
         self._at: str | None = None  # the commit in the tree
         self._sources: set[str] = set()  # .py files of the tree, relative to it
         self._compiled: dict[str, set[str]] = {}  # cache tag -> those that have byte code, relative or absolute
-        self._placed: dict[str, str] = {}
+        self._placed: dict[str, str] = {}  # path below the tree -> file that it links to
+        self._covered: set[str] = set()  # of those, files of the commit
         self._checkout: Checkout | None = None
         folder.mkdir(parents=True, exist_ok=True)
         self.clear_work()
@@ -112,7 +113,10 @@ class Slot:
         return self._checkout
 
     def place(self, generated: Mapping[str, str]) -> None:
-        """Link files that a build made into the tree (path below it -> file), in place of those linked before."""
+        """Link files that a build made into the tree (path below it -> file), in place of those linked before.
+
+        To be called after every checkout. A file of the commit that the build rewrote is covered by the link.
+        """
         for name in self._placed.keys() - generated.keys():
             self._remove_placed(name)
         for name, target in generated.items():
@@ -120,6 +124,8 @@ class Slot:
             if self._placed.get(name) != target:
                 self._forget(name)
             path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_file() and not path.is_symlink():
+                self._covered.add(name)
             path.unlink(missing_ok=True)
             path.symlink_to(target)
             if name.endswith(".py"):
@@ -203,6 +209,7 @@ class Slot:
         self._git("checkout", "--quiet", "--force", "--detach", commit, "--")
         keep = [] if first else ["--exclude=__pycache__"]
         removed = self._git("-c", "core.quotePath=false", "clean", "-ffdx", *keep)
+        self._covered.clear()
         if first:
             self._start_afresh()
         else:
@@ -244,9 +251,15 @@ class Slot:
     def _remove_placed(self, name: str) -> None:
         self._forget(name)
         path = self.tree / name
-        if path.is_symlink():
+        if path.is_symlink() and str(path.readlink()) == self._placed[name]:
             path.unlink()
+        if name in self._covered:
+            self._covered.discard(name)
+            self._git("checkout", "--quiet", "--force", "--", name)
+        if not path.is_file():
             self._sources.discard(name)
+        elif name.endswith(".py"):
+            self._sources.add(name)
         self._prune(path.parent)
 
     def _prune(self, folder: Path) -> None:
