@@ -181,6 +181,14 @@ def test_what_was_measured_first_stays(store: Store) -> None:
     assert store.record(FAMILY, commit(1).id) == record(1, stored("good", MEASURED), stored("good", other, 1))
 
 
+def test_metrics_that_were_missing_are_added_and_the_others_stay(store: Store) -> None:
+    store.add(FAMILY, commit(1), FACTS, [entry("a", Measured(metrics={"peak": 1}, cpu_seconds={"first": 0.5}))])
+    more = Measured(metrics={"peak": 2, "growth": 7}, calls=15, cpu_seconds={"first": 9.0, "growth": 1.0})
+    store.add(FAMILY, commit(1), FACTS, [entry("a", more)])
+    both = Measured(metrics={"peak": 1, "growth": 7}, calls=15, cpu_seconds={"first": 0.5, "growth": 1.0})
+    assert store.record(FAMILY, commit(1).id) == record(1, stored("a", both))
+
+
 def test_another_identity_or_probe_is_another_measurement(store: Store) -> None:
     observation = Observation(outcome=Measured(metrics={"peak": 5}))
     entries = [("good", "b", 1, 0, observation), ("good", "a", 2, 0, observation), ("good", "a", 1, 0, observation)]

@@ -10,7 +10,7 @@ from threading import Event
 from typing import Protocol
 
 from memharness.config import Config
-from memharness.environments import find_interpreter, prepare
+from memharness.environments import find_interpreter, provider
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.execute.local import execute
 from memharness.history import is_ancestor, paths, read_blob, resolve
@@ -100,6 +100,7 @@ class _Run:
         self.listener = listener
         self.retry_failed = retry_failed
         self.suites = _suites(project)
+        self.environments = provider(project.config.environment.install, cache_folder())
         self.names: dict[tuple[str | None, ...], str | None] = {}  # project's name by blobs of its packaging files
         self.touched: set[str] = set()  # commits at which something was measured
         self.calls = {
@@ -281,7 +282,7 @@ class _Worker:
             configured=project.config.project.import_root,
         )
         checkout = self.slot.checkout(task.commit.id, import_root=layout.import_root, packages=layout.packages)
-        environment = prepare(task.spec, checkout, files)
+        environment = self.run.environments.prepare(task.spec, checkout, files)
         if isinstance(environment, Failed):
             failed = Observation(outcome=environment)
             yield Done(task=task, facts=None, observed=tuple((case, failed) for case in task.cases))

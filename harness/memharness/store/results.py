@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 import filelock
+from msgspec.structs import replace
 
 from memharness.errors import MemharnessError
 from memharness.model import (
@@ -79,7 +80,7 @@ class Store:
         *,
         replace_failed: bool = False,
     ) -> None:
-        """Merge measurements of one commit into its record; those already there stay.
+        """Merge measurements of one commit into its record; values already there stay, new metrics are added.
 
         `replace_failed` lets a new first measurement take the place of one that failed. Profiles are written
         before the record that names them, so that a killed process leaves no name without its file.
@@ -93,6 +94,9 @@ class Store:
                 known = kept.get(candidate.key)
                 if known is None or (replace_failed and _may_be_retried(known)):
                     kept[candidate.key] = candidate
+                else:
+                    kept[candidate.key] = _extended(known, candidate)
+                if kept[candidate.key] is not known:
                     self._write_profiles(entry[4].profiles)
             if environment is not None and self.environment(family, environment.id) is None:
                 content = encode(StoredEnvironment(format=FORMAT, environment=environment))
@@ -237,6 +241,23 @@ def _decode_record(content: bytes, path: Path, *, family: str, commit_id: str) -
 
 def _may_be_retried(known: Measurement) -> bool:
     return known.round == 0 and not isinstance(known.outcome, Measured)
+
+
+def _extended(known: Measurement, candidate: Measurement) -> Measurement:
+    """Add to a measurement the metrics that it lacks, with what explains them."""
+    old, new = known.outcome, candidate.outcome
+    if not isinstance(old, Measured) or not isinstance(new, Measured) or new.metrics.keys() <= old.metrics.keys():
+        return known
+    outcome = Measured(
+        metrics=new.metrics | old.metrics,
+        calls=new.calls if old.calls is None else old.calls,
+        gc_objects=new.gc_objects if old.gc_objects is None else old.gc_objects,
+        types=old.types or new.types,
+        profiles=new.profiles | old.profiles,
+        notes=(*old.notes, *(note for note in new.notes if note not in old.notes)),
+        cpu_seconds=new.cpu_seconds | old.cpu_seconds,
+    )
+    return replace(known, outcome=outcome)
 
 
 def _checked_name(name: str, what: str) -> str:

@@ -1,0 +1,69 @@
+"""A small repository with a history of memory, and a way to call memharness on it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from memharness.cli import main
+from repositories import RepositoryBuilder
+
+CONFIGURATION = '[environment]\ninstall = "path"\n[run]\ngrowth-budget = "100ms"\nresults = "../results"\n'
+SCENARIO = "import box\n\n\ndef run():\n    return box.fill()\n"
+
+
+def module(*, size: int = 100_000, kept: str = "", above: str = "") -> str:
+    """Return a module whose `fill` returns `size` bytes in one block, after lines that move it down."""
+    return f"KEPT = []\n{above}\ndef fill():\n    block = bytearray({size})\n{kept}    return block\n"
+
+
+LEAK = "    KEPT.append(bytearray(5000))\n"
+
+
+class Workbench:
+    """A repository with configuration and scenario; results lie beside it."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.repository = RepositoryBuilder(folder / "project")
+        self.path = self.repository.path
+        self.results = folder / "results"
+        self._capsys = capsys
+        self.stderr = ""
+        (self.path / "scenarios").mkdir()
+        (self.path / "memharness.toml").write_text(CONFIGURATION)
+        (self.path / "scenarios" / "fill.py").write_text(SCENARIO)
+
+    def commit(self, text: str, subject: str = "change", *, tag: str | None = None) -> str:
+        return self.repository.commit({"box.py": text}, subject, tag=tag)
+
+    def call(self, *arguments: str) -> tuple[int, str]:
+        """Run a command; return its exit code and stdout, and keep stderr."""
+        code = main(arguments)
+        self.stderr = ""
+        out, self.stderr = self._capsys.readouterr()
+        return code, out
+
+    def call_json(self, *arguments: str) -> tuple[int, Any]:
+        code, out = self.call(*arguments, "--json")
+        return code, json.loads(out)
+
+    def records(self) -> dict[str, Any]:
+        """Return all stored records by file name, without what differs from run to run."""
+        return {path.name: _stable(json.loads(path.read_text())) for path in sorted(self.results.rglob("*.json"))}
+
+
+def _stable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _stable(v) for k, v in value.items() if k not in {"cpu_seconds", "rss_peak"}}
+    return [_stable(item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.fixture
+def bench(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Workbench:
+    monkeypatch.setenv("MEMHARNESS_CACHE", str(tmp_path / "cache"))
+    workbench = Workbench(tmp_path, capsys)
+    monkeypatch.chdir(workbench.path)
+    return workbench
+
+

@@ -1,0 +1,213 @@
+"""`memharness run` on real repositories, with real children and a real store."""
+
+from pathlib import Path
+
+import pytest
+
+from integration.conftest import LEAK, Workbench, module
+from repositories import contents
+
+
+def found(report: dict[str, list[dict[str, object]]]) -> set[tuple[object, object, object]]:
+    return {(change["commit"], change["metric"], change["verdict"]) for change in report["changes"]}
+
+
+def test_each_change_is_found_at_its_commit_and_line(bench: Workbench) -> None:
+    bench.commit(module(), tag="v1.0")
+    doubled = bench.commit(module(size=200_000))
+    bench.commit(module(size=200_000, above="\n\ndef other():\n    pass\n\n"), "move lines")
+    bench.commit("import missing_module\n" + module(size=200_000), "does not import")
+    bench.commit(module(size=200_000), "imports again")
+    leak = bench.commit(module(size=200_000, kept=LEAK))
+    fixed = bench.commit(module(size=100_000, kept=LEAK))
+
+    code, report = bench.call_json("run", "--since", "v1.0")
+
+    assert code == 1
+    assert found(report) == {
+        (doubled, "peak", "regressed"),
+        (doubled, "result", "regressed"),
+        (leak, "retained", "regressed"),
+        (leak, "growth", "regressed"),
+        (fixed, "peak", "improved"),
+        (fixed, "result", "improved"),
+    }
+    assert {change["confidence"] for change in report["changes"]} == {"confirmed"}
+    by_metric = {(change["commit"], change["metric"]): change for change in report["changes"]}
+    (line,) = by_metric[doubled, "peak"]["blame"]
+    assert (line["path"], line["line"], line["function"], line["bytes"]) == ("box.py", 4, "fill", 100_000)
+    assert line["changed_here"] is True
+    top = by_metric[leak, "growth"]["blame"][0]
+    assert (top["path"], top["source"]) == ("box.py", "KEPT.append(bytearray(5000))")
+    assert [(f["phase"], f["reason"]) for f in report["failures"]] == [
+        ("import", "ModuleNotFoundError: No module named 'missing_module'")
+    ]
+    assert report["counts"] == {"commits": 7, "measured": 7, "cached": 0, "reused": 0, "failed": 1}
+
+
+def test_a_second_run_measures_nothing_and_says_the_same(bench: Workbench) -> None:
+    bench.commit(module())
+    bench.commit(module(size=300_000))
+    _, first = bench.call_json("run")
+    before = contents(bench.results)
+    code, second = bench.call_json("run")
+    assert (code, second["changes"]) == (1, first["changes"])
+    assert second["counts"] == {"commits": 2, "measured": 0, "cached": 2, "reused": 0, "failed": 0}
+    assert contents(bench.results) == before
+
+
+def test_two_runs_store_the_same_values(bench: Workbench) -> None:
+    bench.commit(module())
+    bench.commit(module(kept=LEAK))
+    bench.call("run", "--results", str(bench.results / "one"))
+    one = bench.records()
+    (bench.results / "one").rename(bench.results.parent / "aside")
+    bench.call("run", "--results", str(bench.results / "one"))
+    assert bench.records() == one
+
+
+def test_workers_do_not_change_what_is_stored(bench: Workbench) -> None:
+    for size in (1, 2, 3, 4):
+        bench.commit(module(size=size * 100_000))
+    bench.call("run", "-j", "1")
+    one = bench.records()
+    bench.results.rename(bench.results.with_name("aside"))
+    bench.call("run", "-j", "3")
+    assert bench.records() == one
+
+
+def test_the_repository_is_left_as_it_was(bench: Workbench) -> None:
+    bench.commit(module())
+    bench.commit(module(size=200_000))
+    (bench.path / "box.py").write_text("work in progress\n")
+    before = contents(bench.path)
+    bench.call("run")
+    assert contents(bench.path) == before
+
+
+def test_a_gap_makes_a_range(bench: Workbench) -> None:
+    good = bench.commit(module())
+    bench.commit("import missing_module\n" + module(), "broken")
+    bad = bench.commit(module(size=300_000))
+    _, report = bench.call_json("run", "-k", "fill")
+    assert {(c["metric"], c["commit"], c["confidence"], c["between"]) for c in report["changes"]} == {
+        ("peak", None, "range", 2),
+        ("result", None, "range", 2),
+    }
+    assert report["changes"][0]["range"] == [good, bad]
+
+
+def test_new_commits_are_measured_against_the_newest_measured_one(bench: Workbench) -> None:
+    bench.commit(module())
+    assert bench.call_json("run", "--new")[1]["counts"]["commits"] == 1
+    bench.commit(module())
+    risen = bench.commit(module(size=300_000))
+    code, report = bench.call_json("run", "--new")
+    assert (code, report["counts"]["commits"], report["counts"]["measured"]) == (1, 3, 2 + 1)
+    assert {change["commit"] for change in report["changes"]} == {risen}
+
+
+def test_a_changed_scenario_starts_a_new_series(bench: Workbench) -> None:
+    bench.commit(module())
+    bench.call("run")
+    (bench.path / "scenarios" / "fill.py").write_text("import box\n\n\ndef run():\n    return box.fill() * 3\n")
+    bench.commit(module())
+    code, report = bench.call_json("run")
+    assert (code, report["counts"]["measured"], report["changes"]) == (0, 2, [])
+
+
+def test_metrics_that_were_not_measured_before_are_added(bench: Workbench) -> None:
+    bench.commit(module())
+    toml = bench.path / "memharness.toml"
+    toml.write_text(toml.read_text() + 'metrics = ["peak"]\n')
+    _, first = bench.call_json("run")
+    toml.write_text(toml.read_text().replace('["peak"]', '["peak", "growth"]'))
+    _, second = bench.call_json("run")
+    assert [(s["metric"], s["last"]) for s in first["series"]] == [("peak", first["series"][0]["last"])]
+    assert [s["metric"] for s in second["series"]] == ["peak", "growth"]
+    assert second["series"][0] == first["series"][0]
+
+
+def test_failures_are_kept_and_measured_again_on_request(bench: Workbench) -> None:
+    bench.commit("import missing_module\n" + module())
+    code, report = bench.call_json("run")
+    assert (code, report["counts"]["failed"]) == (3, 1)
+    assert bench.call_json("run")[1]["counts"]["measured"] == 0
+    assert bench.call_json("run", "--retry-failed")[1]["counts"]["measured"] == 1
+
+
+def test_a_scenario_is_not_expected_to_work_before_its_start(bench: Workbench) -> None:
+    bench.repository.commit({"README": "nothing yet"})
+    bench.commit(module(), tag="v1.0")
+    scenario = bench.path / "scenarios" / "fill.py"
+    scenario.write_text('# /// script\n# [tool.memharness]\n# since = "v1.0"\n# ///\n' + scenario.read_text())
+    code, report = bench.call_json("run")
+    assert (code, report["failures"], report["counts"]["measured"]) == (0, [], 1)
+
+
+def test_the_report_for_people_names_commit_line_and_failure(bench: Workbench) -> None:
+    bench.commit(module(), "start")
+    bench.commit("import missing_module\n" + module(), "broken")
+    bench.commit(module(), "mended")
+    risen = bench.commit(module(size=300_000), "grow \x1b[31mred\x1b[0m [bold]")
+    code, out = bench.call("run")
+    assert code == 1
+    assert risen[:10] in out
+    assert r"grow \x1b[31mred\x1b[0m [bold]" in out
+    assert "\x1b" not in out
+    assert "box.py:4  fill" in out
+    assert "ModuleNotFoundError: No module named 'missing_module'" in out
+    assert "[4/4]" in bench.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--since", "nowhere"], "'nowhere' is no revision"),
+        (["run", "--since=-x"], "'-x' is not a revision"),
+        (["run", "--since", "HEAD", "--last", "3"], "--since and --last exclude one another"),
+        (["run", "-k", "nothing"], "nothing"),
+        (["run", "--repo", "/nowhere"], "/nowhere: no such folder"),
+        (["run", "--scenarios", "empty"], "empty"),
+        (["run", "--python", "2.7"], "2.7"),
+        (["run", "--results", "/proc/results"], "/proc/results"),
+        (["show", "HEAD"], "Nothing is stored for commit"),
+        (["plot", "-o", "trend.svg"], "No value of peak is stored"),
+    ],
+)
+def test_a_mistake_is_one_message_and_exit_code_2(bench: Workbench, arguments: list[str], message: str) -> None:
+    bench.commit(module())
+    code, out = bench.call(*arguments)
+    assert (code, out) == (2, "")
+    assert message in bench.stderr
+    assert "Traceback" not in bench.stderr
+
+
+def test_show_prints_what_is_stored(bench: Workbench) -> None:
+    commit = bench.commit(module(kept=LEAK), "start")
+    bench.call("run")
+    code, out = bench.call("show")
+    assert code == 0
+    for text in (commit[:10], "peak", "gc objects", "box.py:4  fill", "biggest offender", "kept by the later calls"):
+        assert text in out
+    _, shown = bench.call_json("show", commit[:8])
+    (case,) = shown["cases"]
+    assert case["outcome"]["metrics"]["growth"] >= 5000
+    assert sum(row[4] for row in case["profiles"]["alive"]["lines"]) == (
+        case["outcome"]["metrics"]["result"] + case["outcome"]["metrics"]["retained"]
+    )
+
+
+def test_plot_draws_a_picture(bench: Workbench, tmp_path: Path) -> None:
+    bench.commit(module())
+    bench.commit(module(size=300_000))
+    bench.call("run")
+    picture = tmp_path / "trend.svg"
+    assert bench.call("plot", "-m", "result", "-o", str(picture))[0] == 0
+    assert "<svg" in picture.read_text()
+
+
+def test_list_prints_scenarios_and_cases(bench: Workbench) -> None:
+    bench.commit(module())
+    _, listed = bench.call_json("list")
+    assert [entry["scenario"]["name"] for entry in listed["scenarios"]] == ["fill"]
