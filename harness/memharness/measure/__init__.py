@@ -1,0 +1,134 @@
+"""One case at one commit, measured: a fresh child process for each pass that its metrics need.
+
+In: a case, a checkout, an environment and a work folder. Out: an `Observation` with the merged figures and profiles
+of all passes, or with the first outcome that is no success. Linux only: what keeps children in check and figures
+repeatable (pidfd, prlimit, subreaper, personality, /proc) is the kernel's.
+"""
+
+import secrets
+import signal
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from memharness.errors import MemharnessError
+from memharness.measure.child import Cancelled, Ending, Limits, run_child
+from memharness.measure.exchange import Broken, Delivered, Exchange
+from memharness.measure.interpreter import child_environment, compile_bytecode, probe_command
+from memharness.model import (
+    METRICS,
+    Case,
+    Checkout,
+    Environment,
+    Failed,
+    Measured,
+    Observation,
+    OutOfMemory,
+    PassName,
+    TimedOut,
+)
+
+__all__ = ["PROBE_METHOD", "Cancelled", "compile_bytecode", "observe"]
+
+PROBE_METHOD = 1  # memharness_probe.METHOD, which must not be imported; a test holds the two together
+_PASSES: tuple[PassName, ...] = ("first", "growth", "rss")
+_RANDOMISED = "address randomisation could not be turned off: peaks may vary by some 20 kB"
+_NO_MEMORY = ("MemoryError", "Cannot allocate memory")
+
+
+def observe(
+    case: Case,
+    checkout: Checkout,
+    environment: Environment,
+    workdir: Path,
+    scenarios: Path,
+    *,
+    metrics: Sequence[str],
+    frames: int = 1,
+    calls: int | None,
+    budget_seconds: float,
+    timeout_seconds: float,
+    memory_bytes: int | None,
+    cancel: threading.Event | None,
+) -> Observation:
+    """Measure `case` at `checkout`; `workdir` is emptied, `scenarios` is the copy of the scenario folder to use.
+
+    `frames` above 1 adds stacks; `calls` None calibrates the growth pass within `budget_seconds` of CPU time; each
+    pass may take `timeout_seconds`. Raises Cancelled when `cancel` is set, MemharnessError where no child can start.
+    """
+    if sys.platform != "linux":
+        raise MemharnessError("Measuring needs Linux", hint="Run it in a container, or on a CI runner with Linux.")
+    limits = Limits(timeout_seconds=timeout_seconds, memory_bytes=memory_bytes, cancel=cancel)
+    command = probe_command(environment)
+    delivered: dict[PassName, Delivered] = {}
+    endings: dict[PassName, Ending] = {}
+    for name in _PASSES:
+        wanted = [metric for metric in metrics if METRICS[metric].measured_in == name]
+        if not wanted:
+            continue
+        exchange = Exchange(workdir, secrets.token_hex(16))
+        exchange.put(
+            case,
+            checkout,
+            environment,
+            scenarios,
+            {
+                "pass": name,
+                "metrics": wanted,
+                "frames": frames if name == "first" else 1,
+                "calls": calls,
+                "budget_seconds": budget_seconds,
+            },
+        )
+        variables = child_environment(environment, workdir) | {"MEMHARNESS_TOKEN": exchange.token}
+        ending = run_child([*command, str(exchange.request)], variables, workdir / "cwd", limits)
+        response = _judge(exchange, ending, limits)
+        if not isinstance(response, Delivered):
+            return Observation(outcome=response)
+        delivered[name], endings[name] = response, ending
+    return _merge(metrics, delivered, endings)
+
+
+def _judge(exchange: Exchange, ending: Ending, limits: Limits) -> Delivered | Failed | TimedOut | OutOfMemory:
+    """Tell what became of a child: by how it was ended, what it delivered, and else how it died."""
+    phase, output = exchange.phase(), ending.output
+    if ending.cause == "timeout":
+        return TimedOut(during=phase, limit_seconds=limits.timeout_seconds, output=output)
+    response = exchange.response(ending.pid)
+    if isinstance(response, Delivered):
+        return response
+    if isinstance(response, Broken):
+        memory, phase = response.kind == "memory", response.phase
+    else:
+        memory = any(text in output[-1] for text in _NO_MEMORY) if output else False
+    if limits.memory_bytes is not None and (memory or ending.cause == "memory"):
+        return OutOfMemory(during=phase, limit_bytes=limits.memory_bytes, output=output)
+    if isinstance(response, Broken):
+        return Failed(phase=phase, reason=response.reason, output=output, frames=response.frames)
+    if ending.status < 0:
+        reason = f"killed by {signal.Signals(-ending.status).name} while in {phase}"
+    else:
+        reason = f"exited with status {ending.status} in {phase} before delivering a result"
+    return Failed(phase="crash", reason=reason, exit_code=ending.status, output=output)
+
+
+def _merge(
+    metrics: Sequence[str], delivered: Mapping[PassName, Delivered], endings: Mapping[PassName, Ending]
+) -> Observation:
+    values = {name: value for response in delivered.values() for name, value in response.metrics.items()}
+    profiles = {kind: profile for response in delivered.values() for kind, profile in response.profiles.items()}
+    notes = [note for response in delivered.values() for note in response.notes]
+    if not all(ending.fixed_addresses for ending in endings.values()):
+        notes.append(_RANDOMISED)
+    first, growth = delivered.get("first"), delivered.get("growth")
+    outcome = Measured(
+        metrics={name: values[name] for name in metrics if name in values},
+        calls=growth.calls if growth else None,
+        gc_objects=first.gc_objects if first else None,
+        types=first.types if first else (),
+        profiles={kind: profile.id for kind, profile in profiles.items()},
+        notes=tuple(notes),
+        cpu_seconds={name: round(ending.cpu_seconds, 3) for name, ending in endings.items()},
+    )
+    return Observation(outcome=outcome, profiles={profile.id: profile for profile in profiles.values()})

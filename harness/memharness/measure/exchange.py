@@ -1,0 +1,116 @@
+"""The files through which host and probe talk: request, response and the phase being run.
+
+Their contract is the docstring of `memharness_probe/__main__.py`.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from memharness.model import Case, Checkout, Environment, Frame, Phase, Profile, TypeCount, Value
+
+_FORMAT: Final = 1
+_PHASES: Final[Mapping[str, Phase]] = {
+    "import": "import",
+    "setup": "setup",
+    "run": "run",
+    "teardown": "teardown",
+}
+
+
+class Response(Value):
+    """What both kinds of response have."""
+
+    format: int
+    method: int
+    token: str
+    pid: int
+
+
+class Delivered(Response, tag_field="status", tag="measured"):
+    """The figures of one pass."""
+
+    metrics: dict[str, int]
+    gc_objects: tuple[int, int] | None = None
+    types: tuple[TypeCount, ...] = ()
+    profiles: dict[str, Profile] = msgspec.field(default_factory=dict)
+    calls: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Broken(Response, tag_field="status", tag="failed"):
+    """What the workload raised, and where."""
+
+    phase: Literal["import", "setup", "run", "teardown"]
+    kind: Literal["exception", "memory"]
+    reason: str
+    frames: tuple[Frame, ...] = ()
+
+
+class Exchange:
+    """The files of one pass in `folder`, which is emptied; a response counts only with this `token`."""
+
+    def __init__(self, folder: Path, token: str) -> None:
+        self.token = token
+        self.request = folder / "request.json"
+        self._response = folder / "response.json"
+        self._phase = folder / "phase"
+        shutil.rmtree(folder, ignore_errors=True)
+        for name in ("cwd", "home", "tmp"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        for file in (self._response, self._phase):
+            file.unlink(missing_ok=True)
+
+    def put(
+        self,
+        case: Case,
+        checkout: Checkout,
+        environment: Environment,
+        scenarios: Path,
+        measure: Mapping[str, object],
+    ) -> None:
+        """Write the request; `measure` says what to measure and how."""
+        scenario = case.scenario
+        import_root = str(Path(checkout.tree, checkout.import_root))
+        request = {
+            "format": _FORMAT,
+            "token": self.token,
+            "response": str(self._response),
+            "phase_file": str(self._phase),
+            "scenario": str(scenarios / Path(scenario.path).name),
+            "scenarios": str(scenarios),
+            "params": case.params,
+            "setup": msgspec.to_builtins(scenario.setup),
+            "run": msgspec.to_builtins(scenario.run),
+            "teardown": msgspec.to_builtins(scenario.teardown),
+            "import_paths": [import_root] if environment.origin is None else [],
+            "site_paths": environment.site_paths,
+            "late_paths": [str(scenarios)],
+            "project": {
+                "tree": checkout.tree,
+                "origin": environment.origin or import_root,
+                "prefix": checkout.import_root,
+                "packages": checkout.packages,
+            },
+            **measure,
+        }
+        self.request.write_text(json.dumps(request, ensure_ascii=False), encoding="utf-8")
+
+    def phase(self) -> Phase:
+        """Return the phase that the child entered last."""
+        try:
+            return _PHASES[self._phase.read_text()]
+        except (OSError, ValueError, KeyError):
+            return "import"
+
+    def response(self, pid: int) -> Delivered | Broken | None:
+        """Return what the child `pid` delivered, None where it delivered nothing genuine."""
+        try:
+            response = msgspec.json.decode(self._response.read_bytes(), type=Delivered | Broken)
+        except (OSError, msgspec.MsgspecError, ValueError):
+            return None
+        return response if (response.token, response.pid) == (self.token, pid) else None

@@ -1,0 +1,75 @@
+"""How an interpreter is started: as the probe, and to byte-compile sources; with which environment."""
+
+import subprocess
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from memharness.errors import MemharnessError
+from memharness.model import Environment
+
+_PROBE: Final = Path(__file__).parents[2] / "memharness_probe"
+_MAIN: Final = _PROBE / "__main__.py"
+_CONSTANT: Final = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LANG": "C.UTF-8",
+    "TZ": "UTC",
+    "PYTHONHASHSEED": "0",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONUNBUFFERED": "1",  # what was printed before a crash is kept
+    "PYTHONFAULTHANDLER": "1",  # a fatal signal prints the Python stack
+}
+_prepared: set[str] = set()
+_preparing = threading.Lock()
+
+
+def child_environment(environment: Environment, workdir: Path) -> dict[str, str]:
+    """Return the whole environment of a measured process; nothing of the host's own gets in."""
+    folders = {"HOME": str(workdir / "home"), "TMPDIR": str(workdir / "tmp")}
+    return {**_CONSTANT, **folders, **environment.variables}
+
+
+def probe_command(environment: Environment) -> list[str]:
+    """Return the command that starts the probe, to be followed by the path of a request."""
+    version = tuple(int(part) for part in environment.facts.python.split(".")[:2])
+    command = [environment.python, *(["-P"] if version >= (3, 11) else []), "-s", "-S"]
+    with _preparing:
+        if environment.python not in _prepared:
+            _write_probe_bytecode(command, environment.cache_tag)
+            _prepared.add(environment.python)
+    return [*command, "-B", str(_MAIN)]
+
+
+def compile_bytecode(python: str, paths: Iterable[str]) -> None:
+    """Byte-compile files for the interpreter `python`, once their contents are final: see `bytecode.py`.
+
+    Files that do not compile are passed over. Raises MemharnessError when byte code cannot be written.
+    """
+    names = "\0".join(paths)
+    if names:
+        command = [python, "-I", "-S", "-B", "-W", "ignore", str(_PROBE / "bytecode.py")]
+        _run(command, names.encode(errors="surrogateescape"), "Byte code could not be written")
+
+
+def _write_probe_bytecode(command: list[str], cache_tag: str) -> None:
+    """Have the interpreter write the probe's byte code, checked by time as usual; 40 ms of every child else."""
+    for source in _PROBE.glob("*.py"):
+        if source not in (_MAIN, _PROBE / "bytecode.py"):
+            target = source.parent / "__pycache__" / f"{source.stem}.{cache_tag}.pyc"
+            if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+                _run([*command, str(_MAIN)], b"", "The probe does not start")
+                return
+
+
+def _run(command: list[str], text: bytes, fault: str) -> None:
+    try:
+        subprocess.run(command, input=text, env={"LANG": "C.UTF-8"}, capture_output=True, check=True)
+    except OSError as error:
+        raise MemharnessError(f"{command[0]} cannot be started: {error.strerror}", hint="Is it gone?") from None
+    except subprocess.CalledProcessError as error:
+        last = error.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise MemharnessError(
+            f"{fault} with {command[0]}: {last}",
+            hint="Check that the disk has room and the cache folder can be written.",
+        ) from None

@@ -1,0 +1,153 @@
+"""A scenario, a project beside it, and one measurement of them, as the tests of the probe and its host need them."""
+
+import subprocess
+import textwrap
+import threading
+from pathlib import Path
+
+import pytest
+
+from memharness.measure import observe
+from memharness.model import (
+    Call,
+    Case,
+    Checkout,
+    Environment,
+    EnvironmentFacts,
+    Failed,
+    Measured,
+    Observation,
+    Outcome,
+    Profile,
+    Scalar,
+    Scenario,
+)
+
+FIRST = ("import", "peak", "retained", "result", "gc_objects")
+EVERYTHING = (*FIRST, "warm_peak", "growth", "rss_peak")
+VERSIONS = ("3.8.18", "3.9.18", "3.10.13", "3.11.7", "3.12.1", "3.13.0")
+
+
+def interpreter(version: str) -> str:
+    """Return the path of a Python that pyenv has, or skip the test."""
+    try:
+        found = subprocess.run(["pyenv", "prefix", version], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip(f"no Python {version} on this machine")
+    return f"{found.stdout.strip()}/bin/python"
+
+
+class Bench:
+    """A folder with a project, scenarios and room for children."""
+
+    def __init__(self, folder: Path, *, python: str, version: str) -> None:
+        self.tree = folder / "tree"
+        self.scenarios = folder / "scenarios"
+        self.work = folder / "work"
+        for made in (self.tree, self.scenarios, self.work):
+            made.mkdir()
+        self.python = python
+        self.version = version
+
+    def write(self, path: str, text: str) -> Path:
+        """Write a source below the folder: "tree/box.py", "scenarios/waste.py"."""
+        file = self.tree.parent / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(textwrap.dedent(text).lstrip(), encoding="utf-8")
+        return file
+
+    def checkout(self, *packages: str, import_root: str = ".") -> Checkout:
+        return Checkout(tree=str(self.tree), commit="0" * 40, import_root=import_root, packages=packages)
+
+    def environment(
+        self,
+        *,
+        origin: Path | None = None,
+        site_paths: tuple[Path, ...] = (),
+        variables: dict[str, str] | None = None,
+    ) -> Environment:
+        facts = EnvironmentFacts(family="test", python=self.version, implementation="cpython", install="path")
+        tag = "cpython-" + "".join(self.version.split(".")[:2])
+        return Environment(
+            key="test",
+            facts=facts,
+            python=self.python,
+            cache_tag=tag,
+            site_paths=tuple(map(str, site_paths)),
+            origin=str(origin) if origin else None,
+            variables=variables or {},
+        )
+
+    def case(
+        self,
+        text: str,
+        *,
+        name: str = "waste",
+        params: dict[str, Scalar] | None = None,
+        setup: tuple[str, ...] | None = None,
+        takes_state: bool = False,
+        teardown: bool = False,
+    ) -> Case:
+        """Write a scenario and return its case; `setup` names the parameters that it takes."""
+        path = self.write(f"scenarios/{name}.py", text)
+        scenario = Scenario(
+            name=name,
+            path=str(path),
+            summary="",
+            identity="one",
+            run=Call(takes_state=takes_state, params=tuple(params or ())),
+            setup=None if setup is None else Call(takes_state=False, params=setup),
+            teardown=Call(takes_state=takes_state, params=()) if teardown else None,
+        )
+        return Case(scenario=scenario, params=params or {})
+
+    def observe(
+        self,
+        case: Case | str,
+        metrics: tuple[str, ...] = ("peak", "retained", "result"),
+        *,
+        checkout: Checkout | None = None,
+        environment: Environment | None = None,
+        frames: int = 1,
+        calls: int | None = 127,
+        budget_seconds: float = 1.0,
+        timeout_seconds: float = 60,
+        memory_bytes: int | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Observation:
+        """Measure; a text stands for a scenario without parameters and setup."""
+        return observe(
+            self.case(case) if isinstance(case, str) else case,
+            checkout or self.checkout(),
+            environment or self.environment(),
+            self.work,
+            self.scenarios,
+            metrics=metrics,
+            frames=frames,
+            calls=calls,
+            budget_seconds=budget_seconds,
+            timeout_seconds=timeout_seconds,
+            memory_bytes=memory_bytes,
+            cancel=cancel,
+        )
+
+
+def measured(observation: Observation) -> Measured:
+    assert isinstance(observation.outcome, Measured), observation.outcome
+    return observation.outcome
+
+
+def failed(observation: Observation) -> Failed:
+    assert isinstance(observation.outcome, Failed), observation.outcome
+    return observation.outcome
+
+
+def profile(observation: Observation, kind: str) -> Profile:
+    return observation.profiles[measured(observation).profiles[kind]]
+
+
+def without_times(outcome: Outcome) -> Outcome:
+    """Return an outcome without what differs from run to run by its nature."""
+    import msgspec
+
+    return msgspec.structs.replace(outcome, cpu_seconds={}) if isinstance(outcome, Measured) else outcome
