@@ -170,6 +170,18 @@ def test_existing_keeps_its_packages(project: Project) -> None:
     assert value == "1 from tree"
 
 
+def fingerprints(project: Project, spec: EnvironmentSpec, commits: list[str]) -> list[str]:
+    repository = open_repository(str(project.builder.path), project.cache)
+    found = []
+    with lease(repository, project.cache) as slot:
+        for commit in commits:
+            files = paths(repository, commit)
+            layout = detect(files, project_name="box")
+            checkout = slot.checkout(commit, import_root=layout.import_root, packages=layout.packages)
+            found.append(fingerprint(spec, checkout, files))
+    return found
+
+
 FIRST = {
     "box/__init__.py": "1",
     "pyproject.toml": SETUPTOOLS + "[tool.ruff]\nline-length = 80\n",
@@ -191,26 +203,19 @@ FIRST = {
         ({"pyproject.toml": "not toml"}, False),
         ({"box/fast.c": "int y;"}, False),
         ({"templates/y.pyx.in": "2"}, False),
-        ({"requirements/base.txt": "numpy<2"}, False),
+        ({"requirements/base.txt": "numpy<2"}, True),
+        ({"uv.lock": "", "sub/notes.txt": ""}, True),
+        ({"pyproject.toml": SETUPTOOLS + "[dependency-groups]\ndev = []\n"}, True),
+        ({"box/conf.toml": "", "docs/requirements.txt": "1"}, True),
         ({"setup.py": ""}, False),
         ({"other/__init__.py": ""}, False),
     ],
 )
 def test_fingerprint(project: Project, interpreter: Interpreter, change: dict[str, str], same: bool) -> None:
     commits = [project.builder.commit(FIRST), project.builder.commit(change)]
-    repository = open_repository(str(project.builder.path), project.cache)
-
-    def keys(install: Install) -> list[str]:
-        found = []
-        with lease(repository, project.cache) as slot:
-            for commit in commits:
-                files = paths(repository, commit)
-                layout = detect(files, project_name="box")
-                checkout = slot.checkout(commit, import_root=layout.import_root, packages=layout.packages)
-                found.append(fingerprint(asked(interpreter, install), checkout, files))
-        return found
-
-    auto, wheel, path = keys("auto"), keys("wheel"), keys("path")
+    auto = fingerprints(project, asked(interpreter, "auto"), commits)
+    wheel = fingerprints(project, asked(interpreter, "wheel"), commits)
+    path = fingerprints(project, asked(interpreter, "path"), commits)
     assert (auto[0] == auto[1]) is same
     assert wheel[0] != wheel[1]
     assert path[0] == path[1]
@@ -252,6 +257,17 @@ UNSOLVED = """error: No solution found when resolving dependencies
 )
 def test_the_reason_of_a_failure(log: str, expected: str) -> None:
     assert reason(log.splitlines()) == expected
+
+
+def test_requirements_count_where_the_build_reads_them(project: Project, interpreter: Interpreter) -> None:
+    reads = '[tool.setuptools.dynamic]\ndependencies = { file = ["requirements/base.txt"] }\n'
+    commits = [
+        project.builder.commit({**FIRST, "pyproject.toml": SETUPTOOLS + reads}),
+        project.builder.commit({"requirements/base.txt": "numpy<2"}),
+        project.builder.commit({"pyproject.toml": SETUPTOOLS, "setup.py": "open('requirements/base.txt')"}),
+        project.builder.commit({"requirements/base.txt": "numpy<3"}),
+    ]
+    assert len(set(fingerprints(project, asked(interpreter), commits))) == 4
 
 
 def test_builds_see_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,9 @@ from typing import Any, Final
 from memharness.model import Checkout, EnvironmentSpec, digest
 
 _PACKAGING: Final = frozenset(
-    """setup.py setup.cfg MANIFEST.in pyproject.toml poetry.lock pdm.lock uv.lock Pipfile Pipfile.lock hatch.toml
-    hatch_build.py build.py build.rs versioneer.py _version.py.in meson.build meson.options meson_options.txt
-    CMakeLists.txt Cargo.toml Cargo.lock Makefile configure configure.ac""".split()  # noqa: SIM905  (a list of words)
+    """setup.py setup.cfg MANIFEST.in pyproject.toml hatch.toml hatch_build.py build.py build.rs versioneer.py
+    meson.build meson.options meson_options.txt CMakeLists.txt Cargo.toml Cargo.lock Makefile configure
+    configure.ac""".split()  # noqa: SIM905  (a list of words)
 )
 _NATIVE: Final = frozenset(
     """.c .h .cc .cpp .cxx .hpp .hh .hxx .inc .inl .pyx .pxd .pxi .rs .f .f90 .f95 .for .s .asm .cu .cuh .m .mm .go
@@ -44,7 +44,8 @@ def fingerprint(spec: EnvironmentSpec, checkout: Checkout, files: Mapping[str, s
     """Hash what an environment depends on; commits that share it need one build. 32 hex digits.
 
     With install "path" that is the interpreter and the dependencies; with "wheel" every file; with "auto" packaging
-    files, lock files, native sources and build scripts, of pyproject.toml what a build reads, and the layout.
+    files, native sources and build scripts, of pyproject.toml what a build reads, requirements that one of these
+    mentions, and the layout. Lock files and dependency groups are no input: installing a project never reads them.
     """
     inputs: dict[str, object] = {"spec": _asked(spec)}
     if spec.install == "wheel":
@@ -53,8 +54,15 @@ def fingerprint(spec: EnvironmentSpec, checkout: Checkout, files: Mapping[str, s
         pyproject = _document(checkout.tree)
         backends = pyproject.get("build-system", {}).get("backend-path", [])
         inputs["layout"] = [checkout.import_root, checkout.packages]
-        inputs["files"] = sorted(item for item in files.items() if _is_input(item[0], backends, parsed=bool(pyproject)))
-        inputs["pyproject"] = repr(sorted(_relevant(pyproject).items()))
+        relevant = repr(sorted(_relevant(pyproject).items()))
+        requirements = "requirements" in relevant or _mention_requirements(checkout.tree)
+        inputs["pyproject"] = relevant
+        inputs["files"] = sorted(
+            (path, blob)
+            for path, blob in files.items()
+            if (path != "pyproject.toml" or not pyproject)  # its relevant part is hashed instead
+            and (_is_input(path, backends) or (requirements and _REQUIREMENTS.search(path)))
+        )
     return digest(inputs, 32)
 
 
@@ -71,15 +79,19 @@ def _document(tree: str) -> dict[str, Any]:
 
 
 def _relevant(pyproject: dict[str, Any]) -> dict[str, Any]:
-    kept = {name: value for name, value in pyproject.items() if name != "tool"}
+    kept = {name: value for name, value in pyproject.items() if name not in {"tool", "dependency-groups"}}
     tools = pyproject.get("tool", {})
     return kept | {"tool": sorted((name, value) for name, value in tools.items() if name not in _NO_BUILD_TOOLS)}
 
 
-def _is_input(path: str, backends: list[str], *, parsed: bool) -> bool:
-    if path == "pyproject.toml" and parsed:
-        return False  # its relevant part is hashed instead
+def _mention_requirements(tree: str) -> bool:
+    """Tell whether a script or setup.cfg may read the requirements files, which otherwise serve developers."""
+    scripts = (Path(tree, name) for name in ("setup.py", "setup.cfg", "hatch_build.py"))
+    return any(b"requirements" in script.read_bytes() for script in scripts if script.is_file())
+
+
+def _is_input(path: str, backends: list[str]) -> bool:
     if any(path.startswith(f"{backend.strip('./')}/") for backend in backends if backend.strip("./")):
         return True
     name = PurePosixPath(_TEMPLATE.sub("", path))
-    return path.rpartition("/")[2] in _PACKAGING or name.suffix.lower() in _NATIVE or bool(_REQUIREMENTS.search(path))
+    return path.rpartition("/")[2] in _PACKAGING or name.suffix.lower() in _NATIVE
