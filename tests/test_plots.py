@@ -181,7 +181,8 @@ def test_labels_of_changes_stay_apart_and_inside(number: int) -> None:
         boxes = [Text.get_window_extent(label) for label in labels]  # without the line to its mark
     unlabelled = re.match(r"\d+", ax.get_title(loc="right"))
     assert len(labels) + int(unlabelled[0] if unlabelled else 0) == len(steps)
-    assert len(labels) >= min(len(steps), 12)
+    assert len(labels) >= 0.7 * len(steps)
+    assert {label.get_text().count("\n") for label in labels} == {1 if len(steps) <= 8 else 0}
     assert not [pair for pair in combinations(boxes, 2) if pair[0].overlaps(pair[1])]
     assert all(ax.bbox.x0 - 2 <= box.x0 and box.x1 <= ax.bbox.x1 + 2 for box in boxes)
 
