@@ -3,7 +3,6 @@
 In come observations, out come records; nothing is printed, what a person should know is in `Store.notices`.
 """
 
-from memharness.store.machine import machine_name
 from memharness.store.results import Entry, Store
 
-__all__ = ["Entry", "Store", "machine_name"]
+__all__ = ["Entry", "Store"]

@@ -17,7 +17,7 @@ class Machine(Value):
 
     @property
     def name(self) -> str:
-        """`linux-x86_64-glibc-64`: the folder's name where the user gives none."""
+        """`linux-x86_64-glibc-64`."""
         return f"{self.system}-{self.architecture}-{self.libc}-{self.pointer_bits}"
 
 
@@ -30,8 +30,3 @@ def this_machine() -> Machine:
         libc=platform.libc_ver()[0] or "unknown",
         pointer_bits=struct.calcsize("P") * 8,
     )
-
-
-def machine_name() -> str:
-    """Return the name under which this host's results are stored by default."""
-    return this_machine().name
