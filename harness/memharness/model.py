@@ -288,6 +288,11 @@ class Measured(Value, tag_field="outcome", tag="measured"):
     notes: tuple[str, ...] = ()
     cpu_seconds: dict[str, float] = {}  # per pass; varies from run to run
 
+    @property
+    def leak_calls(self) -> int:
+        """Over how many calls the profile "leak" accumulated: a suspected leak is pursued to eight times the calls."""
+        return 7 * ((self.calls or 0) + 1)
+
 
 class Failed(Value, tag_field="outcome", tag="failed"):
     """The commit could not be measured; `reason` is one line, `output` the last lines printed."""
@@ -506,7 +511,7 @@ _SIZES: Final = {
     "MiB": 1 << 20,
     "GiB": 1 << 30,
 }
-_SECONDS: Final = {"ms": Fraction(1, 1000), "s": 1, "m": 60, "min": 60, "h": 3600}
+_SECONDS: Final[Mapping[str, int | Fraction]] = {"ms": Fraction(1, 1000), "s": 1, "m": 60, "min": 60, "h": 3600}
 _QUANTITY: Final = re.compile(r"\s*([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([A-Za-z%]*)\s*", re.ASCII)
 
 

@@ -19,7 +19,9 @@ OLDEST: Final = (3, 8)
 
 
 def find_interpreter(request: str = "") -> Interpreter:
-    """Find the interpreter that a version, a path or a name asks for; "" is the one that memharness runs on.
+    """Find the interpreter that a version, a path or a name asks for.
+
+    "" is the one that memharness runs on, and so is its own version, lest another of that version be taken.
 
     Raises MemharnessError where there is none, and where the probe cannot run on it.
     """
@@ -34,9 +36,10 @@ def find_interpreter(request: str = "") -> Interpreter:
 
 
 def _locate(request: str) -> str:
-    if not request:
+    own = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if request in ("", own):
         # the base one: the virtual environment that holds memharness is no part of what is measured
-        return str(Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}")
+        return str(Path(sys.base_prefix) / "bin" / f"python{own}")
     if os.sep in request:
         return str(Path(request).expanduser().absolute())  # not resolved: a virtual environment is a link
     from uv import find_uv_bin  # here, since most runs never need it

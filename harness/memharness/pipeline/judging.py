@@ -148,7 +148,12 @@ def _side(results: Results, series: Series, index: int) -> Side:
         ids = [outcome.profiles[kind] for outcome in outcomes if kind in outcome.profiles]
         return (results.project.store.profile(ids[-1]) if ids else None) or Profile()
 
-    return Side(alive=profile("alive"), retained=profile("retained"), leak=profile("leak"))
+    return Side(
+        alive=profile("alive"),
+        retained=profile("retained"),
+        leak=profile("leak"),
+        leak_calls=outcomes[-1].leak_calls if outcomes else 1,
+    )
 
 
 def failures(results: Results) -> tuple[Failure, ...]:

@@ -112,7 +112,7 @@ def _draw_change(console: Console, change: Change, commits: Mapping[str, Commit]
         console.print("  at the same lines as above")
         return
     if change.blame:
-        console.print(Padding(_blame_table(change), (0, 0, 0, 2)))
+        console.print(Padding(_blame_table(change), (0, 0, 0, 2), expand=False))
     if change.stack is not None:
         _draw_stack(console, change.stack)
 
@@ -173,7 +173,7 @@ def _same_lines(one: Sequence[BlamedLine], other: Sequence[BlamedLine]) -> bool:
 def _draw_stack(console: Console, stack: Stack) -> None:
     console.print(f"  biggest offender: {stack.count:,} blocks, {bytes_text(stack.size)}, most recent call last")
     for frame in stack.frames[-TOP_FRAMES:]:
-        console.print(Padding(_frame_text(frame), (0, 0, 0, 4)))
+        console.print(Padding(_frame_text(frame), (0, 0, 0, 4), expand=False))
 
 
 def _frame_text(frame: Frame) -> Text:
@@ -234,7 +234,7 @@ def _draw_case(console: Console, stored: StoredCase) -> None:
     for name, metric in METRICS.items():
         if name in outcome.metrics:
             table.add_row(name, _value_text(outcome.metrics[name], metric.unit), metric.title)
-    console.print(Padding(table, (0, 0, 0, 2)))
+    console.print(Padding(table, (0, 0, 0, 2), expand=False))
     if outcome.gc_objects is not None:
         before, after = outcome.gc_objects
         console.print(f"  gc objects {before:,} before, {after:,} after the first call")
@@ -276,7 +276,7 @@ def _draw_profile(console: Console, title: str, profile: Profile) -> None:
     rest = sum(line.size for line in lines[TOP_LINES:])
     if rest:
         table.add_row(bytes_text(rest), "", "", Text(f"{len(lines) - TOP_LINES} more lines", style="dim"))
-    console.print(Padding(table, (0, 0, 0, 4)))
+    console.print(Padding(table, (0, 0, 0, 4), expand=False))
     if profile.stacks:
         _draw_stack(console, profile.stacks[0])
 
@@ -286,7 +286,7 @@ def _draw_failed(console: Console, outcome: Failed | TimedOut | OutOfMemory) -> 
     console.print(Text(f"  ✗ failed in {phase}: {visible(reason)}", style="magenta"))
     if isinstance(outcome, Failed):
         for frame in outcome.frames:
-            console.print(Padding(_frame_text(frame), (0, 0, 0, 4)))
+            console.print(Padding(_frame_text(frame), (0, 0, 0, 4), expand=False))
     if outcome.output:
         console.print("  last lines of its output:")
     for line in outcome.output:
