@@ -5,9 +5,10 @@ import textwrap
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from memharness.measure import observe
+from memharness.measure import compile_bytecode, observe
 from memharness.model import (
     Call,
     Case,
@@ -35,6 +36,11 @@ def interpreter(version: str) -> str:
     except (OSError, subprocess.CalledProcessError):
         pytest.skip(f"no Python {version} on this machine")
     return f"{found.stdout.strip()}/bin/python"
+
+
+def make_bench(folder: Path, version: str) -> "Bench":
+    """Return a bench in `folder` for a Python of that version."""
+    return Bench(folder, python=interpreter(version), version=version)
 
 
 class Bench:
@@ -116,8 +122,11 @@ class Bench:
         cancel: threading.Event | None = None,
     ) -> Observation:
         """Measure; a text stands for a scenario without parameters and setup."""
+        case = self.case(case) if isinstance(case, str) else case
+        sources = [*self.scenarios.rglob("*.py"), *self.tree.rglob("*.py")]
+        compile_bytecode(self.python, [str(path) for path in sources])
         return observe(
-            self.case(case) if isinstance(case, str) else case,
+            case,
             checkout or self.checkout(),
             environment or self.environment(),
             self.work,
@@ -148,6 +157,4 @@ def profile(observation: Observation, kind: str) -> Profile:
 
 def without_times(outcome: Outcome) -> Outcome:
     """Return an outcome without what differs from run to run by its nature."""
-    import msgspec
-
     return msgspec.structs.replace(outcome, cpu_seconds={}) if isinstance(outcome, Measured) else outcome

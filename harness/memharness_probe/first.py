@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from array import array
 
 from memharness_probe import tracing
 from memharness_probe.lines import Locator
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 _GROWN_TYPES = 10
 _STACKS = 10
-_PEAK, _END, _CLEARED = range(3)  # places in the array of readings
+_PEAK, _END, _CLEARED = range(3)  # places among the readings
 
 
 def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
@@ -54,9 +53,12 @@ def _first_call(work: Workload, request: dict[str, Any], metrics: dict[str, int]
     work.setup()
     call = work.bind_run()
     counting = "gc_objects" in request["metrics"]
-    tracing.settle()
-    readings = array("q", (0, 0, 0))
-    before = _tracked_types() if counting else {}
+    readings = tracing.cells(3)
+    before: dict[str, int] = {}
+    if counting:
+        tracing.settle()
+        tracing.settle()  # the collector lets go of tuples of tuples one level at a time
+        before = _tracked_types()
     tracing.settle()
     try:
         peak, alive, retained, after = _trace_call(call, readings, request["frames"], counting)
@@ -87,12 +89,12 @@ def _first_call(work: Workload, request: dict[str, Any], metrics: dict[str, int]
 
 
 def _trace_call(
-    call: Callable[[], Any], readings: Any, frames: int, counting: bool
+    call: Callable[[], Any], readings: memoryview[Any], frames: int, counting: bool
 ) -> tuple[int, list[Any], list[Any], dict[str, int]]:
     """Call once: the peak in bytes, raw traces with and without the result, tracked objects by type.
 
     From the start to the second reading nothing is allocated here beside the marker, whose traced size is its
-    own; `readings` is an array, so that no number of theirs is alive while the next is taken.
+    own; `readings` holds plain numbers, so that no number of theirs is alive while the next is taken.
     """
     tracing.start(frames)
     marker = tracing.new_marker()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from time import process_time
 
 from memharness_probe import tracing
@@ -11,7 +10,7 @@ from memharness_probe.outcome import leave_if_forked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from typing import Any
 
     from memharness_probe.workload import Workload
@@ -21,7 +20,7 @@ _LEAST = _CALLS[-1]
 _TIMED = 3  # calls timed for the calibration
 _WARM = 8  # the warm peak is the median of calls 8 to 15, whatever the number of calls
 _CONTINUE = 8  # a suspected leak is decided again on this many times the calls
-_START, _END, _PEAK, _CLEARED, _OFFSET = range(5)  # places in the scratch array
+_START, _END, _PEAK, _CLEARED, _OFFSET = range(5)  # places in the scratch cells
 _LEAST_SLOPE = 4  # bytes per call: a list's slot is 8, over-allocated by an eighth
 
 
@@ -77,7 +76,7 @@ def calibrated(seconds: float, budget: float) -> int:
     return _LEAST
 
 
-def leak_slope(readings: Sequence[int]) -> float:
+def leak_slope(readings: memoryview[Any]) -> float:
     """Bytes leaked per call, 0 when there is no steady rise.
 
     `readings[i]` is the size after call i; the last whole power of two of them is used. The least of each of the
@@ -87,19 +86,19 @@ def leak_slope(readings: Sequence[int]) -> float:
     top = len(readings).bit_length() - 1
     m = [min(readings[2**j : 2 ** (j + 1)]) for j in range(top - 4, top)]
     a, b, c = m[1] - m[0], m[2] - m[1], m[3] - m[2]
-    slope = c / 2.0 ** (top - 2)
+    slope: float = c / 2.0 ** (top - 2)
     leaks = a > 0 and b >= 1.3 * a and c >= 1.3 * b and slope >= _LEAST_SLOPE
     return slope if leaks else 0.0
 
 
-def still_rises(readings: Sequence[int], slope: float) -> bool:
+def still_rises(readings: memoryview[Any], slope: float) -> bool:
     """Tell a leak from a cache that was filled within the last window: the last quarter must rise as well.
 
     A quarter of the expected rise is enough, because lists and dicts grow in leaps.
     """
     quarter = len(readings) // 4
     rise = min(readings[3 * quarter :]) - min(readings[2 * quarter : 3 * quarter])
-    return rise >= 0.25 * slope * quarter
+    return bool(rise >= 0.25 * slope * quarter)
 
 
 def _decide(calls: _Calls) -> tuple[float, dict[tuple[str, int], list[int]]]:
@@ -135,7 +134,7 @@ class _Calls:
     """Calls one after the other, with a reading after each.
 
     All storage is allocated before tracing starts, the numbers of the calls included, so that no reading holds
-    memory of the probe's; `scratch[_OFFSET]` is what it came to hold later. Readings go to arrays at once: an
+    memory of the probe's; `scratch[_OFFSET]` is what it came to hold later. Readings go to cells at once: an
     integer that is alive while the next is taken would count.
     """
 
@@ -144,10 +143,10 @@ class _Calls:
 
     def __init__(self, limit: int) -> None:
         self.made = 0
-        self.readings = array("q", [0] * limit)  # size after each call
-        self.peaks = array("q", [0] * _WARM)
-        self.seconds = array("d", [0.0] * _WARM)
-        self.scratch = array("q", [0] * 5)
+        self.readings = tracing.cells(limit)  # size after each call
+        self.peaks = tracing.cells(_WARM)
+        self.seconds = tracing.cells(_WARM, "d")
+        self.scratch = tracing.cells(5)
         self._successors = [i + 1 for i in range(limit)]
 
     def run(self, end: int) -> None:
@@ -186,7 +185,7 @@ class _Calls:
         tracing.check(self.marker)
 
 
-def _begin_peak(scratch: Any) -> bytes:
+def _begin_peak(scratch: memoryview[Any]) -> bytes:
     """Forget the peak so far and put the size of now into `scratch[_START]`.
 
     CPython 3.8 cannot forget it: there a block that nobody touches lifts the size to the peak, and is to be held

@@ -69,6 +69,11 @@ def settle() -> None:
     clear_caches()
 
 
+def cells(length: int, kind: str = "q") -> memoryview[Any]:
+    """Return room for numbers that are no objects while they lie there. Importing array would import collections."""
+    return memoryview(bytearray(8 * length)).cast(kind)  # type: ignore[call-overload,no-any-return]
+
+
 def quiet() -> None:
     """Take away what the workload may have hung into the interpreter to watch calls: the probe's follow."""
     settrace(None)

@@ -1,0 +1,21 @@
+"""Fixtures that several test modules share."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from children import Bench, make_bench
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """Return a place to measure in with the Python that runs the tests, its virtual environment left out."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Bench(tmp_path, python=f"{sys.base_prefix}/bin/python3", version=version)
+
+
+@pytest.fixture
+def versioned(tmp_path: Path, request: pytest.FixtureRequest) -> Bench:
+    """Return a place to measure in with the Python of the version that is the fixture's parameter."""
+    return make_bench(tmp_path, request.param)
