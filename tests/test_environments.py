@@ -107,6 +107,19 @@ def test_by_version_and_by_path() -> None:
     assert find_interpreter(sys.executable).path == sys.executable  # a virtual environment stays one
 
 
+def test_versions_of_pyenv_are_found_behind_its_shims(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    shim, real = tmp_path / "shims", tmp_path / "versions" / version / "bin"
+    for folder in (shim, real):
+        folder.mkdir(parents=True)
+    (shim / f"python{version}").write_text("#!/bin/sh\nexit 127\n")
+    (shim / f"python{version}").chmod(0o755)
+    (real / f"python{version}").symlink_to(find_interpreter().path)
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    monkeypatch.setenv("PATH", str(shim))
+    assert os.path.realpath(find_interpreter(version).path) == os.path.realpath(find_interpreter().path)
+
+
 @pytest.mark.parametrize(
     ("request_", "message", "hint"),
     [

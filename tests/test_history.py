@@ -152,7 +152,9 @@ def test_changed_lines(builder: RepositoryBuilder, tmp_path: Path) -> None:
     )
     second = builder.commit(
         {
-            "a.py": body.replace("line 3\n", "++ b/fake.py\n@@ -1 +1 @@\n").replace("line 7\n", ""),
+            "a.py": body.replace("line 3\n", "++ b/fake.py\n@@ -1 +1 @@\n")
+            .replace("line 7\n", "")
+            .replace("line 8", "line eight"),
             "old name.py": None,
             "new/näme.py": body.replace("line 5\n", "line five\n"),
             "spaces.py": body.replace("line 2", "    line  2"),
@@ -166,7 +168,7 @@ def test_changed_lines(builder: RepositoryBuilder, tmp_path: Path) -> None:
     builder.git("config", "diff.noprefix", "true")
     repository = open_repository(str(builder.path), tmp_path / "cache")
     assert changed_lines(repository, first, second) == {
-        "a.py": {3, 4},
+        "a.py": {3, 4, 8},
         "new/näme.py": {5},
         'ünï\t"x.py': {1},
         "with space.py": {2},

@@ -239,10 +239,11 @@ def test_the_slot_of_a_killed_process_is_free_and_repaired(builder: RepositoryBu
 
 @pytest.mark.parametrize("harm", ["index", "HEAD", "config", "objects", "everything"])
 def test_a_broken_slot_is_rebuilt(builder: RepositoryBuilder, cache: Path, harm: str) -> None:
-    first = builder.commit({"a.py": "X = 1\n"})
+    first = builder.commit({"a.py": "X = 1\n", "b.py": ""})
     second = builder.commit({"a.py": "X = 2\n"})
     with lease(opened(builder, cache), cache) as slot:
-        slot.checkout(first)
+        slot.checkout(first, packages=("a", "b"))
+        compile_pending(slot)
         git_dir = slot.tree / ".git"
         if harm == "everything":
             remove(slot.tree)
@@ -250,8 +251,9 @@ def test_a_broken_slot_is_rebuilt(builder: RepositoryBuilder, cache: Path, harm:
             remove(git_dir / "objects")
         else:
             (git_dir / harm).write_bytes(b"\0garbage")
-        slot.checkout(second)
-        assert files(slot) == {"a.py": "X = 2\n"}
+        slot.checkout(second, packages=("a", "b"))
+        assert files(slot) == {"a.py": "X = 2\n", "b.py": ""}
+        assert compile_pending(slot) == ["a.py", "b.py"]
 
 
 def test_an_unknown_commit_is_an_error(builder: RepositoryBuilder, cache: Path) -> None:

@@ -182,8 +182,6 @@ class Slot:
             remove(self.tree)
         for folder in ("objects/info", "refs/heads"):
             (git_dir / folder).mkdir(parents=True, exist_ok=True)
-        for lock in git_dir.glob("*.lock"):  # of a killed run
-            lock.unlink()
         extended = repository.object_format != "sha1"
         extensions = f"[extensions]\n\tobjectFormat = {repository.object_format}\n" if extended else ""
         (git_dir / "config").write_text(_SETTINGS.format(version=int(extended), extensions=extensions))
