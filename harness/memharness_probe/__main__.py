@@ -27,7 +27,7 @@ Response, a JSON file put in place by a rename; always with format, method (of m
   gc_objects    [before, after] the first call, where wanted;  types  [[name, before, after], ..] that grew most
   profiles      {"alive" | "retained" | "leak": {"lines": [[path, line, function, source, size, count], ..],
                 "stacks": [[size, count, [[path, line, function, source], ..]], ..]}}, the biggest first; a stack's
-                outermost call first, and only for "alive" with deep traces
+                outermost call first, and only with deep traces
   calls         number of calls used, null in other passes than growth
   notes         [sentence, ..]
 or

@@ -76,16 +76,19 @@ def _first_call(work: Workload, request: dict[str, Any], metrics: dict[str, int]
         metrics["gc_objects"] = answer["gc_objects"][1] - answer["gc_objects"][0]
     locator = Locator(request)
     answer["profiles"] = {
-        "alive": {"lines": locator.profile(tracing.by_line(held)), "stacks": []},
-        "retained": {"lines": locator.profile(tracing.by_line(kept)), "stacks": []},
+        "alive": _profile(locator, held, deep=request["frames"] > 1),
+        "retained": _profile(locator, kept, deep=request["frames"] > 1),
     }
-    if request["frames"] > 1:
-        stacks = tracing.biggest_stacks(held, _STACKS)
-        answer["profiles"]["alive"]["stacks"] = [
-            [size, number, [locator.frame(*frame) for frame in frames]] for size, number, frames in stacks
-        ]
     work.teardown()
     return answer
+
+
+def _profile(locator: Locator, counts: tracing.Counts, *, deep: bool) -> dict[str, Any]:
+    stacks = tracing.biggest_stacks(counts, _STACKS) if deep else []
+    return {
+        "lines": locator.profile(tracing.by_line(counts)),
+        "stacks": [[size, number, [locator.frame(*frame) for frame in frames]] for size, number, frames in stacks],
+    }
 
 
 def _trace_call(

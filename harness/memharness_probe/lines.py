@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     Entry = tuple[str, int, str, str]
 
 _SOURCE_CHARACTERS = 200
+_HIDDEN = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "<generic parameters")
 _OPTIMIZED = 1  # co_flags: the code of a function, not of a module or class
 
 
@@ -80,27 +81,29 @@ def _read(path: str) -> tuple[list[bytes], dict[int, str]]:
         return [], {}
     functions: dict[int, str] = {}
     assert code is not None
-    _name_lines(code, "", functions)
+    _name_lines(code, "<module>", "", functions)
     return source, functions
 
 
-def _name_lines(code: CodeType, prefix: str, functions: dict[int, str]) -> None:
+def _name_lines(code: CodeType, name: str, prefix: str, functions: dict[int, str]) -> None:
     """Enter the names of functions nested in `code`, inner ones last so that they win.
 
     The line of `def` or `class` belongs to the code around it, which runs it; 3.11 and later put a first
-    instruction of the function there too.
+    instruction of the function there too. Comprehensions, which have code of their own or not as the version of
+    Python goes, and 3.12's scopes of type parameters belong to the function `name` around them.
     """
     for inner in code.co_consts:
         if not hasattr(inner, "co_code"):
             continue
-        if inner.co_name.startswith("<generic parameters"):  # 3.12: a scope that the source does not show
-            _name_lines(inner, prefix, functions)
+        if inner.co_name.startswith(_HIDDEN):
+            functions.update(dict.fromkeys(_code_lines(inner), name))
+            _name_lines(inner, name, prefix, functions)
             continue
-        name = prefix + inner.co_name
+        own_name = prefix + inner.co_name
         own = _code_lines(inner)
-        for line in own - {inner.co_firstlineno} or own:
-            functions[line] = name
-        _name_lines(inner, name + (".<locals>." if inner.co_flags & _OPTIMIZED else "."), functions)
+        functions.update(dict.fromkeys(own - {inner.co_firstlineno} or own, own_name))
+        nested = own_name + (".<locals>." if inner.co_flags & _OPTIMIZED else ".")
+        _name_lines(inner, own_name, nested, functions)
 
 
 def _code_lines(code: CodeType) -> set[int]:

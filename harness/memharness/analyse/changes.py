@@ -42,7 +42,7 @@ def make_change(
         unit=METRICS[series.metric].unit,
         blame=lines,
         elsewhere=elsewhere,
-        stack=biggest_offender(before.alive, after.alive, growing=growing),
+        stack=biggest_offender(*_deep(series.metric, before, after), growing=growing),
     )
 
 
@@ -78,6 +78,12 @@ def _lines(metric: str, side: Side) -> tuple[LineStat, ...]:
             return tuple(_per_call(stat, side.leak_calls) for stat in side.leak.lines)
         case _:
             return ()
+
+
+def _deep(metric: str, before: Side, after: Side) -> tuple[Profile, Profile]:
+    """Return the profiles whose stacks show where `metric` comes from."""
+    kept = metric in {"retained", "growth"}
+    return (before.retained, after.retained) if kept else (before.alive, after.alive)
 
 
 def _per_call(stat: LineStat, calls: int) -> LineStat:

@@ -6,6 +6,7 @@ lines) goes through `visible`, and never through rich's markup.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 
 from rich.console import Console
 from rich.padding import Padding
@@ -172,7 +173,8 @@ def _same_lines(one: Sequence[BlamedLine], other: Sequence[BlamedLine]) -> bool:
 
 def _draw_stack(console: Console, stack: Stack) -> None:
     console.print(f"  biggest offender: {stack.count:,} blocks, {bytes_text(stack.size)}, most recent call last")
-    for frame in stack.frames[-TOP_FRAMES:]:
+    frames = [frame for frame, _ in groupby(stack.frames)]  # comprehensions within one line are one frame
+    for frame in frames[-TOP_FRAMES:]:
         console.print(Padding(_frame_text(frame), (0, 0, 0, 4), expand=False))
 
 
