@@ -67,14 +67,16 @@ def main() -> None:
     sys.argv[:] = [request["scenario"]]
     _prepare(request)
     ballast = [bytes(_BALLAST)]
+    hooks = (sys.settrace, sys.setprofile)
     work = probe["workload"].Workload(request)
     answer: dict[str, Any] = {"format": _FORMAT, "method": probe["method"]}
     try:
         answer.update(status="measured", **probe[request["pass"]].measure(work, request))
     except BaseException as error:  # noqa: BLE001  (the workload may raise anything)
+        hooks[0](None)
+        hooks[1](None)
         ballast.clear()
         probe["outcome"].leave_if_forked()
-        probe["tracing"].quiet()
         locator = probe["lines"].Locator(request)
         answer.update(probe["failure"].describe(error, work.phase, locator, probe["folder"]))
     probe["outcome"].deliver(request["response"], request["token"], answer)
@@ -86,7 +88,7 @@ def _load_probe() -> dict[str, Any]:
     parent = folder.rpartition("/")[0]
     sys.path[:] = [parent] + [path for path in sys.path if path != folder]
     import memharness_probe
-    from memharness_probe import failure, first, growth, lines, outcome, resident, tracing, workload
+    from memharness_probe import failure, first, growth, lines, outcome, resident, workload
 
     del sys.path[0]
     for name in [name for name in sys.modules if name.partition(".")[0] == "memharness_probe"]:
@@ -98,7 +100,6 @@ def _load_probe() -> dict[str, Any]:
         "lines": lines,
         "outcome": outcome,
         "rss": resident,
-        "tracing": tracing,
         "workload": workload,
     }
     return {**modules, "method": memharness_probe.METHOD, "folder": folder + "/"}

@@ -106,8 +106,9 @@ def _trace_call(
     readings[_END] = tracing.traced()[0]  # read anew, as its first tuple now waits in a free list
     tracing.clear_caches()
     readings[_CLEARED] = tracing.traced()[0]
+    tracing.hook_trace(None)
+    tracing.hook_profile(None)
     leave_if_forked()
-    tracing.quiet()
     tracing.check(marker)
     tracing.settle()
     types = _tracked_types() if counting else {}

@@ -20,7 +20,7 @@ _LEAST = _CALLS[-1]
 _TIMED = 3  # calls timed for the calibration
 _WARM = 8  # the warm peak is the median of calls 8 to 15, whatever the number of calls
 _CONTINUE = 8  # a suspected leak is decided again on this many times the calls
-_START, _END, _PEAK, _CLEARED, _OFFSET = range(5)  # places in the scratch cells
+_START, _END, _PEAK, _CLEARED, _OFFSET = range(5)  # places in the scratch cells; the last: what is the probe's
 _LEAST_SLOPE = 4  # bytes per call: a list's slot is 8, over-allocated by an eighth
 
 
@@ -52,15 +52,11 @@ def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
 
 def _measure_calls(calls: _Calls, request: dict[str, Any], answer: dict[str, Any]) -> dict[tuple[str, int], list[int]]:
     """Make the calls, put the figures into `answer`, return what each line added where there is a leak."""
-    calls.run(1)
-    calls.run(1 + _TIMED)
-    seconds = min(calls.seconds[1 : 1 + _TIMED])
-    calls.run(_WARM)
-    calls.run_peaks()
+    calls.run(2 * _WARM)
     answer["metrics"]["warm_peak"] = sorted(calls.peaks)[(_WARM - 1) // 2]
     if "growth" not in request["metrics"]:
         return {}
-    wanted = max(request["calls"] or calibrated(seconds, request["budget_seconds"]), _LEAST)
+    wanted = max(request["calls"] or calibrated(calls.least_seconds(), request["budget_seconds"]), _LEAST)
     answer["calls"] = wanted
     calls.run(wanted + 1)
     slope, grown = _decide(calls)
@@ -105,11 +101,8 @@ def _decide(calls: _Calls) -> tuple[float, dict[tuple[str, int], list[int]]]:
     """Return the slope and what each line added meanwhile; on suspicion only after eight times the calls."""
     if not leak_slope(calls.readings[: calls.made]):
         return 0.0, {}
-    scratch, made = calls.scratch, calls.made
-    scratch[_START] = tracing.traced()[0]
     before = tracing.by_line(tracing.count(tracing.take()))
-    scratch[_OFFSET] = tracing.traced()[0] - scratch[_START]
-    calls.run(_CONTINUE * 2 ** (made.bit_length() - 1))
+    calls.run(_CONTINUE * 2 ** (calls.made.bit_length() - 1))
     after = tracing.take()
     tracing.stop()
     readings = calls.readings[: calls.made]
@@ -133,9 +126,8 @@ def _difference(
 class _Calls:
     """Calls one after the other, with a reading after each.
 
-    All storage is allocated before tracing starts, the numbers of the calls included, so that no reading holds
-    memory of the probe's; `scratch[_OFFSET]` is what it came to hold later. Readings go to cells at once: an
-    integer that is alive while the next is taken would count.
+    All storage that the calls need is allocated before tracing starts, the numbers of the calls included, and
+    readings go to cells at once, so that none holds memory of the probe's that another does not.
     """
 
     call: Callable[[], Any]
@@ -144,45 +136,45 @@ class _Calls:
     def __init__(self, limit: int) -> None:
         self.made = 0
         self.readings = tracing.cells(limit)  # size after each call
-        self.peaks = tracing.cells(_WARM)
-        self.seconds = tracing.cells(_WARM, "d")
-        self.scratch = tracing.cells(5)
+        self.peaks = tracing.cells(_WARM)  # of calls 8 to 15, above the size at their start
+        self.started = tracing.cells(_WARM, "d")  # CPU seconds at the start of calls 0 to 7
+        self._scratch = tracing.cells(5)
         self._successors = [i + 1 for i in range(limit)]
+        _begin_peak(self._scratch)  # once ahead: up to 3.10 the first call of a function allocates its frame
+        _end_peak(self._scratch)
 
     def run(self, end: int) -> None:
-        """Make the calls up to the one numbered `end` (excluded), dropping the result of each at once."""
-        call, readings, scratch, successors = self.call, self.readings, self.scratch, self._successors
+        """Make the calls up to the one numbered `end` (excluded), dropping the result of each at once.
+
+        What came or went between the last reading and now is the probe's: the count goes on from that reading.
+        Nothing is allocated between a collection, which empties the free lists, and the reading after it.
+        """
+        call, readings, scratch, successors = self.call, self.readings, self._scratch, self._successors
         i = self.made
+        if i:
+            tracing.settle()
+            scratch[_OFFSET] = tracing.traced()[0] - readings[i - 1]
         while i < end:
-            started = process_time() if i < _WARM else None
+            if i < _WARM:
+                self.started[i] = process_time()
+            ballast = _begin_peak(scratch) if _WARM <= i < 2 * _WARM else b""
             call()
+            tracing.hook_trace(None)
+            tracing.hook_profile(None)
+            if _WARM <= i < 2 * _WARM:
+                _end_peak(scratch)
+                self.peaks[i - _WARM] = scratch[_PEAK]
+            del ballast
             leave_if_forked()
             tracing.settle()
-            if started is not None:
-                self.seconds[i] = process_time() - started
-                started = None
             readings[i] = tracing.traced()[0] - scratch[_OFFSET]
             i = successors[i]
         self.made = i
         tracing.check(self.marker)
 
-    def run_peaks(self) -> None:
-        """Make calls 8 to 15 as above and keep the peak of each above the size at its start."""
-        call, readings, scratch, peaks = self.call, self.readings, self.scratch, self.peaks
-        for i in range(_WARM, 2 * _WARM):
-            ballast = _begin_peak(scratch)
-            call()
-            scratch[_PEAK] = tracing.traced()[1]
-            scratch[_END] = tracing.traced()[0]  # read anew, as its first tuple now waits in a free list
-            tracing.clear_caches()
-            scratch[_CLEARED] = tracing.traced()[0]
-            leave_if_forked()
-            peaks[i - _WARM] = scratch[_PEAK] - scratch[_START] - (scratch[_END] - scratch[_CLEARED])
-            del ballast
-            tracing.settle()
-            readings[i] = tracing.traced()[0]
-        self.made = 2 * _WARM
-        tracing.check(self.marker)
+    def least_seconds(self) -> float:
+        """Return the CPU time of the cheapest of calls 1 to 3, its reading included."""
+        return float(min([self.started[i + 1] - self.started[i] for i in range(1, 1 + _TIMED)]))
 
 
 def _begin_peak(scratch: memoryview[Any]) -> bytes:
@@ -199,3 +191,12 @@ def _begin_peak(scratch: memoryview[Any]) -> bytes:
     ballast = bytes(scratch[_PEAK] - scratch[_END] + 512)
     scratch[_START] = scratch[_END] + ballast.__sizeof__()
     return ballast
+
+
+def _end_peak(scratch: memoryview[Any]) -> None:
+    """Put the peak above the size at the start into `scratch[_PEAK]`, less what the type cache holds."""
+    scratch[_PEAK] = tracing.traced()[1] - scratch[_START]
+    scratch[_END] = tracing.traced()[0]  # after that first tuple went to a free list
+    tracing.clear_caches()
+    scratch[_CLEARED] = tracing.traced()[0]  # no number may be alive beside it
+    scratch[_PEAK] -= scratch[_END] - scratch[_CLEARED]

@@ -73,12 +73,13 @@ def _unfrozen(path: str) -> str:
 
 def _read(path: str) -> tuple[list[bytes], dict[int, str]]:
     """Return the source lines of a file and the qualified name of the function at each line that has code."""
+    source: list[bytes] = []
     try:
         with _open(path, "rb") as file:
             source = file.read().splitlines()
         code = SourceFileLoader("_", path).get_code("_")
-    except Exception:  # noqa: BLE001  (generated code, a file in a zip, a file changed or removed meanwhile)
-        return [], {}
+    except Exception:  # noqa: BLE001  (generated code, a file in a zip, one changed meanwhile or with an error)
+        return source, {}
     functions: dict[int, str] = {}
     assert code is not None
     _name_lines(code, "<module>", "", functions)

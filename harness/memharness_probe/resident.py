@@ -31,9 +31,10 @@ def measure(work: Workload, _request: dict[str, Any]) -> dict[str, Any]:
     notes = [] if _forget_peak() else ["rss_peak: the mark could not be reset, so it may come out too low"]
     before = _peak_bytes()
     result = call()
+    tracing.hook_trace(None)
+    tracing.hook_profile(None)
     after = _peak_bytes()
     leave_if_forked()
-    tracing.quiet()
     del result
     work.teardown()
     if before is None or after is None:

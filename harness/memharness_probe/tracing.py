@@ -9,7 +9,8 @@ from __future__ import annotations
 import gc
 import sys
 from gc import collect
-from sys import setprofile, settrace
+from sys import setprofile as set_profile
+from sys import settrace as set_trace
 
 try:
     import _tracemalloc as tracer
@@ -42,6 +43,10 @@ if TYPE_CHECKING:
     Counts = dict[tuple[Any, ...], int]  # (domain, size, ((file, line), ..)[, frames in all]) -> number of blocks
 
 count_elements: Callable[[dict[Any, int], Iterable[Any]], None] = _count  # adds one to the count of each thing
+# Taken away after a call, before any function of the probe's runs: the workload may have left a hook in place.
+hook_trace: Callable[[None], None] = set_trace
+hook_profile: Callable[[None], None] = set_profile
+
 traced = tracer.get_traced_memory
 start = tracer.start
 is_tracing = tracer.is_tracing
@@ -74,12 +79,6 @@ def cells(length: int, kind: str = "q") -> memoryview[Any]:
     return memoryview(bytearray(8 * length)).cast(kind)  # type: ignore[call-overload,no-any-return]
 
 
-def quiet() -> None:
-    """Take away what the workload may have hung into the interpreter to watch calls: the probe's follow."""
-    settrace(None)
-    setprofile(None)
-
-
 def new_marker() -> bytes:
     """Allocate one block of the size `__sizeof__()`, and nothing beside it."""
     return _HALF + _HALF
@@ -88,9 +87,7 @@ def new_marker() -> bytes:
 def check(marker: object) -> None:
     """Raise `TracerStoppedError` unless `marker`, allocated after the start, is still traced."""
     if not is_tracing() or _get_object_traceback(marker) is None:
-        raise TracerStoppedError(
-            "the workload stopped, cleared or restarted tracemalloc, so its memory cannot be measured"
-        )
+        raise TracerStoppedError("the workload stopped, cleared or restarted tracemalloc: nothing can be measured")
 
 
 def take() -> Any:

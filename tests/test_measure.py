@@ -1,0 +1,384 @@
+"""The host: what misbehaving workloads cannot spoil, and how each way to fail is told from the others."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from children import EVERYTHING, Bench, failed, measured
+from memharness.errors import MemharnessError
+from memharness.measure import Cancelled, compile_bytecode
+from memharness.model import Frame, Measured, OutOfMemory, TimedOut
+
+BLOCK = 57  # bytes of a bytearray beside its contents
+
+# Each runs before `return bytearray(1000)`, in the call that is measured.
+HARMLESS = {
+    "closes all descriptors": "os.closerange(0, 4096)",
+    "replaces open": "builtins.open = None",
+    "replaces os.write and os.open": "os.write = os.open = os.close = os.replace = None",
+    "replaces os._exit": "os._exit = lambda status: None",
+    "replaces os.getpid": "os.getpid = lambda: 1",
+    "replaces json": "import json; json.dumps = json.dump = None",
+    "replaces stdout": "sys.stdout = sys.stderr = None",
+    "empties sys.modules": "sys.modules.clear()",
+    "empties sys.path": "sys.path.clear(); sys.meta_path.clear()",
+    "changes folder": "os.chdir('/')",
+    "removes its folder": "import shutil; shutil.rmtree(os.getcwd())",
+    "changes the mask": "os.umask(0o777)",
+    "traces calls": "sys.settrace(lambda *event: 1 / 0)",
+    "profiles calls": "sys.setprofile(lambda *event: print(event, file=open(os.devnull, 'w')))",
+    "turns collection off": "gc.disable()",
+    "turns collection on": "gc.enable(); gc.set_threshold(1)",
+    "freezes time": "time.process_time = time.time = time.monotonic = lambda: 0",
+    "replaces random": "import random; random.random = random.seed = None",
+    "prints much": "print('x' * 1_000_000)",
+    "prints bytes": "os.write(1, bytes(range(256)) * 100)",
+    "forks and comes back": "os.fork()",
+    "forks and raises": "if os.fork() == 0: raise SystemExit(3)",
+    "leaves an exit handler": "import atexit; atexit.register(time.sleep, 100)",
+    "leaves a daemon thread": "import threading; threading.Thread(target=time.sleep, args=(100,), daemon=True).start()",
+    "leaves a thread": "import threading; threading.Thread(target=time.sleep, args=(100,)).start()",
+    "leaves a process": "import subprocess; subprocess.Popen(['sleep', '100'])",
+    "ignores signals": "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)",
+    "sets a low recursion limit": "sys.setrecursionlimit(50)",
+    "replaces excepthook": "sys.excepthook = sys.unraisablehook = None",
+}
+PRELUDE = "import builtins, gc, os, sys, time\n"
+
+# Statement -> phase, reason, exit code.
+FAILURES = {
+    "raises": ("raise ValueError('first\\nsecond')", "run", "ValueError: first second", None),
+    "raises nothing to say": ("raise KeyboardInterrupt", "run", "KeyboardInterrupt", None),
+    "raises what is no Exception": ("raise type('Odd', (BaseException,), {})(1)", "run", "Odd: 1", None),
+    "exits": ("sys.exit(3)", "run", "SystemExit: 3", None),
+    "recurses": ("(lambda f: f(f))(lambda f: f(f))", "run", "RecursionError: maximum recursion depth exceeded", None),
+    "raises what cannot be shown": (
+        "raise type('Odd', (Exception,), {'__str__': lambda self: 1 / 0})",
+        "run",
+        "Odd: (no message: its __str__ failed)",
+        None,
+    ),
+    "leaves": ("os._exit(3)", "crash", "exited with status 3 in run before delivering a result", 3),
+    "leaves in peace": ("os._exit(0)", "crash", "exited with status 0 in run before delivering a result", 0),
+    "is killed": ("os.kill(os.getpid(), 9)", "crash", "killed by SIGKILL while in run", -9),
+    "crashes": (
+        "import ctypes; ctypes.string_at(0)",
+        "crash",
+        "killed by SIGSEGV while in run",
+        -signal.SIGSEGV,
+    ),
+    "aborts": ("os.abort()", "crash", "killed by SIGABRT while in run", -signal.SIGABRT),
+    "kills its group": ("os.killpg(0, 15)", "crash", "killed by SIGTERM while in run", -signal.SIGTERM),
+    "stops the tracer": (
+        "import tracemalloc; tracemalloc.stop()",
+        "run",
+        "TracerStoppedError: the workload stopped, cleared or restarted tracemalloc: nothing can be measured",
+        None,
+    ),
+    "restarts the tracer": (
+        "import tracemalloc; tracemalloc.stop(); tracemalloc.start()",
+        "run",
+        "TracerStoppedError: the workload stopped, cleared or restarted tracemalloc: nothing can be measured",
+        None,
+    ),
+}
+
+
+def alive(marker: str) -> bool:
+    """Tell whether a process with this text in its command line runs; a zombie has none."""
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and marker.encode() in (entry / "cmdline").read_bytes():
+                return True
+        except OSError:
+            continue
+    return False
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_a_misbehaving_workload_is_measured_all_the_same(bench: Bench, name: str) -> None:
+    outcome = measured(bench.observe(f"{PRELUDE}def run():\n    {HARMLESS[name]}\n    return bytearray(1000)\n"))
+    assert outcome.metrics["result"] == 1000 + BLOCK
+    assert outcome.metrics.keys() == {"peak", "retained", "result"}
+
+
+@pytest.mark.parametrize("name", ["forks and comes back", "replaces open", "traces calls", "closes all descriptors"])
+def test_misbehaviour_in_every_call_spoils_no_pass(bench: Bench, name: str) -> None:
+    text = f"{PRELUDE}def run():\n    {HARMLESS[name]}\n    return bytearray(1000)\n"
+    assert measured(bench.observe(text, EVERYTHING, calls=15)).metrics.keys() == set(EVERYTHING)
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_each_way_to_fail_is_told_from_the_others(bench: Bench, name: str) -> None:
+    statement, phase, reason, exit_code = FAILURES[name]
+    outcome = failed(bench.observe(f"{PRELUDE}def run():\n    print('so far')\n    {statement}\n"))
+    assert (outcome.phase, outcome.reason, outcome.exit_code) == (phase, reason, exit_code)
+    assert outcome.output[0] == "so far"
+
+
+def test_a_failure_names_the_lines_of_the_user_and_no_others(bench: Bench) -> None:
+    bench.write("tree/box.py", "class Box:\n    def open(self):\n        return {}['lid']\n")
+    text = "import box\ndef run():\n    return [box.Box().open()   for _ in (1,)][0]\n"
+    outcome = failed(bench.observe(text, checkout=bench.checkout("box")))
+    frames = {frame.path: frame for frame in outcome.frames}
+    source = "return [box.Box().open() for _ in (1,)][0]"
+    assert frames["<scenarios>/waste.py"].source == source
+    assert outcome.frames[-1] == Frame(path="box.py", line=3, function="Box.open", source="return {}['lid']")
+    assert frames.keys() == {"<scenarios>/waste.py", "box.py"}
+    assert outcome.reason == "KeyError: 'lid'"
+
+
+@pytest.mark.parametrize(
+    ("text", "phase", "reason"),
+    [
+        ("import gone\ndef run(): pass\n", "import", "ModuleNotFoundError: No module named 'gone'"),
+        ("def run(:\n", "import", "SyntaxError: "),
+        ("1 / 0\ndef run(): pass\n", "import", "ZeroDivisionError: division by zero"),
+        ("walk = 1\n", "import", "AttributeError: "),
+        ("import os\nos._exit(4)\ndef run(): pass\n", "crash", "exited with status 4 in import before"),
+    ],
+)
+def test_failures_of_the_import_are_the_imports(bench: Bench, text: str, phase: str, reason: str) -> None:
+    outcome = failed(bench.observe(text))
+    assert outcome.phase == phase
+    assert outcome.reason.startswith(reason)
+
+
+def test_a_syntax_error_points_at_its_line(bench: Bench) -> None:
+    bench.write("tree/box.py", "x = 1\ndef broken(:\n")
+    outcome = failed(bench.observe("import box\ndef run(): pass\n", checkout=bench.checkout("box")))
+    assert [(frame.path, frame.line, frame.source) for frame in outcome.frames] == [
+        ("<scenarios>/waste.py", 1, "import box"),
+        ("box.py", 2, "def broken(:"),
+    ]
+
+
+def test_failures_of_setup_are_setups(bench: Bench) -> None:
+    for statement, phase, reason in (
+        ("raise ValueError(1)", "setup", "ValueError: 1"),
+        ("import os; os._exit(1)", "crash", "exited with status 1 in setup before delivering a result"),
+    ):
+        case = bench.case(f"def setup(): {statement}\ndef run(): pass\n", setup=())
+        outcome = failed(bench.observe(case))
+        assert (outcome.phase, outcome.reason) == (phase, reason)
+
+
+def test_the_first_failing_pass_is_the_outcome(bench: Bench) -> None:
+    text = "calls = iter(range(99))\ndef run():\n    if next(calls) == 5: raise ValueError('sixth call')\n"
+    assert failed(bench.observe(text, EVERYTHING)).reason == "ValueError: sixth call"
+    assert measured(bench.observe(text)).metrics["retained"] >= 0
+
+
+@pytest.mark.parametrize("phase", ["import", "setup", "run", "teardown"])
+def test_a_time_out_says_in_which_phase_and_keeps_the_output(bench: Bench, phase: str) -> None:
+    sleep = "print('asleep'); time.sleep(100)"
+    case = bench.case(
+        f"import time\n{sleep if phase == 'import' else ''}\n"
+        f"def setup(): {sleep if phase == 'setup' else 'pass'}\n"
+        f"def run(): {sleep if phase == 'run' else 'pass'}\n"
+        f"def teardown(): {sleep if phase == 'teardown' else 'pass'}\n",
+        setup=(),
+        teardown=True,
+    )
+    outcome = bench.observe(case, timeout_seconds=0.7).outcome
+    assert isinstance(outcome, TimedOut)
+    assert (outcome.during, outcome.limit_seconds, outcome.output) == (phase, 0.7, ("asleep",))
+
+
+@pytest.mark.parametrize("ending", ["time.sleep(100)", "pass", "os._exit(1)", "raise ValueError"])
+def test_nothing_that_a_child_started_outlives_it(bench: Bench, tmp_path: Path, ending: str) -> None:
+    marker = f"{tmp_path}/marker"
+    text = f"""
+        import os, subprocess, sys, time
+        sleep = "import time; time.sleep(98)"
+        deep = "import subprocess, sys, time; command = [sys.executable, '-c', " + repr(sleep) + ", sys.argv[1]]; "
+        deep += "subprocess.Popen(command, start_new_session=True); time.sleep(97)"
+        def run():
+            for session in (False, True):
+                subprocess.Popen([sys.executable, "-c", deep, {marker!r}], start_new_session=session)
+            if os.fork() == 0:
+                os.setsid()
+                os.execv(sys.executable, [sys.executable, "-c", "import time; time.sleep(96)", {marker!r}])
+            time.sleep(0.3)
+            {ending}
+    """
+    bench.observe(text, timeout_seconds=1.5)
+    assert not alive(marker)
+
+
+def test_an_orphan_of_this_process_that_is_not_the_childs_is_left_alone(bench: Bench) -> None:
+    other = os.posix_spawn(sys.executable, [sys.executable, "-c", "import time; time.sleep(60)"], {})
+    try:
+        measured(bench.observe("def run(): pass\n"))
+        assert os.waitpid(other, os.WNOHANG) == (0, 0)
+    finally:
+        os.kill(other, signal.SIGKILL)
+        os.waitpid(other, 0)
+
+
+def test_a_flood_of_output_leaves_its_last_lines_and_no_file(bench: Bench) -> None:
+    text = """
+        import os
+        def run():
+            for _ in range(64):
+                os.write(1, b"x" * (1 << 20))
+            os.write(2, b"\\n" + b"\\n".join(b"line %d \\xff" % n for n in range(30)) + b"\\n" + b"y" * 5000 + b"\\n")
+            raise ValueError
+    """
+    outcome = failed(bench.observe(text))
+    assert outcome.output == (*(f"line {n} \ufffd" for n in range(11, 30)), "y" * 400)
+    files = [file for file in bench.work.rglob("*") if file.is_file()]
+    assert sum(file.stat().st_size for file in files) < 20_000
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "KEPT.extend(bytearray(1 << 20) for _ in range(10_000))",  # MemoryError, with nothing left
+        "b'x' * (1 << 30)",  # MemoryError at once
+        "import mmap; KEPT.append(mmap.mmap(-1, 1 << 29)); KEPT[0].write(b'x' * 1000 * 1000) and [KEPT[0].write(b'x' * (1 << 20)) for _ in range(500)]; time.sleep(60)",  # noqa: E501  (shared memory, which the limit on data does not see)
+    ],
+)
+def test_too_much_memory_is_an_outcome_of_its_own(bench: Bench, statement: str) -> None:
+    text = f"import time\nKEPT = []\ndef run():\n    {statement}\n"
+    outcome = bench.observe(text, memory_bytes=200 << 20).outcome
+    assert isinstance(outcome, OutOfMemory), outcome
+    assert (outcome.during, outcome.limit_bytes) == ("run", 200 << 20)
+
+
+def test_a_memory_error_without_a_limit_is_the_workloads_own(bench: Bench) -> None:
+    outcome = failed(bench.observe("def run(): raise MemoryError('no room')\n"))
+    assert (outcome.phase, outcome.reason) == ("run", "MemoryError: no room")
+
+
+def test_cancelling_ends_the_child_at_once(bench: Bench, tmp_path: Path) -> None:
+    cancel = threading.Event()
+    marker = f"{tmp_path}/cancelled"
+    threading.Timer(0.3, cancel.set).start()
+    command = f"[sys.executable, '-c', 'import time; time.sleep(99)', {marker!r}]"
+    text = f"import os, sys\ndef run(): os.execv(sys.executable, {command})\n"
+    with pytest.raises(Cancelled):
+        bench.observe(text, cancel=cancel)
+    assert not alive(marker)
+
+
+def test_the_environment_of_a_child_is_an_allow_list(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", "secret")
+    monkeypatch.setenv("PYTHONPATH", "/secret")
+    monkeypatch.setenv("PYTHONMALLOC", "debug")
+    text = """
+        import os
+        def run(): raise ValueError(sorted(os.environ.items()))
+    """
+    environment = bench.environment(variables={"MODE": "fast", "TZ": "Europe/Berlin"})
+    outcome = failed(bench.observe(text, environment=environment))
+    expected = {
+        "HOME": f"{bench.work}/home",
+        "LANG": "C.UTF-8",
+        "MODE": "fast",
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONFAULTHANDLER": "1",
+        "PYTHONHASHSEED": "0",
+        "PYTHONUNBUFFERED": "1",
+        "TMPDIR": f"{bench.work}/tmp",
+        "TZ": "Europe/Berlin",
+    }
+    names = """
+        import os
+        def run(): raise ValueError(" ".join(sorted(os.environ)))
+    """
+    assert failed(bench.observe(names, environment=environment)).reason == "ValueError: " + " ".join(
+        sorted([*expected, "MEMHARNESS_TOKEN"])
+    )
+    assert "secret" not in outcome.reason
+    for name, value in expected.items():
+        text = f"import os\ndef run(): assert os.environ[{name!r}] == {value!r}\n"
+        assert isinstance(bench.observe(text, environment=environment).outcome, Measured), name
+
+
+def test_the_conditions_of_a_child_are_constant(bench: Bench) -> None:
+    text = f"""
+        import os, random, sys
+        def run():
+            assert os.getcwd() == {str(bench.work / "cwd")!r}
+            assert os.listdir() == os.listdir(os.environ["TMPDIR"]) == os.listdir(os.environ["HOME"]) == []
+            assert sys.stdin.read() == ""
+            assert random.random() == random.Random(0).random()
+            assert os.getsid(0) == os.getpid()
+            assert int(open("/proc/self/personality").read(), 16) & 0x0040000
+            assert hash("constant") == {_hash_with_seed_zero("constant")}
+            for folder in (".", os.environ["TMPDIR"], os.environ["HOME"]):
+                open(folder + "/left", "w").close()
+    """
+    outcome = measured(bench.observe(text, ("peak", "rss_peak")))
+    assert outcome.notes == ()
+    assert outcome.cpu_seconds.keys() == {"first", "rss"}
+    assert all(0 < seconds < 5 for seconds in outcome.cpu_seconds.values())
+    assert not int(Path("/proc/self/personality").read_text(), 16) & 0x0040000
+
+
+def _hash_with_seed_zero(text: str) -> int:
+    import subprocess
+
+    command = [f"{sys.base_prefix}/bin/python3", "-c", f"print(hash({text!r}))"]
+    return int(subprocess.run(command, env={"PYTHONHASHSEED": "0"}, capture_output=True, check=True).stdout)
+
+
+def test_children_run_at_the_same_time_in_threads(tmp_path: Path) -> None:
+    found: list[int] = []
+
+    def work(number: int) -> None:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        version = ".".join(map(str, sys.version_info[:3]))
+        place = Bench(folder, python=f"{sys.base_prefix}/bin/python3", version=version)
+        text = f"import time\ndef run():\n    time.sleep(0.1)\n    return bytearray({number})\n"
+        found.extend(measured(place.observe(text)).metrics["result"] - BLOCK for _ in range(3))
+
+    threads = [threading.Thread(target=work, args=(1000 * number,)) for number in (1, 2, 3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == [1000] * 3 + [2000] * 3 + [3000] * 3
+
+
+def test_a_missing_interpreter_is_an_error_with_a_way_out(bench: Bench) -> None:
+    bench.python = "/nowhere/python"
+    for work in (lambda: bench.observe("def run(): pass\n"), lambda: compile_bytecode("/nowhere/python", ["/x.py"])):
+        with pytest.raises(MemharnessError, match="/nowhere/python cannot be started") as raised:
+            work()
+        assert raised.value.hint
+
+
+def test_byte_code_is_written_unchecked_and_bad_sources_are_passed_over(bench: Bench, tmp_path: Path) -> None:
+    good = bench.write("tree/good.py", "def run(): return 1\n")
+    bad = bench.write("tree/bad.py", "def run(:\n")
+    latin = bench.write("tree/odd \u00fc.py", "x = 1\n")
+    compile_bytecode(bench.python, [str(good), str(bad), str(bench.tree / "gone.py"), str(latin)])
+    tag = sys.implementation.cache_tag
+    written = {file.name for file in bench.tree.rglob("*.pyc")}
+    assert written == {f"good.{tag}.pyc", f"odd \u00fc.{tag}.pyc"}
+    code = (bench.tree / "__pycache__" / f"good.{tag}.pyc").read_bytes()
+    assert code[4:8] == b"\x01\0\0\0"  # by hash, unchecked
+    before = time.time() - 1000
+    bench.write("tree/good.py", "raise SystemError('read the source')\n")
+    os.utime(good, (before, before))
+    command = [bench.python, "-c", "import sys; sys.path.insert(0, sys.argv[1]); import good; print(good.run())"]
+    import subprocess
+
+    shown = subprocess.run([*command, str(bench.tree)], capture_output=True, text=True, check=False)
+    assert (shown.stdout, shown.stderr) == ("1\n", "")
+
+
+def test_byte_code_that_cannot_be_written_is_an_error(bench: Bench) -> None:
+    source = bench.write("tree/good.py", "x = 1\n")
+    (bench.tree / "__pycache__").write_text("a file where the folder should be")
+    with pytest.raises(MemharnessError, match="Byte code could not be written"):
+        compile_bytecode(bench.python, [str(source)])

@@ -1,0 +1,126 @@
+"""The leak rule on workloads that leak, and on those that only look like it."""
+
+import pytest
+
+from children import VERSIONS, Bench, measured, profile
+from memharness.model import LineStat
+
+COUNT = "calls = iter(range(1000, 10**6))\n"
+CACHE = "from functools import lru_cache\n" + COUNT
+CACHED = "def keep(n): return bytearray(500)\ndef run(): keep(next(calls))\n"
+LOGGER = """
+    import logging.handlers
+    log = logging.getLogger("x")
+    log.propagate = False
+    log.addHandler(logging.handlers.MemoryHandler(10**6, flushLevel=100))
+    def run(): log.warning("again")
+"""
+LEAKS = {
+    "one slot of a list": ("KEPT = []\ndef run(): KEPT.append(None)\n", 8, 10),
+    "every tenth call": (
+        COUNT + "KEPT = []\ndef run():\n    if next(calls) % 10 == 0: KEPT.append(bytearray(1000))\n",
+        100,
+        112,
+    ),
+    "a cache without bound": (CACHE + "@lru_cache(maxsize=None)\n" + CACHED, 600, 900),
+    "log records": (LOGGER, 500, 3000),
+    "a dict of numbers": (COUNT + "SEEN = {}\ndef run(): SEEN[next(calls)] = None\n", 40, 100),
+}
+CLEAN = {
+    "nothing": "def run(): pass\n",
+    "a cache of 64": CACHE + "@lru_cache(maxsize=64)\n" + CACHED,
+    "a cache of 128": CACHE + "@lru_cache(maxsize=128)\n" + CACHED,
+    "a cache of 512, full when the last window begins": CACHE + "@lru_cache(maxsize=512)\n" + CACHED,
+    "cycles": "def run():\n    items = [bytearray(500)]\n    items.append(items)\n",
+    "a sawtooth": ("KEPT = []\ndef run():\n    KEPT.append(bytearray(500))\n    if len(KEPT) == 20: KEPT.clear()\n"),
+    "a bounded deque": (
+        "from collections import deque\nKEPT = deque(maxlen=10)\ndef run(): KEPT.append(bytearray(500))\n"
+    ),
+    "a warm-up": (
+        "KEPT, calls = [], iter(range(10 ** 6))\ndef run():\n    if next(calls) < 30: KEPT.append(bytearray(500))\n"
+    ),
+    "a cache filled before the first call": (
+        "KEPT = {n: bytearray(500) for n in range(200)}\ncalls = iter(range(10 ** 6))\n"
+        "def run(): KEPT[next(calls) % 200] = bytearray(500)\n"
+    ),
+    "threads": (
+        "import threading\ndef run():\n"
+        "    threads = [threading.Thread(target=bytearray, args=(500,)) for _ in range(3)]\n"
+        "    for thread in threads: thread.start()\n    for thread in threads: thread.join()\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LEAKS)
+def test_a_leak_is_found_and_sized(bench: Bench, name: str) -> None:
+    text, least, most = LEAKS[name]
+    outcome = measured(bench.observe(text, ("growth",)))
+    assert least <= outcome.metrics["growth"] <= most
+    assert outcome.notes == ("the leak profile holds what calls 128 to 1023 added",)
+
+
+@pytest.mark.parametrize("name", CLEAN)
+def test_what_does_not_leak_is_clean(bench: Bench, name: str) -> None:
+    observation = bench.observe(CLEAN[name], ("growth",))
+    outcome = measured(observation)
+    assert (outcome.metrics, outcome.profiles, outcome.notes) == ({"growth": 0}, {}, ())
+
+
+def test_patterns_compiled_anew_are_no_leak(bench: Bench) -> None:
+    text = "import re\ncalls = iter(range(10 ** 6))\ndef run(): re.compile('a' + str(next(calls)))\n"
+    assert measured(bench.observe(text, ("growth",))).metrics == {"growth": 0}
+
+
+@pytest.mark.parametrize("calls", [15, 31, 63])
+def test_fewer_calls_find_a_plain_leak_and_clear_a_small_cache(bench: Bench, calls: int) -> None:
+    leak = "KEPT = []\ndef run(): KEPT.append(bytearray(943))\n"
+    outcome = measured(bench.observe(leak, ("growth",), calls=calls))
+    assert outcome.metrics["growth"] in (1008, 1009)  # the list over-allocates
+    assert outcome.calls == calls
+    assert outcome.notes == (f"the leak profile holds what calls {calls + 1} to {8 * (calls + 1) - 1} added",)
+    cache = CLEAN["a cache of 64"]
+    assert measured(bench.observe(cache, ("growth",), calls=calls)).metrics == {"growth": 0}
+
+
+@pytest.mark.parametrize("versioned", VERSIONS, indirect=True)
+def test_the_leak_profile_names_the_line_and_how_much_it_added(versioned: Bench) -> None:
+    text = "KEPT = []\ndef run():\n    KEPT.extend([bytearray(943)])\n    return [0] * 1000\n"
+    observation = versioned.observe(text, ("growth",), calls=15)
+    lines = {line.line: line for line in profile(observation, "leak").lines}
+    calls = 127 - 15
+    assert lines[3].size - 1000 * calls in range(8 * calls - 200, 8 * calls + 200)  # the list over-allocates
+    assert lines[3] == LineStat(
+        path="<scenarios>/waste.py",
+        line=3,
+        function="run",
+        source="KEPT.extend([bytearray(943)])",
+        size=lines[3].size,
+        count=2 * calls,
+    )
+    assert lines.keys() == {3}
+
+
+def test_the_number_of_calls_is_what_the_budget_allows(bench: Bench) -> None:
+    spin = "import time\ndef run():\n    end = time.process_time() + 0.01\n    while time.process_time() < end: pass\n"
+    found = [
+        measured(bench.observe(spin, ("growth",), calls=None, budget_seconds=budget)).calls
+        for budget in (0.0, 0.5, 0.9, 100.0)
+    ]
+    assert found == [15, 31, 63, 127]
+
+
+def test_the_warm_peak_does_not_depend_on_the_number_of_calls(bench: Bench) -> None:
+    text = "def run():\n    gone = bytearray(100_000)\n    del gone\n    return bytearray(10)\n"
+    found = [measured(bench.observe(text, ("growth", "warm_peak"), calls=calls)).metrics for calls in (15, 127)]
+    assert found == [{"growth": 0, "warm_peak": 100_000 + 57 + 48}] * 2
+    assert measured(bench.observe(text, ("warm_peak",))).calls is None
+
+
+def test_the_warm_peak_leaves_out_the_first_call_and_a_rare_one(bench: Bench) -> None:
+    text = """
+        calls = iter(range(10 ** 6))
+        def run():
+            number = next(calls)
+            return bytearray(1_000_000 if number in (0, 3, 10) else 20_000 if number % 2 else 10_000)
+    """
+    assert measured(bench.observe(text, ("warm_peak",))).metrics["warm_peak"] in range(20_000, 20_200)
