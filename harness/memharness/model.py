@@ -290,8 +290,8 @@ class Measured(Value, tag_field="outcome", tag="measured"):
 
     @property
     def leak_calls(self) -> int:
-        """Over how many calls the profile "leak" accumulated: a suspected leak is pursued to eight times the calls."""
-        return 7 * ((self.calls or 0) + 1)
+        """Over how many calls the profile "leak" accumulated: as many again, after the first and `calls` later ones."""
+        return (self.calls or 0) + 1
 
 
 class Failed(Value, tag_field="outcome", tag="failed"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sys import getallocatedblocks
 from time import process_time
 
 from memharness_probe import tracing
@@ -19,7 +20,9 @@ _CALLS = (127, 63, 31, 15)  # one less than a power of two: whole windows
 _LEAST = _CALLS[-1]
 _TIMED = 3  # calls timed for the calibration
 _WARM = 8  # the warm peak is the median of calls 8 to 15, whatever the number of calls
-_CONTINUE = 8  # a suspected leak is decided again on this many times the calls
+_AGAIN = 2  # a suspected leak is decided again on this many times the calls, traced
+_PURSUE = 8  # and must still go on after so many times the calls
+_FEWEST_BLOCKS = 3  # fewer new ones say nothing
 _START, _END, _PEAK, _CLEARED, _OFFSET = range(5)  # places in the scratch cells; the last: what is the probe's
 _LEAST_SLOPE = 4  # bytes per call: a list's slot is 8, over-allocated by an eighth
 
@@ -30,7 +33,7 @@ def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
     Tracing starts before the scenario is loaded: memory that was allocated before would not be credited when
     freed, and a full cache that replaces its entries would look like a leak.
     """
-    calls = _Calls(_CONTINUE * (max(request["calls"] or _CALLS[0], _LEAST) + 1))
+    calls = _Calls(_PURSUE * (max(request["calls"] or _CALLS[0], _LEAST) + 1))
     answer: dict[str, Any] = {"metrics": {}}
     tracing.settle()
     tracing.start(1)
@@ -44,8 +47,6 @@ def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
         tracing.stop()
     if grown:
         answer["profiles"] = {"leak": {"lines": Locator(request).profile(grown), "stacks": []}}
-        first = answer["calls"] + 1
-        answer["notes"] = [f"the leak profile holds what calls {first} to {calls.made - 1} added"]
     work.teardown()
     return answer
 
@@ -87,29 +88,51 @@ def leak_slope(readings: memoryview[Any]) -> float:
     return slope if leaks else 0.0
 
 
-def still_rises(readings: memoryview[Any], slope: float) -> bool:
+def still_rises(readings: memoryview[Any], expected: float) -> bool:
     """Tell a leak from a cache that was filled within the last window: the last quarter must rise as well.
 
-    A quarter of the expected rise is enough, because lists and dicts grow in leaps.
+    A quarter of the `expected` rise in a quarter is enough, because lists and dicts grow in leaps.
     """
     quarter = len(readings) // 4
     rise = min(readings[3 * quarter :]) - min(readings[2 * quarter : 3 * quarter])
-    return bool(rise >= 0.25 * slope * quarter)
+    return bool(rise >= 0.25 * expected)
 
 
 def _decide(calls: _Calls) -> tuple[float, dict[tuple[str, int], list[int]]]:
-    """Return the slope and what each line added meanwhile; on suspicion only after eight times the calls."""
+    """Return the slope and what each line added in as many calls again; the latter only where there is a leak."""
     if not leak_slope(calls.readings[: calls.made]):
         return 0.0, {}
+    made = calls.made
     before = tracing.by_line(tracing.count(tracing.take()))
-    calls.run(_CONTINUE * 2 ** (calls.made.bit_length() - 1))
-    after = tracing.take()
-    tracing.stop()
+    blocks = getallocatedblocks()
+    calls.run(_AGAIN * made)
+    blocks = getallocatedblocks() - blocks
     readings = calls.readings[: calls.made]
     slope = leak_slope(readings)
-    if not slope or not still_rises(readings, slope):
+    if not slope or not still_rises(readings, slope * (made // 2)):
         return 0.0, {}
+    after = tracing.take()
+    if not _goes_on(calls, slope, blocks / made, _PURSUE * made):
+        return 0.0, {}
+    tracing.stop()
     return slope, _difference(before, tracing.by_line(tracing.count(after)))
+
+
+def _goes_on(calls: _Calls, slope: float, blocks_per_call: float, end: int) -> bool:
+    """Tell whether the rise goes on up to call `end`, which a bounded cache's does not.
+
+    Where every leaked thing takes new blocks of the small-object allocator, these are counted without tracing,
+    which costs a fraction; lists that grow in place, and other allocators, are traced on.
+    """
+    quarter = end // 4
+    if blocks_per_call * calls.made < _AGAIN * _FEWEST_BLOCKS:
+        calls.run(end)
+        return still_rises(calls.readings[:end], slope * quarter)
+    tracing.stop()
+    calls.run_untraced(end - quarter - calls.made)
+    blocks = getallocatedblocks()
+    calls.run_untraced(quarter)
+    return getallocatedblocks() - blocks >= 0.25 * blocks_per_call * quarter
 
 
 def _difference(
@@ -171,6 +194,16 @@ class _Calls:
             i = successors[i]
         self.made = i
         tracing.check(self.marker)
+
+    def run_untraced(self, number: int) -> None:
+        """Make so many calls without readings."""
+        call = self.call
+        for _ in range(number):
+            call()
+            leave_if_forked()
+        tracing.hook_trace(None)
+        tracing.hook_profile(None)
+        tracing.settle()
 
     def least_seconds(self) -> float:
         """Return the CPU time of the cheapest of calls 1 to 3, its reading included."""

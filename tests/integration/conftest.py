@@ -65,5 +65,3 @@ def bench(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     workbench = Workbench(tmp_path, capsys)
     monkeypatch.chdir(workbench.path)
     return workbench
-
-

@@ -2,12 +2,15 @@
 
 Lines of the two sides are matched in rounds, each with a coarser idea of identity than the one before, and only
 what a round left over reaches the next one: function and text in the same file, function and text in another
-file (renamed), text in the same file (function renamed), text anywhere, and at last the function alone (the
-line itself was edited). A line that only moved contributes nothing. The parts and the remainder add up exactly.
+file (renamed), text in the same file (function renamed), text anywhere, and at last a similar text in the same
+function (the line itself was edited). A line that only moved contributes nothing. The parts and the remainder add
+up exactly.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from difflib import SequenceMatcher
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -19,6 +22,8 @@ _IDENTITIES: Sequence[Callable[[LineStat], Hashable]] = (
     lambda s: (s.path, s.source),
     lambda s: s.source,
 )
+
+_SAME_LINE = 0.6  # share of text in common from which a line counts as edited rather than replaced
 
 
 class LineDifference(Value):
@@ -74,19 +79,22 @@ def _match(
 
 
 def _edited(old: Iterable[LineStat], new: Iterable[LineStat]) -> list[LineDifference]:
-    """Set what each function lost against the largest of its new lines; what has no counterpart stands alone."""
-    differences: dict[Hashable, list[LineDifference]] = defaultdict(list)
-    for stat in sorted(new, key=lambda s: -s.size):
-        differences[stat.path, stat.function].append(
-            LineDifference(stat=stat, now=stat.size, size=stat.size, count=stat.count)
-        )
-    for stat in old:
-        rows = differences[stat.path, stat.function]
-        if rows and rows[0].now:
-            rows[0] = replace(rows[0], size=rows[0].size - stat.size, count=rows[0].count - stat.count)
+    """Set each gone line against the new line of its function that reads most like it, if any does."""
+    added = {stat: LineDifference(stat=stat, now=stat.size, size=stat.size, count=stat.count) for stat in new}
+    removed = []
+    for gone in old:
+        near = [stat for stat in added if (stat.path, stat.function) == (gone.path, gone.function)]
+        alike = max(near, key=partial(_likeness, gone), default=None)
+        if alike is not None and _likeness(gone, alike) >= _SAME_LINE:
+            known = added[alike]
+            added[alike] = replace(known, size=known.size - gone.size, count=known.count - gone.count)
         else:
-            rows.append(LineDifference(stat=stat, now=0, size=-stat.size, count=-stat.count))
-    return [row for rows in differences.values() for row in rows]
+            removed.append(LineDifference(stat=gone, now=0, size=-gone.size, count=-gone.count))
+    return [*added.values(), *removed]
+
+
+def _likeness(one: LineStat, other: LineStat) -> float:
+    return SequenceMatcher(None, one.source, other.source, autojunk=False).ratio()
 
 
 def subtract(whole: Profile, part: Profile) -> tuple[LineStat, ...]:

@@ -81,7 +81,9 @@ def _lines(metric: str, side: Side) -> tuple[LineStat, ...]:
 
 
 def _deep(metric: str, before: Side, after: Side) -> tuple[Profile, Profile]:
-    """Return the profiles whose stacks show where `metric` comes from."""
+    """Return the profiles whose stacks show where `metric` comes from; imports are not traced deep."""
+    if metric == "import":
+        return Profile(), Profile()
     kept = metric in {"retained", "growth"}
     return (before.retained, after.retained) if kept else (before.alive, after.alive)
 
