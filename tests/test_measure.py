@@ -251,6 +251,26 @@ def test_too_much_memory_is_an_outcome_of_its_own(bench: Bench, statement: str) 
     assert (outcome.during, outcome.limit_bytes) == ("run", 200 << 20)
 
 
+def test_the_limit_on_memory_is_that_on_data(bench: Bench) -> None:
+    text = """
+        import resource
+        def run(): assert resource.getrlimit(resource.RLIMIT_DATA) == (200 << 20, 200 << 20)
+    """
+    assert isinstance(bench.observe(text, memory_bytes=200 << 20).outcome, Measured)
+
+
+def test_a_response_that_is_not_the_childs_own_does_not_count(bench: Bench) -> None:
+    text = """
+        import os
+        forged = '{"status": "measured", "format": 1, "method": 1, "token": "0", "pid": %d, "metrics": {}}'
+        def run():
+            with open("../response.json", "w") as file:
+                file.write(forged % os.getpid())
+            os._exit(0)
+    """
+    assert failed(bench.observe(text)).reason == "exited with status 0 in run before delivering a result"
+
+
 def test_a_memory_error_without_a_limit_is_the_workloads_own(bench: Bench) -> None:
     outcome = failed(bench.observe("def run(): raise MemoryError('no room')\n"))
     assert (outcome.phase, outcome.reason) == ("run", "MemoryError: no room")

@@ -200,9 +200,9 @@ class _Calls:
         call = self.call
         for _ in range(number):
             call()
+            tracing.hook_trace(None)
+            tracing.hook_profile(None)
             leave_if_forked()
-        tracing.hook_trace(None)
-        tracing.hook_profile(None)
         tracing.settle()
 
     def least_seconds(self) -> float:
