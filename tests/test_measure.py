@@ -12,7 +12,7 @@ import pytest
 from children import EVERYTHING, Bench, failed, measured
 from memharness.errors import MemharnessError
 from memharness.measure import Cancelled, compile_bytecode
-from memharness.model import Frame, Measured, OutOfMemory, TimedOut
+from memharness.model import Failed, Frame, Measured, OutOfMemory, TimedOut
 
 BLOCK = 57  # bytes of a bytearray beside its contents
 
@@ -168,10 +168,14 @@ def test_failures_of_setup_are_setups(bench: Bench) -> None:
         assert (outcome.phase, outcome.reason) == (phase, reason)
 
 
-def test_the_first_failing_pass_is_the_outcome(bench: Bench) -> None:
+def test_a_later_pass_that_fails_leaves_what_the_first_found(bench: Bench) -> None:
     text = "calls = iter(range(99))\ndef run():\n    if next(calls) == 5: raise ValueError('sixth call')\n"
-    assert failed(bench.observe(text, EVERYTHING)).reason == "ValueError: sixth call"
-    assert measured(bench.observe(text)).metrics["retained"] >= 0
+    outcome = measured(bench.observe(text, EVERYTHING))
+    assert outcome.metrics.keys() == {*EVERYTHING} - {"growth", "warm_peak"}
+    (growth,) = outcome.failed_passes.values()
+    assert isinstance(growth, Failed)
+    assert (growth.phase, growth.reason) == ("run", "ValueError: sixth call")
+    assert failed(bench.observe(text, ("growth",))) == growth
 
 
 @pytest.mark.parametrize("phase", ["import", "setup", "run", "teardown"])

@@ -189,6 +189,16 @@ def test_metrics_that_were_missing_are_added_and_the_others_stay(store: Store) -
     assert store.record(FAMILY, commit(1).id) == record(1, stored("a", both))
 
 
+def test_a_pass_that_failed_is_kept_and_may_be_retried(store: Store) -> None:
+    half = Measured(metrics={"peak": 1}, failed_passes={"growth": TIMED_OUT})
+    store.add(FAMILY, commit(1), FACTS, [entry("a", Measured(metrics={"peak": 1}))])
+    store.add(FAMILY, commit(1), FACTS, [entry("a", half)])
+    assert store.record(FAMILY, commit(1).id) == record(1, stored("a", half))
+    whole = Measured(metrics={"peak": 1, "growth": 0})
+    store.add(FAMILY, commit(1), FACTS, [entry("a", whole)], replace_failed=True)
+    assert store.record(FAMILY, commit(1).id) == record(1, stored("a", whole))
+
+
 def test_another_identity_or_probe_is_another_measurement(store: Store) -> None:
     observation = Observation(outcome=Measured(metrics={"peak": 5}))
     entries = [("good", "b", 1, 0, observation), ("good", "a", 2, 0, observation), ("good", "a", 1, 0, observation)]

@@ -324,3 +324,11 @@ def test_a_cache_that_cannot_be_written(builder: RepositoryBuilder, tmp_path: Pa
     repository = opened(builder, tmp_path)
     with pytest.raises(MemharnessError, match="cannot be used for checkouts"), lease(repository, tmp_path / "file"):
         pass
+
+
+def test_a_process_that_a_killed_run_left_in_a_slot_is_ended(builder: RepositoryBuilder, cache: Path) -> None:
+    builder.commit({"a.py": ""})
+    with lease(opened(builder, cache), cache) as slot:
+        orphan = subprocess.Popen(["sleep", "600"], env={"HOME": str(slot.work / "home")}, start_new_session=True)
+    with lease(opened(builder, cache), cache):
+        assert orphan.wait(timeout=60) == -signal.SIGKILL

@@ -274,26 +274,6 @@ class TypeCount(Value, array_like=True):
     after: int
 
 
-class Measured(Value, tag_field="outcome", tag="measured"):
-    """Success. `metrics` holds what could be measured; `profiles` names the stored profile of each kind.
-
-    Kinds: "alive" (end of the first call), "retained", "leak" (kept by the later calls).
-    """
-
-    metrics: dict[str, int]
-    calls: int | None = None
-    gc_objects: tuple[int, int] | None = None
-    types: tuple[TypeCount, ...] = ()
-    profiles: dict[str, str] = {}
-    notes: tuple[str, ...] = ()
-    cpu_seconds: dict[str, float] = {}  # per pass; varies from run to run
-
-    @property
-    def leak_calls(self) -> int:
-        """Over how many calls the profile "leak" accumulated: as many again, after the first and `calls` later ones."""
-        return (self.calls or 0) + 1
-
-
 class Failed(Value, tag_field="outcome", tag="failed"):
     """The commit could not be measured; `reason` is one line, `output` the last lines printed."""
 
@@ -318,6 +298,27 @@ class OutOfMemory(Value, tag_field="outcome", tag="out-of-memory"):
     during: Phase
     limit_bytes: int
     output: tuple[str, ...] = ()
+
+
+class Measured(Value, tag_field="outcome", tag="measured"):
+    """Success. `metrics` holds what could be measured; `profiles` names the stored profile of each kind.
+
+    Kinds: "alive" (end of the first call), "retained", "leak" (kept by the later calls).
+    """
+
+    metrics: dict[str, int]
+    calls: int | None = None
+    gc_objects: tuple[int, int] | None = None
+    types: tuple[TypeCount, ...] = ()
+    profiles: dict[str, str] = {}
+    notes: tuple[str, ...] = ()
+    cpu_seconds: dict[str, float] = {}  # per pass; varies from run to run
+    failed_passes: dict[str, Failed | TimedOut | OutOfMemory] = {}  # later passes, whose metrics are missing
+
+    @property
+    def leak_calls(self) -> int:
+        """Over how many calls the profile "leak" accumulated: as many again, after the first and `calls` later ones."""
+        return (self.calls or 0) + 1
 
 
 Outcome = Measured | Failed | TimedOut | OutOfMemory

@@ -21,6 +21,7 @@ import platformdirs
 from filelock import FileLock, Timeout
 
 from memharness.errors import INCOMPLETE, MemharnessError
+from memharness.leftovers import end_leftovers
 from memharness.model import Checkout
 from memharness.repository import GitResult, Repository, run_git
 
@@ -54,6 +55,7 @@ def lease(repository: Repository, cache: Path, *, scenarios: Path | None = None)
         try:
             parent.mkdir(parents=True, exist_ok=True)
             folder = _take(parent, held)
+            end_leftovers(folder)
             slot = Slot(repository, folder, scenarios)
         except OSError as error:
             raise MemharnessError(

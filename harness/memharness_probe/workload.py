@@ -38,7 +38,8 @@ class Workload:
         path = self._request["scenario"]
         name = module_name(path)
         loader = SourceFileLoader(name, path)
-        spec = spec_from_file_location(name, path, loader=loader)
+        folders = [dirname(path)] if split_path(path)[1] == "__init__.py" else None
+        spec = spec_from_file_location(name, path, loader=loader, submodule_search_locations=folders)
         assert spec is not None
         module = module_from_spec(spec)
         sys.modules[name] = module
@@ -111,7 +112,8 @@ def module_name(path: str) -> str:
     A scenario may thus be called like the package it measures. Processes that the workload spawns can import
     the module by this name, because the scenario folder is on the path.
     """
-    name = splitext(split_path(path)[1])[0]
+    folder, file = split_path(path)
+    name = split_path(folder)[1] if file == "__init__.py" else splitext(file)[0]
     if name not in sys.modules:
         found = PathFinder.find_spec(name)
         if found is None or found.origin == path:

@@ -136,6 +136,29 @@ def test_failures_are_kept_and_measured_again_on_request(bench: Workbench) -> No
     assert bench.call_json("run", "--retry-failed")[1]["counts"]["measured"] == 1
 
 
+def test_what_cannot_be_called_twice_is_measured_once(bench: Workbench) -> None:
+    text = "CALLS = []\ndef fill():\n    CALLS.append(1)\n    assert len(CALLS) < 2\n    return bytearray(100_000)\n"
+    bench.commit(text)
+    code, report = bench.call_json("run")
+    values = {row["metric"]: row["last"] for row in report["series"]}
+    assert (values["result"] > 100_000, values["growth"], values["warm_peak"]) == (True, None, None)
+    assert [(f["phase"], f["reason"].split(" (")[0]) for f in report["failures"]] == [("run", "AssertionError")]
+    assert (code, report["counts"]["failed"]) == (3, 1)
+    assert bench.call_json("run")[1]["counts"]["measured"] == 0
+    assert bench.call_json("run", "--retry-failed")[1]["counts"]["measured"] == 1
+
+
+def test_a_scenario_may_be_a_package(bench: Workbench) -> None:
+    bench.commit(module())
+    folder = bench.path / "scenarios" / "packed"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("from .work import fill\n\n\ndef run():\n    return fill()\n")
+    (folder / "work.py").write_text("import box\n\n\ndef fill():\n    return box.fill()\n")
+    code, report = bench.call_json("run", "-k", "packed")
+    assert (code, report["failures"]) == (0, [])
+    assert {row["case"] for row in report["series"]} == {"packed"}
+
+
 def test_a_scenario_is_not_expected_to_work_before_its_start(bench: Workbench) -> None:
     bench.repository.commit({"README": "nothing yet"})
     bench.commit(module(), tag="v1.0")

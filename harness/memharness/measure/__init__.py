@@ -63,6 +63,7 @@ def observe(
     command = probe_command(environment)
     delivered: dict[PassName, Delivered] = {}
     endings: dict[PassName, Ending] = {}
+    failed: dict[str, Failed | TimedOut | OutOfMemory] = {}
     for name in _PASSES:
         wanted = [metric for metric in metrics if METRICS[metric].measured_in == name]
         if not wanted:
@@ -84,10 +85,14 @@ def observe(
         variables = child_environment(environment, workdir) | {"MEMHARNESS_TOKEN": exchange.token}
         ending = run_child([*command, str(exchange.request)], variables, workdir / "cwd", limits)
         response = _judge(exchange, ending, limits)
-        if not isinstance(response, Delivered):
+        endings[name] = ending
+        if isinstance(response, Delivered):
+            delivered[name] = response
+        elif not delivered:
             return Observation(outcome=response)
-        delivered[name], endings[name] = response, ending
-    return _merge(metrics, delivered, endings)
+        else:  # what the passes before it found stands, such as the peak of what can be called but once
+            failed[name] = response
+    return _merge(metrics, delivered, endings, failed)
 
 
 def _judge(exchange: Exchange, ending: Ending, limits: Limits) -> Delivered | Failed | TimedOut | OutOfMemory:
@@ -114,7 +119,10 @@ def _judge(exchange: Exchange, ending: Ending, limits: Limits) -> Delivered | Fa
 
 
 def _merge(
-    metrics: Sequence[str], delivered: Mapping[PassName, Delivered], endings: Mapping[PassName, Ending]
+    metrics: Sequence[str],
+    delivered: Mapping[PassName, Delivered],
+    endings: Mapping[PassName, Ending],
+    failed: Mapping[str, Failed | TimedOut | OutOfMemory],
 ) -> Observation:
     values = {name: value for response in delivered.values() for name, value in response.metrics.items()}
     profiles = {kind: profile for response in delivered.values() for kind, profile in response.profiles.items()}
@@ -130,5 +138,6 @@ def _merge(
         profiles={kind: profile.id for kind, profile in profiles.items()},
         notes=tuple(notes),
         cpu_seconds={name: round(ending.cpu_seconds, 3) for name, ending in endings.items()},
+        failed_passes=dict(failed),
     )
     return Observation(outcome=outcome, profiles={profile.id: profile for profile in profiles.values()})

@@ -81,7 +81,7 @@ class Exchange:
             "token": self.token,
             "response": str(self._response),
             "phase_file": str(self._phase),
-            "scenario": str(scenarios / Path(scenario.path).name),
+            "scenario": str(scenarios / _below_folder(Path(scenario.path))),
             "scenarios": str(scenarios),
             "params": case.params,
             "setup": msgspec.to_builtins(scenario.setup),
@@ -114,3 +114,8 @@ class Exchange:
         except (OSError, msgspec.MsgspecError, ValueError):
             return None
         return response if (response.token, response.pid) == (self.token, pid) else None
+
+
+def _below_folder(scenario: Path) -> Path:
+    """Return a scenario's path below the scenario folder: a module's, or that of a package's __init__.py."""
+    return Path(*scenario.parts[-2:]) if scenario.name == "__init__.py" else Path(scenario.name)

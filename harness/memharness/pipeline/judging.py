@@ -3,7 +3,7 @@
 Measures nothing and writes nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -23,6 +23,8 @@ from memharness.model import (
     Failure,
     Measured,
     Measurement,
+    Outcome,
+    Phase,
     Profile,
     Report,
     Summary,
@@ -164,9 +166,17 @@ def failures(results: Results) -> tuple[Failure, ...]:
         for family in results.measurements
         for case in results.cases(family)
         for m in results.of(family, commit.id, case.name, case.scenario.identity)[:1]
-        if not isinstance(m.outcome, Measured)
-        for phase, reason in [outcome_reason(m.outcome)]
+        for phase, reason in _reasons(m.outcome)
     )
+
+
+def _reasons(outcome: Outcome) -> Iterator[tuple[Phase, str]]:
+    if not isinstance(outcome, Measured):
+        yield outcome_reason(outcome)
+        return
+    for name, failed in outcome.failed_passes.items():
+        phase, reason = outcome_reason(failed)
+        yield phase, f"{reason} (in the {name} pass; the other metrics are measured)"
 
 
 def make_report(results: Results) -> Report:

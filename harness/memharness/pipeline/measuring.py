@@ -213,8 +213,10 @@ class _Run:
     def _complete(self, measurement: Measurement, wanted: Collection[str]) -> bool:
         """Tell whether all wanted metrics were asked for; one that a machine cannot measure is not asked again."""
         outcome = measurement.outcome
+        if self.retry_failed and (not isinstance(outcome, Measured) or outcome.failed_passes):
+            return False
         if not isinstance(outcome, Measured):
-            return not self.retry_failed
+            return True
         asked = {name for name, metric in METRICS.items() if metric.measured_in in outcome.cpu_seconds}
         optional = {"import"} - set(outcome.metrics)
         return set(wanted) <= asked - optional

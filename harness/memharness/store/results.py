@@ -240,13 +240,16 @@ def _decode_record(content: bytes, path: Path, *, family: str, commit_id: str) -
 
 
 def _may_be_retried(known: Measurement) -> bool:
-    return known.round == 0 and not isinstance(known.outcome, Measured)
+    outcome = known.outcome
+    return known.round == 0 and (not isinstance(outcome, Measured) or bool(outcome.failed_passes))
 
 
 def _extended(known: Measurement, candidate: Measurement) -> Measurement:
     """Add to a measurement the metrics that it lacks, with what explains them."""
     old, new = known.outcome, candidate.outcome
-    if not isinstance(old, Measured) or not isinstance(new, Measured) or new.metrics.keys() <= old.metrics.keys():
+    if not isinstance(old, Measured) or not isinstance(new, Measured):
+        return known
+    if {*new.metrics, *new.failed_passes} <= {*old.metrics, *old.failed_passes}:
         return known
     outcome = Measured(
         metrics=new.metrics | old.metrics,
@@ -256,6 +259,7 @@ def _extended(known: Measurement, candidate: Measurement) -> Measurement:
         profiles=new.profiles | old.profiles,
         notes=(*old.notes, *(note for note in new.notes if note not in old.notes)),
         cpu_seconds=new.cpu_seconds | old.cpu_seconds,
+        failed_passes=new.failed_passes | old.failed_passes,
     )
     return replace(known, outcome=outcome)
 
