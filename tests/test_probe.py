@@ -394,3 +394,16 @@ def test_the_probe_compiles_everywhere(version: str, tmp_path: Path) -> None:
     code = "import sys\nfor path in sys.argv[1:]: compile(open(path, 'rb').read(), path, 'exec')"
     command = [interpreter(version), "-W", "error::SyntaxWarning", "-c", code, *map(str, sources)]
     assert subprocess.run(command, capture_output=True, text=True, check=False).stderr == ""
+
+
+@every_version
+def test_generators_without_a_seed_are_alike_in_every_run_and_unlike_one_another(versioned: Bench) -> None:
+    text = """
+        import random
+        def run():
+            one, other = random.Random().randrange(100_000), random.Random().randrange(100_000)
+            assert one != other
+            return bytearray(one)
+    """
+    one, other = (versioned.observe(text) for _ in range(2))
+    assert without_times(one.outcome) == without_times(other.outcome)

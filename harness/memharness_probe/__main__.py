@@ -47,6 +47,7 @@ closes, replaces, forks or starts does not matter. A child that it forks and tha
 
 from __future__ import annotations
 
+import itertools
 import sys
 
 TYPE_CHECKING = False
@@ -128,6 +129,17 @@ def _prepare(request: dict[str, Any]) -> None:
         site.addsitedir(folder)
     sys.path += request["late_paths"]
     random.seed(0)
+    _seed_instances(random.Random)
+
+
+def _seed_instances(kind: Any) -> None:
+    """Number the generators that a library makes without a seed: the system's entropy would make every run another."""
+    seed, numbers = kind.seed, itertools.count()
+
+    def seed_by_number(self: Any, a: Any = None, version: int = 2) -> None:
+        seed(self, next(numbers) if a is None else a, version)
+
+    kind.seed = seed_by_number
     compile("", "", "exec")
 
 
