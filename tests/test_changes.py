@@ -4,7 +4,7 @@ from msgspec.structs import replace
 from memharness.analyse.changes import Side, fold_warm_peaks, make_change
 from memharness.analyse.series import Point, Series, Subject
 from memharness.analyse.steps import Step
-from memharness.model import BlamedLine, Change, Profile
+from memharness.model import BlamedLine, Change, Confidence, Profile
 from values import commit, stat
 
 SUBJECT = Subject(case="waste", identity="one", probe=1, family="f", metrics=("peak",))
@@ -15,8 +15,9 @@ def change(
     metric: str, *, good: int = 0, bad: int = 1, before: Side | None = None, after: Side | None = None
 ) -> Change:
     series = Series(subject=SUBJECT, metric=metric, points=tuple(Point(commit=c, values=(1,)) for c in COMMITS))
-    step = Step(good=good, bad=bad, before=100, after=300, confidence="located")
-    return make_change(series, step, before or Side(), after or Side(), {"a.py": {1}})
+    confidence: Confidence = "located" if bad == good + 1 else "range"
+    step = Step(good=good, bad=bad, before=100, after=300, confidence=confidence)
+    return make_change(series, step, before or Side(), after or Side(), {"a.py": {1}}, between=bad - good)
 
 
 def blamed(size: int, *, count: int = 1) -> BlamedLine:

@@ -56,6 +56,12 @@ def test_confidence_follows_from_repeats_and_neighbourhood(
     assert find_steps(series(*values), RULE) == (Step(good=good, bad=bad, before=0, after=1000, confidence=confidence),)
 
 
+def test_neighbours_in_a_selection_may_be_far_apart_in_the_history() -> None:
+    points = tuple(Point(commit=commit(number), values=(number * 1000,)) for number in (1, 9))
+    (step,) = find_steps(Series(subject=SUBJECT, metric="peak", points=points), RULE)
+    assert (step.confidence, step.adjacent) == ("range", False)
+
+
 def test_values_on_another_scale_are_not_compared() -> None:
     assert find_steps(series((0,), (1000,), (3000,), scales=("1.26", "2.0", "2.0")), RULE) == (
         Step(good=1, bad=2, before=1000, after=3000, confidence="located"),

@@ -88,6 +88,11 @@ def is_ancestor(repository: Repository, ancestor: str, commit: str) -> bool:
     return repository.try_git("merge-base", "--is-ancestor", ancestor, commit).status == 0
 
 
+def count_between(repository: Repository, old: str, new: str) -> int:
+    """Return the number of first-parent commits of `new` after `old`, which is not counted."""
+    return int(repository.git("rev-list", "--count", "--first-parent", new, f"^{old}", "--"))
+
+
 def changed_lines(repository: Repository, old: str, new: str) -> dict[str, set[int]]:
     """Return path -> numbers of the lines of `new` that were added or changed since `old`.
 

@@ -133,7 +133,7 @@ def _prepare(request: dict[str, Any]) -> None:
 
 
 def _seed_instances(kind: Any) -> None:
-    """Seed by number the generators that a library makes without a seed: the system's entropy would make every run another."""
+    """Seed by number the generators that libraries make without a seed: entropy would make every run another."""
     seed, numbers = kind.seed, itertools.count()
 
     def seed_by_number(self: Any, a: Any = None, version: int = 2) -> None:

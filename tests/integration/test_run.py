@@ -97,6 +97,17 @@ def test_a_gap_makes_a_range(bench: Workbench) -> None:
     assert report["changes"][0]["range"] == [good, bad]
 
 
+def test_between_tags_there_is_a_range_of_all_their_commits(bench: Workbench) -> None:
+    old = bench.commit(module(), tag="v1.0")
+    bench.commit(module())
+    bench.commit(module(size=300_000))
+    new = bench.commit(module(size=300_000), tag="v1.1")
+    _, report = bench.call_json("run", "--tags")
+    assert {(c["commit"], *c["range"], c["between"], c["confidence"]) for c in report["changes"]} == {
+        (None, old, new, 3, "range")
+    }
+
+
 def test_new_commits_are_measured_against_the_newest_measured_one(bench: Workbench) -> None:
     bench.commit(module())
     assert bench.call_json("run", "--new")[1]["counts"]["commits"] == 1

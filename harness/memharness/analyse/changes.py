@@ -20,23 +20,31 @@ class Side(Value):
 
 
 def make_change(
-    series: Series, step: Step, before: Side, after: Side, changed_lines: Mapping[str, Collection[int]]
+    series: Series,
+    step: Step,
+    before: Side,
+    after: Side,
+    changed_lines: Mapping[str, Collection[int]],
+    *,
+    between: int,
 ) -> Change:
-    """Describe `step`; `changed_lines` are the lines that differ between its commits, by path."""
+    """Describe `step`; `changed_lines` are the lines that differ between its commits, by path.
+
+    `between` is the number of commits that may be the culprit, the later one of the two included.
+    """
     differences = line_differences(_lines(series.metric, before), _lines(series.metric, after))
     growing = step.after > step.before
     lines, elsewhere = blame(step.after - step.before, differences, changed_lines)
     good, bad = series.points[step.good].commit, series.points[step.bad].commit
-    adjacent = step.bad == step.good + 1
     return Change(
         case=series.subject.case,
         metric=series.metric,
         family=series.subject.family,
         verdict="regressed" if growing else "improved",
         confidence=step.confidence,
-        commit=bad.id if adjacent else None,
+        commit=bad.id if step.adjacent else None,
         range=(good.id, bad.id),
-        between=step.bad - step.good,
+        between=between,
         before=step.before,
         after=step.after,
         unit=METRICS[series.metric].unit,

@@ -27,6 +27,11 @@ class Step(Value):
     after: int
     confidence: Confidence
 
+    @property
+    def adjacent(self) -> bool:
+        """Tell whether no commit of the history lies between the two."""
+        return self.confidence != "range"
+
 
 def rule_for(metric: str, *levels: Thresholds) -> Rule | None:
     """Return the rule of `metric`, the first of `levels` that says something deciding; None: it never flags."""
@@ -72,12 +77,12 @@ def _step(series: Series, good: int, bad: int, rule: Rule, spread: int) -> Step 
         bad=bad,
         before=before,
         after=after,
-        confidence=_confidence(series.points[good], series.points[bad], adjacent=bad == good + 1),
+        confidence=_confidence(series.points[good], series.points[bad]),
     )
 
 
-def _confidence(good: Point, bad: Point, *, adjacent: bool) -> Confidence:
-    if not adjacent:
+def _confidence(good: Point, bad: Point) -> Confidence:
+    if bad.commit.parents[:1] != (good.commit.id,):
         return "range"
     # The spread of the repeats raised the threshold fourfold, so a step that is still there stands clear of them.
     repeated = len(good.values) > 1 and len(bad.values) > 1

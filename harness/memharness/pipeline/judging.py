@@ -11,7 +11,7 @@ from memharness.analyse.changes import Side, fold_warm_peaks, make_change
 from memharness.analyse.series import Series, Subject, build_series
 from memharness.analyse.steps import Step, find_steps, rule_for
 from memharness.config import Config
-from memharness.history import changed_lines
+from memharness.history import changed_lines, count_between
 from memharness.measure import PROBE_METHOD
 from memharness.model import (
     METRICS,
@@ -121,19 +121,23 @@ def find_changes(results: Results) -> tuple[Change, ...]:
 
 def describe(results: Results, steps: Steps) -> tuple[Change, ...]:
     """Turn steps into changes: load the profiles of both sides and ask git which lines differ."""
-    lines_between = cache(lambda good, bad: changed_lines(results.project.repository, good, bad))
+    repository = results.project.repository
+    lines_between = cache(lambda good, bad: changed_lines(repository, good, bad))
+    commits_between = cache(lambda good, bad: count_between(repository, good, bad))
     order = {commit.id: index for index, commit in enumerate(results.commits)}
-    changes = [
-        make_change(
-            series,
-            step,
-            _side(results, series, step.good),
-            _side(results, series, step.bad),
-            lines_between(series.points[step.good].commit.id, series.points[step.bad].commit.id),
+    changes = []
+    for series, step in ((series, step) for series, found in steps for step in found):
+        pair = (series.points[step.good].commit.id, series.points[step.bad].commit.id)
+        changes.append(
+            make_change(
+                series,
+                step,
+                _side(results, series, step.good),
+                _side(results, series, step.bad),
+                lines_between(*pair),
+                between=1 if step.adjacent else commits_between(*pair),
+            )
         )
-        for series, found in steps
-        for step in found
-    ]
     metrics = list(METRICS)
     return fold_warm_peaks(
         sorted(changes, key=lambda c: (order[c.range[1]], c.family, c.case, metrics.index(c.metric)))

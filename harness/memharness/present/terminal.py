@@ -131,7 +131,7 @@ def _where(change: Change, commits: Mapping[str, Commit]) -> Text:
         text.append(f"  {_date(bad)}  {visible(bad.author)}  {visible(bad.subject)}")
     else:
         text.append(f"one of {change.between} commits {good.short}..{bad.short}", style="bold")
-        text.append("  (those between could not be measured)")
+        text.append("  (those between are not measured)")
     return text
 
 
