@@ -1,4 +1,4 @@
-from memharness.analyse.blame import LineDifference, biggest_offender, blame, line_differences, subtract
+from memharness.analyse.blame import Edits, LineDifference, biggest_offender, blame, line_differences, subtract
 from memharness.model import BlamedLine, Frame, Profile, Stack
 from values import stat
 
@@ -30,7 +30,7 @@ def test_new_and_gone_lines_stand_alone() -> None:
     new = stat(9, 40, function="new", source="q", count=1)
     assert line_differences([gone], [new]) == (
         LineDifference(stat=new, now=40, size=40, count=1),
-        LineDifference(stat=gone, now=0, size=-100, count=-2),
+        LineDifference(stat=gone, now=0, size=-100, count=-2, gone=True),
     )
 
 
@@ -53,15 +53,15 @@ def test_subtract_keeps_what_only_one_side_has() -> None:
 
 def test_blame_lists_what_moved_with_the_total_and_the_rest_is_elsewhere() -> None:
     differences = line_differences([stat(3, 40)], [stat(1, 100), stat(2, 10)])
-    lines, elsewhere = blame(70, differences, {"a.py": {2}}, most=5)
+    lines, elsewhere = blame(70, differences, Edits(added={"a.py": {2}}), most=5)
     assert [(line.line, line.bytes, line.changed_here) for line in lines] == [(1, 60, False), (2, 10, True)]
     assert elsewhere == 0
 
 
 def test_blame_of_a_fall_lists_what_shrank() -> None:
-    lines, elsewhere = blame(-90, line_differences([stat(1, 100, source="grid")], []), {})
+    lines, elsewhere = blame(-90, line_differences([stat(1, 100, source="grid")], []), Edits(removed={"a.py": {1}}))
     assert lines == (
-        BlamedLine(path="a.py", line=1, function="f", source="grid", size=0, bytes=-100, count=-1, changed_here=False),
+        BlamedLine(path="a.py", line=1, function="f", source="grid", size=0, bytes=-100, count=-1, changed_here=True),
     )
     assert elsewhere == 10
 

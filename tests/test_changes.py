@@ -1,6 +1,7 @@
 import pytest
 from msgspec.structs import replace
 
+from memharness.analyse.blame import Edits
 from memharness.analyse.changes import Side, fold_warm_peaks, make_change
 from memharness.analyse.series import Point, Series, Subject
 from memharness.analyse.steps import Step
@@ -17,7 +18,7 @@ def change(
     series = Series(subject=SUBJECT, metric=metric, points=tuple(Point(commit=c, values=(1,)) for c in COMMITS))
     confidence: Confidence = "located" if bad == good + 1 else "range"
     step = Step(good=good, bad=bad, before=100, after=300, confidence=confidence)
-    return make_change(series, step, before or Side(), after or Side(), {"a.py": {1}}, between=bad - good)
+    return make_change(series, step, before or Side(), after or Side(), Edits(added={"a.py": {1}}), between=bad - good)
 
 
 def blamed(size: int, *, count: int = 1) -> BlamedLine:

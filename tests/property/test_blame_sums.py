@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memharness.analyse.blame import blame, line_differences, subtract
+from memharness.analyse.blame import Edits, blame, line_differences, subtract
 from memharness.model import LineStat, Profile
 
 names = st.sampled_from(["a", "b", "c"])
@@ -32,7 +32,7 @@ def test_differences_sum_to_the_difference(before: list[LineStat], after: list[L
 
 @given(lines, lines, st.integers(-5000, 5000))
 def test_blamed_and_elsewhere_sum_to_the_total(before: list[LineStat], after: list[LineStat], total: int) -> None:
-    blamed, elsewhere = blame(total, line_differences(before, after), {}, most=3)
+    blamed, elsewhere = blame(total, line_differences(before, after), Edits(), most=3)
     assert sum(line.bytes for line in blamed) + elsewhere == total
 
 

@@ -8,7 +8,7 @@ up exactly.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from difflib import SequenceMatcher
 from functools import partial
 
@@ -26,16 +26,24 @@ _IDENTITIES: Sequence[Callable[[LineStat], Hashable]] = (
 _SAME_LINE = 0.6  # share of text in common from which a line counts as edited rather than replaced
 
 
+class Edits(Value):
+    """What a commit edited: line numbers by path, `added` ones as they stand after and `removed` ones as before."""
+
+    added: dict[str, set[int]] = {}
+    removed: dict[str, set[int]] = {}
+
+
 class LineDifference(Value):
     """What one line contributes: differences of size in bytes and of blocks; `now` is what it holds after.
 
-    `stat` is the line where it stands after, or where it stood where it is gone.
+    `stat` is the line where it stands after, or where it stood before where it is `gone`.
     """
 
     stat: LineStat
     now: int
     size: int
     count: int
+    gone: bool = False
 
 
 def line_differences(before: Iterable[LineStat], after: Iterable[LineStat]) -> tuple[LineDifference, ...]:
@@ -89,7 +97,7 @@ def _edited(old: Iterable[LineStat], new: Iterable[LineStat]) -> list[LineDiffer
             known = added[alike]
             added[alike] = replace(known, size=known.size - gone.size, count=known.count - gone.count)
         else:
-            removed.append(LineDifference(stat=gone, now=0, size=-gone.size, count=-gone.count))
+            removed.append(LineDifference(stat=gone, now=0, size=-gone.size, count=-gone.count, gone=True))
     return [*added.values(), *removed]
 
 
@@ -115,14 +123,13 @@ def _less(stat: LineStat, size: int, count: int) -> LineStat:
 def blame(
     total: int,
     differences: Sequence[LineDifference],
-    changed_lines: Mapping[str, Collection[int]],
+    edits: Edits,
     *,
     most: int = 10,
 ) -> tuple[tuple[BlamedLine, ...], int]:
     """Return the lines that moved in the direction of `total`, greatest first, and the bytes elsewhere.
 
-    `changed_lines` are the lines that the commit added or changed, by path. The sizes of the returned lines and
-    the bytes elsewhere sum to `total`.
+    The sizes of the returned lines and the bytes elsewhere sum to `total`.
     """
     sign = 1 if total >= 0 else -1
     along = sorted((d for d in differences if d.size * sign > 0), key=lambda d: -d.size * sign)[:most]
@@ -135,7 +142,7 @@ def blame(
             size=d.now,
             bytes=d.size,
             count=d.count,
-            changed_here=d.stat.line in changed_lines.get(d.stat.path, ()),
+            changed_here=d.stat.line in (edits.removed if d.gone else edits.added).get(d.stat.path, ()),
         )
         for d in along
     )

@@ -1,10 +1,10 @@
 """Changes: the steps of all series as findings, with the lines and the call stack that hold each difference."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from memharness.analyse.blame import biggest_offender, blame, line_differences, subtract
+from memharness.analyse.blame import Edits, biggest_offender, blame, line_differences, subtract
 from memharness.analyse.series import Series
 from memharness.analyse.steps import Step
 from memharness.model import METRICS, Change, LineStat, Profile, Value
@@ -24,17 +24,17 @@ def make_change(
     step: Step,
     before: Side,
     after: Side,
-    changed_lines: Mapping[str, Collection[int]],
+    edits: Edits,
     *,
     between: int,
 ) -> Change:
-    """Describe `step`; `changed_lines` are the lines that differ between its commits, by path.
+    """Describe `step`; `edits` are what lies between its commits.
 
     `between` is the number of commits that may be the culprit, the later one of the two included.
     """
     differences = line_differences(_lines(series.metric, before), _lines(series.metric, after))
     growing = step.after > step.before
-    lines, elsewhere = blame(step.after - step.before, differences, changed_lines)
+    lines, elsewhere = blame(step.after - step.before, differences, edits)
     good, bad = series.points[step.good].commit, series.points[step.bad].commit
     return Change(
         case=series.subject.case,

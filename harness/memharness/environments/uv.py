@@ -32,7 +32,7 @@ class _Built(Value):
     """The stored form. `frozen` maps paths to the blob ids with which alone the environment is right."""
 
     environment: Environment
-    frozen: dict[str, str] = {}  # noqa: RUF012  (msgspec copies defaults)
+    frozen: dict[str, str] = {}
 
 
 class UvEnvironments:

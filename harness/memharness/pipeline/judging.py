@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from memharness.analyse.blame import Edits
 from memharness.analyse.changes import Side, fold_warm_peaks, make_change
 from memharness.analyse.series import Series, Subject, build_series
 from memharness.analyse.steps import Step, find_steps, rule_for
@@ -122,7 +123,11 @@ def find_changes(results: Results) -> tuple[Change, ...]:
 def describe(results: Results, steps: Steps) -> tuple[Change, ...]:
     """Turn steps into changes: load the profiles of both sides and ask git which lines differ."""
     repository = results.project.repository
-    lines_between = cache(lambda good, bad: changed_lines(repository, good, bad))
+    edits_between = cache(
+        lambda good, bad: Edits(
+            added=changed_lines(repository, good, bad), removed=changed_lines(repository, bad, good)
+        )
+    )
     commits_between = cache(lambda good, bad: count_between(repository, good, bad))
     order = {commit.id: index for index, commit in enumerate(results.commits)}
     changes = []
@@ -134,7 +139,7 @@ def describe(results: Results, steps: Steps) -> tuple[Change, ...]:
                 step,
                 _side(results, series, step.good),
                 _side(results, series, step.bad),
-                lines_between(*pair),
+                edits_between(*pair),
                 between=1 if step.adjacent else commits_between(*pair),
             )
         )
