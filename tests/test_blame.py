@@ -81,3 +81,8 @@ def test_after_a_fall_the_offender_is_the_stack_that_went() -> None:
     before = Profile(stacks=(stack(900, "kept"), stack(50, "gone")))
     after = Profile(stacks=(stack(900, "kept"),))
     assert biggest_offender(before, after, growing=False) == stack(50, "gone")
+
+
+def test_no_stack_is_named_where_none_gained() -> None:
+    profile = Profile(stacks=(stack(900, "kept"),))
+    assert biggest_offender(profile, profile) is None

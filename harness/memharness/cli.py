@@ -4,6 +4,7 @@ Commands are imported when they are called, since start-up counts; the table bel
 """
 
 import importlib
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -65,6 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except MemharnessError as error:
         _complain(f"error: {error.message}", error.hint)
+        if "--json" in (sys.argv[1:] if arguments is None else arguments):
+            fault = {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}
+            click.echo(json.dumps({"format": 1, "error": fault}))
         return error.exit_code
     except click.ClickException as error:
         error.show()

@@ -22,18 +22,18 @@ class RevisionRange(Value):
     """Which commits to measure, along the first parents of `until`; all of them where nothing else is set."""
 
     since: str | None = None  # included, as the baseline
-    after: str | None = None  # excluded, like A in A..B
+    base: str | None = None  # like A in A..B: where it and `until` part is the baseline
     until: str = "HEAD"
     last: int | None = None  # the newest so many
     tags: bool = False  # tagged commits only
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read "A..B", "A.." or "..B" with the meaning they have in git."""
-        after, dots, until = text.partition("..")
+        """Read "A..B", "A.." or "..B": the commits of B since A and B parted, and that point as the baseline."""
+        base, dots, until = text.partition("..")
         if not dots or until.startswith("."):
             raise MemharnessError(f"{text!r} is not a range of revisions", hint='Write it as "v1.0..main".')
-        return cls(after=after or None, until=until or "HEAD")
+        return cls(base=base or None, until=until or "HEAD")
 
 
 def select(repository: Repository, wanted: RevisionRange) -> tuple[Commit, ...]:
@@ -42,13 +42,15 @@ def select(repository: Repository, wanted: RevisionRange) -> tuple[Commit, ...]:
     Raises MemharnessError for an unknown revision, one that is not on the first-parent line, and an empty range.
     """
     until = resolve(repository, wanted.until)
-    edge = wanted.since if wanted.since is not None else wanted.after
+    edge = wanted.since if wanted.since is not None else wanted.base
     start = resolve(repository, edge) if edge is not None else None
+    if start is not None and wanted.since is None:
+        start = _merge_base(repository, start, until, wanted)
     commits = _log(repository, until, *(["--not", start] if start else []))
     if start is not None and start != until:
         assert edge is not None
         _check_line(repository, commits, start=start, edge=edge, wanted=wanted)
-    if start is not None and wanted.since is not None:
+    if start is not None:
         commits = [*_log(repository, start, "--max-count=1"), *commits]
     if wanted.tags:
         commits = [commit for commit in commits if commit.tags]
@@ -155,6 +157,16 @@ def _log(repository: Repository, *revisions: str) -> list[Commit]:
     return commits[::-1]
 
 
+def _merge_base(repository: Repository, one: str, other: str, wanted: RevisionRange) -> str:
+    found = repository.try_git("merge-base", one, other)
+    if found.status:
+        raise MemharnessError(
+            f"{wanted.base} and {wanted.until} have no commit in common",
+            hint="Name revisions of one history; in a shallow clone, get the rest with `git fetch --unshallow`.",
+        )
+    return found.output.decode().strip()
+
+
 def _check_line(repository: Repository, commits: list[Commit], *, start: str, edge: str, wanted: RevisionRange) -> None:
     """Raise unless the oldest of `commits` follows `start`: only then is `start` on the first-parent line."""
     if commits and commits[0].parents[:1] == (start,):
@@ -193,7 +205,7 @@ def _unknown(repository: Repository, revision: str) -> MemharnessError:
 
 def _empty(wanted: RevisionRange) -> MemharnessError:
     kind = "tagged commits" if wanted.tags else "commits"
-    first = wanted.since or wanted.after
+    first = wanted.since or wanted.base
     where = f"between {first} and {wanted.until}" if first else f"on the first-parent line of {wanted.until}"
     return MemharnessError(f"There are no {kind} {where}", hint="Choose a wider range, for example --last 20.")
 

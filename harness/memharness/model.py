@@ -163,7 +163,7 @@ class Case(Value):
 
 def _shown(value: Scalar) -> str:
     plain = isinstance(value, str) and value.isidentifier() and value not in {"true", "false"}
-    return str(value) if plain else json.dumps(value)
+    return str(value) if plain else json.dumps(value, ensure_ascii=False)
 
 
 # --- environments ----------------------------------------------------------------------------------------
@@ -493,7 +493,7 @@ def outcome_reason(outcome: Failed | TimedOut | OutOfMemory) -> tuple[Phase, str
         case TimedOut():
             return "timeout", f"still in {outcome.during} after {outcome.limit_seconds:g} s"
         case OutOfMemory():
-            return "memory", f"exceeded {outcome.limit_bytes} bytes in {outcome.during}"
+            return "memory", f"exceeded {outcome.limit_bytes / (1 << 20):g} MiB in {outcome.during}"
 
 
 def digest(value: object, length: int) -> str:

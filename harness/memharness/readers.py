@@ -26,9 +26,21 @@ def typed(value: object, kind: type[T], where: Where) -> T:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         message = re.sub("`([a-z]+)`", lambda match: _KINDS.get(match[1], match[1]), str(error))
-        raise MemharnessError(f"{where}: {message[0].lower()}{message[1:]}", hint="Change its value.") from None
+        raise MemharnessError(
+            f"{where}: {message[0].lower()}{message[1:]}", hint="See `memharness init` for an example of every key."
+        ) from None
 
 
+def _hint(message: str) -> str:
+    expected = message.lower().partition(", got")[0]
+    return next((hint for kind, hint in _HINTS.items() if expected.endswith(kind)), "Change its value.")
+
+
+_HINTS = {
+    "a list": 'Write a list, such as ["one"].',
+    "a text": 'Write it in quotes; a quantity has its unit: "60s", "1%", "20 KiB".',
+    "a whole number": "Write a whole number without quotes.",
+}
 _KINDS = {"object": "a table", "array": "a list", "str": "a text", "int": "a whole number", "bool": "true or false"}
 
 

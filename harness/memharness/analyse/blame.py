@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from difflib import SequenceMatcher
 from functools import partial
+from operator import itemgetter
 
 from msgspec.structs import replace
 
@@ -150,14 +151,18 @@ def blame(
 
 
 def biggest_offender(before: Profile, after: Profile, *, growing: bool = True) -> Stack | None:
-    """Return the call stack that gained most between two deep profiles (lost most, with its old size)."""
+    """Return the call stack that gained most between two deep profiles; None where none gained.
+
+    Where memory fell it is the one that lost most, with its old size.
+    """
     if not growing:
         before, after = after, before
     old: dict[Hashable, int] = defaultdict(int)
     for stack in before.stacks:
         old[_stack_identity(stack)] += stack.size
-    gained = [(stack.size - old[_stack_identity(stack)], stack) for stack in after.stacks]
-    return max(gained, key=lambda pair: pair[0])[1] if gained else None
+    differences = ((stack.size - old[_stack_identity(stack)], stack) for stack in after.stacks)
+    gained = [(size, stack) for size, stack in differences if size > 0]
+    return max(gained, key=itemgetter(0))[1] if gained else None
 
 
 def _stack_identity(stack: Stack) -> Hashable:

@@ -108,7 +108,7 @@ def selecting(function: Command) -> Command:
         span = RevisionRange.parse(revisions) if revisions is not None else RevisionRange(until=until or "HEAD")
         selection = Selection(
             since=since,
-            after=span.after,
+            base=span.base,
             until=span.until,
             last=last,
             tags=tags,

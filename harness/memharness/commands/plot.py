@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from memharness.commands.options import configured, json_option, selecting
-from memharness.commands.printing import print_json
+from memharness.commands.printing import print_json, print_notices
 from memharness.config import Config
 from memharness.errors import MemharnessError
 from memharness.model import METRICS
@@ -21,7 +21,9 @@ from memharness.pipeline.project import Selection
 @configured
 def command(config: Config, selection: Selection, *, metric: str, output: Path, as_json: bool) -> None:
     """Draw the trend of a metric over commits: tags and changes marked, failures as gaps."""
-    drawn = trends(load_results(config, selection), metric)
+    results = load_results(config, selection)
+    drawn = trends(results, metric)
+    print_notices(results.project.store.notices)
     if not drawn:
         raise MemharnessError(
             f"No value of {metric} is stored for the chosen commits and cases in {config.run.results}",

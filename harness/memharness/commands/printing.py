@@ -1,20 +1,35 @@
 """The two streams: results on stdout, progress and remarks on stderr."""
 
 import sys
+from collections.abc import Iterable
 
 import click
 import msgspec
 from rich.console import Console
 
+from memharness.present.text import visible
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Let the caller know, where rich would exit with the code of a regression."""
+        raise BrokenPipeError
+
 
 def output_console() -> Console:
     """Return a console on stdout, as wide as the terminal; wide enough for any line where it is no terminal."""
-    return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else 160)
+    return _Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 
 def error_console() -> Console:
     """Return a console on stderr."""
     return Console(stderr=True, highlight=False)
+
+
+def print_notices(notices: Iterable[str]) -> None:
+    """Print remarks about stored files on stderr."""
+    for notice in notices:
+        click.echo(f"note: {visible(notice)}", err=True)
 
 
 def print_json(value: object) -> None:

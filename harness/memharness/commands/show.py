@@ -6,7 +6,7 @@ import click
 from msgspec.structs import replace
 
 from memharness.commands.options import case_options, configured, json_option, with_options
-from memharness.commands.printing import output_console, print_json
+from memharness.commands.printing import output_console, print_json, print_notices
 from memharness.config import Config
 from memharness.errors import MemharnessError
 from memharness.model import Commit, Measured, Measurement, StoredCase
@@ -33,6 +33,7 @@ def command(
         selection = replace(selection, until=project.newest_measured("HEAD") or "HEAD")
     (found,) = project.commits(selection)
     stored = stored_cases(load_commits(project, [found]), found)
+    print_notices(project.store.notices)
     if not stored:
         raise MemharnessError(
             f"Nothing is stored for commit {found.short} in {config.run.results}",

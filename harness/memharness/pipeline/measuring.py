@@ -40,11 +40,11 @@ from memharness.workspace import Slot, cache_folder, lease
 class Listener(Protocol):
     """Is told how a run goes on."""
 
-    def planned(self, commits: int, *, purpose: str) -> None:
-        """Take note that so many commits are to be measured from here on."""
+    def planned(self, tasks: int, *, purpose: str) -> None:
+        """Take note of how much is to do from here on: a task is one commit in one environment."""
 
-    def finished(self, commit: Commit, outcomes: Sequence[Outcome]) -> None:
-        """Take note that one of them is measured and stored."""
+    def finished(self, commit: Commit, family: str, outcomes: Sequence[Outcome]) -> None:
+        """Take note that a task is measured and stored."""
 
 
 class Done(Value):
@@ -58,10 +58,10 @@ class Done(Value):
 class Silent:
     """A listener that says nothing."""
 
-    def planned(self, commits: int, *, purpose: str) -> None:
+    def planned(self, tasks: int, *, purpose: str) -> None:
         """Say nothing."""
 
-    def finished(self, commit: Commit, outcomes: Sequence[Outcome]) -> None:
+    def finished(self, commit: Commit, family: str, outcomes: Sequence[Outcome]) -> None:
         """Say nothing."""
 
 
@@ -145,7 +145,8 @@ class _Run:
             nonlocal delivered
             delivered += 1
             self._store(done)
-            self.listener.finished(done.task.commit, [observation.outcome for _, observation in done.observed])
+            outcomes = [observation.outcome for _, observation in done.observed]
+            self.listener.finished(done.task.commit, done.task.spec.family, outcomes)
 
         execute(parts, work, deliver)
         return delivered
@@ -211,12 +212,17 @@ class _Run:
         }
 
     def _complete(self, measurement: Measurement, wanted: Collection[str]) -> bool:
-        """Tell whether all wanted metrics were asked for; one that a machine cannot measure is not asked again."""
+        """Tell whether all wanted metrics were asked for and the profiles are there.
+
+        A metric that was asked for and that the machine cannot measure is not asked for again.
+        """
         outcome = measurement.outcome
         if self.retry_failed and (not isinstance(outcome, Measured) or outcome.failed_passes):
             return False
         if not isinstance(outcome, Measured):
             return True
+        if not self.project.store.has_profiles(outcome):
+            return False
         asked = {name for name, metric in METRICS.items() if metric.measured_in in outcome.cpu_seconds}
         optional = {"import"} - set(outcome.metrics)
         return set(wanted) <= asked - optional

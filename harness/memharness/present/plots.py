@@ -29,7 +29,8 @@ FORMATS: Final[Mapping[str, dict[str, None]]] = {  # suffix -> the dates to leav
 MAX_PANELS: Final = 100
 
 # Colours that the colour-blind can tell apart: Okabe and Ito, https://jfly.uni-koeln.de/color/
-_FAMILIES: Final = (("#0072B2", "o"), ("#E69F00", "s"), ("#56B4E9", "D"), ("#CC79A7", "P"), ("#000000", "p"))
+_COLORS: Final = ("#0072B2", "#E69F00", "#56B4E9", "#CC79A7", "#000000")
+_MARKERS: Final = ("o", "s", "D", "P", "p", "*", "h")  # as many as make 35 families differ
 _VERDICTS: Final = {"regressed": ("#D55E00", "^"), "improved": ("#009E73", "v")}
 _FAILED: Final[dict[str, Any]] = {"color": "#555555", "marker": "x", "linestyle": "none", "markersize": 5.0}
 _WIDTH_INCHES: Final = 11.0
@@ -121,11 +122,16 @@ def _draw_panel(ax: Axes, panel: Sequence[Trend], families: Sequence[str]) -> No
     _draw_commits(ax, panel)
     _draw_values_axis(ax, panel)
     for trend in panel:
-        color, marker = _FAMILIES[families.index(trend.family) % len(_FAMILIES)]
+        color, marker = _style(families.index(trend.family))
         _draw_line(ax, trend.points, color, marker)
         for change in trend.changes:
             fill, shape = _VERDICTS[change.verdict]
             ax.plot([change.index], [change.after], color=fill, marker=shape, markersize=9, mec="white", zorder=4)
+
+
+def _style(number: int) -> tuple[str, str]:
+    """Return the colour and marker of the family with this number."""
+    return _COLORS[number % len(_COLORS)], _MARKERS[number % len(_MARKERS)]
 
 
 def _draw_commits(ax: Axes, panel: Sequence[Trend]) -> None:
@@ -195,7 +201,7 @@ def _legend(panels: Sequence[Sequence[Trend]], families: Sequence[str]) -> list[
     trends = [trend for panel in panels for trend in panel]
     handles = []
     for number, family in enumerate(families):
-        color, marker = _FAMILIES[number % len(_FAMILIES)]
+        color, marker = _style(number)
         label = shortened(family, 60) or "measured"
         handles.append(Line2D([], [], color=color, marker=marker, markersize=3.5, label=label))
     for verdict in dict.fromkeys(change.verdict for trend in trends for change in trend.changes):

@@ -19,16 +19,17 @@ class Lines:
         self._total = 0
         self._count = 0
 
-    def planned(self, commits: int, *, purpose: str) -> None:
-        """Count to `commits` from here."""
-        self._total, self._count = commits, 0
-        if commits:
-            self._console.print(f"{purpose}: {commits} commits")
+    def planned(self, tasks: int, *, purpose: str) -> None:
+        """Count to `tasks` from here."""
+        self._total, self._count = tasks, 0
+        if tasks:
+            self._console.print(f"{purpose}: {tasks} to do")
 
-    def finished(self, commit: Commit, outcomes: Sequence[Outcome]) -> None:
-        """Print what became of a commit."""
+    def finished(self, commit: Commit, family: str, outcomes: Sequence[Outcome]) -> None:
+        """Print what became of a commit in an environment."""
         self._count += 1
-        line = f"[{self._count}/{self._total}] {commit.short} {visible(commit.subject)}: {_result(outcomes)}"
+        subject = visible(commit.subject)
+        line = f"[{self._count}/{self._total}] {commit.short} {subject} ({family}): {_result(outcomes)}"
         self._console.print(Text(line), soft_wrap=True)
 
 
@@ -39,17 +40,17 @@ class Bar:
         self._progress = progress
         self._task: TaskID | None = None
 
-    def planned(self, commits: int, *, purpose: str) -> None:
-        """Start a bar of `commits`."""
-        if commits:
-            self._task = self._progress.add_task(purpose, total=commits, now="")
+    def planned(self, tasks: int, *, purpose: str) -> None:
+        """Start a bar of `tasks`."""
+        if tasks:
+            self._task = self._progress.add_task(purpose, total=tasks, now="")
 
-    def finished(self, commit: Commit, outcomes: Sequence[Outcome]) -> None:
+    def finished(self, commit: Commit, family: str, outcomes: Sequence[Outcome]) -> None:
         """Advance the bar; a failure stays above it."""
         assert self._task is not None
         if not all(isinstance(outcome, Measured) for outcome in outcomes):
             self._progress.print(Text(f"{commit.short} {visible(commit.subject)}: {_result(outcomes)}"))
-        self._progress.update(self._task, advance=1, now=commit.short)
+        self._progress.update(self._task, advance=1, now=f"{commit.short} {family}")
 
 
 def _result(outcomes: Sequence[Outcome]) -> str:
@@ -57,8 +58,9 @@ def _result(outcomes: Sequence[Outcome]) -> str:
     if not failed:
         return "measured" if len(outcomes) == 1 else f"{len(outcomes)} cases measured"
     phase, reason = outcome_reason(failed[0])
-    share = "" if len(outcomes) == 1 else f"{len(failed)} of {len(outcomes)} cases "
-    return f"{share}failed in {phase}: {visible(reason)}"
+    if len(outcomes) == 1:
+        return f"failed in {phase}: {visible(reason)}"
+    return f"{len(failed)} of {len(outcomes)} cases failed, the first in {phase}: {visible(reason)}"
 
 
 @contextmanager

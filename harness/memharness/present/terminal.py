@@ -112,10 +112,16 @@ def _draw_change(console: Console, change: Change, commits: Mapping[str, Commit]
     if not with_lines:
         console.print("  at the same lines as above")
         return
-    if change.blame:
+    if not change.blame:
+        console.print(Text(f"  {_NO_LINES.get(change.metric, _FREED)}", style="dim"))
+    else:
         console.print(Padding(_blame_table(change), (0, 0, 0, 2), expand=False))
     if change.stack is not None:
         _draw_stack(console, change.stack)
+
+
+_FREED = "no line is known: what is alive at the end of the first call does not differ, so it was freed before"
+_NO_LINES = {"import": "no line is known: imports are measured as a whole"}
 
 
 def _percent(before: int, after: int) -> str:
@@ -131,7 +137,8 @@ def _where(change: Change, commits: Mapping[str, Commit]) -> Text:
         text.append(f"  {_date(bad)}  {visible(bad.author)}  {visible(bad.subject)}")
     else:
         text.append(f"one of {change.between} commits {good.short}..{bad.short}", style="bold")
-        text.append("  (those between are not measured)")
+        text.append(f"  (those between are not measured)\n  the last: {_date(bad)}  {visible(bad.author)}  ")
+        text.append(visible(bad.subject))
     return text
 
 
@@ -172,7 +179,9 @@ def _same_lines(one: Sequence[BlamedLine], other: Sequence[BlamedLine]) -> bool:
 
 
 def _draw_stack(console: Console, stack: Stack) -> None:
-    console.print(f"  biggest offender: {stack.count:,} blocks, {bytes_text(stack.size)}, most recent call last")
+    console.print(
+        f"  biggest offender: {_number(stack.count, 'block')}, {bytes_text(stack.size)}, most recent call last"
+    )
     frames = [frame for frame, _ in groupby(stack.frames)]  # comprehensions within one line are one frame
     for frame in frames[-TOP_FRAMES:]:
         console.print(Padding(_frame_text(frame), (0, 0, 0, 4), expand=False))
@@ -205,11 +214,15 @@ def _counts_line(report: Report) -> Text:
     counts = report.counts
     regressed = sum(c.verdict == "regressed" for c in report.changes)
     improved = sum(c.verdict == "improved" for c in report.changes)
-    text = Text(f"\n{counts.commits} commits: {counts.measured} measured, {counts.cached} already stored")
+    text = Text(f"\n{_number(counts.commits, 'commit')}: {counts.measured} measured now, {counts.cached} stored before")
     if counts.failed:
-        text.append(f", {counts.failed} failed")
+        text.append(f"; {counts.failed} with failures")
     text.append(f"; {regressed} regressed, {improved} improved")
     return text
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def draw_commit(console: Console, commit: Commit, stored: Iterable[StoredCase]) -> None:

@@ -23,7 +23,8 @@ def expand(scenarios: Iterable[Scenario]) -> tuple[Case, ...]:
 def select(cases: Iterable[Case], pattern: str | None = None, tags: Iterable[str] = ()) -> tuple[Case, ...]:
     """Return the cases whose name matches `pattern` and whose scenario has one of `tags`, if any are given.
 
-    A pattern is made of parts of names, compared without case, and of `and`, `or`, `not` and parentheses.
+    A pattern is made of parts of names and whole parameters (`n=10`), compared without case, and of `and`, `or`,
+    `not` and parentheses.
     Raise MemharnessError where the pattern cannot be read or nothing matches.
     """
     everything = tuple(cases)
@@ -99,6 +100,8 @@ class _Expression:
             raise self._error()
         word = self.tokens[self.position].lower()
         self.position += 1
+        if "=" in word:  # a parameter, whole: n=10 is not n=100
+            return lambda name: bool(re.search(rf"[\[,]{re.escape(word)}[,\]]", name))
         return lambda name: word in name
 
     def _error(self) -> MemharnessError:

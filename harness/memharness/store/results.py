@@ -96,8 +96,7 @@ class Store:
                     kept[candidate.key] = candidate
                 else:
                     kept[candidate.key] = _extended(known, candidate)
-                if kept[candidate.key] is not known:
-                    self._write_profiles(entry[4].profiles)
+                self._write_profiles(kept[candidate.key], entry[4].profiles)
             if environment is not None and self.environment(family, environment.id) is None:
                 content = encode(StoredEnvironment(format=FORMAT, environment=environment))
                 files.write(self._environment_path(family, environment.id), content)
@@ -150,6 +149,10 @@ class Store:
             return None
         return self._load(path, decode_profile)
 
+    def has_profiles(self, outcome: Measured) -> bool:
+        """Tell whether the profiles that an outcome names are there."""
+        return all(self._profile_path(profile_id).exists() for profile_id in outcome.profiles.values())
+
     def environment(self, family: str, facts_id: str) -> EnvironmentFacts | None:
         """Return the facts that measurements refer to by id."""
         stored = self._load(self._environment_path(family, facts_id), partial(decode, kind=StoredEnvironment))
@@ -179,11 +182,13 @@ class Store:
     def _profile_path(self, profile_id: str) -> Path:
         return self._home / _PROFILES / profile_id[:2] / f"{profile_id}.json.gz"
 
-    def _write_profiles(self, profiles: dict[str, Profile]) -> None:
-        for profile_id, profile in profiles.items():
+    def _write_profiles(self, named_by: Measurement, profiles: dict[str, Profile]) -> None:
+        """Write the profiles that a measurement names and that are not there (yet, or since one was damaged)."""
+        named = named_by.outcome.profiles.values() if isinstance(named_by.outcome, Measured) else ()
+        for profile_id in named:
             path = self._profile_path(profile_id)
-            if not path.exists():
-                files.write(path, encode_profile(profile))
+            if profile_id in profiles and not path.exists():
+                files.write(path, encode_profile(profiles[profile_id]))
 
     def _load(self, path: Path, decoded: Callable[[bytes, Path], T]) -> T | None:
         content = files.read(path)
