@@ -309,3 +309,12 @@ def test_nothing_selected(scenarios: tuple[Scenario, ...]) -> None:
 def test_scenarios_of_this_project_load() -> None:
     folder = Path(__file__).parents[1] / "scenarios"
     assert "waste_memory" in [scenario.name for scenario in load_scenarios(folder)]
+
+
+def test_a_parameter_in_an_expression_is_whole(tmp_path: Path) -> None:
+    text = block("[tool.memharness]", "params = { n = [10, 100], word = ['ä b'] }") + "def run(n, word): ...\n"
+    cases = expand(load_scenarios(write(tmp_path, {"grow.py": text})))
+    names = ['grow[n=10,word="ä b"]', 'grow[n=100,word="ä b"]']
+    assert [case.name for case in cases] == names
+    assert [case.name for case in select(cases, "n=10")] == names[:1]
+    assert [case.name for case in select(cases, "Ä")] == names

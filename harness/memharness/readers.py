@@ -26,9 +26,7 @@ def typed(value: object, kind: type[T], where: Where) -> T:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         message = re.sub("`([a-z]+)`", lambda match: _KINDS.get(match[1], match[1]), str(error))
-        raise MemharnessError(
-            f"{where}: {message[0].lower()}{message[1:]}", hint="See `memharness init` for an example of every key."
-        ) from None
+        raise MemharnessError(f"{where}: {message[0].lower()}{message[1:]}", hint=_hint(message)) from None
 
 
 def _hint(message: str) -> str:
