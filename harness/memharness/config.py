@@ -20,6 +20,7 @@ from memharness.errors import MemharnessError
 from memharness.model import METRICS, Install, Thresholds, Value
 
 FILE: Final = "memharness.toml"
+_OTHER_VARIABLES: Final = ("MEMHARNESS_CACHE", "MEMHARNESS_TOKEN")  # the cache's folder; set for measured code
 
 
 class ProjectConfig(Value):
@@ -99,6 +100,7 @@ def load_config(
     limits = {name: values["thresholds"].pop(name) for name in METRICS if name in values["thresholds"]}
     values["thresholds"]["metrics"] = limits
     source = document.file if document else None
+    notes += _unknown_variables(environment)
     return msgspec.convert({"folder": folder, "source": source, "notes": notes, **values}, Config)
 
 
@@ -175,6 +177,12 @@ def _from_environment(environment: Mapping[str, str], start: Path) -> dict[str, 
         for name, key in KEYS.items()
         if key.split and (text := environment.get(variable(name)))
     }
+
+
+def _unknown_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
+    known = [*map(variable, KEYS), *_OTHER_VARIABLES]
+    unknown = sorted(name for name in environment if name.startswith("MEMHARNESS_") and name not in known)
+    return tuple(f"{name} is no variable of memharness and has no effect. {suggest(name, known)}" for name in unknown)
 
 
 def _from_overrides(overrides: Mapping[str, object], start: Path) -> dict[str, Setting]:

@@ -189,12 +189,16 @@ class _Run:
 
     def _starts(self) -> dict[str, int]:
         """Map scenarios with a `since` to the index of the first commit that they apply to."""
-        revisions = {case.scenario.name: case.scenario.since for case in self.project.cases if case.scenario.since}
         repository = self.project.repository
         starts = {}
-        for name, revision in revisions.items():
-            start = resolve(repository, revision)
-            starts[name] = next(
+        for scenario in {case.scenario.name: case.scenario for case in self.project.cases}.values():
+            if scenario.since is None:
+                continue
+            try:
+                start = resolve(repository, scenario.since)
+            except MemharnessError as error:
+                raise MemharnessError(f"{scenario.path}: since: {error.message}", hint=error.hint) from None
+            starts[scenario.name] = next(
                 (i for i, commit in enumerate(self.commits) if is_ancestor(repository, start, commit.id)),
                 len(self.commits),
             )
