@@ -62,8 +62,13 @@ def test_a_warm_peak_that_moves_with_the_peak_is_one_finding() -> None:
     assert fold_warm_peaks([peak, warm, retained]) == (replace(peak, also=("warm_peak",)), retained)
 
 
+def test_a_warm_peak_that_moves_by_another_amount_stays() -> None:
+    peak, warm = change("peak"), replace(change("warm_peak"), after=1000)
+    assert fold_warm_peaks([peak, warm]) == (peak, warm)
+
+
 def test_a_warm_peak_that_moves_alone_or_the_other_way_stays() -> None:
     warm = change("warm_peak")
-    down = replace(change("peak"), verdict="improved")
+    down = replace(change("peak"), after=0, verdict="improved")
     assert fold_warm_peaks([warm]) == (warm,)
     assert fold_warm_peaks([down, warm]) == (down, warm)

@@ -1,6 +1,6 @@
 import pytest
 
-from memharness.plan import DEEP_FRAMES, Suite, Task, key_of, make_suites, plan_range, plan_repeats, split
+from memharness.plan import DEEP_FRAMES, Suite, Task, key_of, make_suites, plan_range, plan_repeats
 from values import SPEC, case, commit
 
 COMMITS = (commit(0), commit(1), commit(2))
@@ -40,15 +40,3 @@ def test_repeats_are_deep_and_only_those_wanted_and_missing() -> None:
     assert plan_repeats(wanted, COMMITS, [SUITE], stored) == (
         Task(commit=COMMITS[2], spec=SPEC, cases=(WASTE,), round=1, frames=DEEP_FRAMES),
     )
-
-
-@pytest.mark.parametrize(("parts", "lengths"), [(1, [3]), (2, [1, 2]), (3, [1, 1, 1]), (9, [1, 1, 1])])
-def test_split_keeps_order_and_neighbours(parts: int, lengths: list[int]) -> None:
-    tasks = plan_range(COMMITS, [SUITE], set(), {})
-    runs = split(tasks, parts)
-    assert [len(run) for run in runs] == lengths
-    assert tuple(task for run in runs for task in run) == tasks
-
-
-def test_nothing_splits_into_nothing() -> None:
-    assert split((), 4) == ()

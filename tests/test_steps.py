@@ -11,7 +11,8 @@ RULE = Rule(relative=0.01, absolute=100)
 
 def series(*values: tuple[int, ...], scales: tuple[str, ...] = ()) -> Series:
     points = tuple(
-        Point(commit=commit(i), values=v, scale=(scales[i],) if scales else ()) for i, v in enumerate(values)
+        Point(commit=commit(i), values=v, scale=(scales[i],) if scales and scales[i] else ())
+        for i, v in enumerate(values)
     )
     return Series(subject=SUBJECT, metric="peak", points=points)
 
@@ -60,6 +61,15 @@ def test_neighbours_in_a_selection_may_be_far_apart_in_the_history() -> None:
     points = tuple(Point(commit=commit(number), values=(number * 1000,)) for number in (1, 9))
     (step,) = find_steps(Series(subject=SUBJECT, metric="peak", points=points), RULE)
     assert (step.confidence, step.adjacent) == ("range", False)
+
+
+def test_one_noisy_commit_does_not_silence_the_others() -> None:
+    noisy = series((0, 0), (1000, 1000), (1000, 9000), (1000, 1000))
+    assert [(step.good, step.bad) for step in find_steps(noisy, RULE)] == [(0, 1)]
+
+
+def test_an_unknown_environment_is_compared() -> None:
+    assert len(find_steps(series((0,), (1000,), scales=("1.26", "")), RULE)) == 1
 
 
 def test_values_on_another_scale_are_not_compared() -> None:

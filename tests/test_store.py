@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from memharness.errors import MemharnessError
 from memharness.model import (
@@ -194,9 +195,38 @@ def test_a_pass_that_failed_is_kept_and_may_be_retried(store: Store) -> None:
     store.add(FAMILY, commit(1), FACTS, [entry("a", Measured(metrics={"peak": 1}))])
     store.add(FAMILY, commit(1), FACTS, [entry("a", half)])
     assert store.record(FAMILY, commit(1).id) == record(1, stored("a", half))
-    whole = Measured(metrics={"peak": 1, "growth": 0})
-    store.add(FAMILY, commit(1), FACTS, [entry("a", whole)], replace_failed=True)
+    store.add(FAMILY, commit(1), FACTS, [entry("a", TIMED_OUT)], replace_failed=True)
+    assert store.record(FAMILY, commit(1).id) == record(1, stored("a", half))
+    growth = Measured(metrics={"growth": 0}, cpu_seconds={"growth": 1.0})
+    store.add(FAMILY, commit(1), FACTS, [entry("a", growth)], replace_failed=True)
+    whole = Measured(metrics={"peak": 1, "growth": 0}, cpu_seconds={"growth": 1.0})
     assert store.record(FAMILY, commit(1).id) == record(1, stored("a", whole))
+
+
+def test_figures_of_two_environments_are_not_mixed(store: Store) -> None:
+    other = replace(FACTS, packages={"numpy": "2.2.0"})
+    store.add(FAMILY, commit(1), FACTS, [entry("a", Measured(metrics={"peak": 1}))])
+    store.add(FAMILY, commit(1), other, [entry("a", Measured(metrics={"growth": 7}))])
+    assert store.record(FAMILY, commit(1).id) == record(1, stored("a", Measured(metrics={"peak": 1})))
+    more = Measured(metrics={"peak": 2, "growth": 7})
+    store.add(FAMILY, commit(1), other, [entry("a", more)])
+    assert store.record(FAMILY, commit(1).id) == record(1, replace(stored("a", more), environment=other.id))
+
+
+def test_a_profile_that_was_lost_is_written_again(store: Store) -> None:
+    store.add(FAMILY, commit(1), FACTS, [entry("a", MEASURED)])
+    assert store.has_profiles(MEASURED)
+    for path in store.folder.rglob("*.json.gz"):
+        path.unlink()
+    assert not store.has_profiles(MEASURED)
+    store.add(FAMILY, commit(1), FACTS, [entry("a", MEASURED)])
+    assert store.profile(PROFILE.id) == PROFILE
+
+
+def test_a_foreign_folder_is_no_family(store: Store) -> None:
+    store.add(FAMILY, commit(1), FACTS, [entry("a", MEASURED)])
+    (record_path(store, 1).parent.with_name(".cache")).mkdir()
+    assert store.families() == (FAMILY,)
 
 
 def test_another_identity_or_probe_is_another_measurement(store: Store) -> None:
@@ -212,14 +242,15 @@ def test_another_identity_or_probe_is_another_measurement(store: Store) -> None:
     ]
 
 
-def test_only_a_failed_first_round_is_replaced_on_request(store: Store) -> None:
-    other = Measured(metrics={"peak": 5})
+def test_only_what_failed_is_replaced_on_request(store: Store) -> None:
+    other = Measured(metrics={"peak": 5, "result": 5})
+    both = MEASURED.metrics | {"result": 5}
     before = [entry("flaky", TIMED_OUT), entry("flaky", FAILED, 1), entry("good", MEASURED)]
     store.add(FAMILY, commit(1), FACTS, before)
     after = [entry("flaky", other), entry("flaky", other, 1), entry("good", other)]
     store.add(FAMILY, commit(1), FACTS, after, replace_failed=True)
     assert store.record(FAMILY, commit(1).id) == record(
-        1, stored("flaky", other), stored("flaky", FAILED, 1), stored("good", MEASURED)
+        1, stored("flaky", other), stored("flaky", other, 1), stored("good", replace(MEASURED, metrics=both))
     )
 
 

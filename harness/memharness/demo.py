@@ -54,7 +54,7 @@ def describe(grid):
 '''
 
 _UNDO = "    undo = [[MyObject() for _ in range(cols)] for _ in range(rows)]\n    return grid, undo"
-_LEAK = "    _AUDIT.append([row[0] for row in grid])\n"
+_LEAK = "    _AUDIT.append([item.data[:8] for row in grid for item in row])\n"
 
 SCENARIO = '''\
 """Build 100 x 100 objects, each with a buffer of random bytes."""
@@ -91,7 +91,7 @@ _COMMITS: tuple[tuple[str, dict[str, str]], ...] = (
     ("Describe grids (moves every line below)", _core(helper=_HELPER, body=_UNDO)),
     ("Compress buffers (does not import)", _core(imports="import zlib_ng_missing\n", helper=_HELPER, body=_UNDO)),
     ("Take the compression back", _core(helper=_HELPER, body=_UNDO)),
-    ("Remember the first object of every row for an audit", _core(helper=_HELPER, body=_LEAK + _UNDO)),
+    ("Remember what every grid held, for an audit", _core(helper=_HELPER, body=_LEAK + _UNDO)),
     ("Drop the undo grid again", _core(helper=_HELPER, body=_LEAK + "    return grid, None")),
 )
 

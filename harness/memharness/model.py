@@ -472,6 +472,7 @@ class TrendChange(Value):
     before: int
     after: int
     verdict: Verdict
+    exact: bool = True  # False: it is one of the commits up to that one
 
 
 class Trend(Value):

@@ -5,7 +5,6 @@ Out: `Task`s, one for each commit and environment that lacks something, in the o
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import pairwise
 
 from packaging.specifiers import SpecifierSet
 
@@ -108,10 +107,3 @@ def plan_repeats(
             if missing:
                 tasks.append(Task(commit=commit, spec=suite.spec, cases=missing, round=1, frames=DEEP_FRAMES))
     return tuple(tasks)
-
-
-def split(tasks: Sequence[Task], parts: int) -> tuple[tuple[Task, ...], ...]:
-    """Split into at most `parts` runs of neighbours of nearly equal length, so that checkouts stay small."""
-    parts = min(parts, len(tasks))
-    bounds = [len(tasks) * part // parts for part in range(parts + 1)] if parts else []
-    return tuple(tuple(tasks[start:stop]) for start, stop in pairwise(bounds))

@@ -54,18 +54,19 @@ def make_change(
     )
 
 
+_ALIKE = 0.1  # share by which the moves of two peaks may differ and still be one finding
+
+
 def fold_warm_peaks(changes: Sequence[Change]) -> tuple[Change, ...]:
-    """Name `warm_peak` beside `peak` where both moved the same way at one commit: that is one finding, not two."""
-    key = _finding
-    warm = {key(c) for c in changes if c.metric == "warm_peak"}
-    cold = {key(c) for c in changes if c.metric == "peak"}
+    """Name `warm_peak` beside `peak` where both moved alike at one commit: that is one finding, not two."""
+    moves = {(change.metric, _finding(change)): change.after - change.before for change in changes}
     folded = []
     for change in changes:
-        if change.metric == "warm_peak" and key(change) in cold:
+        cold, warm = (moves.get((metric, _finding(change)), 0) for metric in ("peak", "warm_peak"))
+        alike = cold * warm != 0 and abs(cold - warm) <= _ALIKE * max(abs(cold), abs(warm))
+        if alike and change.metric == "warm_peak":
             continue
-        if change.metric == "peak" and key(change) in warm:
-            change = replace(change, also=("warm_peak",))
-        folded.append(change)
+        folded.append(replace(change, also=("warm_peak",)) if alike and change.metric == "peak" else change)
     return tuple(folded)
 
 

@@ -4,7 +4,7 @@ In: commits oldest first, and the measurements stored for each. Out: `Series`, w
 """
 
 from collections.abc import Mapping, Sequence
-from statistics import median_low
+from statistics import median_high, median_low
 
 from memharness.model import (
     METRICS,
@@ -47,6 +47,15 @@ class Point(Value):
         """The median of the repeats (the lower of the two in the middle, so that it was really measured)."""
         return median_low(self.values) if self.values else None
 
+    @property
+    def spread(self) -> int:
+        """The difference between the repeats, in the metric's unit."""
+        return max(self.values) - min(self.values) if self.values else 0
+
+    def comparable(self, other: "Point") -> bool:
+        """Tell whether the values are on one scale; unknown environments are taken to be."""
+        return not self.scale or not other.scale or self.scale == other.scale
+
 
 class Series(Value):
     """The points of one (case, metric, family), one for every commit of the range, oldest first."""
@@ -57,8 +66,8 @@ class Series(Value):
 
     @property
     def spread(self) -> int:
-        """The largest difference between repeats of one commit: 0 for an exact metric."""
-        return max((max(p.values) - min(p.values) for p in self.points if p.values), default=0)
+        """The median of the differences between repeats of one commit, 0 for an exact metric or without repeats."""
+        return median_high([point.spread for point in self.points if len(point.values) > 1] or [0])
 
 
 def build_series(

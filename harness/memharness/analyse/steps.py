@@ -1,7 +1,8 @@
 """Steps: neighbours in a series that differ by more than the thresholds allow.
 
-The rule for exact and near metrics: a difference counts when it is at least as large as the relative threshold,
-the floor of the metric and four times the spread that repeats showed. Leaks follow the rule for `growth`.
+The rule for exact and near metrics: a difference counts when it is at least as large as the relative threshold, the
+floor of the metric and four times the spread that repeats showed, at the two commits and typically. Leaks follow the
+rule for `growth`.
 """
 
 from memharness.analyse.series import Point, Series
@@ -51,13 +52,14 @@ def rule_for(metric: str, *levels: Thresholds) -> Rule | None:
 
 def find_steps(series: Series, rule: Rule) -> tuple[Step, ...]:
     """Return the steps of `series`, oldest first."""
-    spread = series.spread
+    typical = series.spread
     steps = []
     good: int | None = None
     for bad, point in enumerate(series.points):
         if point.value is None:
             continue
-        if good is not None and point.scale == series.points[good].scale:
+        if good is not None and point.comparable(series.points[good]):
+            spread = max(typical, point.spread, series.points[good].spread)
             step = _step(series, good, bad, rule, spread)
             if step is not None:
                 steps.append(step)

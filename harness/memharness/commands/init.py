@@ -6,9 +6,11 @@ import click
 
 from memharness.commands.options import json_option
 from memharness.commands.printing import print_json
-from memharness.history import paths, read_blob, resolve
-from memharness.layout import detect, project_name
-from memharness.repository import Repository, open_repository
+from memharness.errors import MemharnessError
+from memharness.history import paths, resolve
+from memharness.layout import detect
+from memharness.pipeline.project import name_at
+from memharness.repository import open_repository
 from memharness.starter import write_starter
 from memharness.workspace import cache_folder
 
@@ -22,10 +24,14 @@ def command(*, python: str, as_json: bool) -> None:
     Package and import root are detected. Nothing that exists is overwritten.
     """
     repository = open_repository(str(Path.cwd()), cache_folder())
-    folder = _top(Path.cwd())
+    folder = next((folder for folder in (Path.cwd(), *Path.cwd().parents) if (folder / ".git").exists()), None)
+    if folder is None:
+        raise MemharnessError(
+            f"{Path.cwd()} is a bare repository", hint="Run init in a clone with a work tree, where its files can live."
+        )
     head = resolve(repository, "HEAD")
     files = paths(repository, head)
-    layout = detect(files, project_name=_project_name(repository, head, files))
+    layout = detect(files, project_name=name_at(repository, head, files))
     written = write_starter(
         folder, import_root=layout.import_root, packages=layout.packages, python=python or _this_version()
     )
@@ -36,17 +42,6 @@ def command(*, python: str, as_json: bool) -> None:
         click.echo(f"wrote {path}")
     click.echo(f"import root: {layout.import_root}, packages: {', '.join(layout.packages) or 'none found'}")
     click.echo("\nNext: put a workload of yours into the scenario, then\n  memharness run --last 10")
-
-
-def _top(start: Path) -> Path:
-    return next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), start)
-
-
-def _project_name(repository: Repository, commit: str, files: dict[str, str]) -> str | None:
-    pyproject, setup_cfg = (
-        read_blob(repository, commit, name) if name in files else None for name in ("pyproject.toml", "setup.cfg")
-    )
-    return project_name(pyproject, setup_cfg)
 
 
 def _this_version() -> str:

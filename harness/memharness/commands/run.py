@@ -47,7 +47,7 @@ def report_run(config: Config, selection: Selection, *, as_json: bool = False, r
 
 
 def exit_code(report: Report, *, newest: str) -> int:
-    """Return 1 for a regression, else 3 where nothing is known of the newest commit, else 0."""
+    """Return 1 for a regression, else 3 where a case failed at the newest commit, else 0."""
     if any(change.verdict == "regressed" for change in report.changes):
         return REGRESSION
     failed = [failure for failure in report.failures if failure.commit == newest]

@@ -30,7 +30,7 @@ def command(
     selection = Selection(until=commit or "HEAD", last=1, pattern=pattern, case_tags=case_tags)
     project = open_project(config, selection, read_only=True)
     if commit is None:
-        selection = replace(selection, until=project.newest_measured("HEAD") or "HEAD")
+        selection = replace(selection, until=project.newest_stored("HEAD") or "HEAD")
     (found,) = project.commits(selection)
     stored = stored_cases(load_commits(project, [found]), found)
     print_notices(project.store.notices)

@@ -1,61 +1,71 @@
 """Work spread over threads of this process; each thread waits for its own measuring children.
 
-In: parts of work, a function that turns a part into results, and one that takes delivery of a result.
+In: tasks, a factory of workers, and a function that takes delivery of results in the order of the tasks.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from queue import SimpleQueue
-from threading import Event
+from threading import Event, Lock
 from typing import TypeVar
 
-Part = TypeVar("Part")
+Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
-class _Finished:
-    """Put on the queue by a worker that has nothing more to deliver."""
-
-    def __init__(self, error: BaseException | None = None) -> None:
-        self.error = error
-
-
 def execute(
-    parts: Sequence[Part],
-    work: Callable[[Part, Event], Iterable[Result]],
+    tasks: Sequence[Task],
+    worker: Callable[[], AbstractContextManager[Callable[[Task, Event], Result | None]]],
     deliver: Callable[[Result], None],
+    *,
+    workers: int,
 ) -> None:
-    """Run `work(part, cancel)` in one thread for each part; call `deliver` in this thread as results come.
+    """Run all `tasks`; call `deliver` in this thread, with the results in the order of the tasks.
 
-    When a worker or `deliver` fails, or the user interrupts, `cancel` is set, the workers stop as soon as they
-    can, what they still yield is delivered, and then the first exception is raised.
+    Each of `workers` threads enters a `worker()` of its own and calls it with the next task whenever it is free.
+    What is delivered at any moment is the whole of a beginning, so a run that ends early leaves no holes. When a
+    worker or `deliver` fails, or the user interrupts, the event that workers get is set, a worker may return None
+    for a task that it gave up, and once all have stopped the first exception is raised.
     """
-    results: SimpleQueue[Result | _Finished] = SimpleQueue()
+    numbers = iter(range(len(tasks)))
+    taking = Lock()
     cancel = Event()
+    results: SimpleQueue[tuple[int, Result | None] | BaseException | None] = SimpleQueue()
 
-    def run(part: Part) -> None:
+    def take() -> int | None:
+        with taking:
+            return None if cancel.is_set() else next(numbers, None)
+
+    def run() -> None:
         try:
-            for result in work(part, cancel):
-                results.put(result)
+            with worker() as work:
+                while (number := take()) is not None:
+                    results.put((number, work(tasks[number], cancel)))
         except BaseException as error:  # noqa: BLE001  (handed to the consumer, which raises it)
-            results.put(_Finished(error))
+            results.put(error)
         else:
-            results.put(_Finished())
+            results.put(None)
 
+    running = min(workers, len(tasks))
+    waiting: dict[int, Result | None] = {}
+    delivered = 0
     first_error: BaseException | None = None
-    running = len(parts)
     with ThreadPoolExecutor(max_workers=max(running, 1)) as pool:
-        for part in parts:
-            pool.submit(run, part)
+        for _ in range(running):
+            pool.submit(run)
         while running:
             try:
                 item = results.get()
-                if isinstance(item, _Finished):
+                if not isinstance(item, tuple):
                     running -= 1
-                    if item.error is not None:
-                        raise item.error
-                else:
-                    deliver(item)
+                    if item is not None:
+                        raise item
+                    continue
+                waiting[item[0]] = item[1]
+                while (result := waiting.pop(delivered, None)) is not None:
+                    delivered += 1
+                    deliver(result)
             except BaseException as error:  # noqa: BLE001  (raised below, once no worker runs)
                 first_error = first_error or error
                 cancel.set()

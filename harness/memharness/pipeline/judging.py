@@ -192,7 +192,13 @@ def make_report(results: Results) -> Report:
     """Judge `results` as a whole."""
     steps = find_steps_in(results)
     failed = failures(results)
-    stored = {commit for records in results.measurements.values() for commit in records}
+    stored = {
+        commit.id
+        for commit in results.commits
+        for family in results.measurements
+        for case in results.cases(family)
+        if results.of(family, commit.id, case.name, case.scenario.identity)
+    }
     return Report(
         counts=Counts(
             commits=len(results.commits),
@@ -246,6 +252,7 @@ def trends(results: Results, metric: str) -> tuple[Trend, ...]:
                     before=step.before,
                     after=step.after,
                     verdict="regressed" if step.after > step.before else "improved",
+                    exact=step.adjacent,
                 )
                 for step in steps
             ),

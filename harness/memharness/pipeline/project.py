@@ -1,17 +1,21 @@
 """A project opened for work: its configuration, repository, cases, commits and store."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
 from memharness.config import Config
-from memharness.history import RevisionRange, commit_ids, select
-from memharness.model import Case, Commit
+from memharness.history import RevisionRange, commit_ids, read_blob, select
+from memharness.layout import project_name
+from memharness.model import Case, Commit, Measured
 from memharness.repository import Repository, open_repository
 from memharness.scenarios import expand, load_scenarios
 from memharness.scenarios import select as select_cases
 from memharness.store import Store
 from memharness.workspace import cache_folder
+
+PACKAGING = ("pyproject.toml", "setup.cfg")  # files that may tell the project's name
 
 
 class Selection(RevisionRange):
@@ -41,14 +45,36 @@ class Project:
         """Return the selected commits, oldest first."""
         if selection.new:
             # Nothing measured yet: the newest commit alone becomes the baseline of all later runs.
-            baseline = self.newest_measured(selection.until) or selection.until
-            selection = replace(selection, since=baseline)
+            selection = replace(selection, since=self._baseline(selection.until) or selection.until)
         return select(self.repository, selection)
 
-    def newest_measured(self, until: str) -> str | None:
+    def newest_stored(self, until: str) -> str | None:
         """Return the id of the newest commit up to `until` that anything is stored for."""
-        measured = {commit for family in self.store.families() for commit in self.store.commit_ids(family)}
-        return next((commit for commit in commit_ids(self.repository, until) if commit in measured), None)
+        stored = {commit for family in self.store.families() for commit in self.store.commit_ids(family)}
+        return next((commit for commit in commit_ids(self.repository, until) if commit in stored), None)
+
+    def _baseline(self, until: str) -> str | None:
+        """Return the newest commit up to which each case was measured; what failed since is no baseline."""
+        searched = {(case.name, case.scenario.identity) for case in self.cases}
+        baseline = None
+        for commit in commit_ids(self.repository, until):
+            found = searched & self._measured_at(commit)
+            if found:
+                baseline = commit
+                searched -= found
+            if not searched:
+                break
+        return baseline
+
+    def _measured_at(self, commit: str) -> set[tuple[str, str]]:
+        records = (self.store.record(family, commit) for family in self.store.families())
+        return {
+            (m.case, m.identity)
+            for record in records
+            if record is not None
+            for m in record.measurements
+            if isinstance(m.outcome, Measured)
+        }
 
 
 def open_project(config: Config, selection: Selection, *, read_only: bool = False) -> Project:
@@ -61,3 +87,8 @@ def open_project(config: Config, selection: Selection, *, read_only: bool = Fals
         cases=cases,
         store=Store(config.run.results, config.run.machine, read_only=read_only),
     )
+
+
+def name_at(repository: Repository, commit: str, files: Collection[str]) -> str | None:
+    """Return the name that the project gives itself at a commit, which has `files`."""
+    return project_name(*(read_blob(repository, commit, name) if name in files else None for name in PACKAGING))

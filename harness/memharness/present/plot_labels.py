@@ -44,11 +44,11 @@ class Box(NamedTuple):
 
 
 def change_text(trend: Trend, change: TrendChange, *, with_subject: bool) -> str:
-    """Return "+1.06 MiB at 1a2b3c4d5e" and, if wanted, the commit's subject below."""
+    """Return "+1.06 MiB at 1a2b3c4d5e" ("up to" where it is only known to lie before), the subject below if wanted."""
     difference = change.after - change.before
     size = difference_text(difference) if trend.unit.startswith("bytes") else f"{difference:+,}"
     point = trend.points[change.index]
-    head = f"{size} at {visible(point.commit)}"
+    head = f"{size} {'at' if change.exact else 'up to'} {visible(point.commit)}"
     return f"{head}\n{shortened(point.subject, _SUBJECT_CHARACTERS)}" if with_subject and point.subject else head
 
 

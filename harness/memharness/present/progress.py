@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from memharness.model import Commit, Measured, Outcome, outcome_reason
+from memharness.model import Commit, Failed, Measured, Outcome, OutOfMemory, TimedOut, outcome_reason
 from memharness.present.text import visible
 
 
@@ -48,13 +48,17 @@ class Bar:
     def finished(self, commit: Commit, family: str, outcomes: Sequence[Outcome]) -> None:
         """Advance the bar; a failure stays above it."""
         assert self._task is not None
-        if not all(isinstance(outcome, Measured) for outcome in outcomes):
+        if any(_failures(outcome) for outcome in outcomes):
             self._progress.print(Text(f"{commit.short} {visible(commit.subject)}: {_result(outcomes)}"))
         self._progress.update(self._task, advance=1, now=f"{commit.short} {family}")
 
 
+def _failures(outcome: Outcome) -> Sequence[Failed | TimedOut | OutOfMemory]:
+    return [*outcome.failed_passes.values()][:1] if isinstance(outcome, Measured) else [outcome]
+
+
 def _result(outcomes: Sequence[Outcome]) -> str:
-    failed = [outcome for outcome in outcomes if not isinstance(outcome, Measured)]
+    failed = [failure for outcome in outcomes for failure in _failures(outcome)]
     if not failed:
         return "measured" if len(outcomes) == 1 else f"{len(outcomes)} cases measured"
     phase, reason = outcome_reason(failed[0])

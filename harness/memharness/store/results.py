@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 import filelock
-from msgspec.structs import replace
 
 from memharness.errors import MemharnessError
 from memharness.model import (
@@ -39,6 +38,7 @@ from memharness.store.encoding import (
     measurement,
 )
 from memharness.store.machine import Machine, this_machine
+from memharness.store.merging import merged
 
 Entry: TypeAlias = tuple[str, str, int, int, Observation]  # case, identity, probe, round, what was observed
 
@@ -82,8 +82,8 @@ class Store:
     ) -> None:
         """Merge measurements of one commit into its record; values already there stay, new metrics are added.
 
-        `replace_failed` lets a new first measurement take the place of one that failed. Profiles are written
-        before the record that names them, so that a killed process leaves no name without its file.
+        `replace_failed` lets a measurement take the place of one that failed. Profiles are written before the record
+        that names them, so that a killed process leaves no name without its file.
         """
         facts_id = environment.id if environment else None
         new = [measurement(*entry[:4], facts_id, entry[4].outcome) for entry in entries]
@@ -92,10 +92,7 @@ class Store:
             kept = {known.key: known for known in old.measurements} if old else {}
             for entry, candidate in zip(entries, new, strict=True):
                 known = kept.get(candidate.key)
-                if known is None or (replace_failed and _may_be_retried(known)):
-                    kept[candidate.key] = candidate
-                else:
-                    kept[candidate.key] = _extended(known, candidate)
+                kept[candidate.key] = merged(known, candidate, retry=replace_failed) if known else candidate
                 self._write_profiles(kept[candidate.key], entry[4].profiles)
             if environment is not None and self.environment(family, environment.id) is None:
                 content = encode(StoredEnvironment(format=FORMAT, environment=environment))
@@ -120,7 +117,7 @@ class Store:
 
     def families(self) -> tuple[str, ...]:
         """Return the environment families of this machine, sorted."""
-        found = (name for name in files.names(self._home) if name != _PROFILES)
+        found = (name for name in files.names(self._home) if name != _PROFILES and _NAME.fullmatch(name))
         return tuple(name for name in found if (self._home / name).is_dir())
 
     def commit_ids(self, family: str) -> frozenset[str]:
@@ -242,31 +239,6 @@ def _decode_record(content: bytes, path: Path, *, family: str, commit_id: str) -
     if (record.family, record.commit.id) != (family, commit_id):
         raise DamagedFile(f"it holds commit {record.commit.id} of {record.family}")
     return record
-
-
-def _may_be_retried(known: Measurement) -> bool:
-    outcome = known.outcome
-    return known.round == 0 and (not isinstance(outcome, Measured) or bool(outcome.failed_passes))
-
-
-def _extended(known: Measurement, candidate: Measurement) -> Measurement:
-    """Add to a measurement the metrics that it lacks, with what explains them."""
-    old, new = known.outcome, candidate.outcome
-    if not isinstance(old, Measured) or not isinstance(new, Measured):
-        return known
-    if {*new.metrics, *new.failed_passes} <= {*old.metrics, *old.failed_passes}:
-        return known
-    outcome = Measured(
-        metrics=new.metrics | old.metrics,
-        calls=new.calls if old.calls is None else old.calls,
-        gc_objects=new.gc_objects if old.gc_objects is None else old.gc_objects,
-        types=old.types or new.types,
-        profiles=new.profiles | old.profiles,
-        notes=(*old.notes, *(note for note in new.notes if note not in old.notes)),
-        cpu_seconds=new.cpu_seconds | old.cpu_seconds,
-        failed_passes=new.failed_passes | old.failed_passes,
-    )
-    return replace(known, outcome=outcome)
 
 
 def _checked_name(name: str, what: str) -> str:
