@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from memharness.errors import MemharnessError
+from memharness.leftovers import remove
 from memharness.model import Checkout
 from memharness.repository import Repository, open_repository
-from memharness.workspace import SLOT_PATH_BYTES, Slot, cache_folder, lease, remove
+from memharness.workspace import SLOT_PATH_BYTES, Slot, cache_folder, lease
 from repositories import RepositoryBuilder, contents
 
 TAG = str(sys.implementation.cache_tag)
@@ -301,6 +302,120 @@ def test_no_hook_or_filter_runs(
     assert sorted(tmp_path.glob("*-ran")) == []
 
 
+def everything(slot: Slot) -> dict[str, bytes]:
+    return {name: data for name, data in contents(slot.tree.parent).items() if not name.startswith("tree/.git/")}
+
+
+def test_what_a_child_leaves_is_gone_before_the_next(builder: RepositoryBuilder, cache: Path, tmp_path: Path) -> None:
+    scenarios = tmp_path / "scenarios"
+    scenarios.mkdir()
+    (scenarios / "a.py").write_text("A = 1\n")
+    (tmp_path / "made.py").write_text("V = 'made'\n")
+    files = {"pkg/__init__.py": "", "pkg/x.py": "X = 1\n", "pkg/data/y.txt": "1", ".gitignore": "*.cache\n"}
+    commit = builder.commit(files)
+    with lease(opened(builder, cache), cache, scenarios=scenarios) as slot:
+        slot.checkout(commit, packages=("pkg",))
+        slot.place({"pkg/v.py": str(tmp_path / "made.py")})
+        compile_pending(slot)
+        before = everything(slot)
+        (slot.tree / "pkg/x.cache").write_text("ignored")
+        (slot.tree / "pkg/__pycache__/x.nbi").write_text("foreign")
+        (slot.tree / f"pkg/__pycache__/x.{TAG}.opt-1.pyc").write_text("foreign")
+        (slot.tree / "empty").mkdir()
+        (slot.tree / "new/deep").mkdir(parents=True)
+        (slot.tree / "new/deep/z.py").write_text("")
+        (slot.tree / "new").chmod(0)
+        (slot.scenarios / "a.json").write_text("cached")
+        slot.tidy()
+        assert everything(slot) == before
+        assert not list(slot.tree.glob("[en]*"))
+        assert compile_pending(slot) == []
+
+        (slot.tree / "pkg/x.py").write_text("X = 2\n")
+        (slot.tree / "pkg/__init__.py").unlink()
+        (slot.tree / "pkg/data").rename(slot.tree / "pkg/moved")
+        (slot.tree / "pkg/v.py").unlink()
+        slot.tidy()
+        assert everything(slot) == before
+        assert (slot.tree / "pkg/v.py").readlink() == tmp_path / "made.py"
+        assert compile_pending(slot) == []
+
+        for name in ("x", "v"):
+            (slot.tree / f"pkg/__pycache__/{name}.{TAG}.pyc").write_bytes(before[f"tree/pkg/__pycache__/x.{TAG}.pyc"])
+        (slot.scenarios / "a.py").write_text("A = 2\n")
+        slot.tidy()
+        copied = os.path.relpath(slot.scenarios / "a.py", slot.tree)
+        assert compile_pending(slot) == [copied, "pkg/v.py", "pkg/x.py"]
+        assert everything(slot) == before
+
+        remove(slot.tree / "pkg")
+        (slot.tree / ".git/index").write_text("spoilt")
+        slot.tidy()
+        assert compile_pending(slot) == [copied, "pkg/__init__.py", "pkg/v.py", "pkg/x.py"]  # rebuilt: all is in doubt
+        assert everything(slot) == before
+        remove(slot.tree / "pkg/__pycache__")
+        slot.tidy()
+        assert compile_pending(slot) == ["pkg/__init__.py", "pkg/v.py", "pkg/x.py"]
+        assert everything(slot) == before
+
+
+def test_tidying_an_untouched_slot_starts_no_process(
+    builder: RepositoryBuilder, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = builder.commit({"a.py": "X = 1\n"})
+    with lease(opened(builder, cache), cache) as slot:
+        slot.tidy()
+        slot.checkout(commit, packages=("a",))
+        slot.tidy()
+        compile_pending(slot)
+        monkeypatch.setenv("PATH", "")
+        (slot.tree / "__pycache__/foreign").write_text("")
+        slot.tidy()
+        assert sorted(contents(slot.tree / "__pycache__")) == [f"a.{TAG}.pyc"]
+
+
+def test_a_checkout_leaves_nothing_foreign_beside_byte_code(builder: RepositoryBuilder, cache: Path) -> None:
+    first = builder.commit({"a.py": "X = 1\n", "b.py": "X = 1\n", "c.py": ""})
+    second = builder.commit({"c.py": "X = 2\n"})
+    with lease(opened(builder, cache), cache) as slot:
+        slot.checkout(first, packages=("a", "b", "c"))
+        compile_pending(slot)
+        (slot.tree / "__pycache__/a.nbi").write_text("foreign")
+        (slot.tree / f"__pycache__/b.{TAG}.pyc").write_text("stale")
+        slot.checkout(second, packages=("a", "b", "c"))
+        assert sorted(contents(slot.tree / "__pycache__")) == [f"a.{TAG}.pyc"]
+        assert compile_pending(slot) == ["b.py", "c.py"]
+
+
+def test_byte_code_of_a_commit_is_never_used(builder: RepositoryBuilder, cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "mod.py").write_text("X = 'stale'\n")
+    unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    tracked = f"__pycache__/mod.{TAG}.pyc"
+    py_compile.compile(str(tmp_path / "mod.py"), str(tmp_path / "pyc"), invalidation_mode=unchecked)
+    stale = (tmp_path / "pyc").read_bytes()
+    commits = [
+        builder.commit({"mod.py": "X = 1\n"}, tag="v1"),
+        builder.commit({tracked: stale}),
+        builder.commit({"mod.py": "X = 3\n"}),
+        builder.commit({tracked: stale + b"0"}),
+        builder.commit({tracked: None}),
+    ]
+    values = ["1", "1", "3", "3", "3"]
+    for _ in range(2):  # the second lease finds what the first left
+        with lease(opened(builder, cache), cache) as slot:
+            for index in (1, 0, 1, 2, 3, 4, 3, 2, 1, 1, 0, 4, 0, 1):
+                slot.checkout(commits[index], packages=("mod",))
+                compile_pending(slot)
+                assert value_of(slot, "mod.X") == values[index]
+                (slot.tree / "mod.py").unlink()
+                slot.tidy()
+                compile_pending(slot)
+                assert value_of(slot, "mod.X") == values[index]
+            describe = ["git", "describe", "--tags", "--dirty"]
+            done = subprocess.run(describe, cwd=slot.tree, capture_output=True, text=True)
+            assert done.stdout == f"v1-1-g{commits[1][:7]}\n"
+
+
 def test_work_is_empty_for_each_child(builder: RepositoryBuilder, cache: Path) -> None:
     builder.commit({})
     with lease(opened(builder, cache), cache) as slot:
@@ -329,6 +444,38 @@ def test_a_cache_that_cannot_be_written(builder: RepositoryBuilder, tmp_path: Pa
 def test_a_process_that_a_killed_run_left_in_a_slot_is_ended(builder: RepositoryBuilder, cache: Path) -> None:
     builder.commit({"a.py": ""})
     with lease(opened(builder, cache), cache) as slot:
-        orphan = subprocess.Popen(["sleep", "600"], env={"HOME": str(slot.work / "home")}, start_new_session=True)
-    with lease(opened(builder, cache), cache):
-        assert orphan.wait(timeout=60) == -signal.SIGKILL
+        work, tree = slot.work, slot.tree
+
+    def start(**environment: str) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(["sleep", "600"], env=environment, start_new_session=True)
+
+    orphans = [start(HOME=f"{work}/home"), start(A="", TMPDIR=f"{work}/tmp")]
+    others = [
+        start(HOME="/", PWD=str(tree), OLDPWD=f"{work}/home"),
+        start(HOME=f"{work}/home2"),
+        start(X=f"HOME={work}"),
+    ]
+    try:
+        with lease(opened(builder, cache), cache) as slot:
+            assert slot.work == work
+            assert [orphan.wait(timeout=60) for orphan in orphans] == [-signal.SIGKILL] * 2
+            assert [other.poll() for other in others] == [None] * 3
+    finally:
+        for process in (*orphans, *others):
+            process.kill()
+            process.wait()
+
+
+def test_a_run_spares_itself_and_those_that_started_it(builder: RepositoryBuilder, cache: Path) -> None:
+    builder.commit({"a.py": ""})
+    repository = opened(builder, cache)
+    with lease(repository, cache) as slot:
+        home = slot.work / "home"
+    code = (
+        "import sys, pathlib\nfrom memharness.repository import open_repository\n"
+        "from memharness.workspace import lease\ncache = pathlib.Path(sys.argv[2])\n"
+        "with lease(open_repository(sys.argv[1], cache), cache) as slot: print(slot.work / 'home')\n"
+    )
+    shell = ["sh", "-c", '"$@"; echo done', "sh", sys.executable, "-c", code, str(builder.path), str(cache)]
+    done = subprocess.run(shell, env={**os.environ, "HOME": str(home)}, capture_output=True, text=True)
+    assert done.stdout == f"{home}\ndone\n"

@@ -1,25 +1,40 @@
-"""Processes that a killed run left behind in a slot: they would spoil the files of the next run there."""
+"""What children and killed runs leave behind in a slot: processes, and files that would reach the next child."""
 
 import contextlib
 import os
 import select
+import shutil
 import signal
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 _PATIENCE_SECONDS = 10
 
 
-def end_leftovers(folder: Path) -> None:
-    """Kill every process that was started with `folder` in its environment, and wait until it is gone.
+def end_leftovers(work: Path) -> None:
+    """Kill every process that was started to measure in the folder `work`, and wait until it is gone.
 
-    Measuring children have their HOME in the slot they measure in. The caller holds the slot, so whatever still runs
-    in it has lost its controller.
+    Measuring children have their HOME and TMPDIR there. The caller holds the slot, so whatever still runs in it has
+    lost its controller; a shell that merely stands in the folder has not, nor has the caller's own line of descent.
     """
-    mark = os.fsencode(folder)
+    marks = {b"HOME=" + os.fsencode(work / "home"), b"TMPDIR=" + os.fsencode(work / "tmp")}
+    spared = set(_lineage())
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # ended meanwhile, or another user's
-            if mark in (entry / "environ").read_bytes():
+            if int(entry.name) not in spared and not marks.isdisjoint((entry / "environ").read_bytes().split(b"\0")):
                 _end(int(entry.name))
+
+
+def _lineage() -> Iterator[int]:
+    """Yield the ids of this process and of all its ancestors."""
+    pid = os.getpid()
+    while pid:
+        yield pid
+        try:
+            pid = int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
+        except OSError:
+            return
 
 
 def _end(pid: int) -> None:
@@ -29,3 +44,42 @@ def _end(pid: int) -> None:
         select.select([process], [], [], _PATIENCE_SECONDS)
     finally:
         os.close(process)
+
+
+def look(folder: Path) -> dict[str, tuple[int, ...]]:
+    """Map every path below `folder` to numbers that differ once it is touched; parents come before what they hold.
+
+    Writing, replacing, and changing the mode or the time of a file all change its ctime, which nobody can set. Of
+    folders the mode counts. The folder's own .git, and what cannot be read, are left out.
+    """
+    found: dict[str, tuple[int, ...]] = {}
+    aside = f"{folder}/.git"
+    waiting = [str(folder)]
+    while waiting:
+        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.path == aside:
+                    continue
+                facts = entry.stat(follow_symlinks=False)
+                if stat.S_ISDIR(facts.st_mode):
+                    found[entry.path] = (facts.st_mode,)
+                    waiting.append(entry.path)
+                else:
+                    found[entry.path] = (facts.st_ino, facts.st_size, facts.st_ctime_ns)
+    return found
+
+
+def remove(folder: Path) -> None:
+    """Delete a folder or file with all it holds, also what a workload made unreadable."""
+    if not folder.is_dir() or folder.is_symlink():
+        folder.unlink(missing_ok=True)
+        return
+    try:
+        shutil.rmtree(folder)
+    except PermissionError:
+        folder.chmod(0o700)
+        for parent, names, _ in os.walk(folder):
+            for path in (Path(parent, name) for name in names):
+                if not path.is_symlink():
+                    path.chmod(0o700)  # before the walk enters it
+        shutil.rmtree(folder)

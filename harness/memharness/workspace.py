@@ -5,7 +5,8 @@ The tree is a repository of its own that borrows the objects of the user's throu
 works in it, and the user's repository gains nothing. A slot is used by one process at a time.
 
 Children read byte code without checking it against its source, so a checkout deletes the byte code of every source
-that it changes, and the first checkout of a lease deletes all.
+that it changes, and the first checkout of a lease deletes all; byte code that is part of a commit is never checked out.
+What children write into the tree or beside the scenarios is removed before the next child, byte code included.
 """
 
 import contextlib
@@ -21,7 +22,7 @@ import platformdirs
 from filelock import FileLock, Timeout
 
 from memharness.errors import INCOMPLETE, MemharnessError
-from memharness.leftovers import end_leftovers
+from memharness.leftovers import end_leftovers, look, remove
 from memharness.model import Checkout
 from memharness.repository import GitResult, Repository, run_git
 
@@ -33,11 +34,16 @@ _SETTINGS: Final = """[core]
 \thooksPath = /dev/null
 \tattributesFile = /dev/null
 \tautocrlf = false
+\tsparseCheckout = true
+\tsparseCheckoutCone = false
+[sparse]
+\texpectFilesOutsideOfPatterns = true
 [gc]
 \tauto = 0
 [maintenance]
 \tauto = false
 {extensions}"""
+_SPARSE: Final = "/*\n!__pycache__/\n"  # git leaves these folders alone, and calls no tree dirty that lacks them
 _UNTOUCHED: Final = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}  # no filters, no hooks
 
 
@@ -55,7 +61,7 @@ def lease(repository: Repository, cache: Path, *, scenarios: Path | None = None)
         try:
             parent.mkdir(parents=True, exist_ok=True)
             folder = _take(parent, held)
-            end_leftovers(folder)
+            end_leftovers(folder / "work")
             slot = Slot(repository, folder, scenarios)
         except OSError as error:
             raise MemharnessError(
@@ -89,9 +95,11 @@ class Slot:
         self._placed: dict[str, str] = {}  # path below the tree -> file that it links to
         self._covered: set[str] = set()  # of those, files of the commit
         self._checkout: Checkout | None = None
+        self._seen: dict[str, tuple[int, ...]] | None = None  # what children find; None: none can have run
+        self._source = scenarios
         folder.mkdir(parents=True, exist_ok=True)
         self.clear_work()
-        self._copy_scenarios(scenarios)
+        self._copy_scenarios()
         self._refresh()
 
     def checkout(self, commit: str, *, import_root: str = ".", packages: tuple[str, ...] = ()) -> Checkout:
@@ -99,26 +107,33 @@ class Slot:
 
         Raises MemharnessError where git cannot, even into a rebuilt tree.
         """
-        try:
-            self._move_to(commit)
-        except _GitError:
-            self._refresh(rebuild=True)
-            try:
-                self._move_to(commit)
-            except _GitError as failure:
-                raise MemharnessError(
-                    f"Commit {commit[:10]} cannot be checked out in {self.tree}: {failure}",
-                    hint="Free some disk space there, or remove the folder of the slot, then run again.",
-                    exit_code=INCOMPLETE,
-                ) from None
+        self._remove_foreign()
+        self._arrive(commit)
         self._checkout = Checkout(tree=str(self.tree), commit=commit, import_root=import_root, packages=packages)
         return self._checkout
+
+    def tidy(self) -> None:
+        """Remove what children wrote since the files were last complete, and put back what they changed or deleted.
+
+        To be called after a child, before the next; what is pending then must be compiled again. One look at the
+        files, and two git processes where a file of the commit is to be put back. Raises MemharnessError like checkout.
+        """
+        gone = [path for path in self._remove_foreign() if not path.endswith(".pyc")]
+        if any(path.startswith(f"{self.scenarios}/") for path in gone):
+            self._copy_scenarios()
+        if self._checkout is not None and any(path.startswith(f"{self.tree}/") for path in gone):
+            placed = self._placed
+            self._arrive(self._checkout.commit)
+            self.place(placed)
+        if gone:
+            self._seen = self._look()
 
     def place(self, generated: Mapping[str, str]) -> None:
         """Link files that a build made into the tree (path below it -> file), in place of those linked before.
 
         To be called after every checkout. A file of the commit that the build rewrote is covered by the link.
         """
+        self._seen = None
         for name in self._placed.keys() - generated.keys():
             self._remove_placed(name)
         for name, target in generated.items():
@@ -145,7 +160,10 @@ class Slot:
 
     def compiled(self, cache_tag: str) -> None:
         """Note that all pending files were compiled (or cannot be, which no second try would change)."""
-        self._compiled.setdefault(cache_tag, set()).update(self._importable())
+        known, importable = self._compiled.setdefault(cache_tag, set()), self._importable()
+        if self._seen is None or not importable <= known:
+            known.update(importable)
+            self._seen = self._look()
 
     def clear_work(self) -> Path:
         """Empty `work/`, with its folders `cwd`, `home` and `tmp` for the next child, and return it."""
@@ -166,15 +184,52 @@ class Slot:
             below = {name for name in self._sources if name.startswith(f"{checkout.import_root}/")}
         return found | {f"{self.tree}/{name}" for name in below}
 
-    def _copy_scenarios(self, source: Path | None) -> None:
+    def _copy_scenarios(self) -> None:
         remove(self.scenarios)
-        if source is None:
+        for known in self._compiled.values():
+            known.difference_update([path for path in known if path.startswith(f"{self.scenarios}/")])
+        if self._source is None:
             self.scenarios.mkdir()
             return
         ignore = shutil.ignore_patterns("__pycache__", ".git")
-        shutil.copytree(source, self.scenarios, ignore=ignore, ignore_dangling_symlinks=True)
+        shutil.copytree(self._source, self.scenarios, ignore=ignore, ignore_dangling_symlinks=True)
+
+    # --- what children leave ---
+
+    def _look(self) -> dict[str, tuple[int, ...]]:
+        return look(self.tree) | look(self.scenarios)
+
+    def _remove_foreign(self) -> set[str]:
+        """Remove all that is not as it was seen, and return what is gone of that; its byte code is pending again."""
+        if self._seen is None:
+            return set()
+        now = self._look()
+        foreign = [path for path, facts in now.items() if self._seen.get(path) != facts]
+        for path in foreign:
+            remove(Path(path))
+        gone = self._seen.keys() - (self._look() if foreign else now).keys()
+        for path in gone:
+            folder, _, name = path.rpartition("/__pycache__/")
+            stem, _, tag = name.removesuffix(".pyc").rpartition(".")
+            self._compiled.get(tag, set()).discard(f"{folder}/{stem}.py")
+        return gone
 
     # --- the tree ---
+
+    def _arrive(self, commit: str) -> None:
+        self._seen = None
+        try:
+            self._move_to(commit)
+        except _GitError:
+            self._refresh(rebuild=True)
+            try:
+                self._move_to(commit)
+            except _GitError as failure:
+                raise MemharnessError(
+                    f"Commit {commit[:10]} cannot be checked out in {self.tree}: {failure}",
+                    hint="Free some disk space there, or remove the folder of the slot, then run again.",
+                    exit_code=INCOMPLETE,
+                ) from None
 
     def _refresh(self, *, rebuild: bool = False) -> None:
         """Make the tree a repository that borrows the objects and has the present tags of the user's."""
@@ -182,11 +237,12 @@ class Slot:
         self._at = None
         if rebuild or not (git_dir / "objects").is_dir():
             remove(self.tree)
-        for folder in ("objects/info", "refs/heads"):
+        for folder in ("objects/info", "refs/heads", "info"):
             (git_dir / folder).mkdir(parents=True, exist_ok=True)
         extended = repository.object_format != "sha1"
         extensions = f"[extensions]\n\tobjectFormat = {repository.object_format}\n" if extended else ""
         (git_dir / "config").write_text(_SETTINGS.format(version=int(extended), extensions=extensions))
+        (git_dir / "info/sparse-checkout").write_text(_SPARSE)
         (git_dir / "objects/info/alternates").write_text(f"{repository.common_dir}/objects\n")
         tags = repository.git("for-each-ref", "--format=%(objectname) %(refname)", "refs/tags")
         (git_dir / "packed-refs").write_bytes(tags)
@@ -218,6 +274,8 @@ class Slot:
         self._at = commit
 
     def _start_afresh(self) -> None:
+        for folder in list(self.tree.rglob("__pycache__")):  # those with byte code of the commit are not cleaned
+            remove(folder)
         names = (os.path.relpath(path, self.tree) for path in self.tree.rglob("*.py"))
         self._sources = {name for name in names if not name.startswith(".git/")}
         self._compiled.clear()
@@ -281,19 +339,3 @@ class Slot:
 
 class _GitError(Exception):
     """A git command of a slot failed; the tree may be rebuilt and the command tried again."""
-
-
-def remove(folder: Path) -> None:
-    """Delete a folder with all it holds, also what a workload made unreadable."""
-    if not folder.is_dir() or folder.is_symlink():
-        folder.unlink(missing_ok=True)
-        return
-    try:
-        shutil.rmtree(folder)
-    except PermissionError:
-        folder.chmod(0o700)
-        for parent, names, _ in os.walk(folder):
-            for path in (Path(parent, name) for name in names):
-                if not path.is_symlink():
-                    path.chmod(0o700)  # before the walk enters it
-        shutil.rmtree(folder)
