@@ -453,7 +453,7 @@ def test_a_process_that_a_killed_run_left_in_a_slot_is_ended(builder: Repository
     others = [
         start(HOME="/", PWD=str(tree), OLDPWD=f"{work}/home"),
         start(HOME=f"{work}/home2"),
-        start(X=f"HOME={work}"),
+        start(X=f"HOME={work}/home"),
     ]
     try:
         with lease(opened(builder, cache), cache) as slot:

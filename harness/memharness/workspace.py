@@ -122,7 +122,7 @@ class Slot:
         if any(path.startswith(f"{self.scenarios}/") for path in gone):
             self._copy_scenarios()
         if self._checkout is not None and any(path.startswith(f"{self.tree}/") for path in gone):
-            placed = self._placed
+            placed = dict(self._placed)
             self._arrive(self._checkout.commit)
             self.place(placed)
         if gone:
