@@ -10,7 +10,8 @@ from memharness.cli import main
 from repositories import RepositoryBuilder
 
 CONFIGURATION = '[environment]\ninstall = "path"\n[run]\ngrowth-budget = "100ms"\nresults = "../results"\n'
-SCENARIO = "import box\n\n\ndef run():\n    return box.fill()\n"
+# A fixed number of calls: runs that are compared must not calibrate it anew on a busy machine.
+SCENARIO = "# /// script\n# [tool.memharness]\n# calls = 15\n# ///\nimport box\n\n\ndef run():\n    return box.fill()\n"
 
 
 def module(*, size: int = 100_000, kept: str = "", above: str = "") -> str:

@@ -9,7 +9,7 @@ import time
 
 from integration.conftest import LEAK, Workbench, module
 
-COMMITS = 12
+COMMITS = 20
 KILLS = 10
 
 
@@ -35,14 +35,19 @@ def test_killed_ten_times_a_run_still_ends_with_the_same_results(bench: Workbenc
     bench.results.rename(bench.results.with_name("undisturbed"))
 
     moments = random.Random(20240101)
+    unfinished = 0
     for _ in range(KILLS):
         process = start(bench)
         assert process.stderr is not None
-        process.stderr.readline()  # the run has begun
-        time.sleep(moments.uniform(0, 1.5))
+        for line in process.stderr:
+            if line.startswith(b"[") and moments.random() < 0.7:
+                break  # a commit is stored; kill at once or amid the next
+        time.sleep(moments.choice((0, 0.05, 0.2)))
+        unfinished += process.poll() is None
         process.kill()
         process.stderr.close()
         process.wait()
+    assert unfinished >= KILLS // 2
     code, report = bench.call_json("run")
     assert (code, report["counts"]["commits"]) == (1, COMMITS)
     assert bench.records() == undisturbed
@@ -53,7 +58,7 @@ def test_an_interrupted_run_keeps_what_it_measured_and_says_so(bench: Workbench)
     process = start(bench)
     assert process.stderr is not None
     lines = [process.stderr.readline() for _ in range(4)]  # configuration, plan and two commits
-    assert b"[2/12]" in lines[-1]
+    assert b"[2/20]" in lines[-1]
     process.send_signal(signal.SIGINT)
     rest = process.stderr.read()
     process.stderr.close()

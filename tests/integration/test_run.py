@@ -1,5 +1,7 @@
 """`memharness run` on real repositories, with real children and a real store."""
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -118,6 +120,22 @@ def test_new_commits_are_measured_against_the_newest_measured_one(bench: Workben
     assert {change["commit"] for change in report["changes"]} == {risen}
 
 
+def test_a_broken_commit_is_no_baseline(bench: Workbench) -> None:
+    good = bench.commit(module())
+    bench.call("run", "--new")
+    bench.commit("import missing_module\n" + module(), "broken")
+    assert bench.call("run", "--new")[0] == 3
+    bad = bench.commit(module(size=300_000))
+    code, report = bench.call_json("run", "--new")
+    assert (code, {tuple(change["range"]) for change in report["changes"]}) == (1, {(good, bad)})
+
+
+def test_new_needs_no_measurement_before(bench: Workbench) -> None:
+    bench.commit(module())
+    bench.commit(module(size=300_000))
+    assert bench.call_json("run", "--new")[1]["counts"]["commits"] == 1
+
+
 def test_a_changed_scenario_starts_a_new_series(bench: Workbench) -> None:
     bench.commit(module())
     bench.call("run")
@@ -132,11 +150,12 @@ def test_metrics_that_were_not_measured_before_are_added(bench: Workbench) -> No
     toml = bench.path / "memharness.toml"
     toml.write_text(toml.read_text() + 'metrics = ["peak"]\n')
     _, first = bench.call_json("run")
-    toml.write_text(toml.read_text().replace('["peak"]', '["peak", "growth"]'))
-    _, second = bench.call_json("run")
-    assert [(s["metric"], s["last"]) for s in first["series"]] == [("peak", first["series"][0]["last"])]
-    assert [s["metric"] for s in second["series"]] == ["peak", "growth"]
-    assert second["series"][0] == first["series"][0]
+    for metric in ("retained", "import", "growth", "warm_peak"):  # of the same pass, of the same and slower, of another
+        toml.write_text(toml.read_text().replace('"]', f'", "{metric}"]'))
+        _, report = bench.call_json("run")
+        assert report["series"][0] == first["series"][0]
+        assert report["series"][-1]["metric"] == metric
+        assert report["series"][-1]["last"] is not None
 
 
 def test_failures_are_kept_and_measured_again_on_request(bench: Workbench) -> None:
@@ -145,6 +164,26 @@ def test_failures_are_kept_and_measured_again_on_request(bench: Workbench) -> No
     assert (code, report["counts"]["failed"]) == (3, 1)
     assert bench.call_json("run")[1]["counts"]["measured"] == 0
     assert bench.call_json("run", "--retry-failed")[1]["counts"]["measured"] == 1
+
+
+def test_an_edit_of_a_scenario_during_a_run_does_not_reach_it(bench: Workbench) -> None:
+    for _ in range(4):
+        bench.commit(module())
+    scenario = bench.path / "scenarios" / "fill.py"
+    scenario.write_text(
+        "import box\nfrom pathlib import Path\n\n\ndef run():\n"
+        f"    Path({str(scenario)!r}).write_text('def run(): return bytearray(10**6)\\n')\n    return box.fill()\n"
+    )
+    _, report = bench.call_json("run", "-j", "1")
+    assert (report["changes"], report["failures"]) == ([], [])
+    assert bench.call_json("run")[1]["counts"]["measured"] == 4  # it is another scenario now
+
+
+def test_the_same_interpreter_twice_is_refused(bench: Workbench) -> None:
+    bench.commit(module())
+    code, _ = bench.call("run", "--python", sys.executable, "--python", os.path.realpath(sys.executable))
+    assert code == 2
+    assert "are the same environment" in bench.stderr
 
 
 def test_what_cannot_be_called_twice_is_measured_once(bench: Workbench) -> None:
@@ -174,7 +213,7 @@ def test_a_scenario_is_not_expected_to_work_before_its_start(bench: Workbench) -
     bench.repository.commit({"README": "nothing yet"})
     bench.commit(module(), tag="v1.0")
     scenario = bench.path / "scenarios" / "fill.py"
-    scenario.write_text('# /// script\n# [tool.memharness]\n# since = "v1.0"\n# ///\n' + scenario.read_text())
+    scenario.write_text(scenario.read_text().replace("# calls", '# since = "v1.0"\n# calls'))
     code, report = bench.call_json("run")
     assert (code, report["failures"], report["counts"]["measured"]) == (0, [], 1)
 

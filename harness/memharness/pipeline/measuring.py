@@ -61,8 +61,8 @@ def run(
     INCOMPLETE.
     """
     project = open_project(config, selection)
-    with project.store.run_lock():
-        work = _Run(project, project.commits(selection), listener or Silent(), retry_failed=retry_failed)
+    with project.store.run_lock(), _snapshot(project) as scenarios:
+        work = _Run(project, project.commits(selection), scenarios, listener or Silent(), retry_failed=retry_failed)
         try:
             results = work.results()
             for plan, purpose in ((missing, "measuring"), (unconfirmed, "measuring once more")):
@@ -79,9 +79,18 @@ def run(
 class _Run:
     """One run over some commits; holds what the parts of it share."""
 
-    def __init__(self, project: Project, commits: Sequence[Commit], listener: Listener, *, retry_failed: bool) -> None:
+    def __init__(
+        self,
+        project: Project,
+        commits: Sequence[Commit],
+        scenarios: Path,
+        listener: Listener,
+        *,
+        retry_failed: bool,
+    ) -> None:
         self.project = project
         self.commits = commits
+        self.scenarios = scenarios
         self.listener = listener
         self.retry_failed = retry_failed
         self.suites = suites_of(project)
@@ -95,20 +104,17 @@ class _Run:
     def measure(self, tasks: Sequence[Task], *, purpose: str) -> None:
         """Execute `tasks`: one after the other until every case has its number of calls, then on all slots."""
         self.listener.planned(len(tasks), purpose=purpose)
-        if not tasks:
-            return
-        with _snapshot(self.project) as scenarios:
-            while self._uncalibrated(tasks):
-                self._execute(tasks[:1], scenarios, workers=1)
-                tasks = tasks[1:]
-            self._execute(tasks, scenarios, workers=self.project.config.run.workers)
+        while self._uncalibrated(tasks):
+            self._execute(tasks[:1], workers=1)
+            tasks = tasks[1:]
+        self._execute(tasks, workers=self.project.config.run.workers)
 
-    def _execute(self, tasks: Sequence[Task], scenarios: Path, *, workers: int) -> None:
+    def _execute(self, tasks: Sequence[Task], *, workers: int) -> None:
         environments = provider(self.project.config.environment.install, cache_folder())
 
         @contextmanager
         def worker() -> Iterator[Callable[[Task, Event], Done | None]]:
-            with lease(self.project.repository, cache_folder(), scenarios=scenarios) as slot:
+            with lease(self.project.repository, cache_folder(), scenarios=self.scenarios) as slot:
                 yield Worker(self.project, slot, environments, self.calls_of).measure
 
         execute(tasks, worker, self._deliver, workers=workers)
