@@ -4,6 +4,7 @@ Their contract is the docstring of `memharness_probe/__main__.py`.
 """
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,15 +12,12 @@ from typing import Final, Literal
 
 import msgspec
 
-from memharness.model import Case, Checkout, Environment, Frame, Phase, Profile, TypeCount, Value
+from memharness.errors import INCOMPLETE, MemharnessError
+from memharness.model import Case, Checkout, Environment, Frame, Profile, TypeCount, Value
 
 _FORMAT: Final = 1
-_PHASES: Final[Mapping[str, Phase]] = {
-    "import": "import",
-    "setup": "setup",
-    "run": "run",
-    "teardown": "teardown",
-}
+
+ProbePhase = Literal["import", "setup", "run", "teardown"]
 
 
 class Response(Value):
@@ -45,25 +43,33 @@ class Delivered(Response, tag_field="status", tag="measured"):
 class Broken(Response, tag_field="status", tag="failed"):
     """What the workload raised, and where."""
 
-    phase: Literal["import", "setup", "run", "teardown"]
+    phase: ProbePhase
     kind: Literal["exception", "memory"]
     reason: str
     frames: tuple[Frame, ...] = ()
 
 
 class Exchange:
-    """The files of one pass in `folder`, which is emptied; a response counts only with this `token`."""
+    """The files of one pass in `folder`, which is emptied; a response counts only with this `token`.
+
+    Raises MemharnessError where the folder cannot be emptied.
+    """
 
     def __init__(self, folder: Path, token: str) -> None:
         self.token = token
         self.request = folder / "request.json"
         self._response = folder / "response.json"
         self._phase = folder / "phase"
-        shutil.rmtree(folder, ignore_errors=True)
-        for name in ("cwd", "home", "tmp"):
-            (folder / name).mkdir(parents=True, exist_ok=True)
-        for file in (self._response, self._phase):
-            file.unlink(missing_ok=True)
+        try:
+            _remove(folder)
+            for name in ("cwd", "home", "tmp"):
+                (folder / name).mkdir(parents=True)
+        except OSError as error:
+            raise MemharnessError(
+                f"{error.filename or folder}: cannot be emptied for the next child: {error.strerror or error}",
+                hint="Remove it by hand, or free some space there, then run again.",
+                exit_code=INCOMPLETE,
+            ) from None
 
     def put(
         self,
@@ -100,12 +106,13 @@ class Exchange:
         }
         self.request.write_text(json.dumps(request, ensure_ascii=False), encoding="utf-8")
 
-    def phase(self) -> Phase:
-        """Return the phase that the child entered last."""
+    def phase(self) -> ProbePhase:
+        """Return the phase that the child entered last; its first where it left no word of one."""
         try:
-            return _PHASES[self._phase.read_text()]
-        except (OSError, ValueError, KeyError):
+            phase: ProbePhase = msgspec.convert(self._phase.read_text(), ProbePhase)
+        except (OSError, ValueError, msgspec.ValidationError):
             return "import"
+        return phase
 
     def response(self, pid: int) -> Delivered | Broken | None:
         """Return what the child `pid` delivered, None where it delivered nothing genuine."""
@@ -114,6 +121,19 @@ class Exchange:
         except (OSError, msgspec.MsgspecError, ValueError):
             return None
         return response if (response.token, response.pid) == (self.token, pid) else None
+
+
+def _remove(folder: Path) -> None:
+    """Delete a folder with all it holds, also what a child made unreadable, or whatever it put in its place."""
+    if folder.is_symlink() or not folder.is_dir():
+        folder.unlink(missing_ok=True)
+        return
+    folder.chmod(0o700)
+    for parent, names, _ in os.walk(folder):
+        for path in (Path(parent, name) for name in names):
+            if not path.is_symlink():
+                path.chmod(0o700)  # before the walk enters it
+    shutil.rmtree(folder)
 
 
 def _below_folder(scenario: Path) -> Path:
