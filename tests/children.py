@@ -3,6 +3,7 @@
 import subprocess
 import textwrap
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -120,6 +121,7 @@ class Bench:
         timeout_seconds: float = 60,
         memory_bytes: int | None = None,
         cancel: threading.Event | None = None,
+        before_pass: Callable[[], None] | None = None,
     ) -> Observation:
         """Measure; a text stands for a scenario without parameters and setup."""
         case = self.case(case) if isinstance(case, str) else case
@@ -138,6 +140,7 @@ class Bench:
             timeout_seconds=timeout_seconds,
             memory_bytes=memory_bytes,
             cancel=cancel,
+            before_pass=before_pass,
         )
 
 

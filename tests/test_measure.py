@@ -1,10 +1,13 @@
 """The host: what misbehaving workloads cannot spoil, and how each way to fail is told from the others."""
 
+import contextlib
+import ctypes
 import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -176,6 +179,94 @@ def test_a_later_pass_that_fails_leaves_what_the_first_found(bench: Bench) -> No
     assert isinstance(growth, Failed)
     assert (growth.phase, growth.reason) == ("run", "ValueError: sixth call")
     assert failed(bench.observe(text, ("growth",))) == growth
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kept"),
+    [
+        (("import",), {"import"}),
+        (("peak",), {"peak", "retained", "result"}),
+        (("gc_objects",), {"peak", "retained", "result", "gc_objects"}),
+        (("warm_peak",), {"warm_peak"}),
+        (("growth", "rss_peak"), {"warm_peak", "growth", "rss_peak"}),
+    ],
+)
+def test_all_that_a_pass_yields_is_kept(bench: Bench, wanted: tuple[str, ...], kept: set[str]) -> None:
+    assert measured(bench.observe("def run(): pass\n", wanted, calls=15)).metrics.keys() == kept
+
+
+def test_the_caller_is_called_before_each_child(bench: Bench) -> None:
+    seen: list[str] = []
+    left = bench.tree / "left"
+
+    def tidy() -> None:
+        seen.append(left.read_text() if left.exists() else "")
+        left.unlink(missing_ok=True)
+
+    text = f"""
+        import os
+        def run():
+            assert not os.path.exists({str(left)!r}) or open({str(left)!r}).read() == str(os.getpid())
+            open({str(left)!r}, "w").write(str(os.getpid()))
+    """
+    outcome = measured(bench.observe(text, EVERYTHING, calls=15, before_pass=tidy))
+    assert outcome.failed_passes == {}
+    assert seen[0] == ""
+    assert len({*seen}) == 3
+    assert measured(bench.observe("def run(): pass\n", ("rss_peak",), before_pass=tidy))
+    assert len(seen) == 4
+
+
+@contextlib.contextmanager
+def without_power_over_files() -> Iterator[None]:
+    """Make this thread, if it is root's, heed permissions; the processes that it starts are not concerned."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # capabilities(7)
+    powers = (ctypes.c_uint32 * 6)()
+    assert libc.capget(header, powers) == 0
+    reduced = (ctypes.c_uint32 * 6)(*powers)
+    reduced[0] &= ~0b110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    assert libc.capset(header, reduced) == 0
+    try:
+        yield
+    finally:
+        assert libc.capset(header, powers) == 0
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "os.makedirs('a/b'); open('a/b/c', 'w').close()",
+        "os.makedirs('a/b'); open('a/b/c', 'w').close(); os.chmod('a/b', 0); os.chmod('a', 0)",
+        "os.chmod('.', 0)",
+        "os.chmod('..', 0o500)",
+        "os.symlink(ELSEWHERE, 'elsewhere')",
+        "os.makedirs('/'.join(['deep'] * 200))",
+        "os.rename('../../work', '../../moved'); os.symlink(ELSEWHERE, '../../work')",
+    ],
+)
+def test_what_a_child_left_is_gone_before_the_next(bench: Bench, tmp_path: Path, statement: str) -> None:
+    kept = tmp_path / "elsewhere/kept"
+    kept.parent.mkdir()
+    kept.parent.chmod(0o755)
+    kept.touch()
+    cwd = bench.work / "cwd"
+    leaves = f"import os\nELSEWHERE = {str(kept.parent)!r}\ndef run():\n    {statement}\n    os._exit(7)\n"
+    finds = f"import os\ndef run(): assert (os.getcwd(), os.listdir()) == ({str(cwd)!r}, [])\n"
+    with without_power_over_files():
+        assert failed(bench.observe(leaves)).exit_code == 7
+        assert measured(bench.observe(finds))
+    assert sorted(entry.name for entry in cwd.iterdir()) == []
+    assert kept.exists()
+    assert kept.parent.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_folder_that_cannot_be_emptied_is_an_error_with_a_way_out(bench: Bench, tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with without_power_over_files(), pytest.raises(MemharnessError, match=r"work: cannot be emptied") as raised:
+        bench.observe("def run(): pass\n")
+    tmp_path.chmod(0o700)
+    assert raised.value.hint
 
 
 @pytest.mark.parametrize("phase", ["import", "setup", "run", "teardown"])

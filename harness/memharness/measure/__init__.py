@@ -9,7 +9,7 @@ import secrets
 import signal
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from memharness.errors import MemharnessError
@@ -51,11 +51,14 @@ def observe(
     timeout_seconds: float,
     memory_bytes: int | None,
     cancel: threading.Event | None,
+    before_pass: Callable[[], None] | None = None,
 ) -> Observation:
     """Measure `case` at `checkout`; `workdir` is emptied, `scenarios` is the copy of the scenario folder to use.
 
-    `frames` above 1 adds stacks; `calls` None calibrates the growth pass within `budget_seconds` of CPU time; each
-    pass may take `timeout_seconds`. Raises Cancelled when `cancel` is set, MemharnessError where no child can start.
+    The passes that `metrics` need are run, and all that these yield is kept. `frames` above 1 adds stacks; `calls`
+    None calibrates the growth pass within `budget_seconds` of CPU time; each pass may take `timeout_seconds`.
+    `before_pass` is called before each child starts, to put right what the one before did to the checkout.
+    Raises Cancelled when `cancel` is set, MemharnessError where no child can start.
     """
     if sys.platform != "linux":
         raise MemharnessError("Measuring needs Linux", hint="Run it in a container, or on a CI runner with Linux.")
@@ -68,6 +71,8 @@ def observe(
         wanted = [metric for metric in metrics if METRICS[metric].measured_in == name]
         if not wanted:
             continue
+        if before_pass is not None:
+            before_pass()
         exchange = Exchange(workdir, secrets.token_hex(16))
         exchange.put(
             case,
@@ -80,6 +85,7 @@ def observe(
                 "frames": frames if name == "first" else 1,
                 "calls": calls,
                 "budget_seconds": budget_seconds,
+                "timeout_seconds": timeout_seconds,
             },
         )
         variables = child_environment(environment, workdir) | {"MEMHARNESS_TOKEN": exchange.token}
@@ -92,7 +98,7 @@ def observe(
             return Observation(outcome=response)
         else:  # what the passes before it found stands, such as the peak of what can be called but once
             failed[name] = response
-    return _merge(metrics, delivered, endings, failed)
+    return _merge(delivered, endings, failed)
 
 
 def _judge(exchange: Exchange, ending: Ending, limits: Limits) -> Delivered | Failed | TimedOut | OutOfMemory:
@@ -119,7 +125,6 @@ def _judge(exchange: Exchange, ending: Ending, limits: Limits) -> Delivered | Fa
 
 
 def _merge(
-    metrics: Sequence[str],
     delivered: Mapping[PassName, Delivered],
     endings: Mapping[PassName, Ending],
     failed: Mapping[str, Failed | TimedOut | OutOfMemory],
@@ -131,7 +136,7 @@ def _merge(
         notes.append(_RANDOMISED)
     first, growth = delivered.get("first"), delivered.get("growth")
     outcome = Measured(
-        metrics={name: values[name] for name in metrics if name in values},
+        metrics={name: values[name] for name in METRICS if name in values},
         calls=growth.calls if growth else None,
         gc_objects=first.gc_objects if first else None,
         types=first.types if first else (),
