@@ -3,7 +3,7 @@
 import pytest
 
 from children import VERSIONS, Bench, measured, profile
-from memharness.model import LineStat
+from memharness.model import LineStat, TimedOut
 
 COUNT = "calls = iter(range(1000, 10**6))\n"
 CACHE = "from functools import lru_cache\n" + COUNT
@@ -122,3 +122,55 @@ def test_the_warm_peak_leaves_out_the_first_call_and_a_rare_one(bench: Bench) ->
             return bytearray(1_000_000 if number in (0, 3, 10) else 20_000 if number % 2 else 10_000)
     """
     assert measured(bench.observe(text, ("warm_peak",))).metrics["warm_peak"] in range(20_000, 20_200)
+
+
+def sleeping_leak(seconds: float) -> str:
+    """Return a scenario that sleeps in every call, keeps 1,000 bytes of it, and has clocks stand still for others."""
+    return f"""
+        import time
+        time.monotonic = time.perf_counter = time.time = time.process_time = lambda: 0.0
+        KEPT = []
+        def run():
+            time.sleep({seconds})
+            KEPT.append(bytearray(943))
+    """
+
+
+def test_calls_that_wait_are_calibrated_by_the_time_out(bench: Bench) -> None:
+    sleep = "import time\ndef run(): time.sleep(0.03)\n"
+    found = [
+        measured(bench.observe(sleep, ("growth",), calls=None, timeout_seconds=seconds)).calls for seconds in (6, 11)
+    ]
+    assert found == [15, 31]
+
+
+def test_a_slow_leak_is_not_pursued_into_the_time_out(bench: Bench) -> None:
+    observation = bench.observe(sleeping_leak(0.05), ("growth",), calls=None, timeout_seconds=5)
+    outcome = measured(observation)
+    assert outcome.calls == 15
+    assert outcome.metrics["growth"] in range(1000, 1020)  # the list over-allocates
+    assert outcome.notes == ("growth: the leak was not pursued beyond call 32: the time-out of 5 s is near",)
+    assert [(line.line, line.count) for line in profile(observation, "leak").lines] == [(6, 2 * outcome.leak_calls)]
+
+
+def test_a_leak_too_slow_to_be_traced_again_is_found_without_its_lines(bench: Bench) -> None:
+    outcome = measured(bench.observe(sleeping_leak(0.1), ("growth",), calls=None, timeout_seconds=3))
+    assert outcome.calls == 15
+    assert outcome.metrics["growth"] in range(1000, 1020)
+    assert outcome.notes == ("growth: the leak was not pursued beyond call 16: the time-out of 3 s is near",)
+    assert outcome.profiles == {}
+
+
+def test_calls_that_exceed_the_time_out_leave_what_the_first_pass_found(bench: Bench) -> None:
+    text = """
+        import time
+        calls = iter(range(99))
+        def run():
+            if next(calls) == 4: time.sleep(100)
+            return bytearray(1000)
+    """
+    outcome = measured(bench.observe(text, ("peak", "growth"), timeout_seconds=1))
+    assert outcome.failed_passes == {"growth": TimedOut(during="run", limit_seconds=1)}
+    assert outcome.metrics.keys() == {"peak", "retained", "result"}
+    assert outcome.metrics["result"] == 1057
+    assert outcome.profiles.keys() == {"alive", "retained"}

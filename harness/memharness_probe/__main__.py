@@ -18,8 +18,9 @@ is read as a Python literal); all paths are absolute and without symbolic links 
   project       {"tree": the checkout, "origin": folder its modules must come from, "prefix": path of the import
                 root below the tree or ".", "packages": [top-level names]}
   calls         calls in the growth pass after the first, or null to find the most of 127, 63, 31, 15 that cost
-                at most budget_seconds of CPU time (never less than 15)
+                at most budget_seconds of CPU time and take at most an eighth of timeout_seconds (never less than 15)
   budget_seconds
+  timeout_seconds   after which the host ends this process; a suspected leak is not pursued into it
 
 Response, a JSON file put in place by a rename; always with format, method (of measuring), token and pid:
   status        "measured"
@@ -27,9 +28,10 @@ Response, a JSON file put in place by a rename; always with format, method (of m
   gc_objects    [before, after] the first call, where wanted;  types  [[name, before, after], ..] that grew most
   profiles      {"alive" | "retained" | "leak": {"lines": [[path, line, function, source, size, count], ..],
                 "stacks": [[size, count, [[path, line, function, source], ..]], ..]}}, the biggest first; a stack's
-                outermost call first, and only with deep traces
+                outermost call first, and only with deep traces; "leak" where there is growth: what as many calls
+                again added, unless the time-out left no room for them
   calls         number of calls used, null in other passes than growth
-  notes         [sentence, ..]
+  notes         [sentence, ..]; one says where the time-out kept a leak, which may end, from being pursued
 or
   status        "failed"
   phase         "import", "setup", "run", "teardown";  kind  "exception" or "memory"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sys import getallocatedblocks
-from time import process_time
+from time import monotonic, process_time
 
 from memharness_probe import tracing
 from memharness_probe.lines import Locator
@@ -25,6 +25,8 @@ _PURSUE = 8  # and must still go on after so many times the calls
 _FEWEST_BLOCKS = 3  # fewer new ones say nothing
 _START, _END, _PEAK, _CLEARED, _OFFSET = range(5)  # places in the scratch cells; the last: what is the probe's
 _LEAST_SLOPE = 4  # bytes per call: a list's slot is 8, over-allocated by an eighth
+_SPARE = 0.2  # of the time left before the time-out: what pursuing a leak must leave
+_LOADED = monotonic()  # the host's time-out began some milliseconds before
 
 
 def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
@@ -33,7 +35,8 @@ def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
     Tracing starts before the scenario is loaded: memory that was allocated before would not be credited when
     freed, and a full cache that replaces its entries would look like a leak.
     """
-    calls = _Calls(_PURSUE * (max(request["calls"] or _CALLS[0], _LEAST) + 1))
+    most = _PURSUE * (max(request["calls"] or _CALLS[0], _LEAST) + 1)
+    calls = _Calls(most, request["timeout_seconds"])
     answer: dict[str, Any] = {"metrics": {}}
     tracing.settle()
     tracing.start(1)
@@ -57,20 +60,13 @@ def _measure_calls(calls: _Calls, request: dict[str, Any], answer: dict[str, Any
     answer["metrics"]["warm_peak"] = sorted(calls.peaks)[(_WARM - 1) // 2]
     if "growth" not in request["metrics"]:
         return {}
-    wanted = max(request["calls"] or calibrated(calls.least_seconds(), request["budget_seconds"]), _LEAST)
+    wanted = max(request["calls"] or calls.calibrated(request["budget_seconds"]), _LEAST)
     answer["calls"] = wanted
     calls.run(wanted + 1)
     slope, grown = _decide(calls)
     answer["metrics"]["growth"] = round(slope)
+    answer["notes"] = calls.notes
     return grown
-
-
-def calibrated(seconds: float, budget: float) -> int:
-    """Return the most calls that cost no more than `budget` CPU seconds at `seconds` each, but at least 15."""
-    for calls in _CALLS:
-        if calls * seconds <= budget:
-            return calls
-    return _LEAST
 
 
 def leak_slope(readings: memoryview[Any]) -> float:
@@ -99,10 +95,14 @@ def still_rises(readings: memoryview[Any], expected: float) -> bool:
 
 
 def _decide(calls: _Calls) -> tuple[float, dict[tuple[str, int], list[int]]]:
-    """Return the slope and what each line added in as many calls again; the latter only where there is a leak."""
-    if not leak_slope(calls.readings[: calls.made]):
-        return 0.0, {}
+    """Return the slope and what each line added in as many calls again; the latter only where there is a leak.
+
+    Where the time-out leaves no room to go on, what the calls so far say stands.
+    """
     made = calls.made
+    slope = leak_slope(calls.readings[:made])
+    if not slope or not calls.fit(made):
+        return slope, {}
     before = tracing.by_line(tracing.count(tracing.take()))
     blocks = getallocatedblocks()
     calls.run(_AGAIN * made)
@@ -112,7 +112,8 @@ def _decide(calls: _Calls) -> tuple[float, dict[tuple[str, int], list[int]]]:
     if not slope or not still_rises(readings, slope * (made // 2)):
         return 0.0, {}
     after = tracing.take()
-    if not _goes_on(calls, slope, blocks / made, _PURSUE * made):
+    end = _PURSUE * made
+    if calls.fit(end - calls.made) and not _goes_on(calls, slope, blocks / made, end):
         return 0.0, {}
     tracing.stop()
     return slope, _difference(before, tracing.by_line(tracing.count(after)))
@@ -156,11 +157,14 @@ class _Calls:
     call: Callable[[], Any]
     marker: bytes  # traced since the start
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, timeout: float) -> None:
         self.made = 0
+        self.notes: list[str] = []
+        self._timeout = timeout
         self.readings = tracing.cells(limit)  # size after each call
         self.peaks = tracing.cells(_WARM)  # of calls 8 to 15, above the size at their start
-        self.started = tracing.cells(_WARM, "d")  # CPU seconds at the start of calls 0 to 7
+        self._cpu = tracing.cells(_WARM, "d")  # CPU seconds at the start of calls 0 to 7
+        self._wall = tracing.cells(_WARM, "d")  # and wall seconds
         self._scratch = tracing.cells(5)
         self._successors = [i + 1 for i in range(limit)]
         _begin_peak(self._scratch)  # once ahead: up to 3.10 the first call of a function allocates its frame
@@ -179,7 +183,8 @@ class _Calls:
             scratch[_OFFSET] = tracing.traced()[0] - readings[i - 1]
         while i < end:
             if i < _WARM:
-                self.started[i] = process_time()
+                self._cpu[i] = process_time()
+                self._wall[i] = monotonic()
             ballast = _begin_peak(scratch) if _WARM <= i < 2 * _WARM else b""
             call()
             tracing.hook_trace(None)
@@ -205,9 +210,34 @@ class _Calls:
             leave_if_forked()
         tracing.settle()
 
-    def least_seconds(self) -> float:
-        """Return the CPU time of the cheapest of calls 1 to 3, its reading included."""
-        return float(min([self.started[i + 1] - self.started[i] for i in range(1, 1 + _TIMED)]))
+    def calibrated(self, budget: float) -> int:
+        """Return the most calls within `budget` CPU seconds and a part of the time-out that allows for the pursuit.
+
+        Never less than 15. Judged by the cheapest of calls 1 to 3, its reading included.
+        """
+        cpu, wall = _least_step(self._cpu), _least_step(self._wall)
+        for calls in _CALLS:
+            if calls * cpu <= budget and calls * wall <= self._timeout / _PURSUE:
+                return calls
+        return _LEAST
+
+    def fit(self, number: int) -> bool:
+        """Tell whether so many more calls, as long as those after the first, end well before the time-out.
+
+        A note says so where they do not.
+        """
+        now = monotonic()
+        seconds = (now - self._wall[1]) / (self.made - 1)
+        if number * seconds <= (1 - _SPARE) * (self._timeout - (now - _LOADED)):
+            return True
+        self.notes.append(
+            f"growth: the leak was not pursued beyond call {self.made}: the time-out of {self._timeout:g} s is near"
+        )
+        return False
+
+
+def _least_step(times: memoryview[Any]) -> float:
+    return float(min([times[i + 1] - times[i] for i in range(1, 1 + _TIMED)]))
 
 
 def _begin_peak(scratch: memoryview[Any]) -> bytes:
