@@ -17,7 +17,7 @@ import msgspec
 from memharness import readers
 from memharness.document import Document, Where, check_keys, inside, read_text, suggest
 from memharness.errors import MemharnessError
-from memharness.model import METRICS, Install, Thresholds, Value
+from memharness.model import FLAGGING, METRICS, Install, Thresholds, Value
 
 FILE: Final = "memharness.toml"
 _OTHER_VARIABLES: Final = ("MEMHARNESS_CACHE", "MEMHARNESS_TOKEN")  # the cache's folder; set for measured code
@@ -97,7 +97,7 @@ def load_config(
     for name, setting in settings.items():
         section, _, field = name.partition(".")
         values[section][field.replace("-", "_")] = KEYS[name].read(setting)
-    limits = {name: values["thresholds"].pop(name) for name in METRICS if name in values["thresholds"]}
+    limits = {name: values["thresholds"].pop(name) for name in FLAGGING if name in values["thresholds"]}
     values["thresholds"]["metrics"] = limits
     source = document.file if document else None
     notes += _unknown_variables(environment)
@@ -288,5 +288,5 @@ KEYS: Final[Mapping[str, Key]] = {
     "run.machine": Key(_plain(_machine), lambda: f"{platform.system()}-{platform.machine()}".lower()),
     "thresholds.relative": Key(_plain(readers.percent)),
     "thresholds.absolute": Key(_plain(readers.size)),
-    **{f"thresholds.{name}": Key(_plain(readers.size)) for name in METRICS},
+    **{f"thresholds.{name}": Key(_plain(readers.size)) for name in FLAGGING},
 }

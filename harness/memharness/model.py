@@ -6,14 +6,10 @@ allocations unless a name says otherwise; times are Unix seconds (UTC).
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Final, Literal, dataclass_transform
 
 import msgspec
-
-from memharness.errors import MemharnessError
 
 FORMAT: Final = 1  # version of every stored and printed format; history in results/README.md
 
@@ -72,6 +68,9 @@ METRICS: Final[Mapping[str, Metric]] = {
         ),
     )
 }
+
+
+FLAGGING: Final = tuple(name for name, metric in METRICS.items() if metric.floor is not None)
 
 
 # --- history ---------------------------------------------------------------------------------------------
@@ -176,6 +175,7 @@ class Interpreter(Value):
     version: str  # "3.11.7"
     implementation: str  # "cpython"
     cache_tag: str  # "cpython-311"
+    abiflags: str = ""  # "d" of a debug build, "t" of a free-threaded one
 
 
 class EnvironmentSpec(Value):
@@ -188,11 +188,16 @@ class EnvironmentSpec(Value):
 
     @property
     def family(self) -> str:
-        """The name that all environments of a series share: `cpython-3.11.7-auto` and a hash of the rest."""
-        name = f"{self.interpreter.implementation}-{self.interpreter.version}-{self.install}"
-        if not self.dependencies and not self.variables:
-            return name
-        return f"{name}-{digest([sorted(self.dependencies), sorted(self.variables.items())], 8)}"
+        """The name that all environments of a series share: `cpython-3.11.7-auto` and a hash of the rest.
+
+        The rest is what was added; of an existing environment also which one it is.
+        """
+        python = self.interpreter
+        name = f"{python.implementation}-{python.version}{python.abiflags}-{self.install}"
+        rest: list[object] = [sorted(self.dependencies), sorted(self.variables.items())]
+        if self.install == "existing":
+            rest.append(python.path)
+        return f"{name}-{digest(rest, 8)}" if any(rest) else name
 
 
 class EnvironmentFacts(Value):
@@ -501,45 +506,3 @@ def digest(value: object, length: int) -> str:
     """Return the first `length` hex digits of the SHA-256 of a JSON-like value, independent of key order."""
     encoded = msgspec.json.encode(value, order="sorted")
     return hashlib.sha256(encoded).hexdigest()[:length]
-
-
-_SIZES: Final = {
-    "": 1,
-    "B": 1,
-    "kB": 10**3,
-    "MB": 10**6,
-    "GB": 10**9,
-    "KiB": 1 << 10,
-    "MiB": 1 << 20,
-    "GiB": 1 << 30,
-}
-_SECONDS: Final[Mapping[str, int | Fraction]] = {"ms": Fraction(1, 1000), "s": 1, "m": 60, "min": 60, "h": 3600}
-_QUANTITY: Final = re.compile(r"\s*([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([A-Za-z%]*)\s*", re.ASCII)
-
-
-def parse_size(text: str, *, where: object) -> int:
-    """Parse "20 KiB" into bytes; raise with `where`, printed with str, in the message otherwise."""
-    size = round(_quantity(text, _SIZES, where, "size", 'such as "20 KiB" or "8 MiB"'))
-    if size >= 1 << 63:
-        raise MemharnessError(f"{where}: {text!r} is larger than any memory", hint="Write less than 8 EiB.")
-    return size
-
-
-def parse_duration(text: str, *, where: object) -> float:
-    """Parse "60s", "2m" or "500ms" into seconds; raise with `where` in the message otherwise."""
-    return float(_quantity(text, _SECONDS, where, "duration", 'such as "60s", "2m" or "500ms"'))
-
-
-def parse_percent(text: str, *, where: object) -> float:
-    """Parse "1%" into 0.01; raise with `where` in the message otherwise."""
-    return float(_quantity(text, {"%": Fraction(1, 100)}, where, "percentage", 'such as "1%"'))
-
-
-def _quantity(text: str, units: Mapping[str, int | Fraction], where: object, kind: str, example: str) -> Fraction:
-    match = _QUANTITY.fullmatch(text)
-    if match is None or match[2] not in units:
-        raise MemharnessError(
-            f"{where}: {text!r} is not a {kind}",
-            hint=f"Write a number and one of the units {', '.join(filter(None, units))}, {example}.",
-        )
-    return Fraction(match[1]) * units[match[2]]

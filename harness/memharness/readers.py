@@ -13,7 +13,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from memharness.document import Where, check_keys, inside, suggest
 from memharness.errors import MemharnessError
-from memharness.model import METRICS, Thresholds, parse_duration, parse_percent, parse_size
+from memharness.model import FLAGGING, METRICS, Thresholds
+from memharness.quantities import parse_duration, parse_percent, parse_size
 
 T = TypeVar("T")
 N = TypeVar("N", int, float)
@@ -115,13 +116,13 @@ def requirements(value: object, where: Where) -> tuple[str, ...]:
 
 def thresholds(value: object, where: Where) -> Thresholds:
     """Read a table of `relative`, `absolute` and the names of metrics."""
-    check_keys(value, ("relative", "absolute", *METRICS), where)
+    check_keys(value, ("relative", "absolute", *FLAGGING), where)
     table = typed(value, dict[str, Any], where)
     relative, absolute = table.get("relative"), table.get("absolute")
     return Thresholds(
         relative=None if relative is None else percent(relative, inside(where, "relative")),
         absolute=None if absolute is None else size(absolute, inside(where, "absolute")),
-        metrics={name: size(table[name], inside(where, name)) for name in table if name in METRICS},
+        metrics={name: size(table[name], inside(where, name)) for name in table if name in FLAGGING},
     )
 
 

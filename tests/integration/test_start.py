@@ -1,6 +1,7 @@
 """The first commands of a new user: `demo` and `init`, then `run`."""
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,10 @@ def test_help_names_every_command_and_a_mistake_is_json_too(bench: Workbench) ->
     assert all(f"  {name} " in out for name in ("init", "run", "show", "list", "plot", "demo"))
     code, error = bench.call_json("run", "--since", "nowhere")
     assert (code, error["error"]["exit_code"]) == (2, 2)
+
+
+def test_the_version_is_that_of_the_distribution(bench: Workbench) -> None:
+    assert bench.call("--version") == (0, f"memharness, version {version('memharness-regression')}\n")
 
 
 def test_the_package_offers_its_functions() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from memharness.config import load_config
 from memharness.document import Document
 from memharness.errors import MemharnessError
-from memharness.model import parse_duration, parse_percent, parse_size
+from memharness.quantities import parse_duration, parse_percent, parse_size
 from memharness.scenarios import expand, load_scenarios
 
 SIZES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
