@@ -9,15 +9,17 @@ An environment is built in its final folder (virtual environments do not move) u
 `environment.json` is there; what a killed build left is removed by the next.
 """
 
+import contextlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import msgspec
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from memharness.environments import installed
 from memharness.environments.build import copy_source, run_uv
@@ -26,6 +28,7 @@ from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.model import Checkout, Environment, EnvironmentFacts, EnvironmentSpec, Failed, Value, digest
 
 WHEELS_KEPT: Final = 8  # environments of single commits, the most recently used
+UNUSED_SECONDS: Final = 2 * 60 * 60  # what was used since may still be in use, here or in another process
 
 
 class _Built(Value):
@@ -68,8 +71,9 @@ class UvEnvironments:
             self._folder.mkdir(parents=True, exist_ok=True)
             with FileLock(f"{folder}.lock"):
                 outcome = _load(folder) or _build(folder, key, spec, checkout, files if project else None)
-            if spec.install == "wheel" and isinstance(outcome, _Built):
-                os.utime(folder)
+                if isinstance(outcome, _Built):
+                    os.utime(folder)
+            if spec.install == "wheel":
                 _prune(self._folder)
         except OSError as error:
             raise MemharnessError(
@@ -79,7 +83,7 @@ class UvEnvironments:
             ) from None
         if isinstance(outcome, Failed):
             self._failed[key, checkout.commit] = outcome
-        else:
+        elif spec.install != "wheel":  # each use of those is noted, so that none in use is removed
             self._built[key] = outcome
         return outcome
 
@@ -195,7 +199,12 @@ def _bare(spec: EnvironmentSpec, key: str) -> Environment:
 
 
 def _prune(folder: Path) -> None:
-    """Remove all but the most recently used environments of single commits."""
-    made = sorted(folder.glob("wheel-*/environment.json"), key=lambda path: path.parent.stat().st_mtime, reverse=True)
-    for old in made[WHEELS_KEPT:]:
-        shutil.rmtree(old.parent, ignore_errors=True)
+    """Remove environments of single commits that are long unused, but for the most recently used."""
+    used = {}
+    for made in folder.glob("wheel-*/environment.json"):
+        with contextlib.suppress(FileNotFoundError):  # removed by another process
+            used[made.parent] = made.parent.stat().st_mtime
+    for old in sorted(used, key=used.__getitem__, reverse=True)[WHEELS_KEPT:]:
+        with contextlib.suppress(Timeout, FileNotFoundError), FileLock(f"{old}.lock", timeout=0):
+            if time.time() - old.stat().st_mtime > UNUSED_SECONDS:  # asked again: now nobody can begin to use it
+                shutil.rmtree(old, ignore_errors=True)
