@@ -1,6 +1,6 @@
 import pytest
 
-from memharness.layout import Layout, detect, project_name
+from memharness.layout import Layout, detect, distribution_name, project_name
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,9 @@ def test_detect(name: str | None, configured: str | None, paths: str, expected: 
 )
 def test_project_name(pyproject: bytes | None, setup_cfg: bytes | None, expected: str | None) -> None:
     assert project_name(pyproject, setup_cfg) == expected
+
+
+def test_a_distribution_may_be_named_unlike_its_package() -> None:
+    pyproject = b'[project]\nname = "big"\n[tool.flit.module]\nname = "box"'
+    assert (project_name(pyproject), distribution_name(pyproject)) == ("box", "big")
+    assert distribution_name(None, b"[metadata]\nname = box\n") == "box"

@@ -28,26 +28,36 @@ class Layout(Value):
 
 
 def project_name(pyproject: bytes | None, setup_cfg: bytes | None = None) -> str | None:
+    """Return the name a project gives its package in pyproject.toml, else that of its distribution."""
+    flit = _document(pyproject).get("tool", {}).get("flit", {})
+    named = _text(flit.get("module"), "name") or _text(flit.get("metadata"), "module")
+    return named or distribution_name(pyproject, setup_cfg)
+
+
+def distribution_name(pyproject: bytes | None, setup_cfg: bytes | None = None) -> str | None:
     """Return the name a project gives itself in pyproject.toml or setup.cfg; None where it gives none."""
-    try:
-        document: dict[str, Any] = tomllib.loads((pyproject or b"").decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        document = {}  # the build will say so
-    tool = document.get("tool", {})
-    for table, key in (
-        (tool.get("flit", {}).get("module"), "name"),
-        (tool.get("flit", {}).get("metadata"), "module"),
-        (document.get("project"), "name"),
-        (tool.get("poetry"), "name"),
-    ):
-        if isinstance(table, dict) and isinstance(table.get(key), str):
-            return str(table[key])
+    document = _document(pyproject)
+    named = _text(document.get("project"), "name") or _text(document.get("tool", {}).get("poetry"), "name")
+    if named:
+        return named
     parser = configparser.RawConfigParser(strict=False)
     try:
         parser.read_string((setup_cfg or b"").decode(errors="replace"))
         return parser.get("metadata", "name", fallback=None)
     except configparser.Error:
         return None
+
+
+def _document(pyproject: bytes | None) -> dict[str, Any]:
+    try:
+        return tomllib.loads((pyproject or b"").decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return {}  # the build will say so
+
+
+def _text(table: object, key: str) -> str | None:
+    value = table.get(key) if isinstance(table, dict) else None
+    return value if isinstance(value, str) else None
 
 
 def detect(paths: Iterable[str], *, project_name: str | None = None, configured: str | None = None) -> Layout:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from memharness.model import EnvironmentSpec, Failed, Value
+from memharness.repository import without_credentials
 
 _PASSED_ON: Final = re.compile(
     r"PATH|HOME|USER|LOGNAME|TMPDIR|XDG_(CACHE|CONFIG|DATA)_HOME|NETRC|(https?|all|no)_proxy"
@@ -21,7 +22,6 @@ _EXCEPTION: Final = re.compile(r"(?:\w+\.)*\w*(?:Error|Exception|Interrupt|Exit|
 _ERROR: Final = re.compile(r".*\bfatal error: |.*: error: |error: (?!Failed to |[Cc]ommand |No solution )")
 _DRAWING: Final = "×├╰─▶│ \t"  # noqa: RUF001  (uv draws them)
 _TEMPORARY: Final = re.compile(r"\S*/builds-v\d+/\.tmp\w+")
-_CREDENTIALS: Final = re.compile(r"(?<=//)[^/@\s]+@")
 OUTPUT_LINES: Final = 20
 
 
@@ -50,7 +50,7 @@ def run_uv(arguments: Sequence[str], *, folder: Path, spec: EnvironmentSpec) -> 
         stderr=subprocess.STDOUT,
         check=False,
     )
-    text = _CREDENTIALS.sub("", done.stdout.decode(errors="replace")).replace(str(folder), "<build>")
+    text = without_credentials(done.stdout.decode(errors="replace")).replace(str(folder), "<build>")
     text = _TEMPORARY.sub("<build>", text)
     return Log(status=done.returncode, lines=tuple(line.rstrip() for line in text.splitlines() if line.strip()))
 
@@ -76,8 +76,13 @@ def reason(lines: Sequence[str]) -> str:
 
 
 def copy_source(tree: Path, files: Iterable[str], into: Path) -> None:
-    """Copy the files of a commit, and its .git for back ends that ask for the version, to build in."""
+    """Copy the files of a commit, and its .git for back ends that ask for the version, to build in.
+
+    Byte code that is part of the commit is left out: no checkout has it.
+    """
     for name in files:
+        if "__pycache__" in name.split("/"):
+            continue
         target = into / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(tree / name, target, follow_symlinks=False)

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from packaging.utils import canonicalize_name
 
-from memharness.environments.fingerprint import declared_name, fingerprint
+from memharness.environments.fingerprint import fingerprint
 from memharness.errors import MemharnessError
+from memharness.layout import distribution_name
 from memharness.model import Checkout, Environment, EnvironmentFacts, EnvironmentSpec, Failed, Interpreter, Value
 
 _QUERY: Final = """
@@ -38,7 +40,8 @@ class ExistingEnvironments:
         if python not in self._found:
             self._found[python] = _ask(spec.interpreter)
         found = self._found[python]
-        name = declared_name(checkout.tree)
+        name = distribution_name(*(_content(Path(checkout.tree, name)) for name in ("pyproject.toml", "setup.cfg")))
+        own = canonicalize_name(name) if name else None
         return Environment(
             key=fingerprint(spec, checkout, files),
             facts=EnvironmentFacts(
@@ -46,13 +49,17 @@ class ExistingEnvironments:
                 python=spec.interpreter.version,
                 implementation=spec.interpreter.implementation,
                 install="existing",
-                packages={package: version for package, version in found.packages.items() if package != name},
+                packages={package: version for package, version in found.packages.items() if package != own},
             ),
             python=python,
             cache_tag=spec.interpreter.cache_tag,
             site_paths=found.site_paths,
             variables=spec.variables,
         )
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
 
 
 def _ask(interpreter: Interpreter) -> _Found:

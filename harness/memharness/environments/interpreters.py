@@ -13,7 +13,8 @@ from memharness.model import Interpreter
 
 _QUERY: Final = (
     "import json, sys; print(json.dumps({'path': sys.executable, 'version': '.'.join(map(str, sys.version_info[:3])),"
-    " 'implementation': sys.implementation.name, 'cache_tag': sys.implementation.cache_tag}))"
+    " 'implementation': sys.implementation.name, 'cache_tag': sys.implementation.cache_tag,"
+    " 'abiflags': sys.abiflags}))"
 )
 OLDEST: Final = (3, 8)
 
