@@ -96,6 +96,7 @@ def test_own_interpreter_is_the_base_one() -> None:
         version=".".join(map(str, sys.version_info[:3])),
         implementation="cpython",
         cache_tag=str(sys.implementation.cache_tag),
+        abiflags=sys.abiflags,
     )
     assert os.path.realpath(found.path) == os.path.realpath(sys.executable)
     assert not Path(found.path).is_relative_to(sys.prefix)
@@ -144,6 +145,23 @@ def test_too_old(tmp_path: Path) -> None:
     with pytest.raises(MemharnessError, match=r"is cpython 3\.7\.16") as caught:
         find_interpreter(str(old))
     assert caught.value.hint == "Measuring takes CPython 3.8 or later."
+
+
+def test_families() -> None:
+    """Builds of one version differ in memory, and so do two existing environments of one interpreter."""
+    facts = {"version": "3.13.0", "implementation": "cpython", "cache_tag": "cpython-313"}
+    plain = Interpreter(path="/a/python", **facts)
+    free = Interpreter(path="/a/python3t", abiflags="t", **facts)
+    moved = Interpreter(path="/b/python", **facts)
+    assert [asked(python).family for python in (plain, free, moved)] == [
+        "cpython-3.13.0-auto",
+        "cpython-3.13.0t-auto",
+        "cpython-3.13.0-auto",
+    ]
+    families = [asked(python, "existing").family for python in (plain, moved)]
+    assert [family.rpartition("-")[0] for family in families] == ["cpython-3.13.0-existing"] * 2
+    assert len(set(families)) == 2
+    assert asked(plain, "existing", "numpy").family not in families
 
 
 # --- without builds ---------------------------------------------------------------------------------------
@@ -281,6 +299,64 @@ def test_requirements_count_where_the_build_reads_them(project: Project, interpr
         project.builder.commit({"requirements/base.txt": "numpy<3"}),
     ]
     assert len(set(fingerprints(project, asked(interpreter), commits))) == 4
+
+
+READS = {
+    "deps.txt": '[tool.setuptools.dynamic]\ndependencies = { file = "deps.txt" }\n',
+    "meta/about.py": '[tool.hatch.version]\npath = "./meta/about.py"\n',
+    "conf/data.ini": '[tool.hatch.build.targets.wheel.force-include]\n"conf/data.ini" = "box/data.ini"\n',
+}
+
+
+@pytest.mark.parametrize("path", READS)
+def test_files_that_the_build_is_pointed_to_count(project: Project, interpreter: Interpreter, path: str) -> None:
+    commits = [
+        project.builder.commit({**FIRST, path: "1", "pyproject.toml": SETUPTOOLS}),
+        project.builder.commit({path: "2"}),
+        project.builder.commit({"pyproject.toml": SETUPTOOLS + READS[path]}),
+        project.builder.commit({path: "3"}),
+    ]
+    plain, same, pointed, changed = fingerprints(project, asked(interpreter), commits)
+    assert plain == same
+    assert pointed != changed
+
+
+def test_files_that_setup_cfg_and_setup_py_use_count(project: Project, interpreter: Interpreter) -> None:
+    cfg = "[metadata]\nlong_description = file: docs/a.rst\nversion = file: VERSION\n[options]\n"
+    cfg += "install_requires = file: deps.txt, more.txt\n[flake8]\nexclude = lint.txt\n"
+    commits = [
+        project.builder.commit(
+            {
+                "setup.cfg": cfg,
+                "box/__init__.py": "",
+                "VERSION": "1",
+                "deps.txt": "1",
+                "more.txt": "1",
+                "docs/a.rst": "",
+                "helper.py": "",
+            }
+        ),
+        project.builder.commit({"docs/a.rst": "1", "lint.txt": "1", "README": "1", "helper.py": "1"}),
+        project.builder.commit({"VERSION": "2"}),
+        project.builder.commit({"deps.txt": "2"}),
+        project.builder.commit({"more.txt": "2"}),
+        project.builder.commit({"setup.py": "import helper"}),
+        project.builder.commit({"helper.py": "2"}),
+        project.builder.commit({"docs/conf.py": "1"}),
+    ]
+    found = fingerprints(project, asked(interpreter), commits)
+    assert [found.index(fingerprint_) for fingerprint_ in found] == [0, 0, 2, 3, 4, 5, 6, 6]
+
+
+def test_prose_does_not_count(project: Project, interpreter: Interpreter) -> None:
+    toml = pyproject("hatchling", "hatchling.build", 'readme = "docs/pypi.md"\nlicense = { file = "TERMS" }\n')
+    toml += '[tool.hatch.build.targets.sdist]\ninclude = ["/box", "/README.md"]\n'
+    prose = ("docs/pypi.md", "TERMS", "README.md")
+    commits = [
+        project.builder.commit({"box/__init__.py": "", "pyproject.toml": toml} | dict.fromkeys(prose, "1")),
+        project.builder.commit(dict.fromkeys(prose, "2")),
+    ]
+    assert len(set(fingerprints(project, asked(interpreter), commits))) == 1
 
 
 def test_builds_see_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -472,16 +548,29 @@ def test_wheels_are_measured_as_installed_and_few_are_kept(
     project: Project, interpreter: Interpreter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("memharness.environments.uv.WHEELS_KEPT", 1)
+    tracked = f"box/__pycache__/__init__.{sys.implementation.cache_tag}.pyc"
     commits = [
-        project.builder.commit({"box/__init__.py": "VALUE = 1\n", "pyproject.toml": SETUPTOOLS}),
+        project.builder.commit({"box/__init__.py": "VALUE = 1\n", "pyproject.toml": SETUPTOOLS, tracked: b"stale"}),
         project.builder.commit({"box/__init__.py": "VALUE = 2\n"}),
+        project.builder.commit({"box/__init__.py": "VALUE = 3\n"}),
     ]
-    results = project.prepare(asked(interpreter, "wheel"), *commits)
+    spec = asked(interpreter, "wheel")
+    results = project.prepare(spec, *commits[:2])
     assert [value for _, value in results] == ["1 from site-packages", "2 from site-packages"]
-    kept = results[1][0]
-    assert isinstance(kept, Environment)
-    assert kept.origin == kept.site_paths[0]
-    assert [f"wheel-{kept.key}"] == [path.name for path in (project.cache / "environments").glob("wheel-*/")]
+    first, second = (environment for environment, _ in results if isinstance(environment, Environment))
+    assert second.origin == second.site_paths[0]
+
+    def kept() -> list[Path]:
+        return sorted((project.cache / "environments").glob("wheel-*/"))
+
+    assert len(kept()) == 2  # used lately: maybe still in use
+    for folder in kept():
+        os.utime(folder, (0, 0))
+    assert project.prepare(spec, commits[1])[0][0] == second  # in use again
+    assert [folder.name for folder in kept()] == [f"wheel-{second.key}"]
+    assert first.key != second.key
+    assert project.prepare(spec, commits[2])[0][1] == "3 from site-packages"
+    assert len(kept()) == 2
 
 
 @pytest.mark.registry

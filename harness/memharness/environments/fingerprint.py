@@ -1,8 +1,9 @@
 """Fingerprints: the files of a commit -> a hash of what a build of the project depends on. Pure but for one file."""
 
+import configparser
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -19,6 +20,10 @@ _NATIVE: Final = frozenset(
 )
 _TEMPLATE: Final = re.compile(r"(\.(in|src|tp|tpl|templ|jinja|j2))+$")
 _REQUIREMENTS: Final = re.compile(r"(^|/)(requirements[^/]*|constraints[^/]*)(/[^/]+)?\.(txt|in)$")
+_PROSE: Final = re.compile(r"(readme|licen[cs]e|copying|notice)", re.IGNORECASE)
+_PROSE_KEYS: Final = frozenset(
+    "readme license license-files license_files license_file description long_description".split()  # noqa: SIM905
+)
 _NO_BUILD_TOOLS: Final = frozenset(  # tables below [tool] that cannot change what is installed
     """autopep8 bandit basedpyright black bumpver bumpversion check-manifest cibuildwheel codespell commitizen coverage
     deptry django-stubs docformatter flake8 git-cliff hypothesis importlinter interrogate isort memharness mutmut mypy
@@ -33,19 +38,13 @@ def buildable(tree: str) -> bool:
     return Path(tree, "setup.py").is_file() or "build-system" in pyproject or "project" in pyproject
 
 
-def declared_name(tree: str) -> str | None:
-    """Return the normalised distribution name in pyproject.toml; None where it has none."""
-    pyproject = _document(tree)
-    name = pyproject.get("project", pyproject.get("tool", {}).get("poetry", {})).get("name")
-    return re.sub(r"[-_.]+", "-", name).lower() if isinstance(name, str) else None
-
-
 def fingerprint(spec: EnvironmentSpec, checkout: Checkout, files: Mapping[str, str]) -> str:
     """Hash what an environment depends on; commits that share it need one build. 32 hex digits.
 
     With install "path" that is the interpreter and the dependencies; with "wheel" every file; with "auto" packaging
-    files, native sources and build scripts, of pyproject.toml what a build reads, requirements that one of these
-    mentions, and the layout. Lock files and dependency groups are no input: installing a project never reads them.
+    files and the files that they name by path, native sources, build scripts with the modules beside setup.py, of
+    pyproject.toml what a build reads, requirements that one of these mentions, and the layout. Lock files and
+    dependency groups are no input: installing a project never reads them; nor are readme and licence.
     """
     inputs: dict[str, object] = {"spec": _asked(spec)}
     if spec.install == "wheel":
@@ -54,14 +53,21 @@ def fingerprint(spec: EnvironmentSpec, checkout: Checkout, files: Mapping[str, s
         pyproject = _document(checkout.tree)
         backends = pyproject.get("build-system", {}).get("backend-path", [])
         inputs["layout"] = [checkout.import_root, checkout.packages]
-        relevant = repr(sorted(_relevant(pyproject).items()))
-        requirements = "requirements" in relevant or _mention_requirements(checkout.tree)
-        inputs["pyproject"] = relevant
+        relevant = _relevant(pyproject)
+        requirements = "requirements" in repr(relevant) or _mention_requirements(checkout.tree)
+        named = set(_words(relevant)) | set(_words(_setup_cfg(checkout.tree)))
+        if "setup.py" in files:  # which may import what lies beside it
+            named.update(path for path in files if path.endswith(".py") and "/" not in path)
+        inputs["pyproject"] = repr(sorted(relevant.items()))
         inputs["files"] = sorted(
             (path, blob)
             for path, blob in files.items()
             if (path != "pyproject.toml" or not pyproject)  # its relevant part is hashed instead
-            and (_is_input(path, backends) or (requirements and _REQUIREMENTS.search(path)))
+            and (
+                _is_input(path, backends)
+                or (path in named and not _PROSE.match(path.rpartition("/")[2]))
+                or (requirements and _REQUIREMENTS.search(path))
+            )
         )
     return digest(inputs, 32)
 
@@ -82,6 +88,31 @@ def _relevant(pyproject: dict[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in pyproject.items() if name not in {"tool", "dependency-groups"}}
     tools = pyproject.get("tool", {})
     return kept | {"tool": sorted((name, value) for name, value in tools.items() if name not in _NO_BUILD_TOOLS)}
+
+
+def _setup_cfg(tree: str) -> dict[str, dict[str, str]]:
+    """Return the sections of setup.cfg that a build may read; empty where it cannot be read, as the build will say."""
+    parser = configparser.RawConfigParser(strict=False)
+    try:
+        parser.read(Path(tree, "setup.cfg"), encoding="utf-8")
+    except (configparser.Error, UnicodeDecodeError):
+        return {}
+    names = (name for name in parser.sections() if re.split("[:-]", name)[0] not in _NO_BUILD_TOOLS | {"tool"})
+    return {name: dict(parser[name]) for name in names}
+
+
+def _words(value: object) -> Iterator[str]:
+    """Yield what may be a path in a configuration: every word in it, but for what says where prose is."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key not in _PROSE_KEYS:
+                yield from _words([key, inner])
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _words(inner)
+    elif isinstance(value, str):
+        for word in (value, *re.split(r"[\s,;:]+", value)):
+            yield word.removeprefix("./").removeprefix("/")  # of the project
 
 
 def _mention_requirements(tree: str) -> bool:
