@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from integration.conftest import LEAK, Workbench, module
+from integration.conftest import LEAK, SCENARIO, Workbench, module
 from repositories import contents
 
 
@@ -177,6 +177,19 @@ def test_an_edit_of_a_scenario_during_a_run_does_not_reach_it(bench: Workbench) 
     _, report = bench.call_json("run", "-j", "1")
     assert (report["changes"], report["failures"]) == ([], [])
     assert bench.call_json("run")[1]["counts"]["measured"] == 4  # it is another scenario now
+
+
+def test_what_a_workload_writes_does_not_reach_the_next_child(bench: Workbench) -> None:
+    text = (
+        "from pathlib import Path\n\n\ndef fill():\n    cache = Path(__file__).with_name('cache.txt')\n"
+        "    size = 10 if cache.exists() else 300_000\n    cache.write_text('full')\n    return bytearray(size)\n"
+    )
+    bench.commit(text)
+    bench.commit(text)
+    (bench.path / "scenarios" / "other.py").write_text(SCENARIO)
+    _, report = bench.call_json("run", "-j", "1")
+    values = {row["last"] for row in report["series"] if row["metric"] == "result"}
+    assert (len(values), min(values) > 300_000, report["changes"]) == (1, True, [])
 
 
 def test_the_same_interpreter_twice_is_refused(bench: Workbench) -> None:

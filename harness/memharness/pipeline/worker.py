@@ -1,6 +1,7 @@
 """One task in a slot: checkout, environment, byte code, then every case in its children."""
 
 from collections.abc import Callable
+from functools import partial
 from threading import Event
 
 from memharness.environments import Provider
@@ -45,6 +46,7 @@ class Worker:
         self._slot = slot
         self._environments = environments
         self._calls_of = calls_of
+        self._fresh = False  # no child has run since the checkout
         self._names: dict[tuple[str | None, ...], str | None] = {}  # the project's name by blobs of PACKAGING files
 
     def measure(self, task: Task, cancel: Event) -> Done | None:
@@ -60,13 +62,20 @@ class Worker:
             failed = Observation(outcome=environment)
             return Done(task=task, facts=None, observed=tuple((case, failed) for case in task.cases))
         self._slot.place(environment.generated)
-        compile_bytecode(environment.python, self._slot.pending(environment.cache_tag))
-        self._slot.compiled(environment.cache_tag)
+        self._fresh = True
         try:
             observed = tuple((case, self._observe(task, case, checkout, environment, cancel)) for case in task.cases)
         except Cancelled:
             return None
         return Done(task=task, facts=environment.facts, observed=observed)
+
+    def _prepare_pass(self, environment: Environment) -> None:
+        """Take away what the child before left in the tree, then compile what has no byte code."""
+        if not self._fresh:
+            self._slot.tidy()
+        self._fresh = False
+        compile_bytecode(environment.python, self._slot.pending(environment.cache_tag))
+        self._slot.compiled(environment.cache_tag)
 
     def _observe(
         self, task: Task, case: Case, checkout: Checkout, environment: Environment, cancel: Event
@@ -85,4 +94,5 @@ class Worker:
             timeout_seconds=scenario.timeout_seconds or settings.timeout,
             memory_bytes=scenario.memory_bytes or settings.memory_limit,
             cancel=cancel,
+            before_pass=partial(self._prepare_pass, environment),
         )
