@@ -333,15 +333,15 @@ def test_files_that_setup_cfg_and_setup_py_use_count(project: Project, interpret
                 "deps.txt": "1",
                 "more.txt": "1",
                 "docs/a.rst": "",
-                "helper.py": "",
+                "licenses.py": "",
             }
         ),
-        project.builder.commit({"docs/a.rst": "1", "lint.txt": "1", "README": "1", "helper.py": "1"}),
+        project.builder.commit({"docs/a.rst": "1", "lint.txt": "1", "README": "1", "licenses.py": "1"}),
         project.builder.commit({"VERSION": "2"}),
         project.builder.commit({"deps.txt": "2"}),
         project.builder.commit({"more.txt": "2"}),
-        project.builder.commit({"setup.py": "import helper"}),
-        project.builder.commit({"helper.py": "2"}),
+        project.builder.commit({"setup.py": "import licenses"}),
+        project.builder.commit({"licenses.py": "2"}),
         project.builder.commit({"docs/conf.py": "1"}),
     ]
     found = fingerprints(project, asked(interpreter), commits)

@@ -20,7 +20,7 @@ _NATIVE: Final = frozenset(
 )
 _TEMPLATE: Final = re.compile(r"(\.(in|src|tp|tpl|templ|jinja|j2))+$")
 _REQUIREMENTS: Final = re.compile(r"(^|/)(requirements[^/]*|constraints[^/]*)(/[^/]+)?\.(txt|in)$")
-_PROSE: Final = re.compile(r"(readme|licen[cs]e|copying|notice)", re.IGNORECASE)
+_PROSE: Final = re.compile(r"(readme|licen[cs]e|copying|notice)(?!.*\.py$)", re.IGNORECASE)
 _PROSE_KEYS: Final = frozenset(
     "readme license license-files license_files license_file description long_description".split()  # noqa: SIM905
 )
