@@ -4,7 +4,8 @@
 # [tool.memharness]
 # params = { commits = [500] }
 # tags = ["self"]
-# calls = 15
+# metrics = ["peak", "retained", "result", "import"]
+# since = "c82ae1e"
 # timeout = "2m"
 # ///
 from pathlib import Path
