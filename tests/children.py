@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from memharness.measure import compile_bytecode, observe
+from memharness.measure import Terms, compile_bytecode, observe
 from memharness.model import (
     Call,
     Case,
@@ -133,12 +133,14 @@ class Bench:
             environment or self.environment(),
             self.work,
             self.scenarios,
-            metrics=metrics,
-            frames=frames,
-            calls=calls,
-            budget_seconds=budget_seconds,
-            timeout_seconds=timeout_seconds,
-            memory_bytes=memory_bytes,
+            Terms(
+                metrics=metrics,
+                frames=frames,
+                calls=calls,
+                budget_seconds=budget_seconds,
+                timeout_seconds=timeout_seconds,
+                memory_bytes=memory_bytes,
+            ),
             cancel=cancel,
             before_pass=before_pass,
         )

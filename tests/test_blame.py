@@ -1,5 +1,6 @@
 from memharness.analyse.blame import Edits, LineDifference, biggest_offender, blame, line_differences, subtract
-from memharness.model import BlamedLine, Frame, Profile, Stack
+from memharness.findings import BlamedLine
+from memharness.model import Frame, Profile, Stack
 from values import stat
 
 

@@ -5,7 +5,8 @@ from memharness.analyse.blame import Edits
 from memharness.analyse.changes import Side, fold_warm_peaks, make_change
 from memharness.analyse.series import Point, Series, Subject
 from memharness.analyse.steps import Step
-from memharness.model import BlamedLine, Change, Confidence, Profile
+from memharness.findings import BlamedLine, Change, Confidence
+from memharness.model import Profile
 from values import commit, stat
 
 SUBJECT = Subject(case="waste", identity="one", probe=1, family="f", metrics=("peak",))

@@ -12,7 +12,7 @@ import pytest
 from matplotlib.text import Annotation, Text
 
 from memharness.errors import MemharnessError
-from memharness.model import Trend, TrendChange, TrendPoint
+from memharness.findings import Trend, TrendChange, TrendPoint
 from memharness.present import plots
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -2,7 +2,8 @@ import pytest
 
 from memharness.analyse.series import Point, Series, Subject
 from memharness.analyse.steps import Rule, Step, find_steps, rule_for
-from memharness.model import Confidence, Thresholds
+from memharness.findings import Confidence
+from memharness.model import Thresholds
 from values import commit
 
 SUBJECT = Subject(case="waste", identity="one", probe=1, family="f", metrics=("peak",))

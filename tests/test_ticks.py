@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memharness.model import TrendPoint
+from memharness.findings import TrendPoint
 from memharness.present.ticks import commit_ticks, shortened, value_limits, value_ticks
 
 UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}

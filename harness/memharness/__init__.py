@@ -8,8 +8,8 @@
     for change in memharness.find_changes(results):
         print(change.commit, change.metric, change.after - change.before, change.blame[0].path)
 
-The commands are made of the same functions. Value types are in `memharness.model`; faults of the input are
-raised as `MemharnessError`. Names are imported when they are first used.
+The commands are made of the same functions. Value types are in `memharness.model` and `memharness.findings`;
+faults of the input are raised as `MemharnessError`. Names are imported when they are first used.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from memharness.config import Config, load_config
     from memharness.errors import MemharnessError
-    from memharness.model import BlamedLine, Case, Change, Commit, Measured, Profile, Report, Scenario
+    from memharness.findings import BlamedLine, Change, Report
+    from memharness.model import Case, Commit, Measured, Profile, Scenario
     from memharness.pipeline.judging import Results, find_changes, load_results, make_report
     from memharness.pipeline.measuring import run
     from memharness.pipeline.project import Selection
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "memharness.config": ("Config", "load_config"),
     "memharness.errors": ("MemharnessError",),
-    "memharness.model": ("BlamedLine", "Case", "Change", "Commit", "Measured", "Profile", "Report", "Scenario"),
+    "memharness.findings": ("BlamedLine", "Change", "Report"),
+    "memharness.model": ("Case", "Commit", "Measured", "Profile", "Scenario"),
     "memharness.pipeline.judging": ("Results", "find_changes", "load_results", "make_report"),
     "memharness.pipeline.measuring": ("run",),
     "memharness.pipeline.project": ("Selection",),

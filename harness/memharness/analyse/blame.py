@@ -15,7 +15,8 @@ from operator import itemgetter
 
 from msgspec.structs import replace
 
-from memharness.model import BlamedLine, LineStat, Profile, Stack, Value
+from memharness.findings import BlamedLine
+from memharness.model import LineStat, Profile, Stack, Value
 
 _IDENTITIES: Sequence[Callable[[LineStat], Hashable]] = (
     lambda s: (s.path, s.function, s.source),

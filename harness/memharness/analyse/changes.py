@@ -7,7 +7,8 @@ from msgspec.structs import replace
 from memharness.analyse.blame import Edits, biggest_offender, blame, line_differences, subtract
 from memharness.analyse.series import Series
 from memharness.analyse.steps import Step
-from memharness.model import METRICS, Change, LineStat, Profile, Value
+from memharness.findings import Change
+from memharness.model import METRICS, LineStat, Profile, Value
 
 
 class Side(Value):

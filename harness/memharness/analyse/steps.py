@@ -6,7 +6,8 @@ rule for `growth`.
 """
 
 from memharness.analyse.series import Point, Series
-from memharness.model import METRICS, Confidence, Thresholds, Value
+from memharness.findings import Confidence
+from memharness.model import METRICS, Thresholds, Value
 
 SPREAD_FACTOR = 4
 GROWTH_RELATIVE = 0.10  # a slope that was there before and moves by less is the same leak

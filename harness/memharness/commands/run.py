@@ -6,7 +6,7 @@ from memharness.commands.options import configured, json_option, measuring, prin
 from memharness.commands.printing import error_console, output_console, print_json
 from memharness.config import Config
 from memharness.errors import INCOMPLETE, REGRESSION
-from memharness.model import Report
+from memharness.findings import Report
 from memharness.pipeline.judging import make_report
 from memharness.pipeline.measuring import run
 from memharness.pipeline.project import Selection

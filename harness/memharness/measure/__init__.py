@@ -9,7 +9,7 @@ import secrets
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from memharness.errors import MemharnessError
@@ -27,14 +27,30 @@ from memharness.model import (
     OutOfMemory,
     PassName,
     TimedOut,
+    Value,
 )
 
-__all__ = ["PROBE_METHOD", "Cancelled", "compile_bytecode", "observe"]
+__all__ = ["PROBE_METHOD", "Cancelled", "Terms", "compile_bytecode", "observe"]
 
 PROBE_METHOD = 1  # memharness_probe.METHOD, which must not be imported; a test holds the two together
 _PASSES: tuple[PassName, ...] = ("first", "growth", "rss")
 _RANDOMISED = "address randomisation could not be turned off: peaks may vary by some 20 kB"
 _NO_MEMORY = ("MemoryError", "Cannot allocate memory")
+
+
+class Terms(Value):
+    """How a case is measured. The passes that `metrics` need are run, and all that these yield is kept.
+
+    `frames` above 1 adds stacks; `calls` None calibrates the growth pass within `budget_seconds` of CPU time; each
+    pass may take `timeout_seconds`, and no more memory than `memory_bytes`.
+    """
+
+    metrics: tuple[str, ...]
+    budget_seconds: float
+    timeout_seconds: float
+    frames: int = 1
+    calls: int | None = None
+    memory_bytes: int | None = None
 
 
 def observe(
@@ -43,51 +59,30 @@ def observe(
     environment: Environment,
     workdir: Path,
     scenarios: Path,
+    terms: Terms,
     *,
-    metrics: Sequence[str],
-    frames: int = 1,
-    calls: int | None,
-    budget_seconds: float,
-    timeout_seconds: float,
-    memory_bytes: int | None,
-    cancel: threading.Event | None,
+    cancel: threading.Event | None = None,
     before_pass: Callable[[], None] | None = None,
 ) -> Observation:
     """Measure `case` at `checkout`; `workdir` is emptied, `scenarios` is the copy of the scenario folder to use.
 
-    The passes that `metrics` need are run, and all that these yield is kept. `frames` above 1 adds stacks; `calls`
-    None calibrates the growth pass within `budget_seconds` of CPU time; each pass may take `timeout_seconds`.
     `before_pass` is called before each child starts, to put right what the one before did to the checkout.
     Raises Cancelled when `cancel` is set, MemharnessError where no child can start.
     """
     if sys.platform != "linux":
         raise MemharnessError("Measuring needs Linux", hint="Run it in a container, or on a CI runner with Linux.")
-    limits = Limits(timeout_seconds=timeout_seconds, memory_bytes=memory_bytes, cancel=cancel)
+    limits = Limits(timeout_seconds=terms.timeout_seconds, memory_bytes=terms.memory_bytes, cancel=cancel)
     command = probe_command(environment)
     delivered: dict[PassName, Delivered] = {}
     endings: dict[PassName, Ending] = {}
     failed: dict[str, Failed | TimedOut | OutOfMemory] = {}
     for name in _PASSES:
-        wanted = [metric for metric in metrics if METRICS[metric].measured_in == name]
-        if not wanted:
+        if not _wanted(terms, name):
             continue
         if before_pass is not None:
             before_pass()
         exchange = Exchange(workdir, secrets.token_hex(16))
-        exchange.put(
-            case,
-            checkout,
-            environment,
-            scenarios,
-            {
-                "pass": name,
-                "metrics": wanted,
-                "frames": frames if name == "first" else 1,
-                "calls": calls,
-                "budget_seconds": budget_seconds,
-                "timeout_seconds": timeout_seconds,
-            },
-        )
+        exchange.put(case, checkout, environment, scenarios, _fields(terms, name))
         variables = child_environment(environment, workdir) | {"MEMHARNESS_TOKEN": exchange.token}
         ending = run_child([*command, str(exchange.request)], variables, workdir / "cwd", limits)
         response = _judge(exchange, ending, limits)
@@ -99,6 +94,22 @@ def observe(
         else:  # what the passes before it found stands, such as the peak of what can be called but once
             failed[name] = response
     return _merge(delivered, endings, failed)
+
+
+def _wanted(terms: Terms, name: PassName) -> list[str]:
+    return [metric for metric in terms.metrics if METRICS[metric].measured_in == name]
+
+
+def _fields(terms: Terms, name: PassName) -> dict[str, object]:
+    """Return the fields of a request that say what to measure in one pass, and how."""
+    return {
+        "pass": name,
+        "metrics": _wanted(terms, name),
+        "frames": terms.frames if name == "first" else 1,
+        "calls": terms.calls,
+        "budget_seconds": terms.budget_seconds,
+        "timeout_seconds": terms.timeout_seconds,
+    }
 
 
 def _judge(exchange: Exchange, ending: Ending, limits: Limits) -> Delivered | Failed | TimedOut | OutOfMemory:

@@ -4,8 +4,6 @@ Their contract is the docstring of `memharness_probe/__main__.py`.
 """
 
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
@@ -13,6 +11,7 @@ from typing import Final, Literal
 import msgspec
 
 from memharness.errors import INCOMPLETE, MemharnessError
+from memharness.leftovers import remove
 from memharness.model import Case, Checkout, Environment, Frame, Profile, TypeCount, Value
 
 _FORMAT: Final = 1
@@ -61,7 +60,7 @@ class Exchange:
         self._response = folder / "response.json"
         self._phase = folder / "phase"
         try:
-            _remove(folder)
+            remove(folder)
             for name in ("cwd", "home", "tmp"):
                 (folder / name).mkdir(parents=True)
         except OSError as error:
@@ -121,19 +120,6 @@ class Exchange:
         except (OSError, msgspec.MsgspecError, ValueError):
             return None
         return response if (response.token, response.pid) == (self.token, pid) else None
-
-
-def _remove(folder: Path) -> None:
-    """Delete a folder with all it holds, also what a child made unreadable, or whatever it put in its place."""
-    if folder.is_symlink() or not folder.is_dir():
-        folder.unlink(missing_ok=True)
-        return
-    folder.chmod(0o700)
-    for parent, names, _ in os.walk(folder):
-        for path in (Path(parent, name) for name in names):
-            if not path.is_symlink():
-                path.chmod(0o700)  # before the walk enters it
-    shutil.rmtree(folder)
 
 
 def _below_folder(scenario: Path) -> Path:

@@ -12,26 +12,19 @@ from memharness.analyse.changes import Side, fold_warm_peaks, make_change
 from memharness.analyse.series import Series, Subject, build_series
 from memharness.analyse.steps import Step, find_steps, rule_for
 from memharness.config import Config
+from memharness.findings import Change, Counts, Failure, Report, Summary, Trend, TrendChange, TrendPoint
 from memharness.history import changed_lines, count_between
 from memharness.measure import PROBE_METHOD
 from memharness.model import (
     METRICS,
     Case,
-    Change,
     Commit,
-    Counts,
     EnvironmentFacts,
-    Failure,
     Measured,
     Measurement,
     Outcome,
     Phase,
     Profile,
-    Report,
-    Summary,
-    Trend,
-    TrendChange,
-    TrendPoint,
     outcome_reason,
 )
 from memharness.pipeline.project import EVERYTHING, Project, Selection, open_project

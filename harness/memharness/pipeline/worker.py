@@ -7,7 +7,7 @@ from threading import Event
 from memharness.environments import Provider
 from memharness.history import paths
 from memharness.layout import detect
-from memharness.measure import Cancelled, compile_bytecode, observe
+from memharness.measure import Cancelled, Terms, compile_bytecode, observe
 from memharness.model import (
     Case,
     Checkout,
@@ -87,12 +87,14 @@ class Worker:
             environment,
             self._slot.work,
             self._slot.scenarios,
-            metrics=metrics_of(self._project, case),
-            frames=task.frames,
-            calls=self._calls_of(task.spec, case),
-            budget_seconds=settings.growth_budget,
-            timeout_seconds=scenario.timeout_seconds or settings.timeout,
-            memory_bytes=scenario.memory_bytes or settings.memory_limit,
+            Terms(
+                metrics=metrics_of(self._project, case),
+                frames=task.frames,
+                calls=self._calls_of(task.spec, case),
+                budget_seconds=settings.growth_budget,
+                timeout_seconds=scenario.timeout_seconds or settings.timeout,
+                memory_bytes=scenario.memory_bytes or settings.memory_limit,
+            ),
             cancel=cancel,
             before_pass=partial(self._prepare_pass, environment),
         )

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.transforms import Transform
 
-from memharness.model import Trend, TrendChange
+from memharness.findings import Trend, TrendChange
 from memharness.present.text import difference_text, visible
 from memharness.present.ticks import shortened
 

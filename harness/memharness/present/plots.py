@@ -17,7 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from memharness.errors import MemharnessError
-from memharness.model import METRICS, Trend, TrendPoint
+from memharness.findings import Trend, TrendPoint
+from memharness.model import METRICS
 from memharness.present.plot_labels import label_changes
 from memharness.present.ticks import commit_ticks, shortened, value_limits, value_ticks
 

@@ -13,21 +13,17 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from memharness.findings import BlamedLine, Change, Failure, Report, Summary
 from memharness.model import (
     METRICS,
-    BlamedLine,
-    Change,
     Commit,
     Failed,
-    Failure,
     Frame,
     Measured,
     OutOfMemory,
     Profile,
-    Report,
     Stack,
     StoredCase,
-    Summary,
     TimedOut,
     outcome_reason,
 )
