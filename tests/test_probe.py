@@ -167,7 +167,8 @@ def test_resident_memory_starts_from_now_and_not_from_an_earlier_peak(bench: Ben
         def run():
             return b"x" * (32 << 20)
     """
-    assert 32 << 20 <= measured(bench.observe(text, ("rss_peak",))).metrics["rss_peak"] < 36 << 20
+    # pages that were resident at the start and are used again do not count as a rise
+    assert 31 << 20 <= measured(bench.observe(text, ("rss_peak",))).metrics["rss_peak"] < 36 << 20
 
 
 def test_parameters_and_state_reach_the_functions_and_setup_is_not_measured(bench: Bench) -> None:
