@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 _CALLS = (127, 63, 31, 15)  # one less than a power of two: whole windows
 _LEAST = _CALLS[-1]
-_TIMED = 3  # calls timed for the calibration
+_TIMED = 6  # calls timed for the calibration
 _WARM = 8  # the warm peak is the median of calls 8 to 15, whatever the number of calls
 _AGAIN = 2  # a suspected leak is decided again on this many times the calls, traced
 _PURSUE = 8  # and must still go on after so many times the calls
 _FEWEST_BLOCKS = 3  # fewer new ones say nothing
 _START, _END, _PEAK, _CLEARED, _OFFSET = range(5)  # places in the scratch cells; the last: what is the probe's
 _LEAST_SLOPE = 4  # bytes per call: a list's slot is 8, over-allocated by an eighth
+_WORD = 8  # growth is told in whole words: a finer figure depends on the number of calls
 _SPARE = 0.2  # of the time left before the time-out: what pursuing a leak must leave
 _LOADED = monotonic()  # the host's time-out began some milliseconds before
 
@@ -64,7 +65,7 @@ def _measure_calls(calls: _Calls, request: dict[str, Any], answer: dict[str, Any
     answer["calls"] = wanted
     calls.run(wanted + 1)
     slope, grown = _decide(calls)
-    answer["metrics"]["growth"] = round(slope)
+    answer["metrics"]["growth"] = max(round(slope / _WORD), 1) * _WORD if slope else 0
     answer["notes"] = calls.notes
     return grown
 
@@ -213,7 +214,7 @@ class _Calls:
     def calibrated(self, budget: float) -> int:
         """Return the most calls within `budget` CPU seconds and a part of the time-out that allows for the pursuit.
 
-        Never less than 15. Judged by the cheapest of calls 1 to 3, its reading included.
+        Never less than 15. Judged by the cheapest of calls 1 to 6, its reading included.
         """
         cpu, wall = _least_step(self._cpu), _least_step(self._wall)
         for calls in _CALLS:
