@@ -115,7 +115,7 @@ class Bench:
         *,
         checkout: Checkout | None = None,
         environment: Environment | None = None,
-        frames: int = 1,
+        explain: bool = False,
         calls: int | None = 127,
         budget_seconds: float = 1.0,
         timeout_seconds: float = 60,
@@ -135,7 +135,7 @@ class Bench:
             self.scenarios,
             Terms(
                 metrics=metrics,
-                frames=frames,
+                explain=explain,
                 calls=calls,
                 budget_seconds=budget_seconds,
                 timeout_seconds=timeout_seconds,

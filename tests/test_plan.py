@@ -1,6 +1,6 @@
 import pytest
 
-from memharness.plan import DEEP_FRAMES, Suite, Task, key_of, make_suites, plan_range, plan_repeats
+from memharness.plan import Suite, Task, key_of, make_suites, plan_range, plan_repeats
 from values import SPEC, case, commit
 
 COMMITS = (commit(0), commit(1), commit(2))
@@ -38,5 +38,5 @@ def test_repeats_are_deep_and_only_those_wanted_and_missing() -> None:
     }
     stored = {key_of(COMMITS[1], SPEC, WASTE, 1)}
     assert plan_repeats(wanted, COMMITS, [SUITE], stored) == (
-        Task(commit=COMMITS[2], spec=SPEC, cases=(WASTE,), round=1, frames=DEEP_FRAMES),
+        Task(commit=COMMITS[2], spec=SPEC, cases=(WASTE,), round=1, explain=True),
     )

@@ -298,7 +298,7 @@ def test_deep_traces_add_stacks_and_change_no_figure(versioned: Bench) -> None:
             blocks.append(outer(1000)); blocks.append(outer(2000))
             return blocks, [[1.5 * size] for size in (1, 2, 3)]
     """
-    shallow, deep = versioned.observe(text), versioned.observe(text, frames=25)
+    shallow, deep = versioned.observe(text), versioned.observe(text, explain=True)
     assert measured(deep).metrics == measured(shallow).metrics
     assert profile(deep, "alive").lines == profile(shallow, "alive").lines
     assert profile(shallow, "alive").stacks == ()

@@ -94,7 +94,7 @@ def stored(case: str, outcome: Outcome, round_: int = 0) -> Measurement:
 
 
 def record(number: int, *measurements: Measurement) -> Record:
-    return Record(format=1, commit=commit(number), family=FAMILY, measurements=measurements)
+    return Record(format=2, commit=commit(number), family=FAMILY, measurements=measurements)
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -396,7 +396,7 @@ DAMAGES: dict[str, tuple[bytes, bytes]] = {  # regular expression and what it is
     "nested without end": (rb'"commit": ', b'"commit": ' + b"[" * 100_000),
     "wrong type": (rb'"peak": 2222976', b'"peak": "much"'),
     "unknown field": (rb'"family"', b'"colour": 1, "family"'),
-    "old format": (rb'"format": 1', b'"format": 0'),
+    "old format": (rb'"format": 2', b'"format": 0'),
     "of another commit": (rb'(?<="id": ").{40}', b"9" * 40),
 }
 
@@ -442,7 +442,7 @@ def test_a_second_damage_does_not_replace_the_first(store: Store) -> None:
 def test_a_record_of_a_newer_format_stops_the_command(store: Store) -> None:
     store.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
     path = record_path(store, 1)
-    newer = path.read_bytes().replace(b'"format": 1', b'"colour": "new", "format": 2')
+    newer = path.read_bytes().replace(b'"format": 2', b'"colour": "new", "format": 3')
     path.write_bytes(newer)
     with pytest.raises(MemharnessError, match="written by a newer memharness") as raised:
         store.record(FAMILY, commit(1).id)

@@ -5,14 +5,20 @@ Value types like those of `model`, which hold what was measured.
 
 from typing import Literal
 
-from memharness.model import FORMAT, Phase, Stack, Value
+from memharness.model import FORMAT, Frame, ModuleCost, Phase, Stack, Survivor, TypeCount, Value
 
-Verdict = Literal["regressed", "improved"]
+Verdict = Literal["regressed", "improved", "accepted", "transient", "drifting"]
 Confidence = Literal["confirmed", "located", "range", "suspected"]
+MetricClass = Literal["exact", "near", "noisy"]
 
 
 class BlamedLine(Value, omit_defaults=False):
-    """A line that holds a part of a difference. `bytes` and `count` are differences, `size` is what it holds now."""
+    """A line that holds a part of a difference. `bytes` and `count` are differences, `size` is what it holds now.
+
+    `library` allocated it on behalf of the line. `caller` is the nearest line up the call stack that lies in a function
+    which the commit changed; None where the line itself is changed, or no such caller is known. `types` are
+    the types whose instances at the line grew, with their numbers before and after.
+    """
 
     path: str
     line: int
@@ -22,10 +28,26 @@ class BlamedLine(Value, omit_defaults=False):
     bytes: int
     count: int
     changed_here: bool
+    library: str = ""
+    caller: Frame | None = None
+    types: tuple[TypeCount, ...] = ()
+
+
+class ModuleChange(Value, omit_defaults=False):
+    """A module whose import costs more or less than before; `module.size` is the difference."""
+
+    module: ModuleCost
+    before: int
+    after: int
 
 
 class Change(Value, omit_defaults=False):
-    """A step in a series. `range` holds the ids of the last good and the first bad commit that were measured."""
+    """A step in a series, or a drift. `range` holds the ids of the last good and the first bad commit measured.
+
+    `commit` is the one that brought it: the later end of the range, or, where that is a merge, the commit found on
+    the merged branch; `merge` is the merge then. A "transient" rise was taken back by the commit `undone_by`, an
+    "accepted" change has the `reason` of the ledger. `explained` is the share of the peak that lines are known for.
+    """
 
     case: str
     metric: str
@@ -42,6 +64,30 @@ class Change(Value, omit_defaults=False):
     blame: tuple[BlamedLine, ...] = ()
     elsewhere: int = 0
     stack: Stack | None = None
+    types: tuple[TypeCount, ...] = ()
+    modules: tuple[ModuleChange, ...] = ()
+    survivors: tuple[Survivor, ...] = ()
+    explained: float | None = None
+    merge: str | None = None
+    undone_by: str | None = None
+    reason: str | None = None
+
+
+class Exceeded(Value, omit_defaults=False):
+    """Neighbouring commits at which a metric is above the budget of its scenario, the first and the last of them.
+
+    `value` is the highest of them; `open` tells that the newest measured commit is among them.
+    """
+
+    case: str
+    metric: str
+    family: str
+    unit: str
+    limit: int
+    value: int
+    first: str
+    last: str
+    open: bool
 
 
 class Failure(Value):
@@ -77,15 +123,27 @@ class Summary(Value, omit_defaults=False):
     first: int | None
     last: int | None
     residual: int
+    metric_class: MetricClass = "exact"
+
+
+class EnvironmentDifference(Value, omit_defaults=False):
+    """A fact in which the environments of two commits differ: "python" or a distribution; None where it is absent."""
+
+    family: str
+    name: str
+    before: str | None
+    after: str | None
 
 
 class Report(Value, omit_defaults=False):
-    """What `run`, `check`, `compare` and `bisect` print with --json."""
+    """What `run`, `check`, `compare` and `bisect` print with --json. `environments` is filled by `compare` only."""
 
     counts: Counts
     changes: tuple[Change, ...]
     failures: tuple[Failure, ...]
     series: tuple[Summary, ...]
+    exceeded: tuple[Exceeded, ...] = ()
+    environments: tuple[EnvironmentDifference, ...] = ()
     notices: tuple[str, ...] = ()
     format: int = FORMAT
 

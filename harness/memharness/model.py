@@ -11,7 +11,8 @@ from typing import Final, Literal, dataclass_transform
 
 import msgspec
 
-FORMAT: Final = 1  # version of every stored and printed format; history in results/README.md
+FORMAT: Final = 1  # version of what commands print
+STORE_FORMAT: Final = 2  # version of what is stored; its history is in results/README.md
 
 Scalar = bool | int | float | str
 PassName = Literal["first", "growth", "rss"]
@@ -63,7 +64,7 @@ METRICS: Final[Mapping[str, Metric]] = {
             name="rss_peak",
             unit="bytes",
             measured_in="rss",
-            floor=None,
+            floor=1 << 20,
             title="resident memory, untraced run",
         ),
     )
@@ -90,6 +91,23 @@ class Commit(Value):
     def short(self) -> str:
         """The first ten digits of the id."""
         return self.id[:10]
+
+
+class Hunk(Value, array_like=True):
+    """`removed` lines from line `before` on gave way to `added` lines from line `after` on, as in a git diff."""
+
+    before: int
+    removed: int
+    after: int
+    added: int
+
+
+class FileEdit(Value):
+    """What a commit did to one file: its path before and after (None: there was, or is, no such file), its hunks."""
+
+    before: str | None
+    after: str | None
+    hunks: tuple[Hunk, ...] = ()
 
 
 class Checkout(Value):
@@ -232,7 +250,11 @@ class Environment(Value):
 
 
 class LineStat(Value, array_like=True):
-    """Live blocks allocated at one line. `path` is relative to the project, or `<stdlib>/json/decoder.py`."""
+    """Live blocks allocated at one line. `path` is relative to the project, or `<stdlib>/json/decoder.py`.
+
+    In a deep profile a block that a library allocated counts at the line of the project, or else of the scenario,
+    that called into it, and `library` names the top-level module that allocated it.
+    """
 
     path: str
     line: int
@@ -240,6 +262,7 @@ class LineStat(Value, array_like=True):
     source: str  # white space normalised
     size: int
     count: int
+    library: str = ""
 
 
 class Frame(Value, array_like=True):
@@ -259,11 +282,50 @@ class Stack(Value, array_like=True):
     frames: tuple[Frame, ...]
 
 
+class LineType(Value, array_like=True):
+    """Live instances of one type that were allocated at one line, the lines as in the profile that holds it."""
+
+    path: str
+    line: int
+    name: str
+    count: int
+
+
+class Survivor(Value, array_like=True):
+    """An object that calls left alive: the line that allocated it, its type, and the beginning of its `repr`."""
+
+    path: str
+    line: int
+    name: str
+    text: str
+
+
+class ModuleCost(Value, array_like=True):
+    """What importing one module keeps alive, the modules that it imports left out.
+
+    `origin` tells whose it is; `path` and `line` are those of the import statement that loaded it first.
+    """
+
+    name: str
+    origin: Literal["project", "scenario", "library", "stdlib"]
+    path: str
+    line: int
+    size: int
+
+
 class Profile(Value):
-    """Where memory was allocated: by line, by stack where deep tracing was on. Stored under its hash."""
+    """Where memory was allocated: by line, by stack where deep tracing was on. Stored under its hash.
+
+    `types` go with deep lines, `survivors` with a leak, `modules` with imports; `sizes` is the series of bytes alive
+    after each call.
+    """
 
     lines: tuple[LineStat, ...] = ()
     stacks: tuple[Stack, ...] = ()
+    types: tuple[LineType, ...] = ()
+    survivors: tuple[Survivor, ...] = ()
+    modules: tuple[ModuleCost, ...] = ()
+    sizes: tuple[int, ...] = ()
 
     @property
     def id(self) -> str:
@@ -308,7 +370,9 @@ class OutOfMemory(Value, tag_field="outcome", tag="out-of-memory"):
 class Measured(Value, tag_field="outcome", tag="measured"):
     """Success. `metrics` holds what could be measured; `profiles` names the stored profile of each kind.
 
-    Kinds: "alive" (end of the first call), "retained", "leak" (kept by the later calls).
+    Kinds: "alive" (end of the first call), "retained", "peak" (the highest moment of the first call), "import",
+    "leak" (kept by the later calls) and "calls" (the size after each). Where the case was explained, "alive",
+    "retained" and "import" are deep; "peak" always is. `suspected` names metrics whose value is not certain.
     """
 
     metrics: dict[str, int]
@@ -319,6 +383,7 @@ class Measured(Value, tag_field="outcome", tag="measured"):
     notes: tuple[str, ...] = ()
     cpu_seconds: dict[str, float] = {}  # per pass; varies from run to run
     failed_passes: dict[str, Failed | TimedOut | OutOfMemory] = {}  # later passes, whose metrics are missing
+    suspected: tuple[str, ...] = ()
 
     @property
     def leak_calls(self) -> int:

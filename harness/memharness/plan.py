@@ -10,8 +10,6 @@ from packaging.specifiers import SpecifierSet
 
 from memharness.model import Case, Commit, EnvironmentSpec, Value
 
-DEEP_FRAMES = 25
-
 
 class Suite(Value):
     """The cases to be measured in environments of one kind."""
@@ -31,13 +29,13 @@ class Key(Value):
 
 
 class Task(Value):
-    """Cases to measure at one commit in one environment. Repeats trace deep: `frames` per allocation."""
+    """Cases to measure at one commit in one environment. `explain` asks for deep profiles as well."""
 
     commit: Commit
     spec: EnvironmentSpec
     cases: tuple[Case, ...]
     round: int = 0
-    frames: int = 1
+    explain: bool = False
 
 
 def make_suites(specs: Iterable[tuple[EnvironmentSpec, Iterable[Case]]]) -> tuple[Suite, ...]:
@@ -105,5 +103,5 @@ def plan_repeats(
                 and key_of(commit, suite.spec, case, 1) not in stored
             )
             if missing:
-                tasks.append(Task(commit=commit, spec=suite.spec, cases=missing, round=1, frames=DEEP_FRAMES))
+                tasks.append(Task(commit=commit, spec=suite.spec, cases=missing, round=1, explain=True))
     return tuple(tasks)

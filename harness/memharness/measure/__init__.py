@@ -32,8 +32,9 @@ from memharness.model import (
 
 __all__ = ["PROBE_METHOD", "Cancelled", "Terms", "compile_bytecode", "observe"]
 
-PROBE_METHOD = 1  # memharness_probe.METHOD, which must not be imported; a test holds the two together
+PROBE_METHOD = 2  # memharness_probe.METHOD, which must not be imported; a test holds the two together
 _PASSES: tuple[PassName, ...] = ("first", "growth", "rss")
+_DEEP = 25  # frames
 _RANDOMISED = "address randomisation could not be turned off: peaks may vary by some 20 kB"
 _NO_MEMORY = ("MemoryError", "Cannot allocate memory")
 
@@ -41,14 +42,14 @@ _NO_MEMORY = ("MemoryError", "Cannot allocate memory")
 class Terms(Value):
     """How a case is measured. The passes that `metrics` need are run, and all that these yield is kept.
 
-    `frames` above 1 adds stacks; `calls` None calibrates the growth pass within `budget_seconds` of CPU time; each
-    pass may take `timeout_seconds`, and no more memory than `memory_bytes`.
+    `explain` adds deep profiles, which take further passes; `calls` None calibrates the growth pass within
+    `budget_seconds` of CPU time; each pass may take `timeout_seconds`, and no more memory than `memory_bytes`.
     """
 
     metrics: tuple[str, ...]
     budget_seconds: float
     timeout_seconds: float
-    frames: int = 1
+    explain: bool = False
     calls: int | None = None
     memory_bytes: int | None = None
 
@@ -105,7 +106,7 @@ def _fields(terms: Terms, name: PassName) -> dict[str, object]:
     return {
         "pass": name,
         "metrics": _wanted(terms, name),
-        "frames": terms.frames if name == "first" else 1,
+        "frames": _DEEP if terms.explain and name == "first" else 1,
         "calls": terms.calls,
         "budget_seconds": terms.budget_seconds,
         "timeout_seconds": terms.timeout_seconds,
@@ -155,5 +156,6 @@ def _merge(
         notes=tuple(notes),
         cpu_seconds={name: round(ending.cpu_seconds, 3) for name, ending in endings.items()},
         failed_passes=dict(failed),
+        suspected=tuple(name for response in delivered.values() for name in response.suspected),
     )
     return Observation(outcome=outcome, profiles={profile.id: profile for profile in profiles.values()})

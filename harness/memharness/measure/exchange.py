@@ -37,6 +37,7 @@ class Delivered(Response, tag_field="status", tag="measured"):
     profiles: dict[str, Profile] = msgspec.field(default_factory=dict)
     calls: int | None = None
     notes: tuple[str, ...] = ()
+    suspected: tuple[str, ...] = ()
 
 
 class Broken(Response, tag_field="status", tag="failed"):

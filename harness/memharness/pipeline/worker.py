@@ -89,7 +89,7 @@ class Worker:
             self._slot.scenarios,
             Terms(
                 metrics=metrics_of(self._project, case),
-                frames=task.frames,
+                explain=task.explain,
                 calls=self._calls_of(task.spec, case),
                 budget_seconds=settings.growth_budget,
                 timeout_seconds=scenario.timeout_seconds or settings.timeout,

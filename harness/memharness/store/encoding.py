@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from memharness.errors import MemharnessError
-from memharness.model import FORMAT, EnvironmentFacts, Measured, Measurement, Outcome, Profile, Value
+from memharness.model import STORE_FORMAT, EnvironmentFacts, Measured, Measurement, Outcome, Profile, Value
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -68,7 +68,7 @@ def decode(content: bytes, path: Path, kind: type[T]) -> T:
 
 def encode_profile(profile: Profile) -> bytes:
     """Return compressed JSON without a time stamp: equal profiles give equal bytes."""
-    content = msgspec.json.encode(StoredProfile(format=FORMAT, profile=profile), order="sorted")
+    content = msgspec.json.encode(StoredProfile(format=STORE_FORMAT, profile=profile), order="sorted")
     return gzip.compress(content, mtime=0)
 
 
@@ -105,11 +105,11 @@ def _format(content: bytes) -> int | None:
 
 
 def _check_format(number: int | None, path: Path) -> None:
-    if number is None or number == FORMAT:
+    if number is None or 1 <= number <= STORE_FORMAT:
         return
-    if number > FORMAT:
+    if number > STORE_FORMAT:
         raise MemharnessError(
-            f"{path} was written by a newer memharness (format {number}; this one knows format {FORMAT})",
+            f"{path} was written by a newer memharness (format {number}; this one knows format {STORE_FORMAT})",
             hint="Upgrade memharness, or choose another folder for the results.",
         )
     raise DamagedFile(f"format {number} is unknown")

@@ -16,7 +16,7 @@ import filelock
 
 from memharness.errors import MemharnessError
 from memharness.model import (
-    FORMAT,
+    STORE_FORMAT,
     Commit,
     EnvironmentFacts,
     Measured,
@@ -95,10 +95,10 @@ class Store:
                 kept[candidate.key] = merged(known, candidate, retry=replace_failed) if known else candidate
                 self._write_profiles(kept[candidate.key], entry[4].profiles)
             if environment is not None and self.environment(family, environment.id) is None:
-                content = encode(StoredEnvironment(format=FORMAT, environment=environment))
+                content = encode(StoredEnvironment(format=STORE_FORMAT, environment=environment))
                 files.write(self._environment_path(family, environment.id), content)
             measurements = tuple(kept[key] for key in sorted(kept))
-            record = Record(format=FORMAT, commit=commit, family=family, measurements=measurements)
+            record = Record(format=STORE_FORMAT, commit=commit, family=family, measurements=measurements)
             if record != old and measurements:
                 files.write(self._record_path(family, commit.id), encode(record))
 
@@ -108,7 +108,7 @@ class Store:
             known = self.calls(family).get((case, identity))
             if known is not None:
                 return known
-            value = StoredCalls(format=FORMAT, case=case, identity=identity, calls=calls)
+            value = StoredCalls(format=STORE_FORMAT, case=case, identity=identity, calls=calls)
             name = digest([case, identity], 16)
             files.write(self._family(family) / "calls" / f"{name}.json", encode(value))
             return calls
