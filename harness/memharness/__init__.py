@@ -19,18 +19,22 @@ if TYPE_CHECKING:
     from memharness.errors import MemharnessError
     from memharness.findings import BlamedLine, Change, Report
     from memharness.model import Case, Commit, Measured, Profile, Scenario
-    from memharness.pipeline.judging import Results, find_changes, load_results, make_report
+    from memharness.pipeline.judging import find_changes
     from memharness.pipeline.measuring import run
     from memharness.pipeline.project import Selection
+    from memharness.pipeline.reports import make_report
+    from memharness.pipeline.results import Results, load_results
 
 _HOMES = {
     "memharness.config": ("Config", "load_config"),
     "memharness.errors": ("MemharnessError",),
     "memharness.findings": ("BlamedLine", "Change", "Report"),
     "memharness.model": ("Case", "Commit", "Measured", "Profile", "Scenario"),
-    "memharness.pipeline.judging": ("Results", "find_changes", "load_results", "make_report"),
+    "memharness.pipeline.judging": ("find_changes",),
     "memharness.pipeline.measuring": ("run",),
     "memharness.pipeline.project": ("Selection",),
+    "memharness.pipeline.reports": ("make_report",),
+    "memharness.pipeline.results": ("Results", "load_results"),
 }
 __all__ = [
     "BlamedLine",

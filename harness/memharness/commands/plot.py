@@ -9,8 +9,9 @@ from memharness.commands.printing import print_json, print_notices
 from memharness.config import Config
 from memharness.errors import MemharnessError
 from memharness.model import METRICS
-from memharness.pipeline.judging import load_results, trends
 from memharness.pipeline.project import Selection
+from memharness.pipeline.reports import trends
+from memharness.pipeline.results import load_results
 
 
 @click.command()

@@ -7,9 +7,9 @@ from memharness.commands.printing import error_console, output_console, print_js
 from memharness.config import Config
 from memharness.errors import INCOMPLETE, REGRESSION
 from memharness.findings import Report
-from memharness.pipeline.judging import make_report
 from memharness.pipeline.measuring import run
 from memharness.pipeline.project import Selection
+from memharness.pipeline.reports import make_report
 
 
 @click.command()

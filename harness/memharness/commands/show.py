@@ -10,8 +10,8 @@ from memharness.commands.printing import output_console, print_json, print_notic
 from memharness.config import Config
 from memharness.errors import MemharnessError
 from memharness.model import Commit, Measured, Measurement, StoredCase
-from memharness.pipeline.judging import Results, load_commits
 from memharness.pipeline.project import Selection, open_project
+from memharness.pipeline.results import Results, load_commits
 
 
 @click.command()

@@ -18,9 +18,9 @@ from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.execute.local import execute
 from memharness.measure import PROBE_METHOD
 from memharness.model import Case, Commit, EnvironmentSpec, Measured, Outcome
-from memharness.pipeline.judging import Results, load_commits
 from memharness.pipeline.missing import known_calls, missing, unconfirmed
 from memharness.pipeline.project import EVERYTHING, Project, Selection, open_project
+from memharness.pipeline.results import Results, load_commits
 from memharness.pipeline.suites import passes_of, suites_of
 from memharness.pipeline.worker import Done, Worker
 from memharness.plan import Task

@@ -7,8 +7,9 @@ from memharness.errors import MemharnessError
 from memharness.history import is_ancestor, resolve
 from memharness.measure import PROBE_METHOD
 from memharness.model import METRICS, Commit, Measured, Measurement
-from memharness.pipeline.judging import Results, Steps, find_steps_in
+from memharness.pipeline.judging import Steps, find_steps_in
 from memharness.pipeline.project import Project
+from memharness.pipeline.results import Results
 from memharness.pipeline.suites import metrics_of
 from memharness.plan import Key, Suite, Task, plan_range, plan_repeats
 

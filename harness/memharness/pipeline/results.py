@@ -1,0 +1,59 @@
+"""What is stored for some commits, loaded: the ground on which findings are made. Measures nothing, writes nothing."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from memharness.config import Config
+from memharness.measure import PROBE_METHOD
+from memharness.model import Case, Commit, EnvironmentFacts, Measurement
+from memharness.pipeline.project import EVERYTHING, Project, Selection, open_project
+
+
+@dataclass(frozen=True)
+class Results:
+    """What is stored for some commits, by environment family and commit id."""
+
+    project: Project
+    commits: tuple[Commit, ...]
+    measurements: Mapping[str, Mapping[str, Sequence[Measurement]]]
+    environments: Mapping[str, EnvironmentFacts]
+    measured: int = 0  # at so many of the commits something was measured just now
+
+    def cases(self, family: str) -> tuple[Case, ...]:
+        """Return the cases with at least one measurement in a family."""
+        known = {(m.case, m.identity) for stored in self.measurements[family].values() for m in stored}
+        return tuple(case for case in self.project.cases if (case.name, case.scenario.identity) in known)
+
+    def of(self, family: str, commit_id: str, case: str, identity: str) -> tuple[Measurement, ...]:
+        """Return the repeats of one case at one commit, the first one first."""
+        found = (m for m in self.measurements[family].get(commit_id, ()) if m.case == case and m.identity == identity)
+        return tuple(sorted((m for m in found if m.probe == PROBE_METHOD), key=lambda m: m.round))
+
+
+def load_results(config: Config, selection: Selection = EVERYTHING) -> Results:
+    """Load what is stored for the selected commits and cases in all environments; measures and writes nothing."""
+    project = open_project(config, selection, read_only=True)
+    return load_commits(project, project.commits(selection))
+
+
+def load_commits(
+    project: Project, commits: Sequence[Commit], *, families: Iterable[str] | None = None, measured: int = 0
+) -> Results:
+    """Load what is stored for these commits, in the given environment families or in all there are."""
+    ids = [commit.id for commit in commits]
+    measurements = {}
+    environments: dict[str, EnvironmentFacts] = {}
+    for family in project.store.families() if families is None else families:
+        records = {record.commit.id: record.measurements for record in project.store.records(family, ids)}
+        measurements[family] = records
+        for facts_id in {m.environment for stored in records.values() for m in stored if m.environment}:
+            facts = project.store.environment(family, facts_id)
+            if facts is not None:
+                environments[facts_id] = facts
+    return Results(
+        project=project,
+        commits=tuple(commits),
+        measurements=measurements,
+        environments=environments,
+        measured=measured,
+    )
