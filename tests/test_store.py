@@ -21,14 +21,17 @@ from memharness.model import (
     Failed,
     Frame,
     LineStat,
+    LineType,
     Measured,
     Measurement,
+    ModuleCost,
     Observation,
     Outcome,
     OutOfMemory,
     Profile,
     Record,
     Stack,
+    Survivor,
     TimedOut,
     TypeCount,
     Value,
@@ -37,7 +40,7 @@ from memharness.store import Entry, Store
 from memharness.store.encoding import StoredCalls, StoredEnvironment, decode, encode
 from memharness.store.machine import Machine, this_machine
 
-GOLDEN = Path(__file__).parent / "golden" / "store-format-1"
+GOLDEN = Path(__file__).parent / "golden"
 MACHINE = "linux-x86_64-glibc-64"
 FAMILY = "cpython-3.11.7-auto"
 FACTS = EnvironmentFacts(
@@ -62,6 +65,25 @@ MEASURED = Measured(
     notes=("address randomisation is on",),
     cpu_seconds={"first": 0.123, "growth": 1.5},
 )
+DEEP = Profile(
+    lines=(replace(LINE, library="json"), LINE),
+    types=(LineType(path=LINE.path, line=10, name="wastebox.core.Item", count=100),),
+)
+LEAK = Profile(
+    lines=(LINE,), survivors=(Survivor(path=LINE.path, line=10, name="wastebox.core.Item", text="<Item 'ä'>"),)
+)
+SIZES = Profile(sizes=(1000, 1008, 1000))
+IMPORTED = Profile(
+    modules=(ModuleCost(name="json", origin="stdlib", path="src/wastebox/core.py", line=1, size=70_000),)
+)
+PROFILES = {one.id: one for one in (PROFILE, DEEP, LEAK, SIZES, IMPORTED)}
+EXPLAINED = replace(
+    MEASURED,
+    metrics={"peak": 2222976, "retained": 0, "growth": 16},
+    profiles={"alive": DEEP.id, "calls": SIZES.id, "import": IMPORTED.id, "leak": LEAK.id, "peak": PROFILE.id},
+    cpu_seconds={"deep": 2.5, "first": 0.123, "growth": 1.5, "peak": 3.5},
+    suspected=("growth",),
+)
 FAILED = Failed(
     phase="import",
     reason="ModuleNotFoundError: No module named 'wästebox'",
@@ -85,7 +107,8 @@ def commit(number: int) -> Commit:
 
 
 def entry(case: str, outcome: Outcome, round_: int = 0) -> Entry:
-    profiles = {PROFILE.id: PROFILE} if isinstance(outcome, Measured) and outcome.profiles else {}
+    named = outcome.profiles.values() if isinstance(outcome, Measured) else ()
+    profiles = {profile_id: PROFILES[profile_id] for profile_id in named}
     return (case, "a1b2c3", 1, round_, Observation(outcome=outcome, profiles=profiles))
 
 
@@ -188,6 +211,19 @@ def test_metrics_that_were_missing_are_added_and_the_others_stay(store: Store) -
     store.add(FAMILY, commit(1), FACTS, [entry("a", more)])
     both = Measured(metrics={"peak": 1, "growth": 7}, calls=15, cpu_seconds={"first": 0.5, "growth": 1.0})
     assert store.record(FAMILY, commit(1).id) == record(1, stored("a", both))
+
+
+def test_doubt_goes_with_the_value_that_is_kept(store: Store) -> None:
+    store.add(FAMILY, commit(1), FACTS, [entry("a", Measured(metrics={"peak": 1, "growth": 8}, suspected=("growth",)))])
+    more = Measured(metrics={"growth": 8, "warm_peak": 5}, suspected=("warm_peak",))
+    store.add(FAMILY, commit(1), FACTS, [entry("a", more)])
+    doubtful = Measured(metrics={"peak": 1, "growth": 8, "warm_peak": 5}, suspected=("growth", "warm_peak"))
+    assert store.record(FAMILY, commit(1).id) == record(1, stored("a", doubtful))
+    store.add(FAMILY, commit(1), FACTS, [entry("b", Measured(metrics={"growth": 8}))])
+    certain = replace(doubtful, suspected=("peak", "growth"))
+    store.add(FAMILY, commit(1), FACTS, [entry("b", certain)])
+    kept = replace(doubtful, metrics={"growth": 8, "peak": 1, "warm_peak": 5}, suspected=("peak",))
+    assert store.record(FAMILY, commit(1).id) == record(1, stored("a", doubtful), stored("b", kept))
 
 
 def test_a_pass_that_failed_is_kept_and_may_be_retried(store: Store) -> None:
@@ -299,14 +335,26 @@ def test_text_that_no_json_reader_accepts_is_escaped(store: Store) -> None:
     assert store.record(FAMILY, commit(1).id) == record(1, stored("broken", readable))
 
 
-def test_the_stored_format_still_loads_and_encodes_alike() -> None:
-    reader = Store(GOLDEN, MACHINE, read_only=True)
-    outcomes: dict[str, Outcome] = {"big[n=10]": OUT_OF_MEMORY, "broken": FAILED, "good": MEASURED, "slow": TIMED_OUT}
+FORMER_ID = "367f57471acd1d3cfcf4834d42dc3406"  # of PROFILE in format 1, whose lines had no library
+GOLDEN_FORMATS: dict[int, tuple[Measured, dict[str, Profile]]] = {
+    1: (replace(MEASURED, profiles={"alive": FORMER_ID}), {FORMER_ID: PROFILE}),
+    2: (EXPLAINED, PROFILES),
+}
+
+
+@pytest.mark.parametrize("number", GOLDEN_FORMATS)
+def test_every_stored_format_still_loads_and_encodes_alike(number: int) -> None:
+    folder = GOLDEN / f"store-format-{number}"
+    good, profiles = GOLDEN_FORMATS[number]
+    reader = Store(folder, MACHINE, read_only=True)
+    outcomes: dict[str, Outcome] = {"big[n=10]": OUT_OF_MEMORY, "broken": FAILED, "good": good, "slow": TIMED_OUT}
     loaded = reader.record(FAMILY, commit(7).id)
-    assert loaded == record(7, *(stored(case, outcome) for case, outcome in outcomes.items()))
+    expected = record(7, *(stored(case, outcome) for case, outcome in outcomes.items()))
+    assert loaded == replace(expected, format=number)
     assert reader.environment(FAMILY, FACTS.id) == FACTS
     assert reader.calls(FAMILY) == {("good", "a1b2c3"): 127}
-    assert reader.profile(PROFILE.id) == PROFILE
+    assert {profile_id: reader.profile(profile_id) for profile_id in good.profiles.values()} == profiles
+    assert reader.has_profiles(good)
     assert reader.notices == []
     kinds: dict[str, type[Value]] = {
         "calls": StoredCalls,
@@ -314,17 +362,49 @@ def test_the_stored_format_still_loads_and_encodes_alike() -> None:
         FAMILY: Record,
         MACHINE: Machine,
     }
-    for path in GOLDEN.rglob("*.json"):
+    for path in folder.rglob("*.json"):
         content = path.read_bytes()
         assert encode(decode(content, path, kinds[path.parent.name])) == content
 
 
+def test_the_newest_golden_folder_is_what_the_store_writes(tmp_path: Path) -> None:
+    store = Store(tmp_path, MACHINE)
+    good = entry("good", EXPLAINED)
+    others = [entry("big[n=10]", OUT_OF_MEMORY), entry("broken", FAILED), entry("slow", TIMED_OUT)]
+    store.add(FAMILY, commit(7), FACTS, [good, *others])
+    store.set_calls(FAMILY, "good", "a1b2c3", 127)
+    golden = tree(GOLDEN / "store-format-2")
+    assert unpacked(tree(tmp_path)) == unpacked(golden)
+
+
+def unpacked(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Decompress what is compressed: two builds of zlib need not pack alike."""
+    return {name: gzip.decompress(content) if name.endswith(".gz") else content for name, content in files.items()}
+
+
+def test_a_record_of_an_older_format_is_written_anew_only_with_something_new(tmp_path: Path) -> None:
+    shutil.copytree(GOLDEN / "store-format-1", tmp_path, dirs_exist_ok=True)
+    before = tree(tmp_path)
+    store = Store(tmp_path, MACHINE)
+    store.add(FAMILY, commit(7), FACTS, [entry("slow", TIMED_OUT), entry("good", MEASURED)])
+    assert tree(tmp_path) == before
+    store.add(FAMILY, commit(7), FACTS, [entry("good", EXPLAINED, 1)])
+    outcomes: dict[str, Outcome] = {"big[n=10]": OUT_OF_MEMORY, "broken": FAILED, "slow": TIMED_OUT}
+    old = [stored(case, outcome) for case, outcome in outcomes.items()]
+    good = [stored("good", GOLDEN_FORMATS[1][0]), stored("good", EXPLAINED, 1)]
+    assert store.record(FAMILY, commit(7).id) == record(7, *old[:2], *good, old[2])
+    after = tree(tmp_path)
+    changed = f"{MACHINE}/{FAMILY}/{commit(7).id}.json"
+    assert {name: after[name] for name in before if name != changed} == {
+        name: content for name, content in before.items() if name != changed
+    }
+    assert store.profile(FORMER_ID) == PROFILE
+
+
 def test_a_profile_has_equal_bytes_without_a_time_stamp(store: Store) -> None:
     store.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
-    name = f"profiles/{PROFILE.id[:2]}/{PROFILE.id}.json.gz"
-    content = (store.folder / "box" / name).read_bytes()
+    content = (store.folder / "box" / f"profiles/{PROFILE.id[:2]}/{PROFILE.id}.json.gz").read_bytes()
     assert content[4:8] == b"\0\0\0\0"
-    assert gzip.decompress(content) == gzip.decompress((GOLDEN / MACHINE / name).read_bytes())
 
 
 def test_nothing_personal_is_stored(store: Store) -> None:

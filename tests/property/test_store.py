@@ -8,19 +8,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memharness.model import (
-    FORMAT,
+    STORE_FORMAT,
     Commit,
     Failed,
     Frame,
     LineStat,
+    LineType,
     Measured,
     Measurement,
+    ModuleCost,
     Observation,
     Outcome,
     OutOfMemory,
     Profile,
     Record,
     Stack,
+    Survivor,
     TimedOut,
     TypeCount,
 )
@@ -42,10 +45,22 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 sizes = st.integers(min_value=-(2**62), max_value=2**62)
 phases = st.sampled_from(["build", "import", "setup", "run", "crash"])
 frames = st.builds(Frame, path=texts, line=sizes, function=texts, source=texts)
-lines = st.builds(LineStat, path=texts, line=sizes, function=texts, source=texts, size=sizes, count=sizes)
+lines = st.builds(
+    LineStat, path=texts, line=sizes, function=texts, source=texts, size=sizes, count=sizes, library=texts
+)
 stacks = st.builds(Stack, size=sizes, count=sizes, frames=st.lists(frames, max_size=3).map(tuple))
+types = st.builds(LineType, path=texts, line=sizes, name=texts, count=sizes)
+survivors = st.builds(Survivor, path=texts, line=sizes, name=texts, text=texts)
+origins = st.sampled_from(["project", "scenario", "library", "stdlib"])
+modules = st.builds(ModuleCost, name=texts, origin=origins, path=texts, line=sizes, size=sizes)
 profiles = st.builds(
-    Profile, lines=st.lists(lines, max_size=4).map(tuple), stacks=st.lists(stacks, max_size=2).map(tuple)
+    Profile,
+    lines=st.lists(lines, max_size=4).map(tuple),
+    stacks=st.lists(stacks, max_size=2).map(tuple),
+    types=st.lists(types, max_size=2).map(tuple),
+    survivors=st.lists(survivors, max_size=2).map(tuple),
+    modules=st.lists(modules, max_size=2).map(tuple),
+    sizes=st.lists(sizes, max_size=4).map(tuple),
 )
 measured = st.builds(
     Measured,
@@ -53,6 +68,7 @@ measured = st.builds(
     calls=st.none() | sizes,
     gc_objects=st.none() | st.tuples(sizes, sizes),
     types=st.lists(st.builds(TypeCount, name=texts, before=sizes, after=sizes), max_size=2).map(tuple),
+    suspected=st.lists(texts, max_size=2).map(tuple),
     cpu_seconds=st.dictionaries(texts, st.floats(0, 1e6).map(lambda value: round(value, 3)), max_size=2),
 )
 outcomes: st.SearchStrategy[Outcome] = (
@@ -75,7 +91,7 @@ measurements = st.builds(
 )
 records = st.builds(
     Record,
-    format=st.just(FORMAT),
+    format=st.just(STORE_FORMAT),
     commit=commits,
     family=texts,
     measurements=st.lists(measurements, max_size=3).map(tuple),

@@ -19,6 +19,7 @@ def merged(known: Measurement, candidate: Measurement, *, retry: bool) -> Measur
         return known
     if candidate.environment != known.environment:
         return candidate if old.metrics.keys() < new.metrics.keys() else known
+    suspected = (*old.suspected, *(name for name in new.suspected if name not in old.metrics))
     left = {name: failed for name, failed in old.failed_passes.items() if name not in new.cpu_seconds}
     outcome = Measured(
         metrics=new.metrics | old.metrics,
@@ -29,6 +30,7 @@ def merged(known: Measurement, candidate: Measurement, *, retry: bool) -> Measur
         notes=(*old.notes, *(note for note in new.notes if note not in old.notes)),
         cpu_seconds=new.cpu_seconds | old.cpu_seconds,
         failed_passes=new.failed_passes | left,
+        suspected=suspected,
     )
     if (outcome.metrics, outcome.failed_passes) == (old.metrics, old.failed_passes):
         return known

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 import filelock
+from msgspec.structs import replace
 
 from memharness.errors import MemharnessError
 from memharness.model import (
@@ -99,7 +100,8 @@ class Store:
                 files.write(self._environment_path(family, environment.id), content)
             measurements = tuple(kept[key] for key in sorted(kept))
             record = Record(format=STORE_FORMAT, commit=commit, family=family, measurements=measurements)
-            if record != old and measurements:
+            same = old and replace(old, format=STORE_FORMAT)  # an older one stays until there is something new
+            if measurements and record != same:
                 files.write(self._record_path(family, commit.id), encode(record))
 
     def set_calls(self, family: str, case: str, identity: str, calls: int) -> int:
