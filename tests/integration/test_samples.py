@@ -1,0 +1,13 @@
+"""Planted histories: memharness finds what each of `tests/samples` plants, at its commit and line, and nothing else."""
+
+from pathlib import Path
+
+import pytest
+
+from sample_history import examine, samples
+
+
+@pytest.mark.parametrize("name", samples())
+def test_what_was_planted_is_found_and_nothing_else(name: str, tmp_path: Path) -> None:
+    seen = examine(name, tmp_path)
+    assert seen.found == seen.expected

@@ -1,0 +1,254 @@
+"""Planted histories: what a sample says must be found, and what `memharness run` finds in it.
+
+A sample is a file of `tests/samples/`. Its `build` makes a repository and returns what is `Expected` there. What is
+found is brought into the same form, so that both are compared as whole values: a flag too many is as wrong as one
+too few. The link beside the samples lets each of them run as a script.
+"""
+
+import importlib.util
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+import msgspec
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # a sample that runs as a script has only its own folder
+
+from memharness.findings import Change, Report, Verdict
+from memharness.model import Phase
+from repositories import RepositoryBuilder
+
+__all__ = [
+    "Expected",
+    "Flag",
+    "Limit",
+    "RepositoryBuilder",
+    "edit",
+    "examine",
+    "flags",
+    "load",
+    "main",
+    "samples",
+    "scenario",
+    "start",
+]
+
+CONFIGURATION = '[environment]\ninstall = "path"\n'
+SAMPLES = Path(__file__).resolve().parent / "samples"
+
+Place = str | tuple[str, str]  # the commit, or the last good and the first bad one of a range
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flag:
+    """One metric of one case that changed `at` a place, and the line blamed first.
+
+    `caller` is the source of the changed line or function that an unchanged line was called from, `module` the first
+    module that a change of `import` names, `blamed` the number of lines where it matters that there are no others.
+    """
+
+    metric: str
+    verdict: Verdict
+    at: Place
+    path: str = ""
+    source: str = ""
+    changed_here: bool = False
+    caller: str = ""
+    library: str = ""
+    module: str = ""
+    merge: str | None = None
+    undone_by: str | None = None
+    blamed: int | None = None
+    case: str = "workload"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """A budget that was exceeded from `first` to `last`, `still` where the newest commit is among them."""
+
+    metric: str
+    first: str
+    last: str
+    still: bool
+    case: str = "workload"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """All that a run reports, and nothing else; `failures` are commits with the phase that failed."""
+
+    flags: frozenset[Flag] = frozenset()
+    limits: frozenset[Limit] = frozenset()
+    failures: frozenset[tuple[str, Phase]] = frozenset()
+
+
+Build = Callable[[RepositoryBuilder], Expected]
+
+
+def flags(
+    metrics: str,
+    verdict: Verdict,
+    at: Place,
+    line: tuple[str, str] = ("", ""),
+    *,
+    changed_here: bool = True,
+    caller: str = "",
+    **more: str | int | None,
+) -> frozenset[Flag]:
+    """Return a flag for each of the `metrics`, which stand apart by blanks and blame the same line (path, source)."""
+    flag = Flag(
+        metric="",
+        verdict=verdict,
+        at=at,
+        path=line[0],
+        source=line[1],
+        changed_here=changed_here and line != ("", ""),
+        caller=caller,
+    )
+    return frozenset(replace(flag, metric=metric, **more) for metric in metrics.split())  # type: ignore[arg-type]
+
+
+# --- planting ------------------------------------------------------------------------------------------------
+
+
+def scenario(
+    module: str = "shop",
+    function: str = "work",
+    *,
+    calls: int = 15,
+    metrics: Sequence[str] = ("peak", "retained", "result", "growth"),
+    more: str = "",
+) -> str:
+    """Return the text of a scenario that calls a function of the project without arguments."""
+    names = ", ".join(f'"{name}"' for name in metrics)
+    return (
+        f'"""Call {module}.{function}."""\n# /// script\n# [tool.memharness]\n# calls = {calls}\n'
+        f"# metrics = [{names}]\n{more}# ///\n"
+        f"import {module}\n\n\ndef run():\n    return {module}.{function}()\n"
+    )
+
+
+def start(repository: RepositoryBuilder, files: dict[str, str], scenarios: dict[str, str] | None = None) -> str:
+    """Make the first commit: the project's files, configuration and scenarios (name -> text)."""
+    texts = scenarios or {"workload": scenario()}
+    return repository.commit(
+        {"memharness.toml": CONFIGURATION, **{f"scenarios/{name}.py": text for name, text in texts.items()}, **files},
+        "start",
+    )
+
+
+def edit(text: str, old: str, new: str) -> str:
+    """Replace the one place in `text` that reads `old`."""
+    assert text.count(old) == 1, (old, text)
+    return text.replace(old, new)
+
+
+def main(build: Build) -> None:
+    """Make the repository of a sample in the folder that the command line names."""
+    if len(sys.argv) != 2:
+        sys.exit(f"usage: python {sys.argv[0]} FOLDER")
+    build(RepositoryBuilder(Path(sys.argv[1])))
+
+
+# --- examining -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examined:
+    """What was planted and what was found, with the CPU seconds of the run and the subject of each commit."""
+
+    expected: Expected
+    found: Expected
+    cpu_seconds: float
+    subjects: dict[str, str]
+
+
+def samples() -> tuple[str, ...]:
+    """Return the names of all samples."""
+    return tuple(sorted(path.stem for path in SAMPLES.glob("[a-z]*.py") if not path.is_symlink()))
+
+
+def load(name: str) -> Build:
+    """Return the `build` of a sample."""
+    spec = importlib.util.spec_from_file_location(f"samples.{name}", SAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return cast("Build", module.build)
+
+
+def examine(name: str, folder: Path) -> Examined:
+    """Plant a sample in `folder` and run memharness on it."""
+    repository = RepositoryBuilder(folder / "project")
+    expected = load(name)(repository)
+    before = _children_cpu()
+    done = subprocess.run(
+        [sys.executable, "-m", "memharness.cli", "run", "--json", "--results", str(folder / "results")],
+        cwd=repository.path,
+        env={**os.environ, "MEMHARNESS_CACHE": str(folder / "cache")},
+        capture_output=True,
+        check=False,
+    )
+    if not done.stdout:
+        raise AssertionError(f"{name}: no report\n{done.stderr.decode()}")
+    report = msgspec.json.decode(done.stdout, type=Report)
+    log = repository.git("log", "--all", "--format=%H %s").splitlines()
+    return Examined(
+        expected=expected,
+        found=_found(report, expected),
+        cpu_seconds=_children_cpu() - before,
+        subjects={line[:40]: line[41:] for line in log},
+    )
+
+
+def _found(report: Report, expected: Expected) -> Expected:
+    counted = {(flag.case, flag.metric, flag.at) for flag in expected.flags if flag.blamed is not None}
+    found = []
+    for change in report.changes:
+        for metric in (change.metric, *change.also):
+            flag = _flag(change, metric)
+            found.append(flag if (flag.case, flag.metric, flag.at) in counted else replace(flag, blamed=None))
+    assert len(set(found)) == len(found), found
+    return Expected(
+        flags=frozenset(found),
+        limits=frozenset(
+            Limit(metric=over.metric, first=over.first, last=over.last, still=over.open, case=over.case)
+            for over in report.exceeded
+        ),
+        failures=frozenset((failure.commit, failure.phase) for failure in report.failures),
+    )
+
+
+def _flag(change: Change, metric: str) -> Flag:
+    flag = Flag(
+        case=change.case,
+        metric=metric,
+        verdict=change.verdict,
+        at=change.range if change.commit is None or change.verdict == "drifting" else change.commit,
+        module=change.modules[0].module.name if change.modules else "",
+        merge=change.merge,
+        undone_by=change.undone_by,
+        blamed=len(change.blame),
+    )
+    if not change.blame:
+        return flag
+    line = change.blame[0]
+    return replace(
+        flag,
+        path=line.path,
+        source=line.source,
+        changed_here=line.changed_here,
+        caller=line.caller.source if line.caller else "",
+        library=line.library,
+    )
+
+
+def _children_cpu() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime

@@ -1,0 +1,38 @@
+"""A cache of at most 1,000 pages, 50 new ones on every call: it fills up over 20 calls and is no leak.
+
+What the first call leaves in it is kept, so `retained` rises; `growth` must not.
+"""
+
+from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
+
+SHOP = """\
+from functools import lru_cache
+from itertools import count
+
+NUMBERS = count(100)
+
+
+def page(number):
+    return ("%08d" % number) * 500
+
+
+def work():
+    pages = [page(next(NUMBERS)) for _ in range(50)]
+    return sum(map(len, pages))
+"""
+
+
+def build(repository: RepositoryBuilder) -> Expected:
+    """Cache in the third of five commits."""
+    start(repository, {"shop.py": SHOP})
+    repository.commit({"README": "A shop.\n"}, "explain")
+    cached = edit(SHOP, "def page", "@lru_cache(maxsize=1000)\ndef page")
+    found = repository.commit({"shop.py": cached}, "cache pages")
+    repository.commit({"README": "A shop with pages.\n"}, "explain more")
+    repository.commit({"shop.py": cached + "\n\ndef close():\n    pass\n"}, "close")
+    line = 'return ("%08d" % number) * 500'
+    return Expected(flags=flags("retained", "regressed", found, ("shop.py", line), changed_here=False, caller=line))
+
+
+if __name__ == "__main__":
+    main(build)

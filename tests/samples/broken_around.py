@@ -1,0 +1,33 @@
+"""The commit to blame stands among commits that cannot be imported: it is one of four, and the range is exact."""
+
+from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
+
+SHOP = """\
+def work():
+    rows = [bytes(100) for _ in range(4000)]
+    return rows
+"""
+BROKEN = "import missing_module\n"
+
+
+def build(repository: RepositoryBuilder) -> Expected:
+    """Break in the third, rise in the fourth, mend in the sixth of seven commits."""
+    start(repository, {"shop.py": SHOP})
+    good = repository.commit({"README": "A shop.\n"}, "explain")
+    bigger = edit(SHOP, "4000", "8000")
+    broken = [
+        repository.commit({"shop.py": BROKEN + SHOP}, "break"),
+        repository.commit({"shop.py": BROKEN + bigger}, "more rows"),
+        repository.commit({"shop.py": BROKEN + '"""A shop."""\n' + bigger}, "describe"),
+    ]
+    bad = repository.commit({"shop.py": '"""A shop."""\n\n' + bigger}, "mend")
+    repository.commit({"README": "A shop that works.\n"}, "explain more")
+    line = ("shop.py", "rows = [bytes(100) for _ in range(8000)]")
+    return Expected(
+        flags=flags("peak result", "regressed", (good, bad), line),
+        failures=frozenset((commit, "import") for commit in broken),
+    )
+
+
+if __name__ == "__main__":
+    main(build)

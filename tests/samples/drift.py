@@ -1,0 +1,26 @@
+"""Twelve times 0.4 % more: no commit is to blame, but over the range between them it is 4.8 %."""
+
+from sample_history import Expected, RepositoryBuilder, edit, flags, main, scenario, start
+
+SHOP = """\
+def work():
+    rows = [bytes(967) for _ in range(1000)]
+    return rows
+"""
+
+
+def build(repository: RepositoryBuilder) -> Expected:
+    """Rise in twelve commits between two flat ends."""
+    start(repository, {"shop.py": SHOP}, {"workload": scenario(metrics=("peak", "retained", "result"))})
+    base = repository.commit({"README": "A shop.\n"}, "explain")
+    last = ""
+    for step in range(1, 13):
+        shop = edit(SHOP, "range(1000)", f"range({1000 + 4 * step})")
+        last = repository.commit({"shop.py": shop}, f"a little more, {step}")
+    repository.commit({"shop.py": '"""A shop."""\n\n' + shop}, "describe")
+    line = ("shop.py", "rows = [bytes(967) for _ in range(1048)]")
+    return Expected(flags=flags("peak result", "drifting", (base, last), line))
+
+
+if __name__ == "__main__":
+    main(build)

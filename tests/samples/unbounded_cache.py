@@ -1,0 +1,42 @@
+"""`functools.lru_cache(maxsize=None)` on a function that never sees the same number twice.
+
+A leak: `growth` rises, and `retained` by what the first call leaves. The peak does not, as the pages were all alive
+before. The line that allocates a page is the same as before; its own function is what the commit changed.
+"""
+
+from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
+
+SHOP = """\
+from functools import lru_cache
+from itertools import count
+
+NUMBERS = count(100)
+
+
+def page(number):
+    return ("%08d" % number) * 500
+
+
+def work():
+    pages = [page(next(NUMBERS)) for _ in range(50)]
+    return sum(map(len, pages))
+"""
+
+
+def build(repository: RepositoryBuilder) -> Expected:
+    """Cache in the fourth of six commits."""
+    start(repository, {"shop.py": SHOP})
+    repository.commit({"README": "A shop.\n"}, "explain")
+    repository.commit({"shop.py": edit(SHOP, "NUMBERS =", "# Of the pages.\nNUMBERS =")}, "comment")
+    cached = edit(SHOP, "def page", "@lru_cache(maxsize=None)\ndef page")
+    found = repository.commit({"shop.py": cached}, "cache pages")
+    repository.commit({"README": "A shop with pages.\n"}, "explain more")
+    repository.commit({"shop.py": cached + "\n\ndef close():\n    pass\n"}, "close")
+    line = 'return ("%08d" % number) * 500'
+    return Expected(
+        flags=flags("growth retained", "regressed", found, ("shop.py", line), changed_here=False, caller=line)
+    )
+
+
+if __name__ == "__main__":
+    main(build)
