@@ -40,7 +40,7 @@ def report_run(config: Config, selection: Selection, *, as_json: bool = False, r
     if as_json:
         print_json(report)
     else:
-        from memharness.present.terminal import draw_report
+        from memharness.present.report import draw_report
 
         draw_report(output_console(), report, {commit.id: commit for commit in results.commits})
     return exit_code(report, newest=results.commits[-1].id)

@@ -42,7 +42,7 @@ def command(
     if as_json:
         print_json({"format": 1, "commit": found, "cases": stored, "notices": project.store.notices})
         return
-    from memharness.present.terminal import draw_commit
+    from memharness.present.commit import draw_commit
 
     draw_commit(output_console(), found, stored)
 

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from memharness.errors import MemharnessError
-from memharness.findings import Trend, TrendPoint
+from memharness.findings import Trend, TrendPoint, Verdict
 from memharness.model import METRICS
 from memharness.present.plot_labels import label_changes
 from memharness.present.ticks import commit_ticks, shortened, value_limits, value_ticks
@@ -32,7 +32,13 @@ MAX_PANELS: Final = 100
 # Colours that the colour-blind can tell apart: Okabe and Ito, https://jfly.uni-koeln.de/color/
 _COLORS: Final = ("#0072B2", "#E69F00", "#56B4E9", "#CC79A7", "#000000")
 _MARKERS: Final = ("o", "s", "D", "P", "p", "*", "h")  # as many as make 35 families differ
-_VERDICTS: Final = {"regressed": ("#D55E00", "^"), "improved": ("#009E73", "v")}
+_VERDICTS: Final[Mapping[Verdict, tuple[str, str]]] = {
+    "regressed": ("#D55E00", "^"),
+    "improved": ("#009E73", "v"),
+    "accepted": ("#999999", "s"),
+    "transient": ("#F0E442", "d"),
+    "drifting": ("#D55E00", ">"),
+}
 _FAILED: Final[dict[str, Any]] = {"color": "#555555", "marker": "x", "linestyle": "none", "markersize": 5.0}
 _WIDTH_INCHES: Final = 11.0
 _PANEL_INCHES: Final = 2.9

@@ -1,6 +1,7 @@
-"""Text that a person reads: sizes that claim nothing false, and foreign text that cannot hide anything."""
+"""Text that a person reads: figures that claim nothing false, and foreign text that cannot hide anything."""
 
 import unicodedata
+from fractions import Fraction
 from typing import Final
 
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
@@ -35,6 +36,53 @@ def bytes_text(size: int) -> str:
 def difference_text(size: int) -> str:
     """Return a readable difference with its sign: "+2.12 MiB", "-12 B", "0 B"."""
     return f"+{bytes_text(size)}" if size > 0 else bytes_text(size)
+
+
+def value_text(value: int | None, unit: str) -> str:
+    """Return the value of a metric in its unit: "2.12 MiB", "8 B/call", "10,102", "-" where there is none."""
+    if value is None:
+        return "-"
+    return f"{value:,}" if unit == "objects" else bytes_text(value) + ("/call" if "call" in unit else "")
+
+
+def delta_text(value: int, unit: str) -> str:
+    """Return the difference of two values of a metric: "+2.12 MiB", "-3", "=" where there is none."""
+    if value == 0:
+        return "="
+    return f"{value:+,}" if unit == "objects" else difference_text(value)
+
+
+def average_text(size: int, count: int) -> str:
+    """Return the size of one of `count` blocks to the byte, and nothing where size and count moved apart."""
+    if size * count <= 0:
+        return ""
+    return bytes_text(round(size / count)) if round(size / count) else "< 1 B"
+
+
+def percent_text(before: int, after: int) -> str:
+    """Return the change from `before` (more than 0) to `after`: "+99.8%", "-0.3%", from tenfold on "12.3 x".
+
+    What is not nothing is never shown as 0 %, and what is not all never as 100 %.
+    """
+    share = Fraction(after - before, before)
+    if abs(share) >= 10:
+        return f"{float(share + 1):,.1f} x"
+    if 0 < abs(share) < Fraction(1, 1000):
+        return f"{'+' if share > 0 else '-'}<0.1%"
+    return f"{float(max(share, Fraction(-999, 1000)) if after > 0 else share):+.1%}"
+
+
+def share_text(share: float) -> str | None:
+    """Return a share that falls short of the whole in whole per cents, rounded down; None from 99.5 % on."""
+    if share >= 0.995:
+        return None
+    percents = int(round(share * 100, 6))
+    return f"{percents} %" if percents > 0 else "less than 1 %"
+
+
+def number_text(count: int, noun: str) -> str:
+    """Return "1 commit" or "1,200 commits"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _visible_character(character: str) -> str:

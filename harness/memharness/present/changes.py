@@ -1,0 +1,185 @@
+"""Changes: what happened to which metric, at which commit, and the lines, modules and objects that hold it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from memharness.findings import BlamedLine, Change
+from memharness.model import Commit, TypeCount
+from memharness.present.lines import (
+    TOP_LINES,
+    add_below,
+    commit_text,
+    draw_stack,
+    draw_survivors,
+    module_text,
+    place_text,
+    type_name,
+)
+from memharness.present.tables import Row, draw_items, draw_rows
+from memharness.present.text import (
+    average_text,
+    bytes_text,
+    delta_text,
+    number_text,
+    percent_text,
+    share_text,
+    value_text,
+    visible,
+)
+from memharness.present.verdicts import certainty, verdict_text
+
+_NO_LINES: Final = {
+    "import": "no line is known: imports are measured as a whole",
+    "rss_peak": "no line is known: resident memory is measured untraced",
+}
+_FREED: Final = "no line is known: what is alive at the end of the first call does not differ, so it was freed before"
+
+
+def draw_changes(
+    console: Console,
+    changes: Sequence[Change],
+    commits: Mapping[str, Commit],
+    *,
+    with_family: bool,
+    span: tuple[str, str] | None = None,
+) -> None:
+    """Print every change with what explains it; what equals the change before is not repeated.
+
+    The range of changes that span just the two commits `span` goes without saying.
+    """
+    previous: Change | None = None
+    for change in changes:
+        _draw_head(console, change, with_family=with_family)
+        if change.range != span:
+            _draw_where(console, change, commits)
+        _draw_judgement(console, change, commits)
+        _draw_lines(console, change, previous)
+        _draw_modules(console, change)
+        draw_survivors(console, change.survivors[:TOP_LINES])
+        if change.stack is not None and (previous is None or change.stack != previous.stack):
+            draw_stack(console, change.stack)
+        previous = change
+
+
+def _draw_head(console: Console, change: Change, *, with_family: bool) -> None:
+    head = Text("\n").append_text(verdict_text(change))
+    head.append(f"  {' and '.join((change.metric, *change.also))}  ", style="bold")
+    head.append(visible(change.case))
+    if with_family:
+        head.append(f"  {visible(change.family)}")
+    sure = certainty(change.metric, suspected=change.confidence == "suspected") or change.confidence
+    head.append(f"  ({sure})", style="dim")
+    console.print(head)
+    before, after = value_text(change.before, change.unit), value_text(change.after, change.unit)
+    share = f", {percent_text(change.before, change.after)}" if change.before > 0 else ""
+    console.print(f"  {before} → {after}  ({delta_text(change.after - change.before, change.unit)}{share})")
+
+
+def _draw_where(console: Console, change: Change, commits: Mapping[str, Commit]) -> None:
+    if change.commit is not None:
+        _draw_text(console, Text().append("commit ", style="bold").append_text(commit_text(change.commit, commits)))
+        return
+    good, bad = change.range
+    number = number_text(change.between, "commit")
+    drifts = change.verdict == "drifting"
+    text = Text().append(f"{'over' if drifts else 'one of'} {number} {good[:10]}..{bad[:10]}", style="bold")
+    if not drifts:
+        text.append("  (those between are not measured)")
+    _draw_text(console, text)
+    _draw_text(console, Text("the last: ").append_text(commit_text(bad, commits)))
+
+
+def _draw_judgement(console: Console, change: Change, commits: Mapping[str, Commit]) -> None:
+    if change.merge is not None:
+        merge = commit_text(change.merge, commits, with_author=False)
+        _draw_text(console, Text("on the branch merged by ").append_text(merge))
+    if change.undone_by is not None:
+        undone = commit_text(change.undone_by, commits, with_author=False)
+        _draw_text(console, Text("taken back by ").append_text(undone))
+    if change.reason is not None:
+        _draw_text(console, Text(f"accepted: {visible(change.reason)}", style="cyan"))
+
+
+def _draw_lines(console: Console, change: Change, previous: Change | None) -> None:
+    """Print the blamed lines and what they leave over, which add up to the difference."""
+    if not change.blame:
+        if not change.modules:
+            _draw_text(console, Text(_no_lines(change), style="dim"))
+    elif previous is not None and _same_lines(previous, change):
+        rest = f", and {delta_text(change.elsewhere, 'bytes')} elsewhere" if change.elsewhere else ""
+        _draw_text(console, Text(f"at the same lines as above{rest}"))
+    else:
+        rows = [_line_row(line) for line in change.blame[:TOP_LINES]]
+        rows += _rest(change, [line.bytes for line in change.blame], "line", change.elsewhere, ("", ""))
+        draw_rows(console, ("size", "+diff", "count", "average"), rows, indent=2, label="line")
+    explained = None if change.explained is None else share_text(change.explained)
+    if explained is not None:
+        _draw_text(console, Text(f"lines explain {explained} of the peak", style="dim"))
+    if not any(line.types for line in change.blame):
+        draw_items(console, "objects", _type_items(change.types), indent=2)
+
+
+def _no_lines(change: Change) -> str:
+    if change.metric in {"peak", "warm_peak"}:
+        return _FREED if change.explained is None else "no line is known: those that hold the peak do not differ"
+    return _NO_LINES.get(change.metric, "no line is known")
+
+
+def _same_lines(one: Change, other: Change) -> bool:
+    def parts(change: Change) -> list[object]:
+        return [(b.path, b.line, b.library, b.bytes, b.types) for b in change.blame]
+
+    return parts(one) == parts(other)
+
+
+def _line_row(line: BlamedLine) -> Row:
+    text = place_text(line.path, line.line, line.function, line.library)
+    if line.changed_here:
+        text.append("  changed here", style="yellow")
+    add_below(text, line.source, "cyan")
+    if line.caller is not None and not line.changed_here:
+        via = line.caller
+        add_below(text, f"via {via.path}:{via.line} in {via.function}, changed here", "yellow")
+    add_below(text, ", ".join(_type_items(line.types)))
+    average = average_text(line.bytes, line.count)
+    return Row((bytes_text(line.size), delta_text(line.bytes, "bytes"), f"{line.count:+,}", average), text)
+
+
+def _type_items(types: Iterable[TypeCount]) -> list[str]:
+    return [f"{kind.after - kind.before:+,} {type_name(kind.name)}" for kind in types if kind.after != kind.before]
+
+
+def _draw_modules(console: Console, change: Change) -> None:
+    """Print the modules whose import costs more or less, and what they leave over."""
+    if not change.modules:
+        return
+    rows = [
+        Row((bytes_text(row.after), delta_text(row.module.size, "bytes")), module_text(row.module))
+        for row in change.modules[:TOP_LINES]
+    ]
+    sizes = [row.module.size for row in change.modules]
+    rows += _rest(change, sizes, "module", change.after - change.before - sum(sizes), ())
+    draw_rows(console, ("size", "+diff"), rows, indent=2, label="module")
+
+
+def _rest(change: Change, parts: Sequence[int], noun: str, elsewhere: int, empty: tuple[str, ...]) -> list[Row]:
+    """Return rows for the parts that are not shown, for what is elsewhere, and for the sum."""
+    hidden = parts[TOP_LINES:]
+    rows = []
+    if hidden:
+        more = Text(number_text(len(hidden), f"more {noun}"), style="dim")
+        rows.append(Row(("", delta_text(sum(hidden), "bytes"), *empty), more))
+    if elsewhere:
+        rows.append(Row(("", delta_text(elsewhere, "bytes"), *empty), Text("elsewhere", style="dim")))
+    if len(parts) > 1 or rows:
+        total = delta_text(change.after - change.before, "bytes")
+        rows.append(Row(("", total, *empty), Text("together", style="dim")))
+    return rows
+
+
+def _draw_text(console: Console, text: Text) -> None:
+    console.print(Padding(text, (0, 0, 0, 2), expand=False))

@@ -1,0 +1,77 @@
+"""Source lines, call stacks and commits as text: what the drawings of a change and of one commit share."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Final
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from memharness.model import Commit, Frame, ModuleCost, Stack, Survivor
+from memharness.present.text import bytes_text, number_text, visible
+
+TOP_LINES: Final = 5
+TOP_FRAMES: Final = 10
+
+
+def place_text(path: str, line: int, function: str, library: str = "") -> Text:
+    """Return "a.py:12  function", and "in json" where a library allocated on behalf of the line."""
+    text = Text().append(f"{visible(path)}:{line}", style="bold").append(f"  {visible(function)}")
+    return text.append(f"  in {visible(library)}") if library else text
+
+
+def add_below(text: Text, line: str, style: str = "") -> None:
+    """Add a line to the text of a place, indented; nothing where it is empty."""
+    if line:
+        text.append(f"\n  {visible(line)}", style=style)
+
+
+def module_text(module: ModuleCost) -> Text:
+    """Return "json  stdlib, imported at a.py:3"; the import statement is left out where none is known."""
+    text = Text().append(visible(module.name), style="bold").append(f"  {module.origin}")
+    return text.append(f", imported at {visible(module.path)}:{module.line}") if module.path else text
+
+
+def type_name(name: str) -> str:
+    """Return the name of a type without the module of the built-in ones."""
+    return visible(name.removeprefix("builtins."))
+
+
+def commit_text(commit_id: str, commits: Mapping[str, Commit], *, with_author: bool = True) -> Text:
+    """Return short id, date, author and subject of a commit, or its short id alone where no more is known."""
+    text = Text().append(commit_id[:10], style="bold")
+    if commit_id in commits:
+        commit = commits[commit_id]
+        author = f"{visible(commit.author)}  " if with_author else ""
+        text.append(f"  {_date(commit)}  {author}{visible(commit.subject)}")
+    return text
+
+
+def _date(commit: Commit) -> str:
+    return datetime.fromtimestamp(commit.time, UTC).strftime("%Y-%m-%d")
+
+
+def draw_survivors(console: Console, survivors: Iterable[Survivor]) -> None:
+    """Print a sample of the objects that calls left alive."""
+    for survivor in survivors:
+        text = Text(f"left alive: {type_name(survivor.name)} from {visible(survivor.path)}:{survivor.line}")
+        add_below(text, survivor.text, "cyan")
+        console.print(Padding(text, (0, 0, 0, 2), expand=False))
+
+
+def draw_stack(console: Console, stack: Stack) -> None:
+    """Print the call stack that holds most."""
+    blocks = number_text(stack.count, "block")
+    console.print(f"  biggest offender: {blocks}, {bytes_text(stack.size)}, most recent call last")
+    frames = [frame for frame, _ in groupby(stack.frames)]  # comprehensions within one line are one frame
+    draw_frames(console, frames[-TOP_FRAMES:])
+
+
+def draw_frames(console: Console, frames: Iterable[Frame]) -> None:
+    """Print the entries of a traceback."""
+    for frame in frames:
+        text = Text(f'File "{visible(frame.path)}", line {frame.line}, in {visible(frame.function)}')
+        add_below(text, frame.source, "cyan")
+        console.print(Padding(text, (0, 0, 0, 4), expand=False))

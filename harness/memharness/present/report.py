@@ -1,0 +1,127 @@
+"""What `run` and `check` print on a terminal, drawn with rich.
+
+In: a `Report`, and the commits it speaks of. Untrusted text (subjects, names, source lines) goes through `visible`,
+and never through rich's markup.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from memharness.findings import Change, Exceeded, Failure, Report, Summary
+from memharness.model import METRICS, Commit
+from memharness.present.changes import draw_changes
+from memharness.present.lines import commit_text
+from memharness.present.tables import Row, draw_rows
+from memharness.present.text import delta_text, number_text, value_text, visible
+from memharness.present.verdicts import counts_text, signs_text
+
+
+def draw_report(console: Console, report: Report, commits: Mapping[str, Commit]) -> None:
+    """Print the table of all series, then every change, then limits and failures, then the counts."""
+    if report.series:
+        draw_series(console, report, ("first", "last", "unflagged"), _summary_row)
+    draw_findings(console, report, commits)
+
+
+def _summary_row(row: Summary, changes: Sequence[Change]) -> Row:
+    flags = METRICS[row.metric].floor is not None
+    residual = delta_text(row.residual, row.unit) if flags else ""
+    cells = (row.metric, value_text(row.first, row.unit), value_text(row.last, row.unit), residual)
+    return Row(cells, signs_text(changes))
+
+
+def draw_series(
+    console: Console,
+    report: Report,
+    headings: tuple[str, str, str],
+    row_of: Callable[[Summary, Sequence[Change]], Row],
+) -> None:
+    """Print a table of all series, those of a case below its name; a class other than exact is named."""
+    rows: list[Row | Text] = []
+    previous = ""
+    for row in report.series:
+        name = f"{row.case}  {row.family}" if several_families(report) else row.case
+        if name != previous:
+            rows.append(Text(visible(name), style="bold"))
+            previous = name
+        drawn = row_of(row, [change for change in report.changes if _belongs(change, row)])
+        if row.metric_class != "exact":
+            drawn.text.append(f"{'  ' if drawn.text else ''}{row.metric_class}", style="dim")
+        rows.append(drawn)
+    draw_rows(console, ("metric", *headings), rows, indent=2)
+
+
+def several_families(report: Report) -> bool:
+    """Tell whether series of more than one environment family are reported, so that each must be named."""
+    return len({row.family for row in report.series}) > 1
+
+
+def _belongs(change: Change, row: Summary) -> bool:
+    return (change.case, change.family) == (row.case, row.family) and row.metric in (change.metric, *change.also)
+
+
+def draw_findings(
+    console: Console, report: Report, commits: Mapping[str, Commit], *, span: tuple[str, str] | None = None
+) -> None:
+    """Print changes, limits, failures, notices and counts; `span` are two commits that were named already."""
+    draw_changes(console, report.changes, commits, with_family=several_families(report), span=span)
+    _draw_exceeded(console, report, commits)
+    _draw_failures(console, report.failures, commits)
+    for notice in report.notices:
+        console.print(Text(f"note: {visible(notice)}", style="yellow"))
+    console.print(_counts_line(report))
+
+
+def _draw_exceeded(console: Console, report: Report, commits: Mapping[str, Commit]) -> None:
+    if report.exceeded:
+        console.print()
+    for exceeded in report.exceeded:
+        first, last = (commit_text(commit, commits, with_author=False) for commit in (exceeded.first, exceeded.last))
+        was, style = ("", "bold red") if exceeded.open else ("was ", "dim")
+        head = Text().append(f"✗ {was}over its limit", style=style)
+        head.append(f"  {exceeded.metric} {_over(exceeded)}", style="bold")
+        head.append(f"  {visible(exceeded.case)}")
+        if several_families(report):
+            head.append(f"  {visible(exceeded.family)}")
+        console.print(head)
+        if exceeded.open:
+            where = Text("since ").append_text(first)
+        elif exceeded.first == exceeded.last:
+            where = Text("only at ").append_text(first)
+        else:
+            where = Text("from ").append_text(first).append("\n  to ").append_text(last)
+        console.print(Padding(where, (0, 0, 0, 4), expand=False))
+
+
+def _over(exceeded: Exceeded) -> str:
+    """Return "9.1 MiB > 8 MiB", to the byte where both would read the same."""
+    value, limit = (value_text(size, exceeded.unit) for size in (exceeded.value, exceeded.limit))
+    return f"{value} > {limit}" if value != limit else f"{exceeded.value:,} > {exceeded.limit:,} {exceeded.unit}"
+
+
+def _draw_failures(console: Console, failures: Sequence[Failure], commits: Mapping[str, Commit]) -> None:
+    """Print each commit's failures, those of one cause together."""
+    grouped: dict[tuple[str, str, str], list[str]] = {}
+    for failure in failures:
+        grouped.setdefault((failure.commit, failure.phase, failure.reason), []).append(failure.case)
+    if grouped:
+        console.print()
+    for (commit_id, phase, reason), cases in grouped.items():
+        text = Text().append("✗ failed", style="bold magenta").append("  ")
+        text.append_text(commit_text(commit_id, commits, with_author=False))
+        console.print(text)
+        text = Text(f"in {phase}: {visible(reason)}")
+        text.append(f"  ({visible(cases[0])})" if len(cases) == 1 else f"  ({len(cases)} cases)", style="dim")
+        console.print(Padding(text, (0, 0, 0, 4), expand=False))
+
+
+def _counts_line(report: Report) -> Text:
+    counts = report.counts
+    text = Text(f"\n{number_text(counts.commits, 'commit')}: {counts.measured} measured now")
+    text.append(f", {counts.cached} stored before")
+    if counts.failed:
+        text.append(f"; {counts.failed} with failures")
+    return text.append(f"; {counts_text(report.changes, sum(row.open for row in report.exceeded))}")

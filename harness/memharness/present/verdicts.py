@@ -1,0 +1,69 @@
+"""Verdicts as signs and words."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from rich.text import Text
+
+from memharness.findings import Change, Verdict
+from memharness.present.text import number_text
+
+_SIGNS: Final[Mapping[Verdict, tuple[str, str]]] = {  # for a rise and for a fall
+    "regressed": ("▲", "▲"),
+    "improved": ("▼", "▼"),
+    "accepted": ("✓", "✓"),
+    "transient": ("↺", "↺"),
+    "drifting": ("↗", "↘"),
+}
+_MOST_SIGNS: Final = 5  # of one series; with more they are counted
+
+
+def sign(change: Change) -> str:
+    """Return the character that stands for the verdict."""
+    return _SIGNS[change.verdict][change.after < change.before]
+
+
+def style(change: Change) -> str:
+    """Return the colour: red and green tell where memory went for good, yellow and cyan ask for no action."""
+    match change.verdict:
+        case "accepted":
+            return "cyan"
+        case "transient":
+            return "yellow"
+        case _:
+            return "bold red" if change.after > change.before else "bold green"
+
+
+def verdict_text(change: Change) -> Text:
+    """Return sign and word, "▲ regressed"."""
+    return Text(f"{sign(change)} {change.verdict}", style=style(change))
+
+
+def signs_text(changes: Sequence[Change]) -> Text:
+    """Return the signs of one series' changes in their order, or how many there are of each: "4▲ 2▼"."""
+    if len(changes) <= _MOST_SIGNS:
+        return Text().join(Text(sign(change), style=style(change)) for change in changes)
+    counts = Counter((sign(change), style(change)) for change in changes)
+    return Text(" ").join(Text(f"{count}{shape}", style=color) for (shape, color), count in counts.items())
+
+
+def certainty(metric: str, *, suspected: bool) -> str:
+    """Return why a value that is suspected is no more than that, and nothing for a certain one."""
+    if not suspected:
+        return ""
+    return "suspected: may still be a cache that fills up" if metric == "growth" else "suspected: not certain yet"
+
+
+def counts_text(changes: Iterable[Change], over_limit: int) -> str:
+    """Return how many changes there are of each verdict, and limits exceeded: "2 regressed, 1 over its limit"."""
+    changes = tuple(changes)
+    parts = []
+    for verdict in _SIGNS:
+        found = [change for change in changes if change.verdict == verdict]
+        unsure = sum(change.confidence == "suspected" for change in found)
+        if found:
+            parts.append(f"{len(found)} {verdict}" + (f" ({unsure} only suspected)" if unsure else ""))
+    if over_limit:
+        parts.append(f"{number_text(over_limit, 'limit')} exceeded")
+    return ", ".join(parts) or "no change"
