@@ -49,7 +49,8 @@ class Flag:
     """One metric of one case that changed `at` a place, and the line blamed first.
 
     `caller` is the source of the changed line or function that an unchanged line was called from, `module` the first
-    module that a change of `import` names, `blamed` the number of lines where it matters that there are no others.
+    module that a change of `import` names. Where it matters, `number` is the number of the line in its file, and
+    `blamed` tells how many lines are blamed in all.
     """
 
     metric: str
@@ -63,6 +64,7 @@ class Flag:
     module: str = ""
     merge: str | None = None
     undone_by: str | None = None
+    number: int | None = None
     blamed: int | None = None
     case: str = "workload"
 
@@ -208,12 +210,19 @@ def examine(name: str, folder: Path) -> Examined:
 
 
 def _found(report: Report, expected: Expected) -> Expected:
-    counted = {(flag.case, flag.metric, flag.at) for flag in expected.flags if flag.blamed is not None}
+    asked = {(flag.case, flag.metric, flag.at): flag for flag in expected.flags}
     found = []
     for change in report.changes:
         for metric in (change.metric, *change.also):
             flag = _flag(change, metric)
-            found.append(flag if (flag.case, flag.metric, flag.at) in counted else replace(flag, blamed=None))
+            like = asked.get((flag.case, flag.metric, flag.at), flag)
+            found.append(
+                replace(
+                    flag,
+                    number=None if like.number is None else flag.number,
+                    blamed=None if like.blamed is None else flag.blamed,
+                )
+            )
     assert len(set(found)) == len(found), found
     return Expected(
         flags=frozenset(found),
@@ -242,6 +251,7 @@ def _flag(change: Change, metric: str) -> Flag:
     return replace(
         flag,
         path=line.path,
+        number=line.line,
         source=line.source,
         changed_here=line.changed_here,
         caller=line.caller.source if line.caller else "",

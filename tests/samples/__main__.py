@@ -20,6 +20,7 @@ def rows(of: Expected, subjects: dict[str, str]) -> list[str]:
 
     def text(flag: Flag) -> str:
         parts = [f"{flag.case} {flag.metric} {flag.verdict} at {name(flag.at)}"]
+        parts += [f"line {flag.number}"] * (flag.number is not None)
         parts += [f"{flag.path!r}: {flag.source}", "changed here" if flag.changed_here else "not changed"]
         parts += [f"via {flag.caller}"] * bool(flag.caller) + [f"in {flag.library}"] * bool(flag.library)
         parts += [f"module {flag.module}"] * bool(flag.module)

@@ -1,0 +1,43 @@
+"""Twelve times 0.4 % more with a flagged step between: both are reported, and neither is counted to the other.
+
+The line blamed for the drift is the one that crept, not the line of the step, which gained more.
+"""
+
+from sample_history import Expected, RepositoryBuilder, edit, flags, main, scenario, start
+
+SHOP = """\
+def work():
+    rows = [bytes(967) for _ in range(1000)]
+    names = [bytes(100) for _ in range(100)]
+    return rows, names
+"""
+
+
+def build(repository: RepositoryBuilder) -> Expected:
+    """Rise a little six times, step, rise a little six times."""
+    start(repository, {"shop.py": SHOP}, {"workload": scenario(metrics=("peak", "retained", "result"))})
+    base = repository.commit({"README": "A shop.\n"}, "explain")
+    text, step, last = SHOP, "", ""
+    for rise in range(1, 13):
+        last = repository.commit(
+            {"shop.py": edit(text, "range(1000)", f"range({1000 + 4 * rise})")}, f"a little more, {rise}"
+        )
+        if rise == 6:
+            text = edit(text, "range(100)", "range(3000)")
+            step = repository.commit({"shop.py": edit(text, "range(1000)", "range(1024)")}, "many names")
+    repository.commit({"README": "A shop with names.\n"}, "explain more")
+    return Expected(
+        flags=flags(
+            "peak result", "regressed", step, ("shop.py", "names = [bytes(100) for _ in range(3000)]"), blamed=1
+        )
+        | flags(
+            "peak result",
+            "drifting",
+            (base, last),
+            ("shop.py", "rows = [bytes(967) for _ in range(1048)]"),
+        )
+    )
+
+
+if __name__ == "__main__":
+    main(build)

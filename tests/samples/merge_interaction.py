@@ -1,0 +1,35 @@
+"""A branch changes a number that nobody reads there, main begins to read it: only the merge itself holds more.
+
+No commit of the branch is to blame, so the merge is.
+"""
+
+from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
+
+SHOP = """\
+import sizes
+
+
+def work():
+    rows = [bytes(100) for _ in range(3000)]
+    return rows, sizes.MOST > 0
+"""
+
+
+def build(repository: RepositoryBuilder) -> Expected:
+    """Fork at the second commit, merge at the fifth of first-parent history."""
+    start(repository, {"shop.py": SHOP, "sizes.py": "MOST = 3000\n"})
+    repository.commit({"README": "A shop.\n"}, "explain")
+    repository.branch("bigger")
+    repository.commit({"sizes.py": "MOST = 6000\n"}, "double the most")
+    repository.commit({"sizes.py": "# Of rows.\nMOST = 6000\n"}, "comment")
+    repository.switch("main")
+    repository.commit({"shop.py": edit(SHOP, "range(3000)", "range(sizes.MOST)")}, "use the most")
+    repository.commit({"README": "A shop with rows.\n"}, "explain more")
+    found = repository.merge("bigger", "merge bigger")
+    repository.commit({"README": "A shop with more rows.\n"}, "explain all")
+    line = ("shop.py", "rows = [bytes(100) for _ in range(sizes.MOST)]")
+    return Expected(flags=flags("peak result", "regressed", found, line, changed_here=False, blamed=1))
+
+
+if __name__ == "__main__":
+    main(build)

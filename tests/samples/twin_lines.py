@@ -1,0 +1,33 @@
+"""Two lines that read the same in one function: the second one grows, though the first holds more, and both move."""
+
+from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
+
+SHOP = """\
+BIG = [300] * 3000
+SMALL = [100] * 1000
+
+
+def work():
+    kept = []
+    for size in BIG:
+        kept.append(bytes(size))
+    for size in SMALL:
+        kept.append(bytes(size))
+    return kept
+"""
+
+
+def build(repository: RepositoryBuilder) -> Expected:
+    """Move and grow in the third of five commits."""
+    start(repository, {"shop.py": SHOP})
+    repository.commit({"README": "A shop.\n"}, "explain")
+    shop = '"""A shop."""\n\n' + edit(SHOP, "[100] * 1000", "[100] * 3000")
+    found = repository.commit({"shop.py": shop}, "more small ones")
+    repository.commit({"README": "A shop with boxes.\n"}, "explain more")
+    repository.commit({"shop.py": '# "A shop."\n' + shop}, "comment")
+    line = ("shop.py", "kept.append(bytes(size))")
+    return Expected(flags=flags("peak result", "regressed", found, line, changed_here=False, number=12))
+
+
+if __name__ == "__main__":
+    main(build)
