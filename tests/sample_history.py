@@ -169,6 +169,38 @@ class Examined:
     cpu_seconds: float
     subjects: dict[str, str]
 
+    def differences(self) -> list[str]:
+        """Return what is expected and not found, after a minus, and what is found and not expected, after a plus."""
+        expected, found = self.told(self.expected), self.told(self.found)
+        missing = [f"- {row}" for row in expected if row not in found]
+        return missing + [f"+ {row}" for row in found if row not in expected]
+
+    def told(self, what: Expected) -> list[str]:
+        """Return a line of text for everything that is expected or found."""
+        flagged = [self._tell(flag) for flag in what.flags]
+        limits = [
+            f"{over.case} {over.metric} over its limit at {self._name((over.first, over.last))}" + " still" * over.still
+            for over in what.limits
+        ]
+        failed = [f"{phase} failed at {self._name(commit)}" for commit, phase in what.failures]
+        return sorted([*flagged, *limits, *failed])
+
+    def _tell(self, flag: Flag) -> str:
+        parts = [f"{flag.case} {flag.metric} {flag.verdict} at {self._name(flag.at)}", f"{flag.path!r}: {flag.source}"]
+        parts += ["changed here" if flag.changed_here else "not changed"]
+        parts += [f"via {flag.caller}"] * bool(flag.caller) + [f"in {flag.library}"] * bool(flag.library)
+        parts += [f"module {flag.module}"] * bool(flag.module)
+        parts += [f"merged by {self._name(flag.merge)}"] * bool(flag.merge)
+        parts += [f"undone by {self._name(flag.undone_by)}"] * bool(flag.undone_by)
+        parts += [f"line {flag.number}"] * (flag.number is not None)
+        parts += [f"blamed in all: {flag.blamed}"] * (flag.blamed is not None)
+        return ", ".join(parts)
+
+    def _name(self, place: Place | None) -> str:
+        if isinstance(place, tuple):
+            return f"{self._name(place[0])} .. {self._name(place[1])}"
+        return repr(self.subjects.get(place or "", place))
+
 
 def samples() -> tuple[str, ...]:
     """Return the names of all samples."""
