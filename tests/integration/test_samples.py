@@ -9,4 +9,5 @@ from sample_history import examine, samples
 
 @pytest.mark.parametrize("name", samples())
 def test_what_was_planted_is_found_and_nothing_else(name: str, tmp_path: Path) -> None:
-    assert examine(name, tmp_path).differences() == []
+    differences = examine(name, tmp_path).differences()
+    assert not differences, "\n".join(differences)
