@@ -247,12 +247,12 @@ def _found(report: Report, expected: Expected) -> Expected:
     for change in report.changes:
         for metric in (change.metric, *change.also):
             flag = _flag(change, metric)
-            like = asked.get((flag.case, flag.metric, flag.at), flag)
+            like = asked.get((flag.case, flag.metric, flag.at))
             found.append(
                 replace(
                     flag,
-                    number=None if like.number is None else flag.number,
-                    blamed=None if like.blamed is None else flag.blamed,
+                    number=flag.number if like and like.number is not None else None,
+                    blamed=flag.blamed if like and like.blamed is not None else None,
                 )
             )
     assert len(set(found)) == len(found), found

@@ -1,0 +1,45 @@
+"""A formatter spreads an expression over several lines: no flag. Then the same with growth in another line.
+
+Only the line that really grew is to blame first, though the lines that were spread hold more.
+"""
+
+from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
+
+SHOP = """\
+def work():
+    rows = [bytes(100) for _ in range(4000)]
+    count = len(rows)
+    assert count
+    names = ["%050d" % number for number in range(2000)]
+    signs = [bytes(60) for _ in range(4000)]
+    return rows, names, signs
+"""
+ROWS = """\
+    rows = [
+        bytes(100)
+        for _ in range(4000)
+    ]
+"""
+SIGNS = """\
+    signs = [
+        bytes(60)
+        for _ in range(4000)
+    ]
+"""
+
+
+def build(repository: RepositoryBuilder) -> Expected:
+    """Format in the second and fourth of five commits, grow in the fourth."""
+    start(repository, {"shop.py": SHOP})
+    shop = edit(SHOP, "    signs = [bytes(60) for _ in range(4000)]\n", SIGNS)
+    repository.commit({"shop.py": shop}, "format signs")
+    repository.commit({"README": "A shop.\n"}, "explain")
+    shop = edit(shop, "    rows = [bytes(100) for _ in range(4000)]\n", ROWS)
+    found = repository.commit({"shop.py": edit(shop, "in range(2000)", "in range(5000)")}, "format rows, more names")
+    repository.commit({"README": "A shop with names.\n"}, "explain more")
+    line = ("shop.py", 'names = ["%050d" % number for number in range(5000)]')
+    return Expected(flags=flags("peak result", "regressed", found, line))
+
+
+if __name__ == "__main__":
+    main(build)
