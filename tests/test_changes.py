@@ -1,15 +1,16 @@
 import pytest
 from msgspec.structs import replace
 
-from memharness.analyse.blame import Edits
 from memharness.analyse.changes import Side, fold_warm_peaks, make_change
+from memharness.analyse.edits import Edits
 from memharness.analyse.series import Point, Series, Subject
 from memharness.analyse.steps import Step
 from memharness.findings import BlamedLine, Change, Confidence
-from memharness.model import Profile
+from memharness.model import FileEdit, Hunk, Profile
 from values import commit, stat
 
 SUBJECT = Subject(case="waste", identity="one", probe=1, family="f", metrics=("peak",))
+EDITS = Edits([FileEdit(before="a.py", after="a.py", hunks=(Hunk(before=0, removed=0, after=1, added=1),))])
 COMMITS = (commit(0), commit(1), commit(2))
 
 
@@ -19,7 +20,7 @@ def change(
     series = Series(subject=SUBJECT, metric=metric, points=tuple(Point(commit=c, values=(1,)) for c in COMMITS))
     confidence: Confidence = "located" if bad == good + 1 else "range"
     step = Step(good=good, bad=bad, before=100, after=300, confidence=confidence)
-    return make_change(series, step, before or Side(), after or Side(), Edits(added={"a.py": {1}}), between=bad - good)
+    return make_change(series, step, before or Side(), after or Side(), EDITS, between=bad - good)
 
 
 def blamed(size: int, *, count: int = 1) -> BlamedLine:

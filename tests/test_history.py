@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from memharness.errors import MemharnessError
-from memharness.history import RevisionRange, changed_lines, commit_ids, paths, read_blob, resolve, select
-from memharness.model import Commit
+from memharness.history import RevisionRange, commit_ids, file_edits, paths, read_blob, resolve, select
+from memharness.model import Commit, FileEdit, Hunk
 from memharness.repository import open_repository
 from repositories import FIRST_TIME, RepositoryBuilder, contents
 
@@ -136,16 +136,18 @@ def test_shallow_clone_says_how_to_get_the_rest(builder: RepositoryBuilder, tmp_
     assert "git fetch --unshallow --tags" in caught.value.hint
 
 
-def test_changed_lines(builder: RepositoryBuilder, tmp_path: Path) -> None:
+def test_file_edits(builder: RepositoryBuilder, tmp_path: Path) -> None:
     body = "".join(f"line {number}\n" for number in range(1, 9))
     first = builder.commit(
         {
             "a.py": body,
             "old name.py": body,
+            "a/moved \t.py": body + "whole\n",
             "spaces.py": body,
-            "gone.py": body,
+            "gone.py": body.upper(),
             'ünï\t"x.py': "1\n",
             "with space.py": "1\n",
+            "trap.py": "old",
             "binary.bin": b"\0\1",
         }
     )
@@ -156,23 +158,36 @@ def test_changed_lines(builder: RepositoryBuilder, tmp_path: Path) -> None:
             .replace("line 8", "line eight"),
             "old name.py": None,
             "new/näme.py": body.replace("line 5\n", "line five\n"),
+            "a/moved \t.py": None,
+            "b/moved .py": body + "whole\n",
             "spaces.py": body.replace("line 2", "    line  2"),
             "gone.py": None,
             'ünï\t"x.py': "2\n",
             "with space.py": "1\n2",
+            "trap.py": "++ b/fake.py",
             "binary.bin": b"\0\2",
             "fresh.py": "x\ny\n",
         }
     )
     builder.git("config", "diff.noprefix", "true")
     repository = open_repository(str(builder.path), tmp_path / "cache")
-    assert changed_lines(repository, first, second) == {
-        "a.py": {3, 4, 8},
-        "new/näme.py": {5},
-        'ünï\t"x.py': {1},
-        "with space.py": {2},
-        "fresh.py": {1, 2},
+
+    def edit(path: str, *hunks: tuple[int, int, int, int], before: str | None = "") -> FileEdit:
+        found = tuple(Hunk(before=b, removed=r, after=a, added=n) for b, r, a, n in hunks)
+        return FileEdit(before=path if before == "" else before, after=path, hunks=found)
+
+    edits = {edit.after or edit.before: edit for edit in file_edits(repository, first, second)}
+    assert edits == {
+        "a.py": edit("a.py", (3, 1, 3, 2), (7, 2, 8, 1)),
+        "new/näme.py": edit("new/näme.py", (5, 1, 5, 1), before="old name.py"),
+        "b/moved .py": edit("b/moved .py", before="a/moved \t.py"),
+        "gone.py": FileEdit(before="gone.py", after=None, hunks=(Hunk(before=1, removed=8, after=0, added=0),)),
+        'ünï\t"x.py': edit('ünï\t"x.py', (1, 1, 1, 1)),
+        "with space.py": edit("with space.py", (1, 0, 2, 1)),
+        "trap.py": edit("trap.py", (1, 1, 1, 1)),
+        "fresh.py": edit("fresh.py", (0, 0, 1, 2), before=None),
     }
+    assert file_edits(repository, second, second) == ()
 
 
 def test_paths_and_blobs(builder: RepositoryBuilder, tmp_path: Path) -> None:

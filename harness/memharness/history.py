@@ -6,16 +6,22 @@ git process whatever its length. Errors name the revision and say what to do ins
 
 import difflib
 import re
-from collections import deque
-from itertools import islice
+from collections.abc import Iterator
 from typing import Final, Self
 
 from memharness.errors import MemharnessError
-from memharness.model import Commit, Value
+from memharness.model import Commit, FileEdit, Hunk, Value
 from memharness.repository import Repository
 
 _FIELDS: Final = ("%H", "%P", "%an", "%ct", "%D", "%s")
-_HUNK: Final = re.compile(rb"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+_HEADERS: Final = {
+    b"--- ": ("before", b"a/"),
+    b"+++ ": ("after", b"b/"),
+    b"rename from ": ("before", b""),
+    b"rename to ": ("after", b""),
+}
+_NAME: Final = re.compile(rb"(--- |\+\+\+ |rename from |rename to )(.*)", re.DOTALL)
+_HUNK: Final = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 
 
 class RevisionRange(Value):
@@ -95,8 +101,8 @@ def count_between(repository: Repository, old: str, new: str) -> int:
     return int(repository.git("rev-list", "--count", "--first-parent", new, f"^{old}", "--"))
 
 
-def changed_lines(repository: Repository, old: str, new: str) -> dict[str, set[int]]:
-    """Return path -> numbers of the lines of `new` that were added or changed since `old`.
+def file_edits(repository: Repository, old: str, new: str) -> tuple[FileEdit, ...]:
+    """Return what differs between two commits, file by file.
 
     White space alone is no change, and a renamed file is compared with its former self.
     """
@@ -104,19 +110,29 @@ def changed_lines(repository: Repository, old: str, new: str) -> dict[str, set[i
         *("-c", "core.quotePath=false", "diff-tree", "-r", "-p", "-U0", "-w", "-M", "--no-color"),
         *("--no-ext-diff", "--no-textconv", "--full-index", "--end-of-options", old, new, "--"),
     )
-    changed: dict[str, set[int]] = {}
-    path: str | None = None
-    lines = iter(output.split(b"\n"))
+    names: dict[str, str | None] = {}
+    hunks: list[Hunk] = []
+    edits: list[FileEdit] = []
+    lines = iter((*output.split(b"\n"), b"diff --git end"))
     for line in lines:
-        if line.startswith(b"diff --git "):
-            path = None
-        elif line.startswith(b"+++ "):
-            path = _new_path(line[4:])
-        elif path is not None and (hunk := _HUNK.match(line)):
-            removed, first, added = int(hunk[1] or 1), int(hunk[2]), int(hunk[3] or 1)
-            changed.setdefault(path, set()).update(range(first, first + added))
-            deque(islice(lines, removed + added), maxlen=0)  # the body, whose lines may look like headers
-    return {path: numbers for path, numbers in changed.items() if numbers}
+        if hunk := _HUNK.match(line):
+            removed, added = int(hunk[2] or 1), int(hunk[4] or 1)
+            hunks.append(Hunk(before=int(hunk[1]), removed=removed, after=int(hunk[3]), added=added))
+            _skip(lines, removed + added)
+        elif name := _NAME.match(line):
+            side, prefix = _HEADERS[name[1]]
+            names[side] = _diff_path(name[2], prefix)
+        elif line.startswith(b"diff --git "):
+            if names:
+                edits.append(FileEdit(before=names["before"], after=names["after"], hunks=tuple(hunks)))
+            names, hunks = {}, []
+    return tuple(edits)
+
+
+def _skip(lines: Iterator[bytes], count: int) -> None:
+    """Skip the body of a hunk, whose lines may look like headers; remarks on a missing line end do not count."""
+    while count:
+        count -= not next(lines).startswith(b"\\")
 
 
 def paths(repository: Repository, commit: str) -> dict[str, str]:
@@ -210,12 +226,11 @@ def _empty(wanted: RevisionRange) -> MemharnessError:
     return MemharnessError(f"There are no {kind} {where}", hint="Choose a wider range, for example --last 20.")
 
 
-def _new_path(text: bytes) -> str | None:
-    """Undo git's quoting of a file name in a `+++` line; None where the file is gone."""
+def _diff_path(text: bytes, prefix: bytes) -> str | None:
+    """Undo git's quoting of a file name in a header of a diff; None where there is no file."""
     if text == b"/dev/null":
         return None
     if text.startswith(b'"'):
         text = text.rstrip(b"\t")[1:-1].decode("unicode_escape").encode("latin-1")
-    else:
-        text = text.removesuffix(b"\t")  # git marks the end of a name with spaces by a tab
-    return text.removeprefix(b"b/").decode(errors="surrogateescape")
+    text = text.removesuffix(b"\t")  # git marks the end of a name with spaces by a tab
+    return text.removeprefix(prefix).decode(errors="surrogateescape")

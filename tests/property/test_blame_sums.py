@@ -2,47 +2,95 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from memharness.analyse.blame import Edits, blame, line_differences, subtract
-from memharness.model import LineStat, Profile
+from memharness.analyse.blame import blame, line_differences, subtract
+from memharness.analyse.edits import Edits
+from memharness.model import FileEdit, Hunk, LineStat, Profile
 
 names = st.sampled_from(["a", "b", "c"])
+
+
+def coherent(rows: list[LineStat]) -> list[LineStat]:
+    """Give all rows of one line the function and text of its first one."""
+    first = {(row.path, row.line): row for row in reversed(rows)}
+    texts = [first[row.path, row.line] for row in rows]
+    return [replace(row, function=text.function, source=text.source) for row, text in zip(rows, texts, strict=True)]
+
+
 lines = st.lists(
     st.builds(
         LineStat,
         path=names,
         line=st.integers(1, 6),
         function=names,
-        source=names,
+        source=st.sampled_from(["a", "b", "rows = [0] * 10", "rows = [0] * 20", ""]),
         size=st.integers(0, 1000),
         count=st.integers(0, 9),
+        library=st.sampled_from(["", "", "json", "re"]),
     ),
     max_size=12,
-    unique_by=lambda s: (s.path, s.line),
-)
+    unique_by=lambda s: (s.path, s.line, s.library),
+).map(coherent)
 
 
-@given(lines, lines)
-def test_differences_sum_to_the_difference(before: list[LineStat], after: list[LineStat]) -> None:
-    differences = line_differences(before, after)
-    total = sum(s.size for s in after) - sum(s.size for s in before)
-    assert sum(d.size for d in differences) == total
+@st.composite
+def hunks(draw: st.DrawFn) -> tuple[Hunk, ...]:
+    """Draw hunks of one file in order, each with lines removed or added or both, and one untouched line between."""
+    found = []
+    before, after = 1, 1  # the next lines
+    for _ in range(draw(st.integers(0, 3))):
+        kept = draw(st.integers(1, 2))
+        removed, added = draw(st.sampled_from([(0, 1), (0, 2), (1, 0), (2, 0), (1, 1), (1, 2), (2, 2)]))
+        before, after = before + kept, after + kept
+        found.append(Hunk(before=before - (not removed), removed=removed, after=after - (not added), added=added))
+        before, after = before + removed, after + added
+    return tuple(found)
+
+
+@st.composite
+def edits(draw: st.DrawFn) -> Edits:
+    """Draw what happened to each of the files: nothing, an edit, a new name; each path on either side once."""
+    targets = draw(st.permutations(["a", "b", "c"]))
+    return Edits(
+        FileEdit(before=before, after=after, hunks=draw(hunks()))
+        for before, after in zip("abc", targets, strict=True)
+        if draw(st.booleans()) or before != after
+    )
+
+
+@given(lines, lines, edits())
+def test_differences_sum_to_the_difference(before: list[LineStat], after: list[LineStat], between: Edits) -> None:
+    differences = line_differences(before, after, between)
+    assert sum(d.size for d in differences) == sum(s.size for s in after) - sum(s.size for s in before)
     assert sum(d.count for d in differences) == sum(s.count for s in after) - sum(s.count for s in before)
 
 
-@given(lines, lines)
-def test_elsewhere_is_what_the_lines_that_are_not_listed_hold(before: list[LineStat], after: list[LineStat]) -> None:
-    differences = line_differences(before, after)
+@given(lines, lines, edits())
+def test_elsewhere_is_what_the_lines_that_are_not_listed_hold(
+    before: list[LineStat], after: list[LineStat], between: Edits
+) -> None:
+    differences = line_differences(before, after, between)
     total = sum(s.size for s in after) - sum(s.size for s in before)
-    blamed, elsewhere = blame(total, differences, Edits(), most=3)
-    listed = [(line.path, line.line, line.bytes) for line in blamed]
-    assert elsewhere == sum(d.size for d in differences if (d.stat.path, d.stat.line, d.size) not in listed)
+    blamed, elsewhere = blame(total, differences, between, Profile(), Profile(), most=3)
+    assert elsewhere == total - sum(line.bytes for line in blamed)
     assert all(line.bytes > 0 if total >= 0 else line.bytes < 0 for line in blamed)
+    along = sorted((abs(d.size) for d in differences if d.size * (1 if total >= 0 else -1) > 0), reverse=True)
+    assert [abs(line.bytes) for line in blamed] == along[:3]
+
+
+@given(lines, lines, edits())
+def test_what_is_left_of_a_line_is_never_counted_twice(
+    before: list[LineStat], after: list[LineStat], between: Edits
+) -> None:
+    """Every row that is there afterwards is shown once: what lines hold now is no more than what there is."""
+    differences = line_differences(before, after, between)
+    assert sum(d.now for d in differences) <= sum(s.size for s in after)
 
 
 @given(lines)
 def test_a_profile_differs_from_itself_nowhere(before: list[LineStat]) -> None:
-    assert line_differences(before, reversed(before)) == ()
+    assert line_differences(before, reversed(before), Edits()) == ()
 
 
 @given(lines, lines)
