@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from memharness.findings import BlamedLine, Change
@@ -17,9 +16,8 @@ from memharness.present.lines import (
     draw_survivors,
     module_text,
     place_text,
-    type_name,
 )
-from memharness.present.tables import Row, draw_items, draw_rows
+from memharness.present.tables import Row, draw_items, draw_rows, draw_text
 from memharness.present.text import (
     average_text,
     bytes_text,
@@ -66,22 +64,26 @@ def draw_changes(
 
 
 def _draw_head(console: Console, change: Change, *, with_family: bool) -> None:
-    head = Text("\n").append_text(verdict_text(change))
+    console.print()
+    head = Text().append_text(verdict_text(change))
     head.append(f"  {' and '.join((change.metric, *change.also))}  ", style="bold")
     head.append(visible(change.case))
     if with_family:
         head.append(f"  {visible(change.family)}")
-    sure = certainty(change.metric, suspected=change.confidence == "suspected") or change.confidence
-    head.append(f"  ({sure})", style="dim")
-    console.print(head)
+    if change.confidence != "suspected":
+        head.append(f"  ({change.confidence})", style="dim")
+    draw_text(console, head)
     before, after = value_text(change.before, change.unit), value_text(change.after, change.unit)
     share = f", {percent_text(change.before, change.after)}" if change.before > 0 else ""
-    console.print(f"  {before} → {after}  ({delta_text(change.after - change.before, change.unit)}{share})")
+    difference = delta_text(change.after - change.before, change.unit)
+    draw_text(console, Text(f"{before} → {after}  ({difference}{share})"), indent=2)
 
 
 def _draw_where(console: Console, change: Change, commits: Mapping[str, Commit]) -> None:
     if change.commit is not None:
-        _draw_text(console, Text().append("commit ", style="bold").append_text(commit_text(change.commit, commits)))
+        draw_text(
+            console, Text().append("commit ", style="bold").append_text(commit_text(change.commit, commits)), indent=2
+        )
         return
     good, bad = change.range
     number = number_text(change.between, "commit")
@@ -89,36 +91,38 @@ def _draw_where(console: Console, change: Change, commits: Mapping[str, Commit])
     text = Text().append(f"{'over' if drifts else 'one of'} {number} {good[:10]}..{bad[:10]}", style="bold")
     if not drifts:
         text.append("  (those between are not measured)")
-    _draw_text(console, text)
-    _draw_text(console, Text("the last: ").append_text(commit_text(bad, commits)))
+    draw_text(console, text, indent=2)
+    draw_text(console, Text("the last: ").append_text(commit_text(bad, commits)), indent=2)
 
 
 def _draw_judgement(console: Console, change: Change, commits: Mapping[str, Commit]) -> None:
+    if change.confidence == "suspected":
+        draw_text(console, Text(certainty(change.metric), style="yellow"), indent=2)
     if change.merge is not None:
         merge = commit_text(change.merge, commits, with_author=False)
-        _draw_text(console, Text("on the branch merged by ").append_text(merge))
+        draw_text(console, Text("on the branch merged by ").append_text(merge), indent=2)
     if change.undone_by is not None:
         undone = commit_text(change.undone_by, commits, with_author=False)
-        _draw_text(console, Text("taken back by ").append_text(undone))
+        draw_text(console, Text("taken back by ").append_text(undone), indent=2)
     if change.reason is not None:
-        _draw_text(console, Text(f"accepted: {visible(change.reason)}", style="cyan"))
+        draw_text(console, Text(f"accepted: {visible(change.reason)}", style="cyan"), indent=2)
 
 
 def _draw_lines(console: Console, change: Change, previous: Change | None) -> None:
     """Print the blamed lines and what they leave over, which add up to the difference."""
     if not change.blame:
         if not change.modules:
-            _draw_text(console, Text(_no_lines(change), style="dim"))
+            draw_text(console, Text(_no_lines(change), style="dim"), indent=2)
     elif previous is not None and _same_lines(previous, change):
         rest = f", and {delta_text(change.elsewhere, 'bytes')} elsewhere" if change.elsewhere else ""
-        _draw_text(console, Text(f"at the same lines as above{rest}"))
+        draw_text(console, Text(f"at the same lines as above{rest}"), indent=2)
     else:
         rows = [_line_row(line) for line in change.blame[:TOP_LINES]]
         rows += _rest(change, [line.bytes for line in change.blame], "line", change.elsewhere, ("", ""))
         draw_rows(console, ("size", "+diff", "count", "average"), rows, indent=2, label="line")
     explained = None if change.explained is None else share_text(change.explained)
     if explained is not None:
-        _draw_text(console, Text(f"lines explain {explained} of the peak", style="dim"))
+        draw_text(console, Text(f"lines explain {explained} of the peak", style="dim"), indent=2)
     if not any(line.types for line in change.blame):
         draw_items(console, "objects", _type_items(change.types), indent=2)
 
@@ -145,12 +149,13 @@ def _line_row(line: BlamedLine) -> Row:
         via = line.caller
         add_below(text, f"via {via.path}:{via.line} in {via.function}, changed here", "yellow")
     add_below(text, ", ".join(_type_items(line.types)))
-    average = average_text(line.bytes, line.count)
-    return Row((bytes_text(line.size), delta_text(line.bytes, "bytes"), f"{line.count:+,}", average), text)
+    size, difference = bytes_text(line.size), delta_text(line.bytes, "bytes")
+    count, average = delta_text(line.count, "objects"), average_text(line.bytes, line.count)
+    return Row((size, difference, count, average), text)
 
 
 def _type_items(types: Iterable[TypeCount]) -> list[str]:
-    return [f"{kind.after - kind.before:+,} {type_name(kind.name)}" for kind in types if kind.after != kind.before]
+    return [f"{kind.after - kind.before:+,} {visible(kind.name)}" for kind in types if kind.after != kind.before]
 
 
 def _draw_modules(console: Console, change: Change) -> None:
@@ -179,7 +184,3 @@ def _rest(change: Change, parts: Sequence[int], noun: str, elsewhere: int, empty
         total = delta_text(change.after - change.before, "bytes")
         rows.append(Row(("", total, *empty), Text("together", style="dim")))
     return rows
-
-
-def _draw_text(console: Console, text: Text) -> None:
-    console.print(Padding(text, (0, 0, 0, 2), expand=False))

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from memharness.model import (
@@ -29,9 +27,8 @@ from memharness.present.lines import (
     draw_survivors,
     module_text,
     place_text,
-    type_name,
 )
-from memharness.present.tables import Row, draw_items, draw_rows
+from memharness.present.tables import Row, draw_items, draw_rows, draw_text
 from memharness.present.text import average_text, bytes_text, number_text, share_text, value_text, visible
 from memharness.present.verdicts import certainty
 
@@ -46,16 +43,16 @@ _PROFILE_TITLES: Final = {
 
 def draw_commit(console: Console, commit: Commit, stored: Iterable[StoredCase]) -> None:
     """Print all that is stored for one commit, case by case."""
-    console.print(Text().append("commit ", style="bold").append_text(commit_text(commit.id, {commit.id: commit})))
+    draw_text(console, Text().append("commit ", style="bold").append_text(commit_text(commit.id, {commit.id: commit})))
     for case in stored:
         _draw_case(console, case)
 
 
 def _draw_case(console: Console, stored: StoredCase) -> None:
     times = "once" if stored.repeats == 1 else f"{stored.repeats} times"
-    head = Text("\n").append(visible(stored.case), style="bold")
-    head.append(f"  {visible(stored.family)}, measured {times}", style="dim")
-    console.print(head)
+    console.print()
+    head = Text().append(visible(stored.case), style="bold")
+    draw_text(console, head.append(f"  {visible(stored.family)}, measured {times}", style="dim"))
     outcome = stored.outcome
     if not isinstance(outcome, Measured):
         _draw_failed(console, outcome)
@@ -69,36 +66,35 @@ def _draw_case(console: Console, stored: StoredCase) -> None:
     for name, failed in outcome.failed_passes.items():
         _draw_failed(console, failed, f"the {visible(name)} pass")
     for note in outcome.notes:
-        console.print(Text(f"  note: {visible(note)}", style="yellow"))
+        draw_text(console, Text(f"note: {visible(note)}", style="yellow"), indent=2)
 
 
 def _draw_metrics(console: Console, outcome: Measured) -> None:
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(no_wrap=True)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(style="dim")
+    rows = []
     for name, metric in METRICS.items():
         if name in outcome.metrics:
-            unsure = certainty(name, suspected=name in outcome.suspected)
-            title = f"{metric.title} ({unsure})" if unsure else metric.title
-            table.add_row(name, value_text(outcome.metrics[name], metric.unit), title)
-    console.print(Padding(table, (0, 0, 0, 2), expand=False))
+            title = Text(metric.title, style="dim")
+            if name in outcome.suspected:
+                title.append(f" ({certainty(name)})", style="yellow")
+            rows.append(Row((name, value_text(outcome.metrics[name], metric.unit)), title))
+    draw_rows(console, ("", ""), rows, indent=2)
     if outcome.gc_objects is not None:
         before, after = outcome.gc_objects
-        console.print(f"  gc objects {before:,} before, {after:,} after the first call")
+        objects = f"gc objects {before:,} before, {after:,} after the first call"
+        draw_text(console, Text(objects), indent=2)
     for kind in outcome.types[:TOP_LINES]:
-        console.print(Text(f"    {kind.after - kind.before:+,}  {visible(kind.name)}"))
+        draw_text(console, Text(f"{kind.after - kind.before:+,}  {visible(kind.name)}"), indent=4)
 
 
 def _draw_profile(console: Console, kind: str, title: str, profile: Profile, outcome: Measured) -> None:
     total = sum(line.size for line in profile.lines) or sum(module.size for module in profile.modules)
     if not total:
         return
-    head = Text("  ").append(f"{title}: {bytes_text(total)}", style="bold")
+    head = Text().append(f"{title}: {bytes_text(total)}", style="bold")
     explained = share_text(total / outcome.metrics["peak"]) if kind == "peak" and outcome.metrics.get("peak") else None
     if explained is not None:
         head.append(f", lines explain {explained}")
-    console.print(head)
+    draw_text(console, head, indent=2)
     _draw_modules(console, profile.modules)
     _draw_lines(console, profile)
     draw_survivors(console, profile.survivors[:TOP_LINES])
@@ -125,7 +121,7 @@ def _draw_lines(console: Console, profile: Profile) -> None:
         return
     types: dict[tuple[str, int], list[str]] = {}
     for kind in profile.types:
-        types.setdefault((kind.path, kind.line), []).append(f"{kind.count:,} {type_name(kind.name)}")
+        types.setdefault((kind.path, kind.line), []).append(f"{kind.count:,} {visible(kind.name)}")
     rows = []
     lines = sorted(profile.lines, key=lambda line: -line.size)
     for line in lines[:TOP_LINES]:
@@ -148,20 +144,21 @@ def _rest(sizes: Sequence[int], noun: str, empty: tuple[str, ...]) -> list[Row]:
 def _draw_calls(console: Console, sizes: Sequence[int]) -> None:
     """Print what is alive after call 1, 2, 4, 8 and so on, and after the last one."""
     if len(set(sizes)) == 1:
-        console.print(f"  alive after each of {number_text(len(sizes), 'call')}: {bytes_text(sizes[0])}")
+        same = f"alive after each of {number_text(len(sizes), 'call')}: {bytes_text(sizes[0])}"
+        draw_text(console, Text(same), indent=2)
         return
     calls = sorted({*(1 << power for power in range(len(sizes).bit_length())), len(sizes)} - {0})
     items = [f"{call:,}: {bytes_text(sizes[call - 1])}" for call in calls]
-    draw_items(console, "alive after call", items, indent=2)
+    draw_items(console, "alive after calls", items, indent=2)
 
 
 def _draw_failed(console: Console, outcome: Failed | TimedOut | OutOfMemory, what: str = "") -> None:
     phase, reason = outcome_reason(outcome)
     subject = f"{what} failed" if what else "failed"
-    console.print(Text(f"  ✗ {subject} in {phase}: {visible(reason)}", style="magenta"))
+    draw_text(console, Text(f"✗ {subject} in {phase}: {visible(reason)}", style="magenta"), indent=2)
     if isinstance(outcome, Failed):
         draw_frames(console, outcome.frames)
     if outcome.output:
-        console.print("  last lines of its output:")
+        draw_text(console, Text("last lines of its output:"), indent=2)
     for line in outcome.output:
-        console.print(Text(f"    {visible(line)}", style="dim"))
+        draw_text(console, Text(visible(line), style="dim"), indent=4)

@@ -9,7 +9,7 @@ from memharness.findings import Change, EnvironmentDifference, Report, Summary
 from memharness.model import METRICS, Commit
 from memharness.present.lines import commit_text
 from memharness.present.report import draw_findings, draw_series
-from memharness.present.tables import Row, draw_items
+from memharness.present.tables import Row, draw_items, draw_text
 from memharness.present.text import delta_text, value_text, visible
 from memharness.present.verdicts import verdict_text
 
@@ -17,8 +17,8 @@ from memharness.present.verdicts import verdict_text
 def draw_comparison(console: Console, report: Report, before: Commit, after: Commit) -> None:
     """Print what differs between two commits; the series of `report` hold their values as first and last."""
     commits = {before.id: before, after.id: after}
-    console.print(Text("before  ").append_text(commit_text(before.id, commits)))
-    console.print(Text("after   ").append_text(commit_text(after.id, commits)))
+    draw_text(console, Text("before  ").append_text(commit_text(before.id, commits)))
+    draw_text(console, Text("after   ").append_text(commit_text(after.id, commits)))
     _draw_environments(console, report.environments)
     if report.series:
         console.print()
@@ -31,7 +31,7 @@ def _draw_environments(console: Console, differences: Sequence[EnvironmentDiffer
     for family in families:
         title = "environments differ" if len(families) == 1 else f"environments differ ({visible(family)})"
         items = [
-            f"{visible(row.name)} {visible(row.before or 'none')} → {visible(row.after or 'none')}"
+            f"{visible(row.name)} {visible(row.before or 'absent')} → {visible(row.after or 'absent')}"
             for row in differences
             if row.family == family
         ]
@@ -42,7 +42,7 @@ def _row(row: Summary, changes: Sequence[Change]) -> Row:
     difference = "" if row.first is None or row.last is None else delta_text(row.last - row.first, row.unit)
     cells = (row.metric, value_text(row.first, row.unit), value_text(row.last, row.unit), difference)
     if changes:
-        return Row(cells, Text(" ").join(verdict_text(change) for change in changes))
+        return Row(cells, Text("  ").join(verdict_text(change) for change in changes))
     if not difference:
         return Row(cells, Text("missing", style="dim"))
     quiet = difference == "=" or METRICS[row.metric].floor is None

@@ -6,10 +6,10 @@ from itertools import groupby
 from typing import Final
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from memharness.model import Commit, Frame, ModuleCost, Stack, Survivor
+from memharness.present.tables import draw_text
 from memharness.present.text import bytes_text, number_text, visible
 
 TOP_LINES: Final = 5
@@ -34,11 +34,6 @@ def module_text(module: ModuleCost) -> Text:
     return text.append(f", imported at {visible(module.path)}:{module.line}") if module.path else text
 
 
-def type_name(name: str) -> str:
-    """Return the name of a type without the module of the built-in ones."""
-    return visible(name.removeprefix("builtins."))
-
-
 def commit_text(commit_id: str, commits: Mapping[str, Commit], *, with_author: bool = True) -> Text:
     """Return short id, date, author and subject of a commit, or its short id alone where no more is known."""
     text = Text().append(commit_id[:10], style="bold")
@@ -56,15 +51,15 @@ def _date(commit: Commit) -> str:
 def draw_survivors(console: Console, survivors: Iterable[Survivor]) -> None:
     """Print a sample of the objects that calls left alive."""
     for survivor in survivors:
-        text = Text(f"left alive: {type_name(survivor.name)} from {visible(survivor.path)}:{survivor.line}")
+        text = Text(f"left alive: {visible(survivor.name)} from {visible(survivor.path)}:{survivor.line}")
         add_below(text, survivor.text, "cyan")
-        console.print(Padding(text, (0, 0, 0, 2), expand=False))
+        draw_text(console, text, indent=2)
 
 
 def draw_stack(console: Console, stack: Stack) -> None:
     """Print the call stack that holds most."""
-    blocks = number_text(stack.count, "block")
-    console.print(f"  biggest offender: {blocks}, {bytes_text(stack.size)}, most recent call last")
+    held = f"{number_text(stack.count, 'block')}, {bytes_text(stack.size)}"
+    draw_text(console, Text(f"biggest offender: {held}, most recent call last"), indent=2)
     frames = [frame for frame, _ in groupby(stack.frames)]  # comprehensions within one line are one frame
     draw_frames(console, frames[-TOP_FRAMES:])
 
@@ -74,4 +69,4 @@ def draw_frames(console: Console, frames: Iterable[Frame]) -> None:
     for frame in frames:
         text = Text(f'File "{visible(frame.path)}", line {frame.line}, in {visible(frame.function)}')
         add_below(text, frame.source, "cyan")
-        console.print(Padding(text, (0, 0, 0, 4), expand=False))
+        draw_text(console, text, indent=4)

@@ -7,14 +7,13 @@ and never through rich's markup.
 from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from memharness.findings import Change, Exceeded, Failure, Report, Summary
 from memharness.model import METRICS, Commit
 from memharness.present.changes import draw_changes
 from memharness.present.lines import commit_text
-from memharness.present.tables import Row, draw_rows
+from memharness.present.tables import Row, draw_rows, draw_text
 from memharness.present.text import delta_text, number_text, value_text, visible
 from memharness.present.verdicts import counts_text, signs_text
 
@@ -71,8 +70,9 @@ def draw_findings(
     _draw_exceeded(console, report, commits)
     _draw_failures(console, report.failures, commits)
     for notice in report.notices:
-        console.print(Text(f"note: {visible(notice)}", style="yellow"))
-    console.print(_counts_line(report))
+        draw_text(console, Text(f"note: {visible(notice)}", style="yellow"))
+    console.print()
+    draw_text(console, _counts_line(report))
 
 
 def _draw_exceeded(console: Console, report: Report, commits: Mapping[str, Commit]) -> None:
@@ -86,14 +86,14 @@ def _draw_exceeded(console: Console, report: Report, commits: Mapping[str, Commi
         head.append(f"  {visible(exceeded.case)}")
         if several_families(report):
             head.append(f"  {visible(exceeded.family)}")
-        console.print(head)
+        draw_text(console, head)
         if exceeded.open:
             where = Text("since ").append_text(first)
         elif exceeded.first == exceeded.last:
             where = Text("only at ").append_text(first)
         else:
             where = Text("from ").append_text(first).append("\n  to ").append_text(last)
-        console.print(Padding(where, (0, 0, 0, 4), expand=False))
+        draw_text(console, where, indent=4)
 
 
 def _over(exceeded: Exceeded) -> str:
@@ -112,15 +112,15 @@ def _draw_failures(console: Console, failures: Sequence[Failure], commits: Mappi
     for (commit_id, phase, reason), cases in grouped.items():
         text = Text().append("✗ failed", style="bold magenta").append("  ")
         text.append_text(commit_text(commit_id, commits, with_author=False))
-        console.print(text)
+        draw_text(console, text)
         text = Text(f"in {phase}: {visible(reason)}")
         text.append(f"  ({visible(cases[0])})" if len(cases) == 1 else f"  ({len(cases)} cases)", style="dim")
-        console.print(Padding(text, (0, 0, 0, 4), expand=False))
+        draw_text(console, text, indent=4)
 
 
 def _counts_line(report: Report) -> Text:
     counts = report.counts
-    text = Text(f"\n{number_text(counts.commits, 'commit')}: {counts.measured} measured now")
+    text = Text(f"{number_text(counts.commits, 'commit')}: {counts.measured} measured now")
     text.append(f", {counts.cached} stored before")
     if counts.failed:
         text.append(f"; {counts.failed} with failures")

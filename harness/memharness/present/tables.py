@@ -1,12 +1,10 @@
-"""Rows of figures with text beside them, on consoles of any width: digits are never cut."""
+"""Text and rows of figures on consoles of any width: lines break at words, and digits are never cut."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 _ROOM: Final = 36  # with fewer columns left for it, text goes below its figures
@@ -19,41 +17,44 @@ class Row(NamedTuple):
     text: Text
 
 
+def draw_text(console: Console, text: Text, *, indent: int = 0) -> None:
+    """Print text; where a line is too long, what follows stands a little further right."""
+    for line in _wrapped(console, text, console.width - indent):
+        console.print(Text(" " * indent).append_text(line))
+
+
 def draw_rows(
     console: Console, headings: Sequence[str], rows: Sequence[Row | Text], *, indent: int, label: str = ""
 ) -> None:
     """Print rows below their headings; a Text among them is the title of those after it.
 
-    Where the first heading is "metric" its column is a name; all others are aligned to the right. `label` heads the
-    text, which stands beside the figures where there is room for it and below them otherwise.
+    `label` heads the text, which stands beside the figures where there is room for it and below them otherwise.
+    Without one the first column holds names, aligned to the left. Headings that are all empty are not printed.
     """
     figures = [row for row in rows if isinstance(row, Row)]
     widths = [max(map(len, column)) for column in zip(headings, *(row.cells for row in figures), strict=True)]
-    room = console.width - indent - sum(widths) - 2 * len(widths)
-    longest = max((cell_len(line.plain) for row in figures for line in row.text.split()), default=0)
-    beside = room >= min(_ROOM, longest)
+    left = indent + sum(widths) + 2 * len(widths)
+    room = console.width - left
+    beside = room >= min(_ROOM, max((_width(row.text) for row in figures), default=0))
 
     def aligned(cells: Iterable[str]) -> str:
-        return "  ".join(
-            cell.ljust(width) if heading == "metric" else cell.rjust(width)
-            for heading, cell, width in zip(headings, cells, widths, strict=True)
-        )
+        first, *others = zip(cells, widths, strict=True)
+        start = first[0].rjust(first[1]) if label else first[0].ljust(first[1])
+        return " " * indent + "  ".join((start, *(cell.rjust(width) for cell, width in others)))
 
-    head = f"{aligned(headings)}  {label}" if beside else aligned(headings)
-    console.print(Text(" " * indent + head.rstrip(), style="dim"))
+    if any(headings):
+        draw_text(console, Text(f"{aligned(headings)}  {label if beside else ''}".rstrip(), style="dim"))
     for row in rows:
         if isinstance(row, Text):
-            console.print(row)
-        elif beside and row.text:
-            grid = Table.grid(padding=(0, 2, 0, 0))
-            grid.add_column(no_wrap=True)
-            grid.add_column(overflow="fold")
-            grid.add_row(Text(aligned(row.cells)), row.text)
-            console.print(Padding(grid, (0, 0, 0, indent), expand=False))
+            draw_text(console, row)
+        elif row.text and (beside or ("\n" not in row.text.plain and _width(row.text) <= room)):
+            start = aligned(row.cells) + "  "
+            for line in _wrapped(console, row.text, room):
+                console.print(Text(start).append_text(line))
+                start = " " * left
         else:
-            console.print(Text(" " * indent + aligned(row.cells).rstrip()))
-            if row.text:
-                console.print(Padding(row.text, (0, 0, 0, indent + 2), expand=False))
+            draw_text(console, Text(aligned(row.cells).rstrip()))
+            draw_text(console, row.text, indent=indent + 2)
 
 
 def draw_items(console: Console, title: str, items: Iterable[str], *, indent: int) -> None:
@@ -68,4 +69,20 @@ def draw_items(console: Console, title: str, items: Iterable[str], *, indent: in
             lines[-1] += ","
             lines.append(" " * (indent + 2) + item)
     for line in lines:
-        console.print(Text(line))
+        draw_text(console, Text(line))
+
+
+def _wrapped(console: Console, text: Text, width: int) -> Iterator[Text]:
+    """Yield the lines of a text, each broken at words where it is too long, its rest further right than it began."""
+    for line in text.split() if text else ():
+        lead = len(line.plain) - len(line.plain.lstrip(" "))
+        room = width - lead
+        words = line[lead:]
+        fits = cell_len(words.plain) <= room
+        for number, part in enumerate([words] if fits else words.wrap(console, max(room - 2, 1))):
+            part.rstrip()
+            yield Text(" " * (lead + 2 * (number > 0))).append_text(part)
+
+
+def _width(text: Text) -> int:
+    return max(map(cell_len, text.plain.split("\n")))

@@ -60,16 +60,14 @@ def average_text(size: int, count: int) -> str:
 
 
 def percent_text(before: int, after: int) -> str:
-    """Return the change from `before` (more than 0) to `after`: "+99.8%", "-0.3%", from tenfold on "12.3 x".
-
-    What is not nothing is never shown as 0 %, and what is not all never as 100 %.
-    """
+    """Return the change from `before` (more than 0) to `after`, rounded towards none: "-0.3%", "+99.8%", "12.3 x"."""
     share = Fraction(after - before, before)
+    sign = "+" if share > 0 else "-"
     if abs(share) >= 10:
-        return f"{float(share + 1):,.1f} x"
-    if 0 < abs(share) < Fraction(1, 1000):
-        return f"{'+' if share > 0 else '-'}<0.1%"
-    return f"{float(max(share, Fraction(-999, 1000)) if after > 0 else share):+.1%}"
+        tenths = int((share + 1) * 10)
+        return f"{tenths // 10:,}.{tenths % 10} x"
+    tenths = int(abs(share) * 1000)
+    return f"{sign}{tenths // 10}.{tenths % 10}%" if tenths or not share else f"{sign}<0.1%"
 
 
 def share_text(share: float) -> str | None:

@@ -48,10 +48,8 @@ def signs_text(changes: Sequence[Change]) -> Text:
     return Text(" ").join(Text(f"{count}{shape}", style=color) for (shape, color), count in counts.items())
 
 
-def certainty(metric: str, *, suspected: bool) -> str:
-    """Return why a value that is suspected is no more than that, and nothing for a certain one."""
-    if not suspected:
-        return ""
+def certainty(metric: str) -> str:
+    """Return why a suspected value is no more than that."""
     return "suspected: may still be a cache that fills up" if metric == "growth" else "suspected: not certain yet"
 
 
