@@ -48,9 +48,9 @@ Place = str | tuple[str, str]  # the commit, or the last good and the first bad 
 class Flag:
     """One metric of one case that changed `at` a place, and the line blamed first.
 
-    `caller` is the source of the changed line or function that an unchanged line was called from, `module` the first
-    module that a change of `import` names. Where it matters, `number` is the number of the line in its file, and
-    `blamed` tells how many lines are blamed in all.
+    `caller` is, for an unchanged line, the source of the changed line in its function, or else of the nearest call up
+    the stack that lies in a changed function; `module` is the first that a change of `import` names. Where it matters,
+    `number` is the number of the line in its file, and `blamed` tells how many lines are blamed in all.
     """
 
     metric: str

@@ -31,7 +31,11 @@ def build(repository: RepositoryBuilder) -> Expected:
     repository.commit({"README": "A shop with pages.\n"}, "explain more")
     repository.commit({"shop.py": cached + "\n\ndef close():\n    pass\n"}, "close")
     line = 'return ("%08d" % number) * 500'
-    return Expected(flags=flags("retained", "regressed", found, ("shop.py", line), changed_here=False, caller=line))
+    return Expected(
+        flags=flags(
+            "retained", "regressed", found, ("shop.py", line), changed_here=False, caller="@lru_cache(maxsize=1000)"
+        )
+    )
 
 
 if __name__ == "__main__":

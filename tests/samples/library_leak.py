@@ -31,7 +31,7 @@ def build(repository: RepositoryBuilder) -> Expected:
             found,
             ("shop.py", line),
             changed_here=False,
-            caller=line,
+            caller="SEEN.append(document)",
             library="json",
         )
     )

@@ -31,7 +31,11 @@ def build(repository: RepositoryBuilder) -> Expected:
     repository.commit({"README": "A shop with documents.\n"}, "explain more")
     repository.commit({"shop.py": '"""A shop."""\n\n' + cyclic}, "describe")
     line = "self.body = bytearray(20_000)"
-    return Expected(flags=flags("peak", "regressed", found, ("shop.py", line), changed_here=False, caller=line))
+    return Expected(
+        flags=flags(
+            "peak", "regressed", found, ("shop.py", line), changed_here=False, caller="self.document = document"
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """`functools.lru_cache(maxsize=None)` on a function that never sees the same number twice.
 
 A leak: `growth` rises, and `retained` by what the first call leaves. The peak does not, as the pages were all alive
-before. The line that allocates a page is the same as before; its own function is what the commit changed.
+before. The line that allocates a page is the same as before; the decorator, which the commit added, is named beside.
 """
 
 from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
@@ -34,7 +34,14 @@ def build(repository: RepositoryBuilder) -> Expected:
     repository.commit({"shop.py": cached + "\n\ndef close():\n    pass\n"}, "close")
     line = 'return ("%08d" % number) * 500'
     return Expected(
-        flags=flags("growth retained", "regressed", found, ("shop.py", line), changed_here=False, caller=line)
+        flags=flags(
+            "growth retained",
+            "regressed",
+            found,
+            ("shop.py", line),
+            changed_here=False,
+            caller="@lru_cache(maxsize=None)",
+        )
     )
 
 
