@@ -6,13 +6,15 @@ import subprocess
 import sys
 from itertools import combinations
 from pathlib import Path
+from typing import get_args
 from xml.etree import ElementTree as ET
 
 import pytest
 from matplotlib.text import Annotation, Text
+from msgspec.structs import replace
 
 from memharness.errors import MemharnessError
-from memharness.findings import Trend, TrendChange, TrendPoint
+from memharness.findings import Trend, TrendChange, TrendPoint, Verdict
 from memharness.present import plots
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -116,6 +118,24 @@ def test_a_change_is_marked_with_its_direction(
     shown = texts(draw(tmp_path, trend(values, steps=(1,), subject="")))
     assert [text for text in shown if text in ("improved", "regressed")] == [verdict]
     assert f"{size} at 0000000001" in shown
+
+
+@pytest.mark.parametrize("verdict", get_args(Verdict))
+def test_every_verdict_has_a_mark_of_its_own(tmp_path: Path, verdict: Verdict) -> None:
+    plain = trend([5, 9], steps=(1,), subject="")
+    change = replace(plain.changes[0], verdict=verdict)
+    root = draw(tmp_path, replace(plain, changes=(change,)))
+    marks = [use for use in root.iter(f"{SVG}use") if f"fill: {MARKS[verdict]}" in use.get("style", "")]
+    assert (verdict in texts(root), len(marks)) == (True, 2)  # the change and its place in the legend
+
+
+MARKS: dict[Verdict, str] = {
+    "regressed": "#d55e00",
+    "improved": "#009e73",
+    "accepted": "#999999",
+    "transient": "#f0e442",
+    "drifting": "#d55e00",
+}
 
 
 def test_families_share_a_panel_and_metrics_do_not(tmp_path: Path) -> None:

@@ -106,9 +106,11 @@ def _draw_modules(console: Console, modules: Sequence[ModuleCost]) -> None:
     """Print what the imports of each origin keep, and the modules that keep most."""
     if not modules:
         return
-    origins = dict.fromkeys(module.origin for module in modules)
-    sums = {origin: sum(module.size for module in modules if module.origin == origin) for origin in origins}
-    draw_items(console, "by origin", [f"{origin} {bytes_text(size)}" for origin, size in sums.items()], indent=4)
+    sums: dict[str, int] = {}
+    for module in modules:
+        sums[module.origin or "other"] = sums.get(module.origin or "other", 0) + module.size
+    most_first = sorted(sums.items(), key=lambda pair: -pair[1])
+    draw_items(console, "by origin", [f"{origin} {bytes_text(size)}" for origin, size in most_first], indent=4)
     ordered = sorted(modules, key=lambda module: -module.size)
     rows = [Row((bytes_text(module.size),), module_text(module)) for module in ordered[:TOP_LINES]]
     rows += _rest([module.size for module in ordered], "module", ())

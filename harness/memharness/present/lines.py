@@ -29,9 +29,10 @@ def add_below(text: Text, line: str, style: str = "") -> None:
 
 
 def module_text(module: ModuleCost) -> Text:
-    """Return "json  stdlib, imported at a.py:3"; the import statement is left out where none is known."""
-    text = Text().append(visible(module.name), style="bold").append(f"  {module.origin}")
-    return text.append(f", imported at {visible(module.path)}:{module.line}") if module.path else text
+    """Return "json  stdlib, imported at a.py:3"; what is not known of it, or stands for many, is left out."""
+    place = f"imported at {visible(module.path)}:{module.line}" if module.path else ""
+    known = ", ".join(filter(None, (module.origin, place)))
+    return Text().append(visible(module.name), style="bold").append(f"  {known}" if known else "")
 
 
 def commit_text(commit_id: str, commits: Mapping[str, Commit], *, with_author: bool = True) -> Text:

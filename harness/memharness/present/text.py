@@ -62,7 +62,7 @@ def average_text(size: int, count: int) -> str:
 def percent_text(before: int, after: int) -> str:
     """Return the change from `before` (more than 0) to `after`, rounded towards none: "-0.3%", "+99.8%", "12.3 x"."""
     share = Fraction(after - before, before)
-    sign = "+" if share > 0 else "-"
+    sign = "-" if share < 0 else "+"
     if abs(share) >= 10:
         tenths = int((share + 1) * 10)
         return f"{tenths // 10:,}.{tenths % 10} x"
