@@ -303,11 +303,12 @@ class Survivor(Value, array_like=True):
 class ModuleCost(Value, array_like=True):
     """What importing one module keeps alive, the modules that it imports left out.
 
-    `origin` tells whose it is; `path` and `line` are those of the import statement that loaded it first.
+    `origin` tells whose it is, "" in rows that stand for no single module; `path` and `line` are those of the import
+    statement that loaded it first.
     """
 
     name: str
-    origin: Literal["project", "scenario", "library", "stdlib"]
+    origin: Literal["project", "scenario", "library", "stdlib", ""]
     path: str
     line: int
     size: int

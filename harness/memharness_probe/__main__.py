@@ -91,17 +91,19 @@ def _load_probe() -> dict[str, Any]:
     parent = folder.rpartition("/")[0]
     sys.path[:] = [parent] + [path for path in sys.path if path != folder]
     import memharness_probe
-    from memharness_probe import failure, first, growth, lines, outcome, resident, workload
+    from memharness_probe import failure, first, growth, lines, outcome, peak, resident, workload
 
     del sys.path[0]
     for name in [name for name in sys.modules if name.partition(".")[0] == "memharness_probe"]:
         del sys.modules[name]
     modules: dict[str, Any] = {
+        "deep": first,
         "failure": failure,
         "first": first,
         "growth": growth,
         "lines": lines,
         "outcome": outcome,
+        "peak": peak,
         "rss": resident,
         "workload": workload,
     }

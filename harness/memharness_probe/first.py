@@ -5,53 +5,74 @@ from __future__ import annotations
 import gc
 
 from memharness_probe import tracing
+from memharness_probe.folding import Folder
+from memharness_probe.imports import Ledger
+from memharness_probe.instances import traced_instances, type_name
 from memharness_probe.lines import Locator
 from memharness_probe.outcome import leave_if_forked
+from memharness_probe.workload import file_stem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from memharness_probe.instances import Instances
     from memharness_probe.workload import Workload
 
 _GROWN_TYPES = 10
-_STACKS = 10
+_IMPORT_FRAMES = 100  # of a deep pass: six for each module that another imports
+_IMPORT_STACKS = 30
 _PEAK, _END, _CLEARED = range(3)  # places among the readings
 
 
 def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
     """Run the pass and return the fields of the response."""
     wanted = request["metrics"]
-    metrics: dict[str, int] = {}
+    answer: dict[str, Any] = {"metrics": {}, "profiles": {}}
+    folder = Folder(Locator(request))
     if "import" in wanted:
-        metrics["import"] = _import_bytes(work)
+        _import(work, request, folder, answer)
     else:
         work.load()
-    answer: dict[str, Any] = {"metrics": metrics}
     if wanted != ["import"]:
-        answer.update(_first_call(work, request, metrics))
+        _first_call(work, request, folder, answer)
     return answer
 
 
-def _import_bytes(work: Workload) -> int:
+def _import(work: Workload, request: dict[str, Any], folder: Folder, answer: dict[str, Any]) -> None:
+    """Import the scenario; put what stays alive and its modules, in a deep pass its lines as well, into `answer`."""
+    deep = request["frames"] > 1
+    name = file_stem(request["scenario"])
+    ledger = Ledger()
     tracing.settle()
-    tracing.start(1)
+    tracing.start(_IMPORT_FRAMES if deep else 1)
     marker = tracing.new_marker()
     try:
-        before = tracing.traced()[0]
-        work.load()
+        ledger.open(name)
+        try:
+            work.load()
+        finally:
+            ledger.close(name)
         tracing.settle()
-        after = tracing.traced()[0]
         tracing.check(marker)
+        traces = tracing.take()
     finally:
         tracing.stop()
-    return after - before
+    counts = tracing.count(traces)
+    del traces
+    answer["metrics"]["import"] = total = tracing.total(counts)
+    profile: dict[str, Any] = {"modules": ledger.rows(folder.locator, total, request["project"]["packages"])}
+    if deep:
+        profile.update(folder.profile(tracing.by_stack(counts), {}, _IMPORT_STACKS))
+    answer["profiles"]["import"] = profile
 
 
-def _first_call(work: Workload, request: dict[str, Any], metrics: dict[str, int]) -> dict[str, Any]:
+def _first_call(work: Workload, request: dict[str, Any], folder: Folder, answer: dict[str, Any]) -> None:
+    """Call once and put figures and profiles into `answer`."""
     work.setup()
     call = work.bind_run()
+    deep = request["frames"] > 1
     counting = "gc_objects" in request["metrics"]
     readings = tracing.cells(3)
     before: dict[str, int] = {}
@@ -61,40 +82,42 @@ def _first_call(work: Workload, request: dict[str, Any], metrics: dict[str, int]
         before = _tracked_types()
     tracing.settle()
     try:
-        peak, alive, retained, after = _trace_call(call, readings, request["frames"], counting)
+        traced = _trace_call(call, readings, request["frames"], counting)
     finally:
         tracing.stop()
-    held, kept = tracing.count(alive), tracing.count(retained)
-    del alive, retained
-    metrics["peak"] = peak
+    held, kept = tracing.count(traced.alive), tracing.count(traced.retained)
+    del traced.alive, traced.retained
+    metrics: dict[str, int] = answer["metrics"]
+    metrics["peak"] = traced.peak
     metrics["retained"] = tracing.total(kept)
     metrics["result"] = tracing.total(held) - metrics["retained"]
-    answer: dict[str, Any] = {}
     if counting:
-        answer["gc_objects"] = [sum(before.values()), sum(after.values())]
-        answer["types"] = _grown(before, after)
+        answer["gc_objects"] = [sum(before.values()), sum(traced.types.values())]
+        answer["types"] = _grown(before, traced.types)
         metrics["gc_objects"] = answer["gc_objects"][1] - answer["gc_objects"][0]
-    locator = Locator(request)
-    answer["profiles"] = {
-        "alive": _profile(locator, held, deep=request["frames"] > 1),
-        "retained": _profile(locator, kept, deep=request["frames"] > 1),
-    }
+    for kind, counts, instances in (("alive", held, traced.held), ("retained", kept, traced.kept)):
+        if deep:
+            profile = folder.profile(tracing.by_stack(counts), instances)
+        else:
+            profile = {"lines": folder.locator.profile(tracing.by_line(counts)), "stacks": []}
+        answer["profiles"][kind] = profile
     work.teardown()
-    return answer
 
 
-def _profile(locator: Locator, counts: tracing.Counts, *, deep: bool) -> dict[str, Any]:
-    stacks = tracing.biggest_stacks(counts, _STACKS) if deep else []
-    return {
-        "lines": locator.profile(tracing.by_line(counts)),
-        "stacks": [[size, number, [locator.frame(*frame) for frame in frames]] for size, number, frames in stacks],
-    }
+class _Traced:
+    """What one traced call comes to: peak in bytes, raw traces with and without the result, and more where wanted."""
+
+    def __init__(self) -> None:
+        self.peak = 0
+        self.alive: Any = None
+        self.retained: Any = None
+        self.types: dict[str, int] = {}  # tracked objects, the result among them
+        self.held: Instances = {}  # in a deep pass, instances with and without the result
+        self.kept: Instances = {}
 
 
-def _trace_call(
-    call: Callable[[], Any], readings: memoryview[Any], frames: int, counting: bool
-) -> tuple[int, list[Any], list[Any], dict[str, int]]:
-    """Call once: the peak in bytes, raw traces with and without the result, tracked objects by type.
+def _trace_call(call: Callable[[], Any], readings: memoryview[Any], frames: int, counting: bool) -> _Traced:
+    """Call once.
 
     From the start to the second reading nothing is allocated here beside the marker, whose traced size is its
     own; `readings` holds plain numbers, so that no number of theirs is alive while the next is taken.
@@ -112,13 +135,20 @@ def _trace_call(
     tracing.check(marker)
     tracing.settle()
     types = _tracked_types() if counting else {}
-    alive = tracing.take()
+    traced = _Traced()  # not before, as it would be counted
+    traced.types = types
+    traced.alive = tracing.take()
+    if frames > 1:
+        traced.held = traced_instances()
     del result
     tracing.settle()
     tracing.check(marker)
-    retained = tracing.take()
+    traced.retained = tracing.take()
+    if frames > 1:
+        traced.kept = traced_instances()
     in_type_cache = readings[_END] - readings[_CLEARED]
-    return readings[_PEAK] - in_type_cache - marker.__sizeof__(), alive, retained, types
+    traced.peak = readings[_PEAK] - in_type_cache - marker.__sizeof__()
+    return traced
 
 
 def _tracked_types() -> dict[str, int]:
@@ -127,16 +157,9 @@ def _tracked_types() -> dict[str, int]:
     tracing.count_elements(counts, map(type, gc.get_objects()))
     names: dict[str, int] = {}
     for kind, number in counts.items():
-        name = _type_name(kind)
+        name = type_name(kind)
         names[name] = names.get(name, 0) + number
     return names
-
-
-def _type_name(kind: type) -> str:
-    try:
-        return f"{kind.__module__}.{kind.__qualname__}"
-    except Exception:  # noqa: BLE001  (a metaclass of the workload's may answer anything)
-        return "?"
 
 
 def _grown(before: dict[str, int], after: dict[str, int]) -> list[tuple[str, int, int]]:

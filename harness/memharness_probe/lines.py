@@ -32,7 +32,7 @@ class Locator:
 
     def frame(self, path: str, line: int) -> Entry:
         """(path, line, qualified function name, source line with single spaces)."""
-        path = _unfrozen(path)
+        path = unfrozen(path)
         if path not in self._files:
             self._files[path] = _read(path)
         source, functions = self._files[path]
@@ -42,25 +42,29 @@ class Locator:
 
     def label(self, path: str) -> str:
         """Path relative to the project, or below a folder with a name of its own."""
+        return self.owned(path)[1]
+
+    def owned(self, path: str) -> tuple[str, str]:
+        """Whose a file is, and its label: "project", "scenario", "library", "stdlib", or "" for what lies elsewhere."""
         project = self._request["project"]
         below = _below(path, project["origin"])
         if below.partition("/")[0].partition(".")[0] in project["packages"]:
-            return below if project["prefix"] == "." else project["prefix"] + "/" + below
-        folders = [("<scenarios>/", self._request["scenarios"]), ("", project["tree"])]
-        folders += [("<site-packages>/", folder) for folder in self._request["site_paths"]]
-        folders.append(("<stdlib>/", _STDLIB))
-        for name, folder in folders:
+            return "project", below if project["prefix"] == "." else project["prefix"] + "/" + below
+        folders = [("scenario", "<scenarios>/", self._request["scenarios"]), ("project", "", project["tree"])]
+        folders += [("library", "<site-packages>/", folder) for folder in self._request["site_paths"]]
+        folders.append(("stdlib", "<stdlib>/", _STDLIB))
+        for owner, name, folder in folders:
             below = _below(path, folder)
             if below:
-                return name + below
-        return path
+                return owner, name + below
+        return "", path
 
 
 def _below(path: str, folder: str) -> str:
     return path[len(folder) + 1 :] if path.startswith(folder + "/") else ""
 
 
-def _unfrozen(path: str) -> str:
+def unfrozen(path: str) -> str:
     """Return the source of a module built into the interpreter: <frozen importlib._bootstrap> and the like."""
     if not path.startswith("<frozen "):
         return path

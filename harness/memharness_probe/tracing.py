@@ -21,8 +21,9 @@ except ImportError:  # a Python that keeps them elsewhere
     def _get_traces() -> list[Any]:  # type: ignore[misc]
         return list(tracer.take_snapshot().traces._traces)  # type: ignore[attr-defined]
 
-    def _get_object_traceback(thing: object) -> object:  # type: ignore[misc]
-        return tracer.get_object_traceback(thing)  # type: ignore[attr-defined]
+    def _get_object_traceback(thing: object, /) -> Any:  # type: ignore[misc]
+        found = tracer.get_object_traceback(thing)  # type: ignore[attr-defined]
+        return found and tuple([(frame.filename, frame.lineno) for frame in reversed(found)])
 
 
 try:
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     Line = tuple[str, int]
+    Frames = tuple[Line, ...]  # innermost first
+    Stacks = dict[Frames, list[int]]  # -> [bytes, blocks]
     Counts = dict[tuple[Any, ...], int]  # (domain, size, ((file, line), ..)[, frames in all]) -> number of blocks
 
 count_elements: Callable[[dict[Any, int], Iterable[Any]], None] = _count  # adds one to the count of each thing
@@ -48,6 +51,7 @@ hook_trace: Callable[[None], None] = set_trace
 hook_profile: Callable[[None], None] = set_profile
 
 traced = tracer.get_traced_memory
+allocated_at: Callable[[object], Any] = _get_object_traceback  # frames, None of what is not traced
 start = tracer.start
 is_tracing = tracer.is_tracing
 reset_peak: Callable[[], None] | None = getattr(tracer, "reset_peak", None)  # 3.9 and later
@@ -86,7 +90,7 @@ def new_marker() -> bytes:
 
 def check(marker: object) -> None:
     """Raise `TracerStoppedError` unless `marker`, allocated after the start, is still traced."""
-    if not is_tracing() or _get_object_traceback(marker) is None:
+    if not is_tracing() or allocated_at(marker) is None:
         raise TracerStoppedError("the workload stopped, cleared or restarted tracemalloc: nothing can be measured")
 
 
@@ -122,13 +126,18 @@ def by_line(counts: Counts) -> dict[Line, list[int]]:
     return lines
 
 
-def biggest_stacks(counts: Counts, limit: int) -> list[tuple[int, int, list[Line]]]:
-    """Return the `limit` biggest (bytes, blocks, frames), outermost call first, the probe's own frames left out."""
-    stacks: dict[Any, list[int]] = {}
+def by_stack(counts: Counts) -> Stacks:
+    """Frames, the innermost first -> [bytes, blocks]."""
+    stacks: Stacks = {}
     for trace, number in counts.items():
         entry = stacks.setdefault(trace[2], [0, 0])
         entry[0] += trace[1] * number
         entry[1] += number
+    return stacks
+
+
+def biggest_stacks(stacks: Stacks, limit: int) -> list[tuple[int, int, list[Line]]]:
+    """Return the `limit` biggest (bytes, blocks, frames), outermost call first, the probe's own frames left out."""
     biggest = sorted(stacks.items(), key=lambda item: (-item[1][0], item[0]))[:limit]
     return [
         (size, number, [frame for frame in reversed(frames) if not is_own(frame[0])])

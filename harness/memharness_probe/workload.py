@@ -112,13 +112,18 @@ def module_name(path: str) -> str:
     A scenario may thus be called like the package it measures. Processes that the workload spawns can import
     the module by this name, because the scenario folder is on the path.
     """
-    folder, file = split_path(path)
-    name = split_path(folder)[1] if file == "__init__.py" else splitext(file)[0]
+    name = file_stem(path)
     if name not in sys.modules:
         found = PathFinder.find_spec(name)
         if found is None or found.origin == path:
             return name
     return "scenario_" + name
+
+
+def file_stem(path: str) -> str:
+    """Name of a module or package by its file."""
+    folder, file = split_path(path)
+    return split_path(folder)[1] if file == "__init__.py" else splitext(file)[0]
 
 
 def _stand_in(*_: object, **__: object) -> None:

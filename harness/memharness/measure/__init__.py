@@ -1,8 +1,9 @@
 """One case at one commit, measured: a fresh child process for each pass that its metrics need.
 
 In: a case, a checkout, an environment and a work folder. Out: an `Observation` with the merged figures and profiles
-of all passes, or with the first outcome that is no success. Linux only: what keeps children in check and figures
-repeatable (pidfd, prlimit, subreaper, personality, /proc) is the kernel's.
+of all passes, or with the first outcome that is no success. Further children may explain the figures; they change
+none. Linux only: what keeps children in check and figures repeatable (pidfd, prlimit, subreaper, personality, /proc)
+is the kernel's.
 """
 
 import secrets
@@ -26,8 +27,10 @@ from memharness.model import (
     Observation,
     OutOfMemory,
     PassName,
+    Profile,
     TimedOut,
     Value,
+    outcome_reason,
 )
 
 __all__ = ["PROBE_METHOD", "Cancelled", "Terms", "compile_bytecode", "observe"]
@@ -35,6 +38,8 @@ __all__ = ["PROBE_METHOD", "Cancelled", "Terms", "compile_bytecode", "observe"]
 PROBE_METHOD = 2  # memharness_probe.METHOD, which must not be imported; a test holds the two together
 _PASSES: tuple[PassName, ...] = ("first", "growth", "rss")
 _DEEP = 25  # frames
+_PEAKS = {"peak", "warm_peak"}
+_INEXACT = 0.02  # of the peak
 _RANDOMISED = "address randomisation could not be turned off: peaks may vary by some 20 kB"
 _NO_MEMORY = ("MemoryError", "Cannot allocate memory")
 
@@ -42,7 +47,8 @@ _NO_MEMORY = ("MemoryError", "Cannot allocate memory")
 class Terms(Value):
     """How a case is measured. The passes that `metrics` need are run, and all that these yield is kept.
 
-    `explain` adds deep profiles, which take further passes; `calls` None calibrates the growth pass within
+    `explain` adds deep profiles, and that of the peak where a peak is wanted, which take further passes; a note says
+    why one is missing. `calls` None calibrates the growth pass within
     `budget_seconds` of CPU time; each pass may take `timeout_seconds`, and no more memory than `memory_bytes`.
     """
 
@@ -72,45 +78,118 @@ def observe(
     """
     if sys.platform != "linux":
         raise MemharnessError("Measuring needs Linux", hint="Run it in a container, or on a CI runner with Linux.")
-    limits = Limits(timeout_seconds=terms.timeout_seconds, memory_bytes=terms.memory_bytes, cancel=cancel)
-    command = probe_command(environment)
-    delivered: dict[PassName, Delivered] = {}
-    endings: dict[PassName, Ending] = {}
-    failed: dict[str, Failed | TimedOut | OutOfMemory] = {}
+    children = _Children(case, checkout, environment, workdir, scenarios, terms, cancel=cancel, before_pass=before_pass)
+    found = _Found()
     for name in _PASSES:
-        if not _wanted(terms, name):
+        wanted = _wanted(terms, name)
+        if not wanted:
             continue
-        if before_pass is not None:
-            before_pass()
-        exchange = Exchange(workdir, secrets.token_hex(16))
-        exchange.put(case, checkout, environment, scenarios, _fields(terms, name))
-        variables = child_environment(environment, workdir) | {"MEMHARNESS_TOKEN": exchange.token}
-        ending = run_child([*command, str(exchange.request)], variables, workdir / "cwd", limits)
-        response = _judge(exchange, ending, limits)
-        endings[name] = ending
+        response, ending = children.run({"pass": name, "metrics": wanted, "frames": 1})
+        found.endings[name] = [ending]
         if isinstance(response, Delivered):
-            delivered[name] = response
-        elif not delivered:
+            found.delivered[name] = response
+        elif not found.delivered:
             return Observation(outcome=response)
         else:  # what the passes before it found stands, such as the peak of what can be called but once
-            failed[name] = response
-    return _merge(delivered, endings, failed)
+            found.failed[name] = response
+    if terms.explain and "first" in found.delivered:
+        _explain(children, found, terms)
+    return _merge(found)
+
+
+class _Found:
+    """What the passes of a case came to so far."""
+
+    def __init__(self) -> None:
+        self.delivered: dict[PassName, Delivered] = {}
+        self.endings: dict[str, list[Ending]] = {}
+        self.failed: dict[str, Failed | TimedOut | OutOfMemory] = {}
+        self.profiles: dict[str, Profile] = {}  # of the explaining passes
+        self.notes: list[str] = []
+
+
+class _Children:
+    """Starts one child after the other for the same case."""
+
+    def __init__(
+        self,
+        case: Case,
+        checkout: Checkout,
+        environment: Environment,
+        workdir: Path,
+        scenarios: Path,
+        terms: Terms,
+        *,
+        cancel: threading.Event | None,
+        before_pass: Callable[[], None] | None,
+    ) -> None:
+        self._place = case, checkout, environment, scenarios
+        self._workdir = workdir
+        self._terms = terms
+        self._limits = Limits(timeout_seconds=terms.timeout_seconds, memory_bytes=terms.memory_bytes, cancel=cancel)
+        self._before_pass = before_pass
+        self._command = probe_command(environment)
+        self._variables = child_environment(environment, workdir)
+
+    def run(self, fields: Mapping[str, object]) -> tuple[Delivered | Failed | TimedOut | OutOfMemory, Ending]:
+        """Run one child; `fields` of the request say what to measure."""
+        if self._before_pass is not None:
+            self._before_pass()
+        exchange = Exchange(self._workdir, secrets.token_hex(16))
+        terms = self._terms
+        how = {
+            "calls": terms.calls,
+            "budget_seconds": terms.budget_seconds,
+            "timeout_seconds": terms.timeout_seconds,
+            "event": None,
+        }
+        exchange.put(*self._place, {**how, **fields})
+        variables = self._variables | {"MEMHARNESS_TOKEN": exchange.token}
+        ending = run_child([*self._command, str(exchange.request)], variables, self._workdir / "cwd", self._limits)
+        return _judge(exchange, ending, self._limits), ending
 
 
 def _wanted(terms: Terms, name: PassName) -> list[str]:
     return [metric for metric in terms.metrics if METRICS[metric].measured_in == name]
 
 
-def _fields(terms: Terms, name: PassName) -> dict[str, object]:
-    """Return the fields of a request that say what to measure in one pass, and how."""
-    return {
-        "pass": name,
-        "metrics": _wanted(terms, name),
-        "frames": _DEEP if terms.explain and name == "first" else 1,
-        "calls": terms.calls,
-        "budget_seconds": terms.budget_seconds,
-        "timeout_seconds": terms.timeout_seconds,
-    }
+def _explain(children: _Children, found: _Found, terms: Terms) -> None:
+    """Add deep profiles and that of the peak. Where a child fails, a note takes the place of its profiles."""
+    wanted = _wanted(terms, "first")
+    deep, ending = children.run({"pass": "deep", "metrics": wanted, "frames": _DEEP})
+    found.endings["deep"] = [ending]
+    if isinstance(deep, Delivered):
+        found.profiles.update(deep.profiles)
+    else:
+        found.notes.append(f"callers and types of the lines are not known: the pass for them {_ended(deep)}")
+    if not _PEAKS.isdisjoint(terms.metrics):
+        _explain_peak(children, found)
+
+
+def _explain_peak(children: _Children, found: _Found) -> None:
+    """Find the event of the peak in one child, take the traces there in another."""
+    fields: dict[str, object] = {"pass": "peak", "metrics": []}
+    finder, ending = children.run({**fields, "frames": 1})
+    found.endings["peak"] = [ending]
+    taker: Delivered | Failed | TimedOut | OutOfMemory | None = None
+    if isinstance(finder, Delivered) and finder.event is not None:
+        taker, ending = children.run({**fields, "frames": _DEEP, "event": finder.event})
+        found.endings["peak"].append(ending)
+    for response in (finder, taker):
+        if isinstance(response, Delivered):
+            found.notes += response.notes
+        elif response is not None:
+            found.notes.append(f"peak: the lines that hold it are not known: the pass for them {_ended(response)}")
+    if isinstance(taker, Delivered) and "peak" in taker.profiles:
+        found.profiles["peak"] = profile = taker.profiles["peak"]
+        held, peak = sum(line.size for line in profile.lines), found.delivered["first"].metrics["peak"]
+        if abs(held - peak) > _INEXACT * peak:
+            found.notes.append(f"peak: its lines hold {held:,} bytes, not {peak:,}: finding them disturbs the call")
+
+
+def _ended(outcome: Failed | TimedOut | OutOfMemory) -> str:
+    phase, reason = outcome_reason(outcome)
+    return f"ended in {phase}: {reason}"
 
 
 def _judge(exchange: Exchange, ending: Ending, limits: Limits) -> Delivered | Failed | TimedOut | OutOfMemory:
@@ -136,17 +215,14 @@ def _judge(exchange: Exchange, ending: Ending, limits: Limits) -> Delivered | Fa
     return Failed(phase="crash", reason=reason, exit_code=ending.status, output=output)
 
 
-def _merge(
-    delivered: Mapping[PassName, Delivered],
-    endings: Mapping[PassName, Ending],
-    failed: Mapping[str, Failed | TimedOut | OutOfMemory],
-) -> Observation:
-    values = {name: value for response in delivered.values() for name, value in response.metrics.items()}
-    profiles = {kind: profile for response in delivered.values() for kind, profile in response.profiles.items()}
-    notes = [note for response in delivered.values() for note in response.notes]
-    if not all(ending.fixed_addresses for ending in endings.values()):
+def _merge(found: _Found) -> Observation:
+    delivered = found.delivered.values()
+    values = {name: value for response in delivered for name, value in response.metrics.items()}
+    profiles = {kind: profile for response in delivered for kind, profile in response.profiles.items()} | found.profiles
+    notes = [note for response in delivered for note in response.notes] + found.notes
+    if not all(ending.fixed_addresses for endings in found.endings.values() for ending in endings):
         notes.append(_RANDOMISED)
-    first, growth = delivered.get("first"), delivered.get("growth")
+    first, growth = found.delivered.get("first"), found.delivered.get("growth")
     outcome = Measured(
         metrics={name: values[name] for name in METRICS if name in values},
         calls=growth.calls if growth else None,
@@ -154,8 +230,10 @@ def _merge(
         types=first.types if first else (),
         profiles={kind: profile.id for kind, profile in profiles.items()},
         notes=tuple(notes),
-        cpu_seconds={name: round(ending.cpu_seconds, 3) for name, ending in endings.items()},
-        failed_passes=dict(failed),
-        suspected=tuple(name for response in delivered.values() for name in response.suspected),
+        cpu_seconds={
+            name: round(sum(ending.cpu_seconds for ending in endings), 3) for name, endings in found.endings.items()
+        },
+        failed_passes=found.failed,
+        suspected=tuple(name for response in delivered for name in response.suspected),
     )
     return Observation(outcome=outcome, profiles={profile.id: profile for profile in profiles.values()})

@@ -38,6 +38,7 @@ class Delivered(Response, tag_field="status", tag="measured"):
     calls: int | None = None
     notes: tuple[str, ...] = ()
     suspected: tuple[str, ...] = ()
+    event: tuple[int, int, int] | None = None  # of the peak: to be handed to the child that explains it
 
 
 class Broken(Response, tag_field="status", tag="failed"):

@@ -1,0 +1,299 @@
+"""The lines that hold memory at the highest moment of the first call, found in two children.
+
+The first ("find") looks at the tracer's peak at every event (line, call, return, exception) of the workload's Python
+frames and remembers the last one before which it rose. The second ("take") counts to the event before that one, takes
+the traces there, and charges what was still missing from the peak to the line that executes then. So the peak may as
+well lie within a call of a C function. Events are numbered within their thread, because threads take turns anew in
+every run; still, where they run side by side, the two children may see different moments.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from sys import gettrace, settrace
+
+from memharness_probe import tracing
+from memharness_probe.folding import Folder
+from memharness_probe.instances import traced_instances
+from memharness_probe.lines import Locator
+from memharness_probe.outcome import leave_if_forked
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import CodeType, FrameType
+    from typing import Any
+
+    from memharness_probe.instances import Instances
+    from memharness_probe.workload import Workload
+
+    Trace = Callable[[FrameType, str, Any], Any]
+    Begin = Callable[[int], Trace]  # number of a thread -> its trace function; threads are numbered as they begin
+
+_MARGIN = 512  # bytes of a rise that may be the trace function's own
+_LIMIT, _THREAD, _EVENT, _LAST = range(4)  # places in the cells of `_Finder`
+_THREADS = 1 << 12  # watched at most
+_GC_HEAD = 16
+_REPLACED = "peak: the workload has a trace function of its own, so the lines of its peak are not known"
+_NO_EVENTS = "peak: no Python code of the workload runs in the call, so the lines of its peak are not known"
+_ELSEWHERE = "peak: the workload went another way when run again, so the lines of its peak are not known"
+_loaded = sys.modules
+
+
+def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
+    """Find the event, or take the traces at the one that the request names; return the fields of the response."""
+    work.load()
+    work.setup()
+    call = work.bind_run()
+    try:
+        answer = _find(call) if request["event"] is None else _take(call, request)
+    finally:
+        tracing.stop()
+    work.teardown()
+    return {"metrics": {}, **answer}
+
+
+# --- the first child ---------------------------------------------------------------------------------------
+
+
+def _find(call: Callable[[], Any]) -> dict[str, Any]:
+    """Return the event, [thread, number, peak in bytes], or a note where there is none to be trusted."""
+    cells, numbers = tracing.cells(4), tracing.cells(_THREADS)
+    watch = _Watch(lambda thread: _finder(cells, numbers, thread))
+    watch.rehearse()
+    numbers[0] = cells[_EVENT] = 0
+    cells[_LIMIT] = _MARGIN
+    tracing.settle()
+    tracing.start(1)
+    marker = tracing.new_marker()
+    result = watch.run(call)
+    peak = tracing.traced()[1]
+    leave_if_forked()
+    tracing.check(marker)
+    del result
+    if watch.replaced:
+        return {"notes": [_REPLACED]}
+    if not numbers[0]:
+        return {"notes": [_NO_EVENTS]}
+    if peak > cells[_LIMIT]:
+        cells[_THREAD], cells[_EVENT] = cells[_LAST], numbers[cells[_LAST]]
+    return {"event": [cells[_THREAD], max(cells[_EVENT], 1), peak]}
+
+
+def _finder(cells: memoryview[Any], numbers: memoryview[Any], thread: int) -> Trace:
+    """Return a trace function that keeps the last event, of whichever thread, after which the peak rose."""
+    traced = tracing.traced
+
+    def step(_frame: FrameType, _event: str, _value: Any) -> Trace:
+        if traced()[1] > cells[_LIMIT]:
+            cells[_LIMIT] = traced()[1] + _MARGIN
+            cells[_THREAD] = last = cells[_LAST]
+            cells[_EVENT] = numbers[last]
+        cells[_LAST] = thread
+        numbers[thread] += 1
+        return step
+
+    return step
+
+
+# --- the second child --------------------------------------------------------------------------------------
+
+
+def _take(call: Callable[[], Any], request: dict[str, Any]) -> dict[str, Any]:
+    """Return the profile at the event of the request."""
+    thread, number, peak = request["event"]
+    moment = _Moment(number, peak, request["frames"])
+    watch = _Watch(lambda this: moment.trace if this == thread else _ignore)
+    watch.rehearse()
+    moment.left[0] = number
+    tracing.settle()
+    tracing.start(request["frames"])
+    watch.run(call)
+    leave_if_forked()
+    if moment.counts is None:
+        return {"notes": [_ELSEWHERE]}
+    folder = Folder(Locator(request))
+    return {"profiles": {"peak": folder.profile(tracing.by_stack(moment.counts), moment.instances)}}
+
+
+def _ignore(_frame: FrameType, _event: str, _value: Any) -> None:
+    """Be the trace function of another thread."""
+
+
+class _Moment:
+    """Counts down to an event, and holds what is traced there: all of the peak in `counts`."""
+
+    def __init__(self, number: int, peak: int, depth: int) -> None:
+        self.left = tracing.cells(1)
+        self.left[0] = number + 2  # out of reach of the rehearsal
+        self.counts: tracing.Counts | None = None
+        self.instances: Instances = {}
+        self._peak = peak
+        self._depth = depth
+        self.trace = self._make_trace()
+
+    def _make_trace(self) -> Trace:
+        """Return the trace function of the thread in which the event takes place, one object for all its frames."""
+        left = self.left
+
+        def trace(frame: FrameType, event: str, _value: Any) -> Trace:
+            left[0] -= 1
+            if not left[0]:
+                settrace(None)
+                self._capture(frame, event, self._peak - tracing.traced()[0])
+            return trace
+
+        return trace
+
+    def _capture(self, frame: FrameType, event: str, rest: int) -> None:
+        """Take what is alive, with nothing that only the type cache holds; the call then goes on untraced."""
+        enabled = gc.isenabled()
+        gc.disable()
+        tracing.clear_caches()
+        traces = tracing.take()
+        self.instances = traced_instances()
+        live = _live_frames()
+        tracing.stop()
+        counts = tracing.count(traces)
+        del traces
+        _leave_out(counts, [*live, *_instrumentation(counts)])
+        if rest > 0:
+            counts[0, rest, self._executing(frame, event)] = 1
+        self.counts = counts
+        if enabled:
+            gc.enable()
+
+    def _executing(self, frame: FrameType, event: str) -> tracing.Frames:
+        """Return the stack of what executes next: a function that returns hands over to its caller."""
+        outer = frame.f_back
+        step = outer if event == "return" and outer and not tracing.is_own(outer.f_code.co_filename) else frame
+        frames: list[tracing.Line] = []
+        while step is not None and len(frames) < self._depth:
+            frames.append((step.f_code.co_filename, step.f_lineno))
+            step = step.f_back  # type: ignore[assignment]
+        return tuple(frames)
+
+
+# --- events ------------------------------------------------------------------------------------------------
+
+
+class _Watch:
+    """Has trace functions called for the events of a call, in its thread and all that `threading` starts meanwhile."""
+
+    def __init__(self, begin: Begin) -> None:
+        self.replaced = False
+        self._begin = begin
+        self._locals: list[Trace] = []  # of each thread so far
+        self._hooked = False
+        self._main = self._global_trace()
+
+    def rehearse(self) -> None:
+        """Have each function called once: up to 3.10 its frame is allocated then."""
+        settrace(self._main)
+        _stand_in()
+        settrace(None)
+        self._locals[0](sys._getframe(), "call", None)
+
+    def run(self, call: Callable[[], Any]) -> Any:
+        """Call and return the result; `replaced` tells whether another trace function was set."""
+        self._hook_threads()
+        settrace(self._main)
+        result = call()
+        self.replaced = gettrace() is not self._main
+        tracing.hook_trace(None)
+        tracing.hook_profile(None)
+        if self._hooked:
+            _loaded["threading"].settrace(None)
+        return result
+
+    def _global_trace(self) -> Trace:
+        """Return the function that is told of every call in the next thread."""
+        local = self._begin(len(self._locals))
+        self._locals.append(local)
+
+        def trace(frame: FrameType, event: str, value: Any) -> Any:
+            if not self._hooked:
+                self._hook_threads()
+            return None if tracing.is_own(frame.f_code.co_filename) else local(frame, event, value)
+
+        return trace
+
+    def _hook_threads(self) -> None:
+        """Reach threads to come as soon as `threading` is loaded; loading it here would hide what it costs."""
+        hook = getattr(_loaded.get("threading"), "settrace", None)
+        if hook is not None:
+            self._hooked = True
+            hook(self._adopt)
+
+    def _adopt(self, frame: FrameType, event: str, value: Any) -> Any:
+        trace = self._global_trace()
+        settrace(trace)
+        return trace(frame, event, value)
+
+
+def _stand_in() -> None:
+    """Be called in a rehearsal."""
+
+
+# --- the tracer's own allocations --------------------------------------------------------------------------
+
+
+def _live_frames() -> list[tuple[tracing.Frames, int]]:
+    """Stack and size of the frame objects there are: since 3.11 they are made for trace functions only."""
+    found: list[tuple[tracing.Frames, int]] = []
+    if sys.version_info < (3, 11):
+        return found
+    for top in sys._current_frames().values():
+        frame: FrameType | None = top
+        while frame is not None:
+            place = tracing.allocated_at(frame)
+            if place is not None:
+                found.append((place, frame.__sizeof__() + _GC_HEAD))
+            frame = frame.f_back
+    return found
+
+
+def _instrumentation(counts: tracing.Counts) -> Iterator[tuple[tracing.Frames, int]]:
+    """Stack and size of what the interpreter notes beside each code object that is traced, since 3.11.
+
+    It is allocated when the code is entered, at the first line of it: two bytes per instruction, and since 3.12 a
+    structure of some words.
+    """
+    if sys.version_info < (3, 11):
+        return
+    sizes: dict[tracing.Line, set[int]] = {}
+    fixed = {12: 72}.get(sys.version_info[1], 64)
+    for code in _codes():
+        entry = sizes.setdefault((code.co_filename, code.co_firstlineno), set())
+        entry.add(len(code.co_code))
+        if sys.version_info >= (3, 12):
+            entry.add(fixed)
+    for domain, size, frames, *_ in list(counts):
+        if not domain and size in sizes.get(frames[0], ()):
+            yield frames, size
+
+
+def _codes() -> Iterator[CodeType]:
+    """Yield the code of all functions that are alive, with the code within."""
+    pending = [thing.__code__ for thing in gc.get_objects() if type(thing) is type(_stand_in)]
+    seen = set()
+    while pending:
+        code = pending.pop()
+        if id(code) not in seen:
+            seen.add(id(code))
+            pending += [inner for inner in code.co_consts if type(inner) is type(code)]
+            yield code
+
+
+def _leave_out(counts: tracing.Counts, blocks: list[tuple[tracing.Frames, int]]) -> None:
+    """Take blocks of the tracer's out of the counts, one for each."""
+    known: dict[tuple[tracing.Frames, int], list[Any]] = {}
+    for trace in counts:  # traces of one stack may differ in its whole depth
+        known.setdefault((trace[2], trace[1]), []).append(trace)
+    for block in blocks:
+        traces = known.get(block)
+        if traces:
+            counts[traces[-1]] -= 1
+            if not counts[traces[-1]]:
+                del counts[traces.pop()]
