@@ -1,5 +1,9 @@
+import pytest
+
 from memharness.analyse.series import Point, Subject, build_series
+from memharness.findings import MetricClass
 from memharness.model import EnvironmentFacts, Failed, Measured, TimedOut
+from serieses import MIB, series
 from values import SPEC, commit, measurement
 
 SUBJECT = Subject(case="waste", identity="one", probe=1, family=SPEC.family, metrics=("peak",))
@@ -54,3 +58,62 @@ def test_a_metric_that_was_not_measured_or_is_unknown_has_no_values() -> None:
     subject = Subject(case="waste", identity="one", probe=1, family="f", metrics=("retained", "gone"))
     (series,) = build_series(subject, [first], {first.id: [measurement(Measured(metrics={"peak": 1}))]}, {})
     assert (series.metric, series.points) == ("retained", (Point(commit=first),))
+
+
+def test_a_point_is_suspected_where_a_measurement_was_not_certain_of_this_metric() -> None:
+    commits = [commit(0), commit(1), commit(2)]
+    outcomes = [
+        [Measured(metrics={"peak": 1}, suspected=("peak",)), Measured(metrics={"peak": 2})],
+        [Measured(metrics={"peak": 3}, suspected=("growth",))],
+        [Measured(metrics={"growth": 3}, suspected=("peak",))],
+    ]
+    stored = {
+        c.id: [measurement(outcome, round_=round_) for round_, outcome in enumerate(repeats)]
+        for c, repeats in zip(commits, outcomes, strict=True)
+    }
+    (found,) = build_series(SUBJECT, commits, stored, {})
+    assert found.points == (
+        Point(commit=commits[0], values=(1, 2), suspected=True),
+        Point(commit=commits[1], values=(3,)),
+        Point(commit=commits[2]),
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "metric", "expected"),
+    [
+        ([(10 * MIB,), (11 * MIB,)], "peak", "exact"),  # no repeats
+        ([(100 * MIB, 100 * MIB + 50_000)], "peak", "exact"),
+        ([(100 * MIB, 100 * MIB + 60_000)], "peak", "near"),
+        ([(100 * MIB, 100 * MIB + 500_000)], "peak", "near"),
+        ([(100 * MIB, 100 * MIB + 600_000)], "peak", "noisy"),
+        ([(100 * MIB, 101 * MIB)], "growth", "exact"),
+        ([(2000, 2060)], "peak", "exact"),  # cannot matter against the floor of 20 KiB
+        ([(0, 2560)], "peak", "exact"),
+        ([(0, 2561)], "peak", "noisy"),
+        ([(1, 2)], "gc_objects", "noisy"),
+        ([(10 * MIB, 10 * MIB), (10 * MIB, 20 * MIB), (10 * MIB, 10 * MIB)], "peak", "exact"),  # one stray commit
+        ([], "peak", "exact"),
+    ],
+)
+def test_the_class_is_the_typical_spread_of_repeats_against_the_value(
+    values: list[tuple[int, ...]], metric: str, expected: MetricClass
+) -> None:
+    assert series(*values, metric=metric).metric_class == expected
+
+
+@pytest.mark.parametrize(
+    ("scales", "runs"),
+    [
+        (["1", "1", "1", "1"], ((0, 1, 3),)),
+        (["1", "2", "2", "2"], ((0,), (1, 3))),
+        (["1", "", "2", "2"], ((0, 1), (3,))),  # what is not known is on the scale of the one before
+        (["", "2", "2", "2"], ((0, 1, 3),)),
+    ],
+)
+def test_runs_are_measured_neighbours_on_one_scale(scales: list[str], runs: tuple[tuple[int, ...], ...]) -> None:
+    assert series((1,), (2,), (), (3,), scales=scales).runs() == runs
+
+
+def test_a_series_without_values_has_no_runs() -> None:
+    assert series((), ()).runs() == ()

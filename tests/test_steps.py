@@ -1,21 +1,17 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from memharness.analyse.series import Point, Series, Subject
-from memharness.analyse.steps import Rule, Step, find_steps, rule_for
+from memharness.analyse.series import Point, Series
+from memharness.analyse.steps import Rule, Step, find_steps, needs_repeats, rule_for
 from memharness.findings import Confidence
 from memharness.model import Thresholds
+from serieses import MIB, SUBJECT, noise, rule, series
 from values import commit
 
-SUBJECT = Subject(case="waste", identity="one", probe=1, family="f", metrics=("peak",))
 RULE = Rule(relative=0.01, absolute=100)
-
-
-def series(*values: tuple[int, ...], scales: tuple[str, ...] = ()) -> Series:
-    points = tuple(
-        Point(commit=commit(i), values=v, scale=(scales[i],) if scales and scales[i] else ())
-        for i, v in enumerate(values)
-    )
-    return Series(subject=SUBJECT, metric="peak", points=points)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +51,29 @@ def test_confidence_follows_from_repeats_and_neighbourhood(
     values: list[tuple[int, ...]], confidence: Confidence, good: int
 ) -> None:
     bad = len(values) - 1
-    assert find_steps(series(*values), RULE) == (Step(good=good, bad=bad, before=0, after=1000, confidence=confidence),)
+    assert find_steps(series(*values), RULE) == (
+        Step(good=good, bad=bad, before=0, after=1000, confidence=confidence, apart=confidence == "range"),
+    )
+
+
+@pytest.mark.parametrize("suspected", [0, 1])
+def test_a_suspected_value_on_either_side_makes_the_step_suspected(suspected: int) -> None:
+    found = find_steps(series((0, 0), (1000, 1000), suspected={suspected}), RULE)
+    assert found == (Step(good=0, bad=1, before=0, after=1000, confidence="suspected"),)
+    assert found[0].adjacent
+
+
+def test_a_suspected_step_across_commits_that_were_not_measured_names_no_commit() -> None:
+    (step,) = find_steps(series((0,), (), (1000,), suspected={2}), RULE)
+    assert (step.confidence, step.adjacent) == ("suspected", False)
+
+
+def test_a_near_metric_is_confirmed_by_three_measurements() -> None:
+    calm, two, three = (10 * MIB, 10 * MIB + 30_000), (11 * MIB, 11 * MIB + 30_000), (11 * MIB,) * 3
+    near = series(calm, (10 * MIB,) * 3, two)
+    assert near.metric_class == "near"
+    assert [s.confidence for s in find_steps(near, rule("peak"))] == ["located"]
+    assert [s.confidence for s in find_steps(series(calm, (10 * MIB,) * 3, three), rule("peak"))] == ["confirmed"]
 
 
 def test_neighbours_in_a_selection_may_be_far_apart_in_the_history() -> None:
@@ -85,18 +103,128 @@ def test_a_leak_flags_by_its_own_rule() -> None:
 
 
 @pytest.mark.parametrize(
-    ("levels", "rule"),
+    ("values", "confidences"),
+    [
+        ([(0,), (8,)], ["located"]),  # a leak appears
+        ([(800, 800), (0, 0)], ["confirmed"]),  # and goes
+        ([(800,), (872,)], []),  # the same leak
+        ([(800,), (880,)], ["located"]),
+        ([(8,), (11,)], []),  # less than the least leak
+        ([(0, 0), (16, 24)], ["confirmed"]),  # repeats that agree on the leak need not agree on its slope
+        ([(0, 0, 0), (0, 800, 800)], ["suspected"]),  # those that disagree on it do not confirm it
+    ],
+)
+def test_growth_flags_where_a_leak_appears_goes_or_changes(
+    values: list[tuple[int, ...]], confidences: list[Confidence]
+) -> None:
+    growth = series(*values, metric="growth")
+    assert [step.confidence for step in find_steps(growth, rule("growth"))] == confidences
+
+
+@pytest.mark.parametrize(
+    ("levels", "expected"),
     [
         ((), Rule(relative=0.01, absolute=20 << 10)),
         ((Thresholds(relative=0.5),), Rule(relative=0.5, absolute=20 << 10)),
-        ((Thresholds(), Thresholds(absolute=7)), Rule(relative=0.01, absolute=7)),
-        ((Thresholds(metrics={"peak": 9}, absolute=8), Thresholds(relative=0.2)), Rule(relative=0.2, absolute=9)),
+        ((Thresholds(), Thresholds(absolute=7)), Rule(relative=0.01, absolute=7, noisy_absolute=7)),
+        (
+            (Thresholds(metrics={"peak": 9}, absolute=8), Thresholds(relative=0.2)),
+            Rule(relative=0.2, absolute=9, noisy_absolute=9),
+        ),
         ((Thresholds(metrics={"retained": 9}),), Rule(relative=0.01, absolute=20 << 10)),
     ],
 )
-def test_the_first_level_that_says_something_decides(levels: tuple[Thresholds, ...], rule: Rule) -> None:
-    assert rule_for("peak", *levels) == rule
+def test_the_first_level_that_says_something_decides(levels: tuple[Thresholds, ...], expected: Rule) -> None:
+    assert rule_for("peak", *levels) == expected
+
+
+def test_resident_memory_has_thresholds_of_its_own() -> None:
+    assert rule_for("rss_peak") == Rule(relative=0.03, absolute=1 << 20)
 
 
 def test_what_only_explains_never_flags() -> None:
     assert rule_for("gc_objects") is None
+
+
+# --- noisy series ----------------------------------------------------------------------------------------
+
+
+def test_a_step_of_a_noisy_series_is_found_at_its_commit() -> None:
+    noisy = noise(1, [100 * MIB] * 10 + [110 * MIB] * 10, sigma=MIB // 2)
+    assert noisy.metric_class == "noisy"
+    (step,) = find_steps(noisy, rule("rss_peak"))
+    assert (step.good, step.bad, step.confidence, step.kind, step.adjacent) == (9, 10, "confirmed", "step", True)
+    assert abs(step.before - 100 * MIB) < MIB
+    assert abs(step.after - 110 * MIB) < MIB
+
+
+def test_a_noisy_step_across_missing_commits_is_a_range_and_indexes_are_those_of_the_series() -> None:
+    noisy = noise(1, [None, *[100 * MIB] * 5, None, *[110 * MIB] * 5], sigma=MIB // 2)
+    (step,) = find_steps(noisy, rule("rss_peak"))
+    assert (step.good, step.bad, step.confidence, step.adjacent) == (5, 7, "range", False)
+
+
+def test_noisy_values_on_another_scale_are_not_compared() -> None:
+    levels = [100 * MIB] * 5 + [200 * MIB] * 5
+    assert find_steps(noise(1, levels, sigma=MIB, scales=["1"] * 5 + ["2"] * 5), rule("rss_peak")) == ()
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "found"),
+    [
+        (Thresholds(), 0),
+        (Thresholds(metrics={"peak": 400 << 10}), 1),  # a floor that the user set replaces that of 1 MiB
+        (Thresholds(relative=0.2, metrics={"peak": 400 << 10}), 0),
+    ],
+)
+def test_thresholds_of_a_noisy_series(thresholds: Thresholds, found: int) -> None:
+    noisy = noise(1, [4 * MIB] * 10 + [9 * MIB // 2] * 10, sigma=MIB // 50, metric="peak")
+    assert noisy.metric_class == "noisy"
+    assert len(find_steps(noisy, rule("peak", thresholds))) == found
+
+
+def test_the_newest_value_is_suspected_until_there_are_three() -> None:
+    for commits in (1, 2):
+        noisy = noise(2, [100 * MIB] * 10 + [110 * MIB] * commits, sigma=MIB // 2)
+        (step,) = find_steps(noisy, rule("rss_peak"))
+        assert (step.good, step.bad, step.confidence, step.adjacent) == (9, 10, "suspected", True)
+    (step,) = find_steps(noise(2, [100 * MIB] * 10 + [110 * MIB] * 3, sigma=MIB // 2), rule("rss_peak"))
+    assert (step.good, step.bad, step.confidence) == (9, 10, "confirmed")
+
+
+def test_the_library_that_fits_levels_is_loaded_only_for_a_noisy_series() -> None:
+    program = """
+import sys
+from memharness.analyse.steps import find_steps, rule_for
+from serieses import noise, series, MIB
+find_steps(series((0,), (MIB,)), rule_for("peak"))
+assert "asv" not in sys.modules
+find_steps(noise(1, [50 * MIB] * 9, sigma=MIB), rule_for("rss_peak"))
+assert "asv" in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parent)
+
+
+# --- repeats ---------------------------------------------------------------------------------------------
+
+
+def test_ends_and_both_sides_of_a_step_are_repeated() -> None:
+    exact = series((), (0,), (0,), (1000,), (1000,), (1000,), ())
+    assert needs_repeats(exact, find_steps(exact, RULE)) == ((1, 2), (2, 2), (3, 2), (5, 2))
+
+
+def test_both_sides_of_a_near_step_are_measured_three_times() -> None:
+    near = series((10 * MIB, 10 * MIB + 30_000), (11 * MIB,), (11 * MIB,), (11 * MIB,))
+    assert needs_repeats(near, find_steps(near, rule("peak"))) == ((0, 3), (1, 3), (3, 2))
+
+
+def test_all_points_of_a_noisy_series_are_measured_five_times() -> None:
+    assert needs_repeats(series((10 * MIB, 11 * MIB), (), (10 * MIB,)), ()) == ((0, 5), (2, 5))
+
+
+def test_what_only_explains_asks_for_no_repeats() -> None:
+    assert needs_repeats(series((1, 9), (5,), metric="gc_objects"), ()) == ()
+
+
+def test_nothing_measured_needs_no_repeats() -> None:
+    assert needs_repeats(series((), ()), ()) == ()

@@ -4,8 +4,10 @@ In: commits oldest first, and the measurements stored for each. Out: `Series`, w
 """
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from statistics import median_high, median_low
 
+from memharness.findings import MetricClass
 from memharness.model import (
     METRICS,
     Commit,
@@ -19,6 +21,11 @@ from memharness.model import (
 
 # Packages whose own allocations tracemalloc traces: another version of one is another scale, not a change.
 SCALE_PACKAGES = ("numpy",)
+
+# Classes of metrics, and the greatest spread between repeats of one commit, as a share of the value, in each.
+EXACT_SPREAD = 0.0005
+NEAR_SPREAD = 0.005
+HARMLESS = 8  # a spread of at most an eighth of the metric's floor says nothing about its class
 
 
 class Subject(Value):
@@ -35,26 +42,27 @@ class Point(Value):
     """One commit of a series: the values of all repeats in order, or the reason why there is none.
 
     Neither values nor a reason: the commit was not measured. Values with different `scale` are not compared.
+    `suspected`: a measurement was not certain of its value.
     """
 
     commit: Commit
     values: tuple[int, ...] = ()
     failure: tuple[Phase, str] | None = None
     scale: tuple[str, ...] = ()
+    suspected: bool = False
 
     @property
     def value(self) -> int | None:
-        """The median of the repeats (the lower of the two in the middle, so that it was really measured)."""
+        """The median of the repeats (the lower of the two in the middle, so that it was really measured).
+
+        The class of the series decides how many there should be (`steps.REPEATS`); more do not make it worse.
+        """
         return median_low(self.values) if self.values else None
 
     @property
     def spread(self) -> int:
         """The difference between the repeats, in the metric's unit."""
         return max(self.values) - min(self.values) if self.values else 0
-
-    def comparable(self, other: "Point") -> bool:
-        """Tell whether the values are on one scale; unknown environments are taken to be."""
-        return not self.scale or not other.scale or self.scale == other.scale
 
 
 class Series(Value):
@@ -68,6 +76,43 @@ class Series(Value):
     def spread(self) -> int:
         """The median of the differences between repeats of one commit, 0 for an exact metric or without repeats."""
         return median_high([point.spread for point in self.points if len(point.values) > 1] or [0])
+
+    @property
+    def metric_class(self) -> MetricClass:
+        """How repeatable the metric is here, by the typical spread between repeats; "exact" while there are none.
+
+        A spread that cannot matter against the metric's floor does not count: a peak of 2 KB that jitters by 60 B is
+        not noisy. Growth is decided by the leak rule from many readings, so it is never noisy.
+        """
+        if self.metric == "growth":
+            return "exact"
+        harmless = (METRICS[self.metric].floor or 0) / HARMLESS
+        spread = median_high([_relative_spread(p, harmless) for p in self.points if len(p.values) > 1] or [0.0])
+        if spread <= EXACT_SPREAD:
+            return "exact"
+        return "near" if spread <= NEAR_SPREAD else "noisy"
+
+    def runs(self) -> tuple[tuple[int, ...], ...]:
+        """Return the indexes of the measured points, in runs of neighbours whose values are on one scale.
+
+        A point whose environment is not known is taken to be on the scale of the one before.
+        """
+        runs: list[list[int]] = []
+        scale: tuple[str, ...] = ()
+        for index, point in enumerate(self.points):
+            if not point.values:
+                continue
+            if not runs or (scale and point.scale not in {(), scale}):
+                runs.append([])
+            runs[-1].append(index)
+            scale = point.scale or scale
+        return tuple(map(tuple, runs))
+
+
+def _relative_spread(point: Point, harmless: float) -> float:
+    if point.spread <= harmless:
+        return 0.0
+    return point.spread / abs(point.value) if point.value else inf
 
 
 def build_series(
@@ -112,11 +157,19 @@ def _point(
     values = []
     failure = None
     scale: tuple[str, ...] = ()
+    suspected = False
     for measurement in measurements:
         if not isinstance(measurement.outcome, Measured):
             failure = failure or outcome_reason(measurement.outcome)
         elif metric in measurement.outcome.metrics:
             values.append(measurement.outcome.metrics[metric])
+            suspected = suspected or metric in measurement.outcome.suspected
             facts = environments.get(measurement.environment or "")
             scale = tuple(facts.packages.get(name, "") for name in SCALE_PACKAGES) if facts else ()
-    return Point(commit=commit, values=tuple(values), failure=None if values else failure, scale=scale)
+    return Point(
+        commit=commit,
+        values=tuple(values),
+        failure=None if values else failure,
+        scale=scale,
+        suspected=suspected,
+    )

@@ -1,38 +1,69 @@
-"""Steps: neighbours in a series that differ by more than the thresholds allow.
+"""Steps: where the values of a series change by more than the thresholds allow.
 
-The rule for exact and near metrics: a difference counts when it is at least as large as the relative threshold, the
-floor of the metric and four times the spread that repeats showed, at the two commits and typically. Leaks follow the
-rule for `growth`.
+Exact and near metrics: neighbours are compared. A difference counts when it is at least as large as the relative
+threshold, the floor of the metric and four times the spread that repeats showed, at the two commits and typically.
+Growth likewise, with the spread once: every value went through the leak rule, so what counts is that a leak appears,
+goes, or changes its slope. Noisy metrics: levels of several commits are compared (`noisy`).
 """
 
-from memharness.analyse.series import Point, Series
-from memharness.findings import Confidence
-from memharness.model import METRICS, Thresholds, Value
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Final, Literal
+
+from memharness.analyse.noisy import find_jumps
+from memharness.analyse.series import Series
+from memharness.findings import Confidence, MetricClass
+from memharness.model import FLAGGING, METRICS, Thresholds, Value
 
 SPREAD_FACTOR = 4
-GROWTH_RELATIVE = 0.10  # a slope that was there before and moves by less is the same leak
+RELATIVE = 0.01
+NOISY_RELATIVE = 0.03
+RELATIVE_OF: Final[Mapping[str, float]] = {
+    "growth": 0.10,  # a slope that was there before and moves by less is the same leak
+    "rss_peak": NOISY_RELATIVE,  # pages and allocators move it, also where repeats agree
+}
+NOISY_ABSOLUTE = 1 << 20
+REPEATS: Final[Mapping[MetricClass, int]] = {"exact": 2, "near": 3, "noisy": 5}  # that settle a value
 
 
 class Rule(Value):
-    """The thresholds of one series: `relative` of the value before and `absolute` in the metric's unit."""
+    """The thresholds of one series: `relative` of the value before and `absolute` in the metric's unit.
+
+    `noisy_absolute` takes the place of `absolute` where the series turns out to be noisy.
+    """
 
     relative: float
     absolute: int
+    noisy_absolute: int = NOISY_ABSOLUTE
+
+    def needed(self, before: int) -> float:
+        """Return the least difference from `before` that counts in an exact or near series."""
+        return max(self.relative * abs(before), self.absolute)
+
+    def floor(self, metric_class: MetricClass) -> int:
+        """Return the absolute threshold for a series of this class."""
+        return self.noisy_absolute if metric_class == "noisy" else self.absolute
 
 
 class Step(Value):
-    """Two measured neighbours of a series, as indexes of its points, whose values differ by more than the rule."""
+    """A change from `before` to `after` between two measured points of a series, given by their indexes.
+
+    Of a "step" the two are neighbours, or the ends of a stretch where a noisy series cannot tell more; a "drift" is
+    spread over the points between. `apart`: commits of the history lie between them.
+    """
 
     good: int
     bad: int
     before: int
     after: int
     confidence: Confidence
+    kind: Literal["step", "drift"] = "step"
+    apart: bool = False
 
     @property
     def adjacent(self) -> bool:
         """Tell whether no commit of the history lies between the two."""
-        return self.confidence != "range"
+        return not self.apart and self.confidence != "range"
 
 
 def rule_for(metric: str, *levels: Thresholds) -> Rule | None:
@@ -42,51 +73,83 @@ def rule_for(metric: str, *levels: Thresholds) -> Rule | None:
         return None
     relative = next((level.relative for level in levels if level.relative is not None), None)
     if relative is None:
-        relative = GROWTH_RELATIVE if metric == "growth" else 0.01
+        relative = RELATIVE_OF.get(metric, RELATIVE)
     for level in levels:
-        if metric in level.metrics:
-            return Rule(relative=relative, absolute=level.metrics[metric])
-        if level.absolute is not None and metric != "growth":
-            return Rule(relative=relative, absolute=level.absolute)
+        absolute = level.metrics.get(metric, None if metric == "growth" else level.absolute)
+        if absolute is not None:
+            return Rule(relative=relative, absolute=absolute, noisy_absolute=absolute)
     return Rule(relative=relative, absolute=floor)
 
 
 def find_steps(series: Series, rule: Rule) -> tuple[Step, ...]:
-    """Return the steps of `series`, oldest first."""
+    """Return the steps of `series`, oldest first. Values on different scales are not compared."""
+    find = _between_levels if series.metric_class == "noisy" else _between_neighbours
+    return tuple(step for run in series.runs() for step in find(series, run, rule))
+
+
+def _between_neighbours(series: Series, run: Sequence[int], rule: Rule) -> list[Step]:
     typical = series.spread
+    factor = 1 if series.metric == "growth" else SPREAD_FACTOR
     steps = []
-    good: int | None = None
-    for bad, point in enumerate(series.points):
-        if point.value is None:
-            continue
-        if good is not None and point.comparable(series.points[good]):
-            spread = max(typical, point.spread, series.points[good].spread)
-            step = _step(series, good, bad, rule, spread)
-            if step is not None:
-                steps.append(step)
-        good = bad
-    return tuple(steps)
+    for good, bad in pairwise(run):
+        old, new = series.points[good], series.points[bad]
+        before, after = old.value, new.value
+        assert before is not None
+        assert after is not None
+        needed = max(rule.needed(before), factor * max(typical, old.spread, new.spread), 1)
+        if abs(after - before) >= needed:
+            overlap = min(new.values) <= max(old.values) and min(old.values) <= max(new.values)
+            steps.append(make_step(series, good, bad, before, after, suspected=overlap))
+    return steps
 
 
-def _step(series: Series, good: int, bad: int, rule: Rule, spread: int) -> Step | None:
-    before, after = series.points[good].value, series.points[bad].value
-    assert before is not None
-    assert after is not None
-    needed = max(rule.relative * before, rule.absolute, SPREAD_FACTOR * spread)
-    if abs(after - before) < max(needed, 1):
-        return None
-    return Step(
-        good=good,
-        bad=bad,
-        before=before,
-        after=after,
-        confidence=_confidence(series.points[good], series.points[bad]),
-    )
+def _between_levels(series: Series, run: Sequence[int], rule: Rule) -> list[Step]:
+    repeats = [series.points[index].values for index in run]
+    jumps = find_jumps(repeats, max(rule.relative, NOISY_RELATIVE), rule.noisy_absolute)
+    return [
+        make_step(series, run[jump.good], run[jump.bad], jump.before, jump.after, suspected=jump.suspected)
+        for jump in jumps
+    ]
 
 
-def _confidence(good: Point, bad: Point) -> Confidence:
-    if bad.commit.parents[:1] != (good.commit.id,):
-        return "range"
-    # The spread of the repeats raised the threshold fourfold, so a step that is still there stands clear of them.
-    repeated = len(good.values) > 1 and len(bad.values) > 1
-    return "confirmed" if repeated else "located"
+def make_step(
+    series: Series,
+    good: int,
+    bad: int,
+    before: int,
+    after: int,
+    *,
+    kind: Literal["step", "drift"] = "step",
+    suspected: bool = False,
+) -> Step:
+    """Return the step between two points with its confidence.
+
+    Confirmed is what was measured again on both sides, as often as the class of the series asks for, and is still
+    there: for exact and near metrics it then stands clear of the repeats, as their spread raised the threshold.
+    """
+    old, new = series.points[good], series.points[bad]
+    apart = new.commit.parents[:1] != (old.commit.id,)
+    confidence: Confidence = "located"
+    if suspected or old.suspected or new.suspected:
+        confidence = "suspected"
+    elif apart:
+        confidence = "range"
+    elif min(len(old.values), len(new.values)) >= REPEATS[series.metric_class]:
+        confidence = "confirmed"
+    return Step(good=good, bad=bad, before=before, after=after, confidence=confidence, kind=kind, apart=apart)
+
+
+def needs_repeats(series: Series, steps: Sequence[Step]) -> tuple[tuple[int, int], ...]:
+    """Return the points that are to be repeated: (index, number of measurements there should be in all), by index.
+
+    Both ends, to know the spread; both sides of every step or drift, to confirm it; all points of a noisy series. A
+    metric that never flags asks for none.
+    """
+    if series.metric not in FLAGGING:
+        return ()
+    measured = [index for run in series.runs() for index in run]
+    if series.metric_class == "noisy":
+        return tuple((index, REPEATS["noisy"]) for index in measured)
+    wanted = dict.fromkeys([*measured[:1], *measured[-1:]], REPEATS["exact"])
+    wanted |= dict.fromkeys([i for step in steps for i in (step.good, step.bad)], REPEATS[series.metric_class])
+    return tuple(sorted(wanted.items()))
