@@ -1,0 +1,53 @@
+"""Absolute judgements of a series: its budget, and whether tracing sees the greater part of its memory."""
+
+from itertools import groupby
+from statistics import median
+
+from memharness.analyse.series import Series
+from memharness.findings import Exceeded
+from memharness.model import METRICS
+
+DOMINATING = 2  # times the traced peak
+LEAST_UNTRACED = 8 << 20  # bytes
+
+
+def find_exceeded(series: Series, limit: int) -> tuple[Exceeded, ...]:
+    """Return where `series` is above `limit`, oldest first: one for each run of neighbouring measured points.
+
+    Every commit is judged, the first and an only one included. What could not be measured interrupts no run.
+    """
+    measured = [(point.value, point.commit.id) for point in series.points if point.value is not None]
+    runs = [list(run) for above, run in groupby(measured, key=lambda point: point[0] > limit) if above]
+    return tuple(
+        Exceeded(
+            case=series.subject.case,
+            metric=series.metric,
+            family=series.subject.family,
+            unit=METRICS[series.metric].unit,
+            limit=limit,
+            value=max(value for value, _ in run),
+            first=run[0][1],
+            last=run[-1][1],
+            open=run[-1] == measured[-1],
+        )
+        for run in runs
+    )
+
+
+def untraced_dominates(peak: Series, rss: Series) -> bool:
+    """Tell whether most of the memory is invisible to tracing, so that `rss_peak` has to be judged beside `peak`.
+
+    Resident memory moves by pages and arenas that have nothing to do with the project, so it is judged only where it
+    tells something else than the traced peak: at the median of the commits with both, it is at least twice as much,
+    and at least 8 MiB more, which is beyond what arenas, stacks and lazily loaded libraries of a small workload take.
+    The median keeps the answer the same from commit to commit.
+    """
+    pairs = [
+        (traced.value, resident.value)
+        for traced, resident in zip(peak.points, rss.points, strict=True)
+        if traced.value is not None and resident.value is not None
+    ]
+    if not pairs:
+        return False
+    beyond_double = median(resident - DOMINATING * traced for traced, resident in pairs)
+    return beyond_double >= 0 and median(resident - traced for traced, resident in pairs) >= LEAST_UNTRACED
