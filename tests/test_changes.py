@@ -1,12 +1,22 @@
 import pytest
 from msgspec.structs import replace
 
-from memharness.analyse.changes import Side, fold_warm_peaks, make_change
+from memharness.analyse.changes import Side, fold_warm_peaks, make_change, same_lines
 from memharness.analyse.edits import Edits
 from memharness.analyse.series import Point, Series, Subject
 from memharness.analyse.steps import Step
-from memharness.findings import BlamedLine, Change, Confidence
-from memharness.model import FileEdit, Hunk, Profile
+from memharness.findings import BlamedLine, Change, Confidence, ModuleChange
+from memharness.model import (
+    FileEdit,
+    Frame,
+    Hunk,
+    LineType,
+    ModuleCost,
+    Profile,
+    Stack,
+    Survivor,
+    TypeCount,
+)
 from values import commit, stat
 
 SUBJECT = Subject(case="waste", identity="one", probe=1, family="f", metrics=("peak",))
@@ -74,3 +84,110 @@ def test_a_warm_peak_that_moves_alone_or_the_other_way_stays() -> None:
     down = replace(change("peak"), after=0, verdict="improved")
     assert fold_warm_peaks([warm]) == (warm,)
     assert fold_warm_peaks([down, warm]) == (down, warm)
+
+
+# --- what stands beside the lines ------------------------------------------------------------------------
+
+
+def lines(*sizes: int) -> Profile:
+    """Return a profile with these sizes at lines 1, 2, ..."""
+    return Profile(lines=tuple(stat(line, size) for line, size in enumerate(sizes, start=1)))
+
+
+def module(name: str, size: int, *, line: int = 1) -> ModuleCost:
+    return ModuleCost(name=name, origin="stdlib", path="a.py", line=line, size=size)
+
+
+@pytest.mark.parametrize("metric", ["peak", "warm_peak"])
+def test_peaks_are_blamed_on_the_lines_of_the_peak_where_both_sides_know_them(metric: str) -> None:
+    before = Side(alive=lines(1, 5), peak=lines(10))
+    found = change(metric, before=before, after=Side(alive=lines(2, 6), peak=lines(10, 230)))
+    assert [(line.line, line.bytes) for line in found.blame] == [(2, 230)]
+    assert found.explained == (0.8 if metric == "peak" else None)
+    plain = change(metric, before=before, after=Side(alive=lines(2, 60)))
+    assert [(line.line, line.bytes) for line in plain.blame] == [(2, 55), (1, 1)]
+    assert plain.explained is None
+
+
+def test_lines_never_explain_more_than_the_whole_peak() -> None:
+    assert change("peak", before=Side(peak=lines(10)), after=Side(peak=lines(301))).explained == 1.0
+
+
+def test_imports_are_blamed_on_lines_where_both_sides_know_them_and_on_modules() -> None:
+    before = Profile(lines=(stat(1, 10),), modules=(module("gone", 9), module("json", 50), module("same", 7)))
+    after = Profile(lines=(stat(1, 80),), modules=(module("json", 90, line=2), module("new", 4), module("same", 7)))
+    found = change("import", before=Side(imports=before), after=Side(imports=after))
+    assert found.blame == (replace(blamed(80), bytes=70, count=0),)
+    assert found.modules == (
+        ModuleChange(module=module("json", 40, line=2), before=50, after=90),
+        ModuleChange(module=module("gone", -9), before=9, after=0),
+        ModuleChange(module=module("new", 4), before=0, after=4),
+    )
+    assert found.types == ()
+    plain = change("import", before=Side(imports=replace(before, lines=())), after=Side(imports=after))
+    assert plain.blame == ()
+    assert plain.elsewhere == 200
+    assert plain.modules == found.modules
+    assert change("peak", before=Side(imports=before), after=Side(imports=after)).modules == ()
+
+
+def test_a_leak_in_a_library_is_blamed_on_the_line_that_called_it_and_shows_what_survives() -> None:
+    path = "<stdlib>/functools.py"
+    frames = (
+        Frame(path="a.py", line=1, function="f", source="line 1"),
+        Frame(path=path, line=9, function="w", source=""),
+    )
+    survivor = Survivor(path=path, line=9, name="Row", text="<Row 1>")
+    after = Side(
+        retained=Profile(lines=(stat(1, 40),), stacks=(Stack(size=40, count=1, frames=frames),)),
+        leak=Profile(lines=(stat(9, 900, path=path, count=100),), survivors=(survivor,)),
+        leak_calls=100,
+    )
+    found = change("growth", after=after)
+    assert found.blame == (replace(blamed(9), library="functools"),)
+    assert found.survivors == (survivor,)
+    assert found.stack == after.retained.stacks[0]
+    assert change("retained", after=after).survivors == ()
+
+
+def rows(count: int, name: str = "Row", *, line: int = 1) -> LineType:
+    return LineType(path="a.py", line=line, name=name, count=count)
+
+
+def test_the_types_that_grew_most_are_summed_over_the_lines() -> None:
+    before = Side(alive=Profile(types=(rows(5), rows(2, line=2), rows(9, "Cell"))))
+    after = Side(alive=Profile(types=(rows(9), rows(3, line=4), rows(8, "Cell"), rows(1, "New"))))
+    assert change("result", before=before, after=after).types == (
+        TypeCount(name="Row", before=7, after=12),
+        TypeCount(name="New", before=0, after=1),
+    )
+
+
+def test_without_types_by_line_those_that_the_first_call_made_stand_in() -> None:
+    before = Side(types=(TypeCount(name="Row", before=100, after=110), TypeCount(name="Cell", before=5, after=9)))
+    after = Side(types=(TypeCount(name="Row", before=300, after=350), TypeCount(name="Cell", before=5, after=9)))
+    assert change("peak", before=before, after=after).types == (TypeCount(name="Row", before=10, after=50),)
+
+
+def test_a_side_knows_its_files_and_its_depth() -> None:
+    frames = (Frame(path="b.py", line=1, function="f", source=""),)
+    deep = Side(retained=Profile(stacks=(Stack(size=1, count=1, frames=frames),)), leak=lines(5))
+    assert (deep.paths, deep.deep) == (frozenset({"a.py", "b.py"}), True)
+    assert (Side(alive=lines(5)).deep, Side().paths) == (False, frozenset())
+
+
+# --- lines that came back --------------------------------------------------------------------------------
+
+
+def test_same_lines_differ_by_no_more_than_the_tolerance() -> None:
+    one, other = Side(alive=lines(100, 50)), Side(alive=lines(110, 40))
+    assert same_lines("peak", one, other, Edits(), 10)
+    assert not same_lines("peak", one, other, Edits(), 9)
+    assert same_lines("rss_peak", one, other, Edits(), 0)
+
+
+def test_of_imports_without_lines_the_modules_are_compared() -> None:
+    one = Side(imports=Profile(modules=(module("json", 50),)))
+    other = Side(imports=Profile(modules=(module("json", 60),)))
+    assert same_lines("import", one, other, Edits(), 10)
+    assert not same_lines("import", one, other, Edits(), 9)

@@ -60,7 +60,8 @@ class Pair:
         return [profile.lines for profile in self.profiles("alive" if metric == "peak" else metric)]
 
     def differences(self, metric: str, edits: Edits) -> tuple[LineDifference, ...]:
-        return line_differences(*self.lines(metric), edits)
+        before, after = self.lines(metric)
+        return line_differences(before, after, edits)
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -6,6 +6,7 @@ profiles: what starts with "<" or "/" is no file of the project, and nothing is 
 
 import ast
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
@@ -72,6 +73,9 @@ class View:
         self._sources = sources
         self._others = others
         self._moved = _texts(others)
+        self._by_name: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+        for function in (function for source in others.values() for function in functions_of(source)):
+            self._by_name[function.name].append(function.text)
 
     def other_path(self, path: str) -> str | None:
         """Return the path on the other side; None where the file is not there."""
@@ -100,16 +104,18 @@ class View:
         return Position(file=number, hunk=at, line=line - hunk.before, even=hunk.removed == hunk.added)
 
     def touched(self, place: Place) -> bool:
-        """Tell whether the line itself was edited. A line that moved along with its function was not."""
+        """Tell whether the line itself was edited. One that came from another file with its function was not."""
         if self.position(place) is None:
             return False
         path, line = place
         if path not in self._sources:
             return True
+        text = _line(self._sources[path], line)
         function = _function_at(self._sources[path], line)
-        if function is not None:
-            return self._changed(path, function)
-        return _line(self._sources[path], line) not in self._moved
+        if function is None:
+            return text not in self._moved
+        moved = () if self._namesakes(path, function) else self._by_name.get(function.name, ())
+        return self._changed(path, function) and not any(text in lines for lines in moved)
 
     def changed_around(self, place: Place) -> Function | None:
         """Return the innermost function around a line if the commit changed it."""
@@ -140,9 +146,12 @@ class View:
 
     def _changed(self, path: str, function: Function) -> bool:
         """Tell whether the function reads differently on the other side, or, if it is not there, nowhere alike."""
-        other = self._others.get(self.other_path(path) or "")
-        namesakes = [f.text for f in functions_of(other) if f.name == function.name] if other is not None else []
-        return function.text not in (namesakes or self._moved)
+        return function.text not in (self._namesakes(path, function) or self._moved)
+
+    def _namesakes(self, path: str, function: Function) -> list[tuple[str, ...]]:
+        """Return the texts of the functions with that name in the same file on the other side."""
+        other = self._others.get(self.other_path(path) or "", "")
+        return [f.text for f in functions_of(other) if f.name == function.name]
 
 
 def in_project(path: str) -> bool:
