@@ -15,29 +15,74 @@ LOGGER = """
     log.addHandler(logging.handlers.MemoryHandler(10**6, flushLevel=100))
     def run(): log.warning("again")
 """
-LEAKS = {
-    "one slot of a list": ("KEPT = []\ndef run(): KEPT.append(None)\n", 8, 10),
-    "every tenth call": (
-        COUNT + "KEPT = []\ndef run():\n    if next(calls) % 10 == 0: KEPT.append(bytearray(1000))\n",
-        100,
-        112,
+REGISTRY = "class Entry:\n    def tell(self): pass\nKEPT = []\n"
+THREADS = """
+    import threading
+    KEPT = []
+    def run():
+        KEPT.append(threading.Thread(target=int))
+        KEPT[-1].start()
+        KEPT[-1].join()
+"""
+SAWTOOTH = "KEPT = []\ndef run():\n    KEPT.append(bytearray(500))\n    if len(KEPT) == {}: KEPT.clear()\n"
+LEAKS = {  # least and most bytes per call, whatever the number of calls (from 31 on) and the version of Python
+    "one slot of a list": ("KEPT = []\ndef run(): KEPT.append(None)\n", 8, 16),
+    "a registry of objects": (REGISTRY + "def run(): KEPT.append(Entry())\n", 56, 128),
+    "a set of numbers": (COUNT + "SEEN = set()\ndef run(): SEEN.add(next(calls))\n", 64, 80),
+    "a set of tuples": (COUNT + "SEEN = set()\ndef run(): SEEN.add((next(calls), 'x'))\n", 120, 144),
+    "a dict of numbers": (COUNT + "SEEN = {}\ndef run(): SEEN[next(calls)] = None\n", 64, 136),
+    "a cache without bound": (CACHE + "@lru_cache(maxsize=None)\n" + CACHED, 600, 700),
+    "log records": (LOGGER, 350, 900),
+    "handlers of a logger": (
+        "import logging\nlog = logging.getLogger('x')\ndef run(): log.addHandler(logging.NullHandler())\n",
+        250,
+        1100,
     ),
-    "a cache without bound": (CACHE + "@lru_cache(maxsize=None)\n" + CACHED, 600, 900),
-    "log records": (LOGGER, 450, 3000),  # 496 on 3.13
-    "a dict of numbers": (COUNT + "SEEN = {}\ndef run(): SEEN[next(calls)] = None\n", 40, 100),
+    "callbacks in a list": (REGISTRY + "def run(): KEPT.append(Entry().tell)\n", 120, 240),
+    "closures in a list": (
+        COUNT + "KEPT = []\ndef run():\n    n = next(calls)\n    KEPT.append(lambda: n)\n",
+        200,
+        300,
+    ),
+    "a string": ("KEPT = ''\ndef run():\n    global KEPT\n    KEPT += 'x' * 20\n", 16, 24),
+    "a buffer": ("KEPT = bytearray()\ndef run(): KEPT.extend(b'x' * 20)\n", 16, 24),
+    "threads": (THREADS, 1000, 3500),
 }
 CLEAN = {
     "nothing": "def run(): pass\n",
     "a cache of 64": CACHE + "@lru_cache(maxsize=64)\n" + CACHED,
     "a cache of 128": CACHE + "@lru_cache(maxsize=128)\n" + CACHED,
     "a cache of 512, full when the last window begins": CACHE + "@lru_cache(maxsize=512)\n" + CACHED,
+    "a cache of 5000": CACHE + "@lru_cache(maxsize=5000)\n" + CACHED,
+    "patterns compiled anew": COUNT + "import re\ndef run(): re.compile('a' + str(next(calls)))\n",
     "cycles": "def run():\n    items = [bytearray(500)]\n    items.append(items)\n",
-    "a sawtooth": ("KEPT = []\ndef run():\n    KEPT.append(bytearray(500))\n    if len(KEPT) == 20: KEPT.clear()\n"),
+    "a sawtooth of 20": SAWTOOTH.format(20),
+    "a sawtooth of 50": SAWTOOTH.format(50),
+    "a set that is cleared at 50": (
+        COUNT + "KEPT = set()\ndef run():\n    KEPT.add(next(calls))\n    if len(KEPT) == 50: KEPT.clear()\n"
+    ),
+    "a set of at most 90": (
+        COUNT + "KEPT = set()\ndef run():\n    KEPT.add(next(calls))\n    if len(KEPT) > 90: KEPT.pop()\n"
+    ),
     "a bounded deque": (
         "from collections import deque\nKEPT = deque(maxlen=10)\ndef run(): KEPT.append(bytearray(500))\n"
     ),
+    "a cache of the first call": "KEPT = []\ndef run():\n    if not KEPT: KEPT.extend(range(5000))\n",
     "a warm-up": (
-        "KEPT, calls = [], iter(range(10 ** 6))\ndef run():\n    if next(calls) < 30: KEPT.append(bytearray(500))\n"
+        "KEPT, calls = [], iter(range(10 ** 6))\ndef run():\n    if next(calls) < 20: KEPT.append(bytearray(500))\n"
+    ),
+    "three late events": (
+        "KEPT, calls = [], iter(range(10 ** 6))\n"
+        "def run():\n    if next(calls) in (20, 40, 70): KEPT.append(bytearray(500))\n"
+    ),
+    "a list built and dropped": "def run():\n    built = [bytearray(500) for _ in range(100)]\n    return len(built)\n",
+    "noise": (
+        "import random\ndice, KEPT = random.Random(1), []\n"
+        "def run(): KEPT[:] = [object() for _ in range(dice.randrange(100))]\n"
+    ),
+    "weak references": (
+        COUNT + "import weakref\nclass Entry: pass\nKEPT = weakref.WeakValueDictionary()\n"
+        "def run():\n    entry = Entry()\n    KEPT[next(calls)] = entry\n"
     ),
     "a cache filled before the first call": (
         "KEPT = {n: bytearray(500) for n in range(200)}\ncalls = iter(range(10 ** 6))\n"
@@ -51,23 +96,55 @@ CLEAN = {
 }
 
 
+def every_tenth_call(first: int, kept: str) -> str:
+    """Return a scenario that keeps something in the call `first`, and in every tenth one after it."""
+    return (
+        f"calls = iter(range({1000 - first}, 10**6))\nKEPT = []\n"
+        f"def run():\n    if next(calls) % 10 == 0: KEPT.append({kept})\n"
+    )
+
+
 @pytest.mark.parametrize("name", LEAKS)
 def test_a_leak_is_found_and_sized(bench: Bench, name: str) -> None:
     text, least, most = LEAKS[name]
-    outcome = measured(bench.observe(text, ("growth",)))
-    assert least <= outcome.metrics["growth"] <= most
+    found = [measured(bench.observe(text, ("growth",), calls=calls)) for calls in (31, 63, 127)]
+    slopes = [outcome.metrics["growth"] for outcome in found]
+    assert [least <= slope <= most for slope in slopes] == [True] * 3, slopes
+    assert [outcome.suspected for outcome in found] == [()] * 3
 
 
 @pytest.mark.parametrize("name", CLEAN)
 def test_what_does_not_leak_is_clean(bench: Bench, name: str) -> None:
     observation = bench.observe(CLEAN[name], ("growth",))
     outcome = measured(observation)
-    assert (outcome.metrics["growth"], outcome.profiles, outcome.notes) == (0, {}, ())
+    assert (outcome.metrics["growth"], list(outcome.profiles), outcome.notes) == (0, ["calls"], ())
 
 
-def test_patterns_compiled_anew_are_no_leak(bench: Bench) -> None:
-    text = "import re\ncalls = iter(range(10 ** 6))\ndef run(): re.compile('a' + str(next(calls)))\n"
-    assert measured(bench.observe(text, ("growth",))).metrics["growth"] == 0
+@pytest.mark.parametrize("first", range(10))
+def test_a_leak_on_every_tenth_call_is_found_wherever_it_begins(bench: Bench, first: int) -> None:
+    big, small = every_tenth_call(first, "bytearray(943)"), every_tenth_call(first, "Exception(KEPT)")
+    assert measured(bench.observe(big, ("growth",))).metrics["growth"] in (96, 104, 112)
+    assert measured(bench.observe(small, ("growth",))).metrics["growth"] in (8, 16, 24)
+
+
+@pytest.mark.parametrize("versioned", VERSIONS, indirect=True)
+@pytest.mark.parametrize("name", ["a set of numbers", "a registry of objects", "a dict of numbers"])
+def test_every_version_finds_and_sizes_a_leak_of_small_items(versioned: Bench, name: str) -> None:
+    text, least, most = LEAKS[name]
+    outcome = measured(versioned.observe(text, ("growth",)))
+    assert (outcome.metrics["growth"] in range(least, most + 1), outcome.suspected, outcome.notes) == (True, (), ())
+
+
+@pytest.mark.parametrize("versioned", VERSIONS, indirect=True)
+def test_every_version_clears_a_set_and_a_cache_that_have_a_bound(versioned: Bench) -> None:
+    for name in ("a set of at most 90", "a cache of 5000", "nothing"):
+        assert measured(versioned.observe(CLEAN[name], ("growth",))).metrics["growth"] == 0
+
+
+@pytest.mark.parametrize("name", ["a cache of 128", "patterns compiled anew"])
+def test_fifteen_calls_are_enough_to_clear_caches_with_a_bound(bench: Bench, name: str) -> None:
+    outcome = measured(bench.observe(CLEAN[name], ("growth",), calls=15))
+    assert (outcome.metrics["growth"], list(outcome.profiles), outcome.notes) == (0, ["calls"], ())
 
 
 @pytest.mark.parametrize("calls", [15, 31, 63])
@@ -96,6 +173,21 @@ def test_the_leak_profile_names_the_line_and_how_much_it_added(versioned: Bench)
         count=2 * calls,
     )
     assert lines.keys() == {3}
+
+
+@pytest.mark.parametrize("versioned", VERSIONS, indirect=True)
+def test_the_size_after_each_call_is_kept_with_a_leak_and_without(versioned: Bench) -> None:
+    text = "KEPT = []\ndef run():\n    KEPT.append(bytearray(943) if len(KEPT) < 5 else None)\n"
+    sizes = profile(versioned.observe(text, ("growth",), calls=15), "calls").sizes
+    frame = sizes[0] - 1032  # up to 3.10 that of `run` is kept
+    slots = (0, 0, 0, 0, 32, 32, 32, 32, *[96] * 8)  # of the list, beside the first four
+    assert sizes == tuple(frame + 32 + 1000 * min(i + 1, 5) + slots[i] for i in range(16))
+    nothing = profile(versioned.observe("def run(): pass\n", ("growth",), calls=15), "calls").sizes
+    assert nothing == (nothing[0],) * 16
+    old = versioned.version in ("3.8.18", "3.9.18", "3.10.13")
+    assert [size in (range(300, 500) if old else (0,)) for size in (frame, nothing[0])] == [True, True]
+    leak = "KEPT = []\ndef run(): KEPT.append(bytearray(943))\n"
+    assert len(profile(versioned.observe(leak, ("growth",), calls=31), "calls").sizes) == 32
 
 
 def test_the_number_of_calls_is_what_the_budget_allows(bench: Bench) -> None:
@@ -150,6 +242,7 @@ def test_a_slow_leak_is_not_pursued_into_the_time_out(bench: Bench) -> None:
     assert outcome.calls == 15
     assert outcome.metrics["growth"] in range(1000, 1020)  # the list over-allocates
     assert outcome.notes == ("growth: the leak was not pursued beyond call 32: the time-out of 5 s is near",)
+    assert outcome.suspected == ("growth",)
     assert [(line.line, line.count) for line in profile(observation, "leak").lines] == [(6, 2 * outcome.leak_calls)]
 
 
@@ -158,7 +251,8 @@ def test_a_leak_too_slow_to_be_traced_again_is_found_without_its_lines(bench: Be
     assert outcome.calls == 15
     assert outcome.metrics["growth"] in range(1000, 1020)
     assert outcome.notes == ("growth: the leak was not pursued beyond call 16: the time-out of 3 s is near",)
-    assert outcome.profiles == {}
+    assert outcome.suspected == ("growth",)
+    assert outcome.profiles.keys() == {"calls"}
 
 
 def test_calls_that_exceed_the_time_out_leave_what_the_first_pass_found(bench: Bench) -> None:

@@ -29,9 +29,12 @@ Response, a JSON file put in place by a rename; always with format, method (of m
   profiles      {"alive" | "retained" | "leak": {"lines": [[path, line, function, source, size, count], ..],
                 "stacks": [[size, count, [[path, line, function, source], ..]], ..]}}, the biggest first; a stack's
                 outermost call first, and only with deep traces; "leak" where there is growth: what as many calls
-                again added, unless the time-out left no room for them
+                again added, unless the time-out left no room for them; it has no stacks, but "survivors": [[path, line,
+                type, repr], ..], a sample of the objects that they left alive; "calls" has only "sizes": [bytes alive
+                after each call, the first included, above those before it, ..], one more than "calls" below
   calls         number of calls used, null in other passes than growth
-  notes         [sentence, ..]; one says where the time-out kept a leak, which may end, from being pursued
+  suspected     ["growth"] where a leak, which may end, was not pursued to its end; a note says why
+  notes         [sentence, ..]
 or
   status        "failed"
   phase         "import", "setup", "run", "teardown";  kind  "exception" or "memory"

@@ -1,11 +1,17 @@
-"""The calls after the first: what every call leaks, and the peak of a warm call."""
+"""The calls after the first: what every call leaks, and the peak of a warm call.
+
+A leak is suspected by the rule of `rule`, then pursued: decided again on as many calls more, and followed without
+tracing over eight times the calls, which the usual bounded caches do not survive; those of functools and re are
+emptied at the end to see whether it is they that hold what was kept.
+"""
 
 from __future__ import annotations
 
-from sys import getallocatedblocks
+import gc
+from sys import getallocatedblocks, modules
 from time import monotonic, process_time
 
-from memharness_probe import tracing
+from memharness_probe import rule, survivors, tracing
 from memharness_probe.lines import Locator
 from memharness_probe.outcome import leave_if_forked
 
@@ -16,18 +22,33 @@ if TYPE_CHECKING:
 
     from memharness_probe.workload import Workload
 
+    Lines = dict[tuple[str, int], list[int]]
+
 _CALLS = (127, 63, 31, 15)  # one less than a power of two: whole windows
 _LEAST = _CALLS[-1]
 _TIMED = 6  # calls timed for the calibration
 _WARM = 8  # the warm peak is the median of calls 8 to 15, whatever the number of calls
 _AGAIN = 2  # a suspected leak is decided again on this many times the calls, traced
 _PURSUE = 8  # and must still go on after so many times the calls
-_FEWEST_BLOCKS = 3  # fewer new ones say nothing
-_START, _END, _PEAK, _CLEARED, _OFFSET = range(5)  # places in the scratch cells; the last: what is the probe's
-_LEAST_SLOPE = 4  # bytes per call: a list's slot is 8, over-allocated by an eighth
+_CACHED = 0.9  # of what was kept: caches that hold so much of it are the whole of it
+_START, _END, _PEAK, _CLEARED, _OFFSET, _BASE, _BLOCKS = range(7)  # places in the scratch cells
 _WORD = 8  # growth is told in whole words: a finer figure depends on the number of calls
 _SPARE = 0.2  # of the time left before the time-out: what pursuing a leak must leave
 _LOADED = monotonic()  # the host's time-out began some milliseconds before
+
+
+class _Leak:
+    """What the calls say about a leak. A slope of 0: there is none."""
+
+    def __init__(self) -> None:
+        self.slope = 0.0
+        self.lines: Lines = {}  # what each added in as many calls again
+        self.sample: list[survivors.Kept] = []
+        self.notes: list[str] = []  # why it is not certain
+
+    def clear(self) -> None:
+        """Find that it is none."""
+        self.__init__()  # type: ignore[misc]
 
 
 def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
@@ -39,6 +60,7 @@ def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
     most = _PURSUE * (max(request["calls"] or _CALLS[0], _LEAST) + 1)
     calls = _Calls(most, request["timeout_seconds"])
     answer: dict[str, Any] = {"metrics": {}}
+    leak = _Leak()
     tracing.settle()
     tracing.start(1)
     try:
@@ -46,100 +68,92 @@ def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
         work.load()
         work.setup()
         calls.call = work.bind_run()
-        grown = _measure_calls(calls, request, answer)
+        calls.run(2 * _WARM)
+        answer["metrics"]["warm_peak"] = sorted(calls.peaks)[(_WARM - 1) // 2]
+        if "growth" in request["metrics"]:
+            wanted = max(request["calls"] or calls.calibrated(request["budget_seconds"]), _LEAST)
+            calls.run(wanted + 1)
+            leak = _decide(calls)
+            answer.update(calls=wanted, profiles={"calls": {"sizes": calls.sizes(wanted + 1)}})
+            answer["metrics"]["growth"] = max(round(leak.slope / _WORD), 1) * _WORD if leak.slope else 0
     finally:
         tracing.stop()
-    if grown:
-        answer["profiles"] = {"leak": {"lines": Locator(request).profile(grown), "stacks": []}}
+    if leak.slope:
+        _describe(leak, Locator(request), answer)
     work.teardown()
     return answer
 
 
-def _measure_calls(calls: _Calls, request: dict[str, Any], answer: dict[str, Any]) -> dict[tuple[str, int], list[int]]:
-    """Make the calls, put the figures into `answer`, return what each line added where there is a leak."""
-    calls.run(2 * _WARM)
-    answer["metrics"]["warm_peak"] = sorted(calls.peaks)[(_WARM - 1) // 2]
-    if "growth" not in request["metrics"]:
-        return {}
-    wanted = max(request["calls"] or calls.calibrated(request["budget_seconds"]), _LEAST)
-    answer["calls"] = wanted
-    calls.run(wanted + 1)
-    slope, grown = _decide(calls)
-    answer["metrics"]["growth"] = max(round(slope / _WORD), 1) * _WORD if slope else 0
-    answer["notes"] = calls.notes
-    return grown
+def _describe(leak: _Leak, locator: Locator, answer: dict[str, Any]) -> None:
+    """Put what is known of a leak into `answer`. All figures are final: from here on objects may be touched."""
+    if leak.notes:
+        answer["suspected"] = ["growth"]
+    if leak.lines:
+        rows, notes = survivors.show(leak.sample, locator)
+        answer["profiles"]["leak"] = {"lines": locator.profile(leak.lines), "survivors": rows}
+        leak.notes += notes
+    answer["notes"] = leak.notes
 
 
-def leak_slope(readings: memoryview[Any]) -> float:
-    """Bytes leaked per call, 0 when there is no steady rise.
+def _decide(calls: _Calls) -> _Leak:
+    """Tell a leak from all that looks like one for a while; make as many more calls as that takes.
 
-    `readings[i]` is the size after call i; the last whole power of two of them is used. The least of each of the
-    last four windows [2**j, 2**(j+1)) must rise, and rise faster with the windows' width: noise, sawteeth and
-    warm-up do not.
+    Where the time-out leaves no room to go on, what the calls so far say stands, with a note.
     """
-    top = len(readings).bit_length() - 1
-    m = [min(readings[2**j : 2 ** (j + 1)]) for j in range(top - 4, top)]
-    a, b, c = m[1] - m[0], m[2] - m[1], m[3] - m[2]
-    slope: float = c / 2.0 ** (top - 2)
-    leaks = a > 0 and b >= 1.3 * a and c >= 1.3 * b and slope >= _LEAST_SLOPE
-    return slope if leaks else 0.0
-
-
-def still_rises(readings: memoryview[Any], expected: float) -> bool:
-    """Tell a leak from a cache that was filled within the last window: the last quarter must rise as well.
-
-    A quarter of the `expected` rise in a quarter is enough, because lists and dicts grow in leaps.
-    """
-    quarter = len(readings) // 4
-    rise = min(readings[3 * quarter :]) - min(readings[2 * quarter : 3 * quarter])
-    return bool(rise >= 0.25 * expected)
-
-
-def _decide(calls: _Calls) -> tuple[float, dict[tuple[str, int], list[int]]]:
-    """Return the slope and what each line added in as many calls again; the latter only where there is a leak.
-
-    Where the time-out leaves no room to go on, what the calls so far say stands.
-    """
-    made = calls.made
-    slope = leak_slope(calls.readings[:made])
-    if not slope or not calls.fit(made):
-        return slope, {}
+    leak, made = _Leak(), calls.made
+    leak.slope = rule.leak_slope(calls.readings[:made], calls.blocks[:made])
+    if not leak.slope or not calls.fit(made, leak.notes):
+        return leak
     before = tracing.by_line(tracing.count(tracing.take()))
-    blocks = getallocatedblocks()
     calls.run(_AGAIN * made)
-    blocks = getallocatedblocks() - blocks
-    readings = calls.readings[: calls.made]
-    slope = leak_slope(readings)
-    if not slope or not still_rises(readings, slope * (made // 2)):
-        return 0.0, {}
-    after = tracing.take()
+    readings, blocks = calls.readings[: calls.made], calls.blocks[: calls.made]
+    leak.slope, rate = rule.leak_slope(readings, blocks), rule.block_rate(blocks)
+    if not leak.slope or not rule.still_rises(blocks if rate else readings, rate or leak.slope):
+        leak.clear()
+        return leak
+    leak.lines = _difference(before, tracing.by_line(tracing.count(tracing.take())))
+    leak.sample = survivors.find(leak.lines)
     end = _PURSUE * made
-    if calls.fit(end - calls.made) and not _goes_on(calls, slope, blocks / made, end):
-        return 0.0, {}
-    tracing.stop()
-    return slope, _difference(before, tracing.by_line(tracing.count(after)))
+    if calls.fit(end - calls.made, leak.notes) and not _goes_on(calls, leak.slope, rate, made, end):
+        leak.clear()
+    return leak
 
 
-def _goes_on(calls: _Calls, slope: float, blocks_per_call: float, end: int) -> bool:
+def _goes_on(calls: _Calls, slope: float, rate: float, part: int, end: int) -> bool:
     """Tell whether the rise goes on up to call `end`, which a bounded cache's does not.
 
-    Where every leaked thing takes new blocks of the small-object allocator, these are counted without tracing,
-    which costs a fraction; lists that grow in place, and other allocators, are traced on.
+    Where every leaked thing takes new blocks, these are counted without tracing, which costs a fraction, and
+    every `part` of the calls must add its share of them. Lists that grow in place, in leaps, are traced on.
     """
-    quarter = end // 4
-    if blocks_per_call * calls.made < _AGAIN * _FEWEST_BLOCKS:
+    if not rate:
         calls.run(end)
-        return still_rises(calls.readings[:end], slope * quarter)
+        return rule.still_rises(calls.readings[:end], slope)
     tracing.stop()
-    calls.run_untraced(end - quarter - calls.made)
-    blocks = getallocatedblocks()
-    calls.run_untraced(quarter)
-    return getallocatedblocks() - blocks >= 0.25 * blocks_per_call * quarter
+    tracing.settle()
+    before = getallocatedblocks()
+    for _ in range(calls.made, end, part):
+        calls.run_untraced(part)
+        after = getallocatedblocks()
+        if not rule.rises_enough(after - before, rate, part):
+            return False
+        before = after
+    _empty_bounded_caches()
+    return before - getallocatedblocks() < _CACHED * rate * end
 
 
-def _difference(
-    before: dict[tuple[str, int], list[int]], after: dict[tuple[str, int], list[int]]
-) -> dict[tuple[str, int], list[int]]:
+def _empty_bounded_caches() -> None:
+    """Empty the caches that have a limit by definition, however far off it is."""
+    wrapper = getattr(modules.get("functools"), "_lru_cache_wrapper", None)
+    for cache in [thing for thing in gc.get_objects() if type(thing) is wrapper]:
+        if cache.cache_info()[2] is not None:
+            cache.cache_clear()
+    purge = getattr(modules.get("re"), "purge", None)
+    if purge is not None:
+        purge()
+    tracing.settle()
+
+
+def _difference(before: Lines, after: Lines) -> Lines:
     added = {}
     for line, (size, number) in after.items():
         old_size, old_number = before.get(line, (0, 0))
@@ -160,16 +174,18 @@ class _Calls:
 
     def __init__(self, limit: int, timeout: float) -> None:
         self.made = 0
-        self.notes: list[str] = []
         self._timeout = timeout
         self.readings = tracing.cells(limit)  # size after each call
+        self.blocks = tracing.cells(limit)  # blocks of memory in use then; a reading takes 0.1 ms for a GB of them
         self.peaks = tracing.cells(_WARM)  # of calls 8 to 15, above the size at their start
         self._cpu = tracing.cells(_WARM, "d")  # CPU seconds at the start of calls 0 to 7
         self._wall = tracing.cells(_WARM, "d")  # and wall seconds
-        self._scratch = tracing.cells(5)
+        self._scratch = tracing.cells(7)
         self._successors = [i + 1 for i in range(limit)]
         _begin_peak(self._scratch)  # once ahead: up to 3.10 the first call of a function allocates its frame
         _end_peak(self._scratch)
+        tracing.hook_trace(None)  # and the first of these prepares what it would report
+        tracing.hook_profile(None)
 
     def run(self, end: int) -> None:
         """Make the calls up to the one numbered `end` (excluded), dropping the result of each at once.
@@ -177,11 +193,15 @@ class _Calls:
         What came or went between the last reading and now is the probe's: the count goes on from that reading.
         Nothing is allocated between a collection, which empties the free lists, and the reading after it.
         """
-        call, readings, scratch, successors = self.call, self.readings, self._scratch, self._successors
+        call, readings, blocks, scratch = self.call, self.readings, self.blocks, self._scratch
+        successors = self._successors
         i = self.made
+        tracing.settle()
         if i:
-            tracing.settle()
+            scratch[_BLOCKS] = getallocatedblocks() - blocks[i - 1]
             scratch[_OFFSET] = tracing.traced()[0] - readings[i - 1]
+        else:
+            scratch[_BASE] = tracing.traced()[0]
         while i < end:
             if i < _WARM:
                 self._cpu[i] = process_time()
@@ -196,6 +216,7 @@ class _Calls:
             del ballast
             leave_if_forked()
             tracing.settle()
+            blocks[i] = getallocatedblocks() - scratch[_BLOCKS]
             readings[i] = tracing.traced()[0] - scratch[_OFFSET]
             i = successors[i]
         self.made = i
@@ -211,6 +232,11 @@ class _Calls:
             leave_if_forked()
         tracing.settle()
 
+    def sizes(self, number: int) -> list[int]:
+        """Return the bytes alive after each of the first calls, above those before the first."""
+        base = self._scratch[_BASE]
+        return [reading - base for reading in self.readings[:number]]
+
     def calibrated(self, budget: float) -> int:
         """Return the most calls within `budget` CPU seconds and a part of the time-out that allows for the pursuit.
 
@@ -222,16 +248,16 @@ class _Calls:
                 return calls
         return _LEAST
 
-    def fit(self, number: int) -> bool:
+    def fit(self, number: int, notes: list[str]) -> bool:
         """Tell whether so many more calls, as long as those after the first, end well before the time-out.
 
-        A note says so where they do not.
+        Where they do not, `notes` gets one that says so.
         """
         now = monotonic()
         seconds = (now - self._wall[1]) / (self.made - 1)
         if number * seconds <= (1 - _SPARE) * (self._timeout - (now - _LOADED)):
             return True
-        self.notes.append(
+        notes.append(
             f"growth: the leak was not pursued beyond call {self.made}: the time-out of {self._timeout:g} s is near"
         )
         return False

@@ -1,0 +1,83 @@
+"""A sample of the objects that the later calls left alive: where they were allocated, what they are.
+
+While calls are still to come only their addresses are kept: a reference would keep what a cache is about to drop.
+"""
+
+from __future__ import annotations
+
+from gc import get_objects, get_referents, is_tracked
+
+from memharness_probe import reprs
+from memharness_probe.allocation import finder
+from memharness_probe.instances import type_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from memharness_probe import tracing
+    from memharness_probe.lines import Locator
+
+    Kept = tuple[tracing.Line, int, int]  # allocated there, address of the object, of its type
+
+_SAMPLE = 10
+_FEWEST = 3  # at a line, of a type: one alone, such as a function defined there, was there before
+_SPARE = 10  # more of them, as some may be gone when they are to be shown
+
+
+def find(lines: dict[tracing.Line, list[int]]) -> list[Kept]:
+    """Return some objects allocated at `lines` (-> [bytes, blocks]) that are alive now, while tracing is on.
+
+    The newest first, and one of each line and type before the second of any, those of the line with most bytes
+    ahead. Runs no code of the workload's.
+    """
+    groups: dict[tuple[tracing.Line, int], list[Kept]] = {}
+    seen: set[int] = set()
+    allocated_at = finder()
+    for thing in _newest_first(get_objects()):
+        frames = allocated_at(thing)
+        if frames is None or frames[0] not in lines or id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        group = groups.setdefault((frames[0], id(type(thing))), [])
+        if len(group) < _SAMPLE + _SPARE:
+            group.append((frames[0], id(thing), id(type(thing))))
+    grown = [group for group in groups.values() if len(group) >= _FEWEST]
+    ranked = sorted(grown, key=lambda group: (-lines[group[0][0]][0], group[0][0]))
+    turns = [group[turn] for turn in range(_SAMPLE + _SPARE) for group in ranked if turn < len(group)]
+    return turns[: _SAMPLE + _SPARE]
+
+
+def show(sample: list[Kept], locator: Locator) -> tuple[list[tuple[str, int, str, str]], list[str]]:
+    """Return [path, line, type, repr] of those that are still alive, and notes on what could not be shown.
+
+    Runs code of the workload's, in other processes.
+    """
+    alive = _still_alive(sample)
+    kept = [(entry[0], alive[entry[1]]) for entry in sample if entry[1] in alive][:_SAMPLE]
+    del alive
+    texts, notes = reprs.make([thing for _, thing in kept])
+    rows = []
+    for i, text in enumerate(texts):
+        line, thing = kept[i]
+        rows.append((locator.frame(*line)[0], line[1], type_name(type(thing)), text))
+    return rows, notes
+
+
+def _still_alive(sample: list[Kept]) -> dict[int, Any]:
+    """Find objects by address; one of another type took the place of one that is gone."""
+    wanted = {address: kind for _, address, kind in sample}
+    return {id(thing): thing for thing in _newest_first(get_objects()) if wanted.get(id(thing)) == id(type(thing))}
+
+
+def _newest_first(objects: list[Any]) -> Iterator[Any]:
+    """Yield each object that the collector tracks, and with it those untracked (numbers, text) that it refers to.
+
+    The collector lists objects in the order of their age, and what they refer to by place; lists and tuples from
+    the end on.
+    """
+    for thing in reversed(objects):
+        yield thing
+        held = [other for other in get_referents(thing) if not is_tracked(other)]
+        yield from held if issubclass(type(thing), (list, tuple)) else reversed(held)

@@ -1,0 +1,114 @@
+"""The leak rule on made-up readings: what each call leaves behind, in bytes and in blocks."""
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from memharness_probe.rule import block_rate, leak_slope, rises_enough, still_rises
+
+Curve = Callable[[int], int]
+ENDS = (32, 64, 128, 256)
+
+
+def table(items: int) -> int:
+    """Bytes of the table of a set with so many items, as CPython grows it."""
+    slots = 8
+    while items * 5 >= (slots - 1) * 3:
+        slots *= 4
+    return 16 * slots if slots > 8 else 0
+
+
+def over_allocated(items: int) -> int:
+    """Bytes of a list to which so many items were appended one by one."""
+    room = 0
+    for number in range(items + 1):
+        if number > room:
+            room = (number + (number >> 3) + 6) & ~3
+    return 8 * room
+
+
+def readings(curve: Curve, end: int) -> list[int]:
+    return [curve(i) for i in range(end)]
+
+
+def flat(i: int) -> int:
+    return 0
+
+
+LEAKS: dict[str, tuple[Curve, Curve, int, int]] = {  # bytes, blocks, least and most slope
+    "a steady rise": (lambda i: 100 * i, flat, 100, 100),
+    "a steady rise after a first call that keeps more": (lambda i: 100 * i + 5000 * (i > 0), flat, 100, 100),
+    "a list": (lambda i: over_allocated(i + 1), flat, 8, 14),
+    "a set": (lambda i: 28 * i + table(i + 1), lambda i: i, 60, 80),
+    "a set of big items": (lambda i: 1000 * i + table(i + 1), lambda i: 2 * i, 1000, 1130),
+    "a set at every second call": (lambda i: 28 * (i // 2) + table(i // 2 + 1), lambda i: i // 2, 14, 54),
+}
+CLEAN: dict[str, tuple[Curve, Curve]] = {
+    "nothing": (flat, flat),
+    "a first call": (lambda i: 10**6 * (i >= 1), lambda i: 1000 * (i >= 1)),
+    "a sawtooth": (lambda i: 100 * (i % 7), lambda i: i % 7),
+    "three bytes per call": (lambda i: 3 * i, flat),
+    "blocks without bytes": (flat, lambda i: i),
+    "bytes that fall while blocks rise": (lambda i: -28 * i, lambda i: i),
+    "a bounded cache": (lambda i: 100 * min(i, 5), lambda i: min(i, 5)),
+    "ever slower": (lambda i: 1000 * i.bit_length(), lambda i: 10 * i.bit_length()),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("name", LEAKS)
+def test_a_leak_is_suspected_and_sized_whatever_the_number_of_calls(name: str, end: int) -> None:
+    sizes, blocks, least, most = LEAKS[name]
+    assert least <= leak_slope(readings(sizes, end), readings(blocks, end)) <= most
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("name", CLEAN)
+def test_what_does_not_go_on_is_not_suspected(name: str, end: int) -> None:
+    sizes, blocks = CLEAN[name]
+    assert leak_slope(readings(sizes, end), readings(blocks, end)) == 0
+
+
+@pytest.mark.parametrize("phase", range(10))
+def test_every_tenth_call_counts_wherever_it_begins(phase: int) -> None:
+    events = [(i + phase) // 10 for i in range(256)]
+    for end in (128, 256):
+        blocks = [2 * number for number in events[:end]]
+        assert 80 <= leak_slope([1000 * number for number in events[:end]], blocks) <= 125
+        assert 0.1 <= block_rate(blocks) <= 0.26
+
+
+def test_the_slope_of_a_set_is_the_same_after_twice_the_calls() -> None:
+    sizes = [28 * i + table(i + 1) for i in range(4096)]
+    found = {round(leak_slope(sizes[:end], range(end)), 6) for end in (128, 256, 512, 1024, 2048, 4096)}
+    assert found == {76.0}
+
+
+def test_noise_alone_is_hardly_ever_suspected_and_never_twice() -> None:
+    first = both = 0
+    for seed in range(1000):
+        dice = random.Random(seed)
+        blocks = [dice.randrange(1000) for _ in range(256)]
+        sizes = [64 * number for number in blocks]
+        if leak_slope(sizes[:128], blocks[:128]):
+            first += 1
+            both += bool(leak_slope(sizes, blocks) and still_rises(blocks, block_rate(blocks)))
+    assert (first <= 10, both) == (True, 0)
+
+
+def test_blocks_too_few_to_go_by_have_no_rate() -> None:
+    assert block_rate([i // 64 for i in range(128)]) == 0
+    assert block_rate([3 * i for i in range(128)]) == 3
+    assert block_rate([-i for i in range(128)]) == 0
+
+
+def test_a_cache_filled_within_the_last_window_no_longer_rises() -> None:
+    filled = [100 * min(i, 140) for i in range(256)]
+    assert leak_slope(filled, [0] * 256) == 100
+    assert not still_rises(filled, 100)
+    assert still_rises([100 * i for i in range(256)], 100)
+
+
+def test_a_quarter_of_the_expected_rise_is_enough() -> None:
+    assert [rises_enough(rise, 1.0, 100) for rise in (24, 25, 100)] == [False, True, True]
