@@ -42,7 +42,7 @@ from memharness.model import (
 from memharness.present.commit import draw_commit
 from memharness.present.comparison import draw_comparison
 from memharness.present.report import draw_report
-from memharness.present.text import average_text, percent_text
+from memharness.present.text import average_text, bytes_text, percent_text
 from values import commit
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -153,7 +153,7 @@ OTHERS = ModuleCost(name="(other modules)", origin="", path="", line=0, size=-50
 def test_a_report_names_series_changes_failures_and_counts() -> None:
     full = report(
         PEAK,
-        change("result", blame=PEAK.blame, elsewhere=-184, after=4445712),
+        change("result", blame=PEAK.blame, elsewhere=-184, after=4445712, stack=STACK),
         series=(
             summary("peak", 2222976, 4445896),
             summary("retained", 0, 184),
@@ -252,7 +252,7 @@ def test_on_a_narrow_terminal_lines_go_below_their_figures() -> None:
 def test_no_digit_is_cut(width: int) -> None:
     """The longest figures there are, as whole words wherever a line breaks."""
     size = 1023 * KIB + 1
-    long = replace(BUFFER, size=size, bytes=size, count=10_000_000, path="a/" * 30 + "b.py")
+    long = replace(BUFFER, size=size, bytes=size, count=10_000_000, path="a/" * 30 + "b.py", source="[1] * " * 30)
     grown = change("growth", unit="bytes per call", before=size, after=2 * size, blame=(long,))
     series = (summary("growth", size, size, size), summary("growth", size, size, -size, case="o" * 70))
     text = drawn(report(grown, series=series), width)
@@ -266,6 +266,7 @@ def test_no_digit_is_cut(width: int) -> None:
     }
     assert "+10,000,000" in text.split()
     assert max(map(cell_len, text.split("\n"))) <= width
+    assert all(line.startswith("   ") for line in text.split("\n") if line and set(line) <= set("[1]* "))
 
 
 @pytest.mark.parametrize(
@@ -733,6 +734,16 @@ waste[rows=100]  cpython-3.11.7-auto, measured once
     )
 
 
+@pytest.mark.parametrize("width", range(40, 140, 3))
+def test_a_list_is_broken_between_its_items_only(width: int) -> None:
+    calls = Profile(sizes=tuple(495206 * call for call in range(1, 129)))
+    text = shown(replace(OLD, outcome=Measured(metrics={}), profiles={"calls": calls}), width=width)
+    items = [f"{1 << power}: {bytes_text(495206 << power)}" for power in range(8)]
+    drawn_lines = text.partition("  alive after calls: ")[2].removesuffix("\n").split(",\n    ")
+    assert [item for line in drawn_lines for item in line.split(", ")] == items
+    assert max(map(len, text.split("\n"))) <= width
+
+
 def test_calls_that_all_leave_the_same_are_told_at_once() -> None:
     same = replace(OLD, outcome=Measured(metrics={}), profiles={"calls": Profile(sizes=(96,) * 128)})
     assert shown(same).endswith("measured 2 times\n  alive after each of 128 calls: 96 B\n")
@@ -803,7 +814,7 @@ def hostile(value: object) -> object:
     if not isinstance(value, Value):
         return value
     foreign = {
-        field.name: HOSTILE
+        field.name: HOSTILE + getattr(value, field.name)
         for field in fields(value)
         if field.type in (str, str | None) and field.name not in OURS and getattr(value, field.name) is not None
     }
@@ -844,4 +855,4 @@ def test_no_foreign_text_reaches_the_terminal_as_it_is() -> None:
     text = file.getvalue()
     assert [character for character in text if not character.isprintable() and character != "\n"] == []
     seen = r"\x1b[31m\u202e\r[bold]\n:x:"
-    assert text.count("x1b") == text.count(seen) == 115
+    assert text.count("x1b") == text.count(seen) == 127
