@@ -17,7 +17,7 @@ def build(repository: RepositoryBuilder) -> Expected:
     metrics = ("peak", "retained", "result", "import")
     start(repository, {"shop.py": SHOP}, {"workload": scenario(metrics=metrics)})
     repository.commit({"README": "A shop.\n"}, "explain")
-    shop = edit(SHOP, "import json\n", "import html\nimport json\n\nSIGN = html.unescape('&copy;')\n")
+    shop = edit(SHOP, "import json\n", "import json\nimport html\n\nSIGN = html.unescape('&copy;')\n")
     found = repository.commit({"shop.py": shop}, "know what a sign means")
     repository.commit({"README": "A shop with signs.\n"}, "explain more")
     repository.commit({"shop.py": '"""A shop."""\n\n' + shop}, "describe")
