@@ -229,9 +229,10 @@ def examine(name: str, folder: Path) -> Examined:
         capture_output=True,
         check=False,
     )
-    if not done.stdout:
-        raise AssertionError(f"{name}: no report\n{done.stderr.decode()}")
-    report = msgspec.json.decode(done.stdout, type=Report)
+    try:
+        report = msgspec.json.decode(done.stdout, type=Report)
+    except msgspec.MsgspecError:
+        raise AssertionError(f"{name}: no report\n{done.stdout.decode()}{done.stderr.decode()}") from None
     log = repository.git("log", "--all", "--format=%H %s").splitlines()
     return Examined(
         expected=expected,
