@@ -407,6 +407,13 @@ def test_the_parts_of_a_difference_add_up_where_not_all_are_shown() -> None:
     )
 
 
+def test_types_that_grew_alike_are_named_once() -> None:
+    types = (TypeCount(name="a.B", before=1, after=10),)
+    other = (TypeCount(name="a.B", before=1, after=9),)
+    text = drawn(report(change(types=types), change("result", types=types), change("retained", types=other)))
+    assert [line for line in text.splitlines() if "objects" in line] == ["  objects: +9 a.B", "  objects: +8 a.B"]
+
+
 @pytest.mark.parametrize(
     ("explained", "text"),
     [

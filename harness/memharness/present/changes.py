@@ -123,7 +123,8 @@ def _draw_lines(console: Console, change: Change, previous: Change | None) -> No
     explained = None if change.explained is None else share_text(change.explained)
     if explained is not None:
         draw_text(console, Text(f"lines explain {explained} of the peak", style="dim"), indent=2)
-    if not any(line.types for line in change.blame):
+    repeated = previous is not None and previous.types == change.types
+    if not repeated and not any(line.types for line in change.blame):
         draw_items(console, "objects", _type_items(change.types), indent=2)
 
 
