@@ -98,7 +98,8 @@ def test_noise_alone_is_hardly_ever_suspected_and_never_twice() -> None:
 
 
 def test_blocks_too_few_to_go_by_have_no_rate() -> None:
-    assert block_rate([i // 64 for i in range(128)]) == 0
+    assert block_rate([i // 16 for i in range(128)]) == 0
+    assert block_rate([i // 10 for i in range(128)]) == 3 / 32
     assert block_rate([3 * i for i in range(128)]) == 3
     assert block_rate([-i for i in range(128)]) == 0
 
