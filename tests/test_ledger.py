@@ -3,9 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from memharness.analyse.ledger import Acceptance, acceptance_of, accepted_by, baseline_after
+from memharness.analyse.ledger import acceptance_of, accepted_by, baseline_after
 from memharness.analyse.steps import Rule
-from memharness.findings import Change, Verdict
+from memharness.findings import Acceptance, Change, Verdict
 from serieses import series
 from values import commit
 

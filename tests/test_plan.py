@@ -1,6 +1,7 @@
 import pytest
 
-from memharness.plan import Suite, Task, key_of, make_suites, plan_range, plan_repeats
+from memharness.model import PassName
+from memharness.plan import Known, Repeat, Suite, Task, key_of, make_suites, plan_range, plan_repeats
 from values import SPEC, case, commit
 
 COMMITS = (commit(0), commit(1), commit(2))
@@ -31,12 +32,58 @@ def test_an_interpreter_runs_only_what_it_may(required: str | None, cases: int) 
     assert [len(suite.cases) for suite in suites] == [1] * cases
 
 
-def test_repeats_are_deep_and_only_those_wanted_and_missing() -> None:
-    wanted = {
-        COMMITS[1].id: {(SPEC.family, "waste")},
-        COMMITS[2].id: {(SPEC.family, "waste"), ("another", "other")},
-    }
-    stored = {key_of(COMMITS[1], SPEC, WASTE, 1)}
-    assert plan_repeats(wanted, COMMITS, [SUITE], stored) == (
-        Task(commit=COMMITS[2], spec=SPEC, cases=(WASTE,), round=1, explain=True),
+def repeats(wanted: Repeat, *stored: Known) -> list[tuple[int, tuple[str, ...], bool]]:
+    """Return round, passes and explain of what is planned where the rounds from 1 on hold `stored`."""
+    at = COMMITS[1]
+    keys = {key_of(at, SPEC, WASTE, number): known for number, known in enumerate(stored, 1)}
+    tasks = plan_repeats({at.id: {(SPEC.family, "waste"): wanted}}, COMMITS, [SUITE], keys)
+    assert all((task.commit, task.cases) == (at, (WASTE,)) for task in tasks)
+    return [(task.round, task.passes, task.explain) for task in tasks]
+
+
+FIRST: frozenset[PassName] = frozenset({"first"})
+BOTH: frozenset[PassName] = frozenset({"first", "growth"})
+
+
+def test_only_what_is_wanted_is_repeated() -> None:
+    assert (
+        plan_repeats(
+            {COMMITS[1].id: {("another", "waste"): Repeat(times=2, passes=FIRST, explain=False)}}, COMMITS, [SUITE], {}
+        )
+        == ()
     )
+    assert plan_repeats({}, COMMITS, [SUITE], {}) == ()
+
+
+def test_the_first_repeat_explains_and_later_ones_do_not() -> None:
+    assert repeats(Repeat(times=3, passes=FIRST, explain=True)) == [(1, ("first",), True), (2, ("first",), False)]
+    assert repeats(Repeat(times=2, passes=frozenset({"growth"}), explain=True)) == [(1, ("first", "growth"), True)]
+
+
+def test_what_was_repeated_before_counts() -> None:
+    plain, explained = Known(passes=FIRST), Known(passes=FIRST, explained=True)
+    assert repeats(Repeat(times=3, passes=FIRST, explain=True), explained) == [(2, ("first",), False)]
+    assert repeats(Repeat(times=3, passes=FIRST, explain=True), explained, plain) == []
+    assert repeats(Repeat(times=2, passes=FIRST, explain=False), plain) == []
+
+
+def test_an_explanation_takes_a_round_of_its_own() -> None:
+    plain = Known(passes=FIRST)
+    assert repeats(Repeat(times=2, passes=FIRST, explain=True), plain) == [(2, ("first",), True)]
+    assert repeats(Repeat(times=4, passes=FIRST, explain=True), plain) == [
+        (2, ("first",), True),
+        (3, ("first",), False),
+    ]
+
+
+def test_a_repeat_that_lacks_a_pass_is_completed() -> None:
+    assert repeats(Repeat(times=2, passes=BOTH, explain=False), Known(passes=FIRST)) == [
+        (1, ("first", "growth"), False)
+    ]
+
+
+def test_cases_that_need_the_same_are_one_task() -> None:
+    once = Repeat(times=2, passes=FIRST, explain=False)
+    wanted = {COMMITS[0].id: {(SPEC.family, name): once for name in ("waste", "other")}}
+    (task,) = plan_repeats(wanted, COMMITS, [SUITE], {})
+    assert task == Task(commit=COMMITS[0], spec=SPEC, cases=(WASTE, OTHER), round=1, passes=("first",))

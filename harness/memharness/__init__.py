@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from memharness.errors import MemharnessError
     from memharness.findings import BlamedLine, Change, Report
     from memharness.model import Case, Commit, Measured, Profile, Scenario
-    from memharness.pipeline.judging import find_changes
+    from memharness.pipeline.describing import find_changes
     from memharness.pipeline.measuring import run
     from memharness.pipeline.project import Selection
     from memharness.pipeline.reports import make_report
@@ -30,7 +30,7 @@ _HOMES = {
     "memharness.errors": ("MemharnessError",),
     "memharness.findings": ("BlamedLine", "Change", "Report"),
     "memharness.model": ("Case", "Commit", "Measured", "Profile", "Scenario"),
-    "memharness.pipeline.judging": ("find_changes",),
+    "memharness.pipeline.describing": ("find_changes",),
     "memharness.pipeline.measuring": ("run",),
     "memharness.pipeline.project": ("Selection",),
     "memharness.pipeline.reports": ("make_report",),

@@ -17,7 +17,12 @@ from memharness.errors import INTERRUPTED, USAGE, MemharnessError
 COMMANDS: Final = {
     "init": "Write a configuration and a first scenario for this repository.",
     "run": "Measure what is missing in a range of commits and report changes.",
+    "compare": "Compare any two revisions: environments, metrics, lines.",
     "show": "Print what is stored for a commit.",
+    "check": "Judge what is stored, measuring nothing.",
+    "accept": "Enter a change that is meant in the ledger.",
+    "bisect": "Find the commit that moved a metric, with few measurements.",
+    "bisect-step": "Judge one commit for `git bisect run`.",
     "list": "Print the scenarios and their cases.",
     "plot": "Draw the trend of a metric as SVG, PNG or PDF.",
     "demo": "Make a small repository with a leak in it and measure it.",
@@ -43,7 +48,7 @@ class Commands(click.Group):
         """Import a command."""
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"memharness.commands.{cmd_name}").command
+        command = importlib.import_module(f"memharness.commands.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command)
         return command
 

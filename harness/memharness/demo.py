@@ -54,6 +54,7 @@ def describe(grid):
 '''
 
 _UNDO = "    undo = [[MyObject() for _ in range(cols)] for _ in range(rows)]\n    return grid, undo"
+_LESS = "    undo = [[MyObject() for _ in range(cols)] for _ in range(rows // 10)]\n    return grid, undo"
 _LEAK = "    _AUDIT.append([item.data[:8] for row in grid for item in row])\n"
 
 SCENARIO = '''\
@@ -92,7 +93,7 @@ _COMMITS: tuple[tuple[str, dict[str, str]], ...] = (
     ("Compress buffers (does not import)", _core(imports="import zlib_ng_missing\n", helper=_HELPER, body=_UNDO)),
     ("Take the compression back", _core(helper=_HELPER, body=_UNDO)),
     ("Remember what every grid held, for an audit", _core(helper=_HELPER, body=_LEAK + _UNDO)),
-    ("Drop the undo grid again", _core(helper=_HELPER, body=_LEAK + "    return grid, None")),
+    ("Undo the last tenth only", _core(helper=_HELPER, body=_LEAK + _LESS)),
 )
 
 

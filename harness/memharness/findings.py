@@ -180,3 +180,26 @@ class Trend(Value):
     points: tuple[TrendPoint, ...]
     changes: tuple[TrendChange, ...] = ()
     family: str = ""
+
+
+# --- ledger ----------------------------------------------------------------------------------------------
+
+
+class Acceptance(Value):
+    """A change that people accepted, with the reason: an entry of the ledger. `date` is in ISO form.
+
+    `range` and `commit`, the culprit named, are full ids. `drift`: it was a drift, so the next one counts from the end
+    of `range`.
+    """
+
+    case: str
+    metric: str
+    family: str
+    range: tuple[str, str]
+    before: int
+    after: int
+    reason: str
+    commit: str | None = None
+    by: str = ""
+    date: str = ""
+    drift: bool = False

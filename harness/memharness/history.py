@@ -67,6 +67,22 @@ def select(repository: Repository, wanted: RevisionRange) -> tuple[Commit, ...]:
     return tuple(commits)
 
 
+def find_commit(repository: Repository, revision: str) -> Commit:
+    """Return the commit that `revision` names; raise MemharnessError otherwise."""
+    return _log(repository, resolve(repository, revision), "--max-count=1")[0]
+
+
+def branch_line(repository: Repository, line: str, tip: str) -> tuple[Commit, ...]:
+    """Return the first-parent commits of a branch up to `tip`, oldest first, behind the commit where it left `line`.
+
+    Empty where all of it is part of `line`, or the two have no commit in common.
+    """
+    commits = _log(repository, tip, "--not", line)
+    if not commits or not commits[0].parents:
+        return ()
+    return (*_log(repository, commits[0].parents[0], "--max-count=1"), *commits)
+
+
 def commit_ids(repository: Repository, until: str = "HEAD") -> tuple[str, ...]:
     """Return the ids of the whole first-parent line of `until`, the newest first."""
     output = repository.git("rev-list", "--first-parent", resolve(repository, until), "--")

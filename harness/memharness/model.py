@@ -16,6 +16,7 @@ STORE_FORMAT: Final = 2  # version of what is stored; its history is in results/
 
 Scalar = bool | int | float | str
 PassName = Literal["first", "growth", "rss"]
+PASSES: Final[tuple[PassName, ...]] = ("first", "growth", "rss")  # in the order in which they are run
 Phase = Literal["build", "import", "setup", "run", "teardown", "timeout", "memory", "crash"]
 Install = Literal["auto", "wheel", "path", "existing"]
 

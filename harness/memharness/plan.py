@@ -4,11 +4,14 @@ In: commits oldest first, what each environment is asked to measure, and the key
 Out: `Task`s, one for each commit and environment that lacks something, in the order of the history.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import count
 
+from msgspec.structs import replace
 from packaging.specifiers import SpecifierSet
 
-from memharness.model import Case, Commit, EnvironmentSpec, Value
+from memharness.model import Case, Commit, EnvironmentSpec, PassName, Value
 
 
 class Suite(Value):
@@ -29,13 +32,32 @@ class Key(Value):
 
 
 class Task(Value):
-    """Cases to measure at one commit in one environment. `explain` asks for deep profiles as well."""
+    """Cases to measure at one commit in one environment: in these passes, or in all where none is named.
+
+    `explain` asks for deep profiles as well.
+    """
 
     commit: Commit
     spec: EnvironmentSpec
     cases: tuple[Case, ...]
     round: int = 0
+    passes: tuple[PassName, ...] = ()
     explain: bool = False
+
+
+class Repeat(Value):
+    """How often a case is to be measured at a commit in all, in which passes, and whether to be explained once."""
+
+    times: int
+    passes: frozenset[PassName]
+    explain: bool
+
+
+class Known(Value):
+    """What a stored measurement settles: the passes that need not be run again, and whether it was explained."""
+
+    passes: frozenset[PassName]
+    explained: bool = False
 
 
 def make_suites(specs: Iterable[tuple[EnvironmentSpec, Iterable[Case]]]) -> tuple[Suite, ...]:
@@ -65,8 +87,10 @@ def plan_range(
     suites: Sequence[Suite],
     stored: Collection[Key],
     starts: Mapping[str, int],
+    *,
+    passes: tuple[PassName, ...] = (),
 ) -> tuple[Task, ...]:
-    """Return what is missing of a first measurement of every case at every commit.
+    """Return what is missing of a first measurement, or of some `passes` of it, of every case at every commit.
 
     `starts` maps the names of scenarios with a `since` to the index of the first commit that they apply to.
     """
@@ -79,29 +103,51 @@ def plan_range(
                 if index >= starts.get(case.scenario.name, 0) and key_of(commit, suite.spec, case) not in stored
             )
             if missing:
-                tasks.append(Task(commit=commit, spec=suite.spec, cases=missing))
+                tasks.append(Task(commit=commit, spec=suite.spec, cases=missing, passes=passes))
     return tuple(tasks)
 
 
 def plan_repeats(
-    wanted: Mapping[str, Collection[tuple[str, str]]],
-    commits: Sequence[Commit],
+    wanted: Mapping[str, Mapping[tuple[str, str], Repeat]],
+    commits: Iterable[Commit],
     suites: Sequence[Suite],
-    stored: Collection[Key],
+    stored: Mapping[Key, Known],
 ) -> tuple[Task, ...]:
-    """Return the second measurements that are wanted and missing, with deep stacks.
-
-    `wanted` maps commit ids to (family, case name) pairs.
-    """
+    """Return what is missing of the repeats that are wanted, by commit id and then by (family, case name)."""
     tasks = []
     for commit in commits:
         for suite in suites:
-            missing = tuple(
-                case
-                for case in suite.cases
-                if (suite.spec.family, case.name) in wanted.get(commit.id, ())
-                and key_of(commit, suite.spec, case, 1) not in stored
-            )
-            if missing:
-                tasks.append(Task(commit=commit, spec=suite.spec, cases=missing, round=1, explain=True))
+            grouped: dict[tuple[int, tuple[PassName, ...], bool], list[Case]] = defaultdict(list)
+            for case in suite.cases:
+                repeat = wanted.get(commit.id, {}).get((suite.spec.family, case.name))
+                if repeat is not None:
+                    found = tuple(_rounds(key_of(commit, suite.spec, case), stored))
+                    for kind in _lacking(repeat, found):
+                        grouped[kind].append(case)
+            tasks += [
+                Task(commit=commit, spec=suite.spec, cases=tuple(cases), round=round_, passes=passes, explain=explain)
+                for (round_, passes, explain), cases in sorted(grouped.items())
+            ]
     return tuple(tasks)
+
+
+def _lacking(repeat: Repeat, found: Sequence[Known]) -> Iterator[tuple[int, tuple[PassName, ...], bool]]:
+    """Yield round, passes and whether to explain; `found` are the rounds from 1 on that something is stored for.
+
+    An explanation takes a round of its own: it is not mixed with what was measured before.
+    """
+    unused = len(found) + 1
+    explain = repeat.explain and not any(known.explained for known in found)
+    if explain:
+        yield unused, tuple(sorted(repeat.passes | {"first"})), True
+    for number in range(1, repeat.times):
+        incomplete = number < unused and not repeat.passes <= found[number - 1].passes
+        if incomplete or number >= unused + explain:
+            yield number, tuple(sorted(repeat.passes)), False
+
+
+def _rounds(key: Key, stored: Mapping[Key, Known]) -> Iterator[Known]:
+    """Yield what is stored of the rounds 1, 2, .. up to the first without anything."""
+    numbers = count(1)
+    while (known := stored.get(replace(key, round=next(numbers)))) is not None:
+        yield known

@@ -21,7 +21,7 @@ def test_each_change_is_found_at_its_commit_and_line(bench: Workbench) -> None:
     bench.commit("import missing_module\n" + module(size=200_000), "does not import")
     bench.commit(module(size=200_000), "imports again")
     leak = bench.commit(module(size=200_000, kept=LEAK))
-    fixed = bench.commit(module(size=100_000, kept=LEAK))
+    fixed = bench.commit(module(size=140_000, kept=LEAK))
 
     code, report = bench.call_json("run", "--since", "v1.0")
 

@@ -7,27 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from memharness.analyse.series import Series
 from memharness.analyse.steps import Rule
-from memharness.findings import Change
-from memharness.model import Value
-
-
-class Acceptance(Value):
-    """A change that people accepted, with the reason. `range` and `commit` (the culprit named) are full ids.
-
-    `drift`: it was a drift, so it is the end of `range` from which the next one counts.
-    """
-
-    case: str
-    metric: str
-    family: str
-    range: tuple[str, str]
-    commit: str | None
-    before: int
-    after: int
-    reason: str
-    by: str = ""
-    date: str = ""  # ISO 8601
-    drift: bool = False
+from memharness.findings import Acceptance, Change
 
 
 def acceptance_of(change: Change, reason: str, *, by: str = "", date: str = "") -> Acceptance:

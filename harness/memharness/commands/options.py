@@ -10,6 +10,7 @@ import click
 from memharness.config import Config, load_config
 from memharness.errors import MemharnessError
 from memharness.history import RevisionRange
+from memharness.model import METRICS
 from memharness.pipeline.project import Selection
 
 Command: TypeAlias = Callable[..., Any]  # click calls it with whatever options were added
@@ -17,7 +18,9 @@ Function = TypeVar("Function", bound=Command)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 
-
+metric_option = click.option(
+    "-m", "--metric", type=click.Choice(list(METRICS)), default="peak", show_default=True, help="What to look at."
+)
 case_options = (
     click.option("-k", "pattern", metavar="EXPRESSION", help="Cases whose name matches, such as 'waste and not 400'."),
     click.option("-t", "--tag", "case_tags", multiple=True, metavar="TAG", help="Cases with this tag."),
@@ -113,6 +116,7 @@ def selecting(function: Command) -> Command:
             last=last,
             tags=tags,
             new=new,
+            every=every,
             pattern=pattern,
             case_tags=case_tags,
         )

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import click
 
-from memharness.commands.options import configured, json_option, selecting
+from memharness.commands.options import configured, json_option, metric_option, selecting
 from memharness.commands.printing import print_json, print_notices
 from memharness.config import Config
 from memharness.errors import MemharnessError
-from memharness.model import METRICS
 from memharness.pipeline.project import Selection
 from memharness.pipeline.reports import trends
 from memharness.pipeline.results import load_results
@@ -16,7 +15,7 @@ from memharness.pipeline.results import load_results
 
 @click.command()
 @selecting
-@click.option("-m", "--metric", type=click.Choice(list(METRICS)), default="peak", show_default=True)
+@metric_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="File: .svg, .png or .pdf.")
 @json_option
 @configured

@@ -6,7 +6,7 @@ from memharness.commands.options import configured, json_option, measuring, prin
 from memharness.commands.printing import error_console, output_console, print_json
 from memharness.config import Config
 from memharness.errors import INCOMPLETE, REGRESSION
-from memharness.findings import Report
+from memharness.findings import Change, Report
 from memharness.pipeline.measuring import run
 from memharness.pipeline.project import Selection
 from memharness.pipeline.reports import make_report
@@ -47,8 +47,16 @@ def report_run(config: Config, selection: Selection, *, as_json: bool = False, r
 
 
 def exit_code(report: Report, *, newest: str) -> int:
-    """Return 1 for a regression, else 3 where a case failed at the newest commit, else 0."""
-    if any(change.verdict == "regressed" for change in report.changes):
+    """Return 1 for a regression or an exceeded limit, else 3 where a case failed at the newest commit, else 0.
+
+    A drift upwards is a regression; what is only suspected is none yet.
+    """
+    if any(_is_regression(change) for change in report.changes) or any(over.open for over in report.exceeded):
         return REGRESSION
     failed = [failure for failure in report.failures if failure.commit == newest]
     return INCOMPLETE if failed else 0
+
+
+def _is_regression(change: Change) -> bool:
+    rise = change.verdict == "regressed" or (change.verdict == "drifting" and change.after > change.before)
+    return rise and change.confidence != "suspected"

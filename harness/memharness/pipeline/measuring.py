@@ -17,8 +17,8 @@ from memharness.environments import provider
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.execute.local import execute
 from memharness.measure import PROBE_METHOD
-from memharness.model import Case, Commit, EnvironmentSpec, Measured, Outcome
-from memharness.pipeline.missing import known_calls, missing, unconfirmed
+from memharness.model import Case, Commit, EnvironmentSpec, Measured, Outcome, PassName
+from memharness.pipeline.missing import known_calls, missing, on_branches, unconfirmed
 from memharness.pipeline.project import EVERYTHING, Project, Selection, open_project
 from memharness.pipeline.results import Results, load_commits
 from memharness.pipeline.suites import passes_of, suites_of
@@ -26,6 +26,8 @@ from memharness.pipeline.worker import Done, Worker
 from memharness.plan import Task
 from memharness.scenarios import load_scenarios
 from memharness.workspace import cache_folder, lease
+
+_ROUNDS = 4  # repeats may show that a series is noisier than it looked, which takes more of them
 
 
 class Listener(Protocol):
@@ -55,55 +57,72 @@ def run(
     listener: Listener | None = None,
     retry_failed: bool = False,
 ) -> Results:
-    """Measure what is missing at the selected commits, then the neighbours of every change once more.
+    """Measure what is missing at the selected commits, then again what the findings rest on.
 
     Returns all that is stored then. Raises MemharnessError; where some work was stored already, its exit code is
     INCOMPLETE.
     """
+    with begin(config, selection, listener=listener, retry_failed=retry_failed) as work:
+        return work.complete(work.project.commits(selection))
+
+
+@contextmanager
+def begin(
+    config: Config,
+    selection: Selection,
+    *,
+    listener: Listener | None = None,
+    retry_failed: bool = False,
+) -> Iterator["Measuring"]:
+    """Open a project to measure in it, holding its results."""
     project = open_project(config, selection)
     with project.store.run_lock(), _snapshot(project) as scenarios:
-        work = _Run(project, project.commits(selection), scenarios, listener or Silent(), retry_failed=retry_failed)
-        try:
-            results = work.results()
-            for plan, purpose in ((missing, "measuring"), (unconfirmed, "measuring once more")):
-                tasks = plan(results, work.suites, retry_failed=retry_failed)
-                work.measure(tasks, purpose=purpose)
-                results = work.results() if tasks else results
-        except MemharnessError as error:
-            if work.touched:
-                error.exit_code = INCOMPLETE
-            raise
-        return results
+        yield Measuring(project, scenarios, listener or Silent(), retry_failed=retry_failed)
 
 
-class _Run:
-    """One run over some commits; holds what the parts of it share."""
+class Measuring:
+    """The work of one command that measures; holds what its parts share."""
 
-    def __init__(
-        self,
-        project: Project,
-        commits: Sequence[Commit],
-        scenarios: Path,
-        listener: Listener,
-        *,
-        retry_failed: bool,
-    ) -> None:
+    def __init__(self, project: Project, scenarios: Path, listener: Listener, *, retry_failed: bool) -> None:
         self.project = project
-        self.commits = commits
-        self.scenarios = scenarios
-        self.listener = listener
-        self.retry_failed = retry_failed
         self.suites = suites_of(project)
         self.touched: set[str] = set()  # commits at which something was measured
-        self.calls = known_calls(self.results(), self.suites)
+        self._scenarios = scenarios
+        self._listener = listener
+        self._retry_failed = retry_failed
+        self._calls: dict[tuple[str, str, str], int] = {}
 
-    def results(self) -> Results:
+    def results(self, commits: Sequence[Commit]) -> Results:
+        """Load what is stored for `commits` in the environments of this project."""
         families = [suite.spec.family for suite in self.suites]
-        return load_commits(self.project, self.commits, families=families, measured=len(self.touched))
+        measured = len(self.touched & {commit.id for commit in commits})
+        return load_commits(self.project, commits, families=families, measured=measured)
+
+    def complete(self, commits: Sequence[Commit]) -> Results:
+        """Measure what is missing at `commits`, again what the findings rest on, and the branches of merges."""
+        results = self.first(commits)
+        for _ in range(_ROUNDS):
+            tasks = unconfirmed(results, self.suites, retry_failed=self._retry_failed)
+            if not tasks:
+                break
+            self.measure(tasks, purpose="measuring once more")
+            results = self.results(commits)
+        attempted: set[tuple[str, str, str]] = set()
+        while tasks := on_branches(results, self.suites, attempted):
+            self.measure(tasks, purpose="searching merged branches")
+        return results
+
+    def first(self, commits: Sequence[Commit], passes: tuple[PassName, ...] = ()) -> Results:
+        """Measure every case once, or some `passes` of it, at each of `commits` that lacks it."""
+        results = self.results(commits)
+        self._calls |= known_calls(results, self.suites)
+        tasks = missing(results, self.suites, passes=passes, retry_failed=self._retry_failed)
+        self.measure(tasks, purpose="measuring")
+        return self.results(commits) if tasks else results
 
     def measure(self, tasks: Sequence[Task], *, purpose: str) -> None:
         """Execute `tasks`: one after the other until every case has its number of calls, then on all slots."""
-        self.listener.planned(len(tasks), purpose=purpose)
+        self._listener.planned(len(tasks), purpose=purpose)
         while self._uncalibrated(tasks):
             self._execute(tasks[:1], workers=1)
             tasks = tasks[1:]
@@ -114,10 +133,15 @@ class _Run:
 
         @contextmanager
         def worker() -> Iterator[Callable[[Task, Event], Done | None]]:
-            with lease(self.project.repository, cache_folder(), scenarios=self.scenarios) as slot:
+            with lease(self.project.repository, cache_folder(), scenarios=self._scenarios) as slot:
                 yield Worker(self.project, slot, environments, self.calls_of).measure
 
-        execute(tasks, worker, self._deliver, workers=workers)
+        try:
+            execute(tasks, worker, self._deliver, workers=workers)
+        except MemharnessError as error:
+            if self.touched:
+                error.exit_code = INCOMPLETE
+            raise
 
     def _deliver(self, done: Done) -> None:
         """Store what was observed, then tell the listener."""
@@ -125,26 +149,26 @@ class _Run:
         for case, observation in done.observed:
             if isinstance(observation.outcome, Measured) and observation.outcome.calls and not case.scenario.calls:
                 key = (task.spec.family, case.name, case.scenario.identity)
-                self.calls[key] = store.set_calls(*key, observation.outcome.calls)
+                self._calls[key] = store.set_calls(*key, observation.outcome.calls)
         entries = [
             (case.name, case.scenario.identity, PROBE_METHOD, task.round, observation)
             for case, observation in done.observed
         ]
-        store.add(task.spec.family, task.commit, done.facts, entries, replace_failed=self.retry_failed)
+        store.add(task.spec.family, task.commit, done.facts, entries, replace_failed=self._retry_failed)
         self.touched.add(task.commit.id)
         outcomes = [observation.outcome for _, observation in done.observed]
-        self.listener.finished(task.commit, task.spec.family, outcomes)
+        self._listener.finished(task.commit, task.spec.family, outcomes)
 
     def calls_of(self, spec: EnvironmentSpec, case: Case) -> int | None:
         """Return the number of calls of the growth pass; None where it is still to be calibrated."""
-        return case.scenario.calls or self.calls.get((spec.family, case.name, case.scenario.identity))
+        return case.scenario.calls or self._calls.get((spec.family, case.name, case.scenario.identity))
 
     def _uncalibrated(self, tasks: Sequence[Task]) -> bool:
         return any(
             self.calls_of(task.spec, case) is None
             for task in tasks
             for case in task.cases
-            if "growth" in passes_of(self.project, case)
+            if "growth" in (task.passes or passes_of(self.project, case))
         )
 
 

@@ -1,31 +1,65 @@
-"""What is stored already, and what is missing: first measurements, then the repeats that confirm them."""
+"""What is stored already, and what is missing: first measurements, repeats that confirm them, branches of merges."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 
 from memharness.errors import MemharnessError
 from memharness.history import is_ancestor, resolve
 from memharness.measure import PROBE_METHOD
-from memharness.model import METRICS, Commit, Measured, Measurement
-from memharness.pipeline.judging import Steps, find_steps_in
+from memharness.model import METRICS, PASSES, Commit, Measured, Outcome, PassName
+from memharness.pipeline.judging import judge, question_of
 from memharness.pipeline.project import Project
 from memharness.pipeline.results import Results
-from memharness.pipeline.suites import metrics_of
-from memharness.plan import Key, Suite, Task, plan_range, plan_repeats
+from memharness.pipeline.searching import Unmeasured, follow_merge
+from memharness.pipeline.suites import metrics_of, passes_of
+from memharness.plan import Key, Known, Repeat, Suite, Task, plan_range, plan_repeats
 
 
-def missing(results: Results, suites: Sequence[Suite], *, retry_failed: bool) -> tuple[Task, ...]:
-    """Plan the first measurement of every case at every commit of `results` that lacks it."""
-    stored = _complete_keys(results, retry_failed=retry_failed)
-    return plan_range(results.commits, suites, stored, _starts(results.project, results.commits))
+def missing(
+    results: Results, suites: Sequence[Suite], *, passes: tuple[PassName, ...] = (), retry_failed: bool
+) -> tuple[Task, ...]:
+    """Plan the first measurement, or some `passes` of it, of every case at every commit of `results` that lacks it."""
+    wanted = {case.name: passes_of(results.project, case) & set(passes or PASSES) for case in results.project.cases}
+    stored = _stored(results, retry_failed=retry_failed)
+    complete = {key for key, known in stored.items() if wanted.get(key.case, set()) <= known.passes}
+    return plan_range(results.commits, suites, complete, _starts(results.project, results.commits), passes=passes)
 
 
 def unconfirmed(results: Results, suites: Sequence[Suite], *, retry_failed: bool) -> tuple[Task, ...]:
-    """Plan repeats: at the neighbours of each step, and at both ends of each series to know its spread."""
-    wanted = defaultdict(set)
-    for commit, family, case in _to_repeat(find_steps_in(results)):
-        wanted[commit].add((family, case))
-    return plan_repeats(wanted, results.commits, suites, _complete_keys(results, retry_failed=retry_failed))
+    """Plan repeats: as many as each series needs where it needs them, explained at its ends and beside its steps."""
+    wanted: dict[str, dict[tuple[str, str], Repeat]] = defaultdict(dict)
+    for judged in judge(results):
+        subject, points = judged.series.subject, judged.series.points
+        explained = {*judged.ends, *(i for step in judged.findings for i in (step.good, step.bad))}
+        for index, times in judged.repeats:
+            of_commit, key = wanted[points[index].commit.id], (subject.family, subject.case)
+            passes = frozenset({METRICS[judged.series.metric].measured_in})
+            repeat = Repeat(times=times, passes=passes, explain=index in explained)
+            of_commit[key] = _both(of_commit[key], repeat) if key in of_commit else repeat
+    return plan_repeats(wanted, results.commits, suites, _stored(results, retry_failed=retry_failed))
+
+
+def on_branches(results: Results, suites: Sequence[Suite], attempted: set[tuple[str, str, str]]) -> tuple[Task, ...]:
+    """Plan the next measurement of each search on a merged branch; none that is in `attempted`, which grows."""
+    tasks = []
+    for judged in judge(results):
+        for step in judged.steps:
+            wanted = follow_merge(results.project, question_of(judged, step), judged.series.points[step.bad].commit)
+            if not step.adjacent or not isinstance(wanted, Unmeasured):
+                continue
+            family = judged.series.subject.family
+            key = (wanted.commit.id, family, judged.case.name)
+            if key not in attempted:
+                attempted.add(key)
+                spec = next(suite.spec for suite in suites if suite.spec.family == family)
+                tasks.append(Task(commit=wanted.commit, spec=spec, cases=(judged.case,)))
+    return tuple(tasks)
+
+
+def _both(one: Repeat, other: Repeat) -> Repeat:
+    return Repeat(
+        times=max(one.times, other.times), passes=one.passes | other.passes, explain=one.explain or other.explain
+    )
 
 
 def known_calls(results: Results, suites: Sequence[Suite]) -> dict[tuple[str, str, str], int]:
@@ -47,32 +81,34 @@ def known_calls(results: Results, suites: Sequence[Suite]) -> dict[tuple[str, st
     return measured | stored_calls
 
 
-def _complete_keys(results: Results, *, retry_failed: bool) -> set[Key]:
-    """Return the keys of what need not be measured (again)."""
-    project = results.project
-    wanted = {case.name: metrics_of(project, case) for case in project.cases}
+def _stored(results: Results, *, retry_failed: bool) -> dict[Key, Known]:
+    """Return what need not be measured (again)."""
+    wanted = {case.name: metrics_of(results.project, case) for case in results.project.cases}
     return {
-        Key(family=family, commit=commit, case=m.case, identity=m.identity, round=m.round)
+        Key(family=family, commit=commit, case=m.case, identity=m.identity, round=m.round): Known(
+            passes=_settled(results.project, m.outcome, wanted.get(m.case, ()), retry_failed=retry_failed),
+            explained=not isinstance(m.outcome, Measured) or "deep" in m.outcome.cpu_seconds,
+        )
         for family, records in results.measurements.items()
         for commit, stored in records.items()
         for m in stored
-        if m.probe == PROBE_METHOD and _is_complete(project, m, wanted.get(m.case, ()), retry_failed=retry_failed)
+        if m.probe == PROBE_METHOD
     }
 
 
-def _is_complete(project: Project, measurement: Measurement, wanted: Collection[str], *, retry_failed: bool) -> bool:
-    """Tell whether all that is wanted was found or failed, and the profiles are there.
+def _settled(project: Project, outcome: Outcome, wanted: Collection[str], *, retry_failed: bool) -> frozenset[PassName]:
+    """Return the passes that found all that is wanted of them, or failed, where the profiles are there.
 
     A machine that cannot tell the resident size is not asked for it again.
     """
-    outcome = measurement.outcome
     if not isinstance(outcome, Measured):
-        return not retry_failed
-    if outcome.failed_passes and retry_failed:
-        return False
-    settled = {*outcome.failed_passes, *({"rss"} & outcome.cpu_seconds.keys())}
-    found = all(name in outcome.metrics or METRICS[name].measured_in in settled for name in wanted)
-    return found and project.store.has_profiles(outcome)
+        return frozenset() if retry_failed else frozenset(PASSES)
+    if not project.store.has_profiles(outcome):
+        return frozenset()
+    lacking = {METRICS[name].measured_in for name in wanted if name not in outcome.metrics}
+    failed = outcome.failed_passes.keys()
+    settled = {"rss"} & outcome.cpu_seconds.keys() if retry_failed else {"rss"} & outcome.cpu_seconds.keys() | failed
+    return frozenset(name for name in PASSES if name not in lacking - settled and not (retry_failed and name in failed))
 
 
 def _starts(project: Project, commits: Sequence[Commit]) -> dict[str, int]:
@@ -88,11 +124,3 @@ def _starts(project: Project, commits: Sequence[Commit]) -> dict[str, int]:
         later = (i for i, commit in enumerate(commits) if is_ancestor(project.repository, start, commit.id))
         starts[scenario.name] = next(later, len(commits))
     return starts
-
-
-def _to_repeat(steps: Steps) -> Iterator[tuple[str, str, str]]:
-    for series, found in steps:
-        measured = [index for index, point in enumerate(series.points) if point.values]
-        wanted = {*measured[:1], *measured[-1:], *(i for step in found for i in (step.good, step.bad))}
-        for index in wanted:
-            yield series.points[index].commit.id, series.subject.family, series.subject.case

@@ -21,10 +21,12 @@ PACKAGING = ("pyproject.toml", "setup.cfg")  # files that may tell the project's
 class Selection(RevisionRange):
     """What a command is asked to look at: revisions, and cases by `-k` expression and by tag.
 
-    `new` asks for the commits after the newest measured one, with that one as the baseline.
+    `new` asks for the commits after the newest measured one, with that one as the baseline; `every` for the whole
+    history, which is also what is meant where nothing is asked for.
     """
 
     new: bool = False
+    every: bool = False
     pattern: str | None = None
     case_tags: tuple[str, ...] = ()
 

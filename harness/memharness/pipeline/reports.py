@@ -1,12 +1,12 @@
 """Findings put together for the commands: a report of everything, and trends to be drawn."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from memharness.analyse.series import Series
-from memharness.analyse.steps import Step
-from memharness.findings import Counts, Failure, Report, Summary, Trend, TrendChange, TrendPoint
+from memharness.analyse.limits import find_exceeded
+from memharness.findings import Counts, Exceeded, Failure, Report, Summary, Trend, TrendChange, TrendPoint
 from memharness.model import METRICS, Measured, Outcome, Phase, outcome_reason
-from memharness.pipeline.judging import describe, find_steps_in
+from memharness.pipeline.describing import describe
+from memharness.pipeline.judging import Judged, judge
 from memharness.pipeline.results import Results
 
 
@@ -33,7 +33,7 @@ def _reasons(outcome: Outcome) -> Iterator[tuple[Phase, str]]:
 
 def make_report(results: Results) -> Report:
     """Judge `results` as a whole."""
-    steps = find_steps_in(results)
+    judged = judge(results)
     failed = failures(results)
     stored = {
         commit.id
@@ -49,17 +49,33 @@ def make_report(results: Results) -> Report:
             cached=len(stored) - results.measured,
             failed=len({failure.commit for failure in failed}),
         ),
-        changes=describe(results, steps),
+        changes=describe(results, judged),
         failures=failed,
-        series=tuple(_summary(series, found) for series, found in steps),
-        notices=tuple(results.project.store.notices),
+        series=tuple(map(_summary, judged)),
+        exceeded=tuple(over for one in judged for over in _exceeded(one)),
+        notices=(*results.project.store.notices, *(note for one in judged for note in _blind_spots(one))),
     )
 
 
-def _summary(series: Series, steps: Iterable[Step]) -> Summary:
+def _exceeded(judged: Judged) -> tuple[Exceeded, ...]:
+    limit = judged.case.scenario.limits.get(judged.series.metric)
+    return find_exceeded(judged.series, limit) if limit is not None else ()
+
+
+def _blind_spots(judged: Judged) -> Iterator[str]:
+    """Say where most of the memory is not traced, so that `rss_peak` is judged."""
+    if judged.series.metric == "rss_peak" and judged.rule is not None:
+        yield (
+            f"{judged.case.name}: tracemalloc cannot see most of its memory, so rss_peak is judged as well "
+            f"({judged.series.subject.family})"
+        )
+
+
+def _summary(judged: Judged) -> Summary:
+    series = judged.series
     values = [point.value for point in series.points if point.value is not None]
     first, last = (values[0], values[-1]) if values else (None, None)
-    flagged = sum(step.after - step.before for step in steps)
+    flagged = sum(step.after - step.before for step in judged.findings)
     return Summary(
         case=series.subject.case,
         metric=series.metric,
@@ -68,6 +84,7 @@ def _summary(series: Series, steps: Iterable[Step]) -> Summary:
         first=first,
         last=last,
         residual=(last or 0) - (first or 0) - flagged,
+        metric_class=series.metric_class,
     )
 
 
@@ -97,9 +114,10 @@ def trends(results: Results, metric: str) -> tuple[Trend, ...]:
                     verdict="regressed" if step.after > step.before else "improved",
                     exact=step.adjacent,
                 )
-                for step in steps
+                for step in judged.steps
             ),
         )
-        for series, steps in find_steps_in(results)
+        for judged in judge(results)
+        for series in (judged.series,)
         if series.metric == metric and any(point.values for point in series.points)
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from memharness.config import Config
+from memharness.findings import Acceptance
 from memharness.measure import PROBE_METHOD
 from memharness.model import Case, Commit, EnvironmentFacts, Measurement
 from memharness.pipeline.project import EVERYTHING, Project, Selection, open_project
@@ -17,6 +18,7 @@ class Results:
     commits: tuple[Commit, ...]
     measurements: Mapping[str, Mapping[str, Sequence[Measurement]]]
     environments: Mapping[str, EnvironmentFacts]
+    accepted: tuple[Acceptance, ...]
     measured: int = 0  # at so many of the commits something was measured just now
 
     def cases(self, family: str) -> tuple[Case, ...]:
@@ -55,5 +57,6 @@ def load_commits(
         commits=tuple(commits),
         measurements=measurements,
         environments=environments,
+        accepted=project.store.accepted(),
         measured=measured,
     )

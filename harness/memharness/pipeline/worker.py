@@ -9,6 +9,8 @@ from memharness.history import paths
 from memharness.layout import detect
 from memharness.measure import Cancelled, Terms, compile_bytecode, observe
 from memharness.model import (
+    METRICS,
+    PASSES,
     Case,
     Checkout,
     Environment,
@@ -88,7 +90,7 @@ class Worker:
             self._slot.work,
             self._slot.scenarios,
             Terms(
-                metrics=metrics_of(self._project, case),
+                metrics=_metrics(self._project, case, task),
                 explain=task.explain,
                 calls=self._calls_of(task.spec, case),
                 budget_seconds=settings.growth_budget,
@@ -98,3 +100,9 @@ class Worker:
             cancel=cancel,
             before_pass=partial(self._prepare_pass, environment),
         )
+
+
+def _metrics(project: Project, case: Case, task: Task) -> tuple[str, ...]:
+    """Return the metrics of a case that the passes of `task` measure."""
+    passes = task.passes or PASSES
+    return tuple(name for name in metrics_of(project, case) if METRICS[name].measured_in in passes)

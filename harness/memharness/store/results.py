@@ -16,6 +16,7 @@ import filelock
 from msgspec.structs import replace
 
 from memharness.errors import MemharnessError
+from memharness.findings import Acceptance
 from memharness.model import (
     STORE_FORMAT,
     Commit,
@@ -38,6 +39,7 @@ from memharness.store.encoding import (
     encode_profile,
     measurement,
 )
+from memharness.store.ledger import append, read_ledger
 from memharness.store.machine import Machine, this_machine
 from memharness.store.merging import merged
 
@@ -115,6 +117,11 @@ class Store:
             files.write(self._family(family) / "calls" / f"{name}.json", encode(value))
             return calls
 
+    def accept(self, entries: Sequence[Acceptance]) -> Path:
+        """Enter changes in the ledger, in place of former entries for the same ones; return its path."""
+        with self._writing():
+            return append(self.folder, entries)
+
     # --- reading -----------------------------------------------------------------------------------------
 
     def families(self) -> tuple[str, ...]:
@@ -156,6 +163,10 @@ class Store:
         """Return the facts that measurements refer to by id."""
         stored = self._load(self._environment_path(family, facts_id), partial(decode, kind=StoredEnvironment))
         return stored.environment if stored else None
+
+    def accepted(self) -> tuple[Acceptance, ...]:
+        """Return the changes that the ledger accepts, of all machines."""
+        return read_ledger(self.folder)
 
     def calls(self, family: str) -> dict[tuple[str, str], int]:
         """Return the calibrated number of calls by case and identity of its scenario."""

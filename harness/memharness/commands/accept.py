@@ -1,0 +1,84 @@
+"""`memharness accept`: a change that is meant, entered in the ledger with its reason."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import click
+from msgspec.structs import replace
+
+from memharness.analyse.ledger import acceptance_of
+from memharness.commands.options import case_options, configured, json_option, with_options
+from memharness.commands.printing import print_json
+from memharness.config import Config
+from memharness.errors import MemharnessError
+from memharness.findings import Change
+from memharness.history import find_commit
+from memharness.model import METRICS
+from memharness.pipeline.describing import find_changes
+from memharness.pipeline.project import Selection
+from memharness.pipeline.results import load_results
+from memharness.present.text import visible
+from memharness.store import Store
+
+
+@click.command()
+@click.argument("commit")
+@click.option("-m", "--metric", type=click.Choice(list(METRICS)), help="Only this metric (default: all that rose).")
+@click.option("--reason", required=True, metavar="TEXT", help="Why the change is meant; shown wherever it is.")
+@with_options(case_options)
+@json_option
+@configured
+def command(
+    config: Config,
+    *,
+    commit: str,
+    metric: str | None,
+    reason: str,
+    pattern: str | None,
+    case_tags: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Accept what COMMIT changed: it is shown with its reason from now on and counts as no regression.
+
+    COMMIT is the one that a change names, or the last of its range. The entry goes to accepted.toml in the results
+    folder, to be reviewed and committed. A later or larger change is reported as before.
+    """
+    if not reason.strip():
+        raise MemharnessError("--reason is empty", hint="Say in a few words why the change is meant.")
+    results = load_results(config, Selection(pattern=pattern, case_tags=case_tags))
+    wanted = find_commit(results.project.repository, commit)
+    changes = [change for change in find_changes(results) if change.verdict != "improved"]
+    chosen = [
+        change
+        for change in changes
+        if wanted.id in (change.commit, change.merge, change.range[1])
+        and (metric is None or metric in (change.metric, *change.also))
+    ]
+    if not chosen:
+        raise _nothing(changes, wanted.short, metric)
+    found = results.project.repository.try_git("config", "user.name").output.decode(errors="replace").strip()
+    date = datetime.now(UTC).date().isoformat()
+    entries = [
+        replace(acceptance_of(change, reason.strip(), by=found, date=date), metric=name)
+        for change in chosen
+        for name in (change.metric, *change.also)
+    ]
+    path = Store(config.run.results, config.run.machine).accept(entries)
+    if as_json:
+        print_json({"format": 1, "file": str(path), "accepted": entries})
+        return
+    for entry in entries:
+        figures = f"{entry.before:,} -> {entry.after:,} {METRICS[entry.metric].unit}"
+        click.echo(visible(f"accepted {entry.metric} of {entry.case} at {wanted.short}: {figures}"))
+    click.echo(f"entered in {path}; commit it with the results")
+
+
+def _nothing(changes: Sequence[Change], commit: str, metric: str | None) -> MemharnessError:
+    """Name the changes that there are to accept."""
+    there = sorted({f"{change.range[1][:10]} ({change.metric} of {change.case})" for change in changes})
+    what = f"no change of {metric}" if metric else "no change"
+    if not there:
+        hint = "No stored change is open: measure with `memharness run` first."
+    else:
+        hint = f"There are changes at {', '.join(there[:10])}" + (", and more." if len(there) > 10 else ".")
+    return MemharnessError(f"{what} of the chosen cases is found at {commit}", hint=hint)

@@ -1,0 +1,59 @@
+"""`memharness bisect`: the first bad commit with few measurements."""
+
+import click
+
+from memharness.commands.options import (
+    case_options,
+    configured,
+    json_option,
+    measuring,
+    metric_option,
+    print_config,
+    with_options,
+)
+from memharness.commands.printing import error_console, output_console, print_json
+from memharness.config import Config
+from memharness.errors import REGRESSION
+from memharness.pipeline.bisecting import bisect
+from memharness.pipeline.project import Selection
+
+
+@click.command()
+@click.argument("good")
+@click.argument("bad")
+@metric_option
+@with_options(case_options)
+@json_option
+@measuring
+@configured
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    config: Config,
+    *,
+    good: str,
+    bad: str,
+    metric: str,
+    pattern: str | None,
+    case_tags: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Find the commit between GOOD and BAD that moved a metric, by halving.
+
+    Only the commits that the search needs are measured; those that cannot be are passed by. A culprit that is a
+    merge is searched on its branch. The exit code is 1 if the metric rose.
+    """
+    from memharness.present.progress import progress_on
+
+    print_config(config)
+    with progress_on(error_console()) as progress:
+        found = bisect(config, good, bad, Selection(pattern=pattern, case_tags=case_tags), metric, listener=progress)
+    if as_json:
+        print_json(found.report)
+    else:
+        from memharness.present.report import draw_report
+
+        draw_report(output_console(), found.report, {commit.id: commit for commit in found.line})
+    regressed = any(change.after > change.before for change in found.report.changes)
+    context.exit(REGRESSION if regressed else 0)

@@ -1,0 +1,46 @@
+"""`memharness bisect-step`: one answer for `git bisect run`."""
+
+import click
+
+from memharness.commands.options import case_options, configured, measuring, metric_option, with_options
+from memharness.config import Config
+from memharness.errors import MemharnessError
+from memharness.pipeline.bisecting import judge_commit
+from memharness.pipeline.project import Selection
+
+_CODES = {"good": 0, "bad": 1, "skip": 125}
+_ABORT = 128  # git takes every lower code for an answer
+
+
+@click.command("bisect-step")
+@click.option("--good", metavar="REV", help="A good commit (default: the first one that git bisect was told).")
+@click.option("--bad", metavar="REV", help="A bad commit (default: the first one that git bisect was told).")
+@metric_option
+@with_options(case_options)
+@measuring
+@configured
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    config: Config,
+    *,
+    good: str | None,
+    bad: str | None,
+    metric: str,
+    pattern: str | None,
+    case_tags: tuple[str, ...],
+) -> None:
+    """Judge the commit that `git bisect run memharness bisect-step` has checked out.
+
+    The exit code is 0 for good, 1 for bad, 125 where the commit cannot be measured, and 128, at which git stops,
+    for any other fault. Scenarios are those of the checked out tree: name a copy with --scenarios if they came
+    later than the commits under test.
+    """
+    try:
+        finding = judge_commit(config, good, bad, Selection(pattern=pattern, case_tags=case_tags), metric)
+    except MemharnessError as error:
+        error.exit_code = _ABORT
+        raise
+    click.echo(f"{metric}: {finding}")
+    context.exit(_CODES[finding])

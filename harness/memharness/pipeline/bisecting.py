@@ -1,0 +1,132 @@
+"""The first bad commit by halving: few measurements, around commits that cannot be measured."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from msgspec.structs import replace
+
+from memharness.analyse.search import Found
+from memharness.config import Config
+from memharness.errors import INCOMPLETE, MemharnessError
+from memharness.findings import Report
+from memharness.history import RevisionRange, find_commit, select
+from memharness.model import METRICS, Commit, Value
+from memharness.pipeline.judging import Judged, judge
+from memharness.pipeline.measuring import Listener, Measuring, begin
+from memharness.pipeline.project import Selection
+from memharness.pipeline.reports import make_report
+from memharness.pipeline.searching import Question, Unmeasured, answer, search
+from memharness.repository import Repository
+
+_MARK: Final = re.compile(r"^# (\S+): \[([0-9a-f]+)\]", re.MULTILINE)
+
+
+class Bisection(Value):
+    """What a search found: the commits that it was about, oldest first, and the report of the two that it ended at."""
+
+    line: tuple[Commit, ...]
+    report: Report
+
+
+def bisect(
+    config: Config, good: str, bad: str, selection: Selection, metric: str, *, listener: Listener | None = None
+) -> Bisection:
+    """Find the commit on the first-parent line from `good` to `bad` that moved `metric`.
+
+    Of several selected cases the one is searched whose metric moved most. Raises MemharnessError where an end
+    cannot be measured, and where the ends do not differ.
+    """
+    with begin(config, selection, listener=listener) as work:
+        line = select(work.project.repository, RevisionRange(since=good, until=bad))
+        question = _question(work, (line[0], line[-1]), metric)
+        while isinstance(found := search(work.project, question, line), Unmeasured):
+            work.first([found.commit], passes=(METRICS[metric].measured_in,))
+        assert found is not None
+        report = make_report(work.complete(found))
+        changes = [change for change in report.changes if metric in (change.metric, *change.also)]
+        counts = replace(report.counts, commits=len(line), measured=len(work.touched))
+        return Bisection(line=line, report=replace(report, changes=tuple(changes), counts=counts))
+
+
+def judge_commit(config: Config, good: str | None, bad: str | None, selection: Selection, metric: str) -> Found:
+    """Tell on which side the commit lies that git bisect has checked out; "skip" where it cannot be measured.
+
+    `good` and `bad` are by default the commits that git bisect was started with.
+    """
+    with begin(config, selection) as work:
+        repository = work.project.repository
+        started = {} if good and bad else _started_with(repository)
+        ends = (find_commit(repository, good or started["good"]), find_commit(repository, bad or started["bad"]))
+        question = _question(work, ends, metric)
+        head = "BISECT_HEAD" if Path(repository.git_dir, "BISECT_HEAD").exists() else "HEAD"
+        commit = find_commit(repository, head)
+        work.first([commit], passes=(METRICS[metric].measured_in,))
+        return answer(work.project, question, commit) or "skip"
+
+
+def _started_with(repository: Repository) -> dict[str, str]:
+    """Return the first "good" and the first "bad" commit of git's log of the bisection under way."""
+    folder = Path(repository.git_dir)
+    try:
+        log = (folder / "BISECT_LOG").read_text(errors="replace")
+        terms = (folder / "BISECT_TERMS").read_text(errors="replace").split()
+    except OSError:
+        log, terms = "", []
+    found = dict(reversed(_MARK.findall(log)))
+    if len(terms) != 2 or not set(terms) <= found.keys():
+        raise MemharnessError(
+            f"git bisect knows no good and bad commit in {repository.location}",
+            hint="Start it with `git bisect start BAD GOOD`, or give --good and --bad.",
+        )
+    return {"bad": found[terms[0]], "good": found[terms[1]]}
+
+
+def _question(work: Measuring, ends: tuple[Commit, Commit], metric: str) -> Question:
+    """Measure `metric` at both ends; return what to search for and narrow the work to it."""
+    results = work.first(ends, passes=(METRICS[metric].measured_in,))
+    judged = [one for one in judge(results) if one.series.metric == metric]
+    moved = [one for one in judged if _move(one)]
+    if not moved:
+        raise _no_question(judged, ends, metric)
+    chosen = max(moved, key=_move)
+    subject = chosen.series.subject
+    work.suites = tuple(
+        replace(suite, cases=(chosen.case,)) for suite in work.suites if suite.spec.family == subject.family
+    )
+    before, after = (point.value for point in chosen.series.points)
+    assert before is not None
+    assert after is not None
+    return Question(subject=subject, metric=metric, before=before, after=after)
+
+
+def _move(judged: Judged) -> float:
+    """Return how far the metric moved between the ends, relative to the smaller; 0 where that is no step."""
+    before, after = (point.value for point in judged.series.points)
+    if before is None or after is None or (judged.rule is not None and not judged.steps):
+        return 0.0
+    return abs(after - before) / max(min(before, after), 1)
+
+
+def _no_question(judged: Sequence[Judged], ends: tuple[Commit, Commit], metric: str) -> MemharnessError:
+    for one in judged:
+        for point in one.series.points:
+            if point.value is None:
+                reason = ": ".join(point.failure) if point.failure else "nothing was measured"
+                return MemharnessError(
+                    f"{metric} of {one.case.name} is not known at {point.commit.short} ({reason})",
+                    hint="Name another commit near it that can be measured.",
+                    exit_code=INCOMPLETE,
+                )
+    if not judged:
+        return MemharnessError(
+            f"{metric} is not measured: no chosen scenario has it among its metrics", hint="See `memharness list`."
+        )
+    values = "; ".join(
+        f"{one.case.name}: {one.series.points[0].value} and {one.series.points[1].value}" for one in judged
+    )
+    return MemharnessError(
+        f"{metric} does not differ between {ends[0].short} and {ends[1].short} by what the thresholds ask ({values})",
+        hint="Name two commits that differ, or another scenario (-k) or metric (-m).",
+    )

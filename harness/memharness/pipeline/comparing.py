@@ -1,0 +1,83 @@
+"""Any two revisions side by side: measured where they are not, judged as neighbours, their environments compared."""
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from memharness.config import Config
+from memharness.errors import INCOMPLETE, MemharnessError
+from memharness.findings import EnvironmentDifference, Report
+from memharness.history import find_commit
+from memharness.model import Commit, EnvironmentFacts, Value
+from memharness.pipeline.measuring import Listener, Measuring, begin
+from memharness.pipeline.project import Selection
+from memharness.pipeline.reports import make_report
+from memharness.pipeline.results import Results
+from memharness.plan import Suite
+
+
+class Comparison(Value):
+    """Two commits and what lies between their figures."""
+
+    before: Commit
+    after: Commit
+    report: Report
+
+
+def compare(
+    config: Config,
+    before: str,
+    after: str,
+    selection: Selection,
+    *,
+    same_env: bool = False,
+    listener: Listener | None = None,
+    retry_failed: bool = False,
+) -> Comparison:
+    """Measure what is missing at two revisions, each with its explanation, and report how they differ.
+
+    `same_env` measures both with the versions of dependencies that the later one has: what differs then is the
+    project's own. Raises MemharnessError, also where both revisions are one commit.
+    """
+    with begin(config, selection, listener=listener, retry_failed=retry_failed) as work:
+        pair = [find_commit(work.project.repository, revision) for revision in (before, after)]
+        if pair[0].id == pair[1].id:
+            raise MemharnessError(f"{before} and {after} are the same commit", hint="Name two different revisions.")
+        if same_env:
+            work.suites = tuple(_pinned(work, pair[1]))
+        results = work.complete(pair)
+    report = replace(make_report(results), environments=tuple(_environment_differences(results)))
+    return Comparison(before=pair[0], after=pair[1], report=report)
+
+
+def _pinned(work: Measuring, commit: Commit) -> Iterator[Suite]:
+    """Yield the suites with all dependencies pinned to what the environment of `commit` holds."""
+    results = work.first([commit])
+    for suite in work.suites:
+        facts = _facts(results, suite.spec.family, commit)
+        if facts is None:
+            raise MemharnessError(
+                f"the environment of {commit.short} cannot be made ({suite.spec.family})",
+                hint=f"See `memharness show {commit.short}`, or compare without --same-env.",
+                exit_code=INCOMPLETE,
+            )
+        pins = tuple(f"{name}=={version}" for name, version in sorted(facts.packages.items()))
+        yield replace(suite, spec=replace(suite.spec, dependencies=pins))
+
+
+def _facts(results: Results, family: str, commit: Commit) -> EnvironmentFacts | None:
+    stored = results.measurements[family].get(commit.id, ())
+    return next((results.environments[m.environment] for m in stored if m.environment), None)
+
+
+def _environment_differences(results: Results) -> Iterator[EnvironmentDifference]:
+    """Yield the interpreter and the distributions whose versions differ, by family and name."""
+    for family in results.measurements:
+        before, after = (_facts(results, family, commit) for commit in results.commits)
+        if before is None or after is None:
+            continue
+        sides = [{"python": facts.python, **facts.packages} for facts in (before, after)]
+        for name in sorted(sides[0].keys() | sides[1].keys(), key=lambda name: (name != "python", name)):
+            old, new = (side.get(name) for side in sides)
+            if old != new:
+                yield EnvironmentDifference(family=family, name=name, before=old, after=new)

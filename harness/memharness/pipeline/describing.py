@@ -1,0 +1,115 @@
+"""From judgements to changes: the lines that hold each step, the branch it came by, and what the ledger says of it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+
+from msgspec.structs import replace
+
+from memharness.analyse.changes import Side, fold_warm_peaks, make_change, same_lines
+from memharness.analyse.edits import Edits
+from memharness.analyse.ledger import accepted_by
+from memharness.analyse.transients import find_undone
+from memharness.findings import Change
+from memharness.history import count_between, file_edits, read_blob
+from memharness.model import METRICS, Commit, Measured, Profile
+from memharness.pipeline.judging import Judged, judge, question_of
+from memharness.pipeline.results import Results
+from memharness.pipeline.searching import follow_merge
+from memharness.repository import Repository
+
+
+def find_changes(results: Results) -> tuple[Change, ...]:
+    """Return the changes in `results`, each with the lines that hold it, in the order of the history."""
+    return describe(results, judge(results))
+
+
+def describe(results: Results, judged: Sequence[Judged]) -> tuple[Change, ...]:
+    """Turn what was found into changes, those of one commit side by side."""
+    order = {commit.id: index for index, commit in enumerate(results.commits)}
+    metrics = list(METRICS)
+    sources = _Sources(results.project.repository)
+    changes = [change for one in judged for change in _changes(results, one, order, sources)]
+    return fold_warm_peaks(
+        sorted(changes, key=lambda c: (order[c.range[1]], c.family, c.case, metrics.index(c.metric)))
+    )
+
+
+def _changes(results: Results, judged: Judged, order: Mapping[str, int], sources: "_Sources") -> Iterator[Change]:
+    """Yield a change for each finding; a rise that was taken back and the fall that did it are one."""
+    if judged.rule is None or not judged.findings:
+        return
+    series, points, rule = judged.series, judged.series.points, judged.rule
+
+    def alike(one: int, other: int) -> bool:
+        sides = _sides(results, judged, one, other)
+        between = sources.edits(points[one].commit, points[other].commit, sides)
+        return same_lines(series.metric, *sides, between, int(rule.needed(points[one].value or 0)))
+
+    undone = find_undone(judged.steps, rule, alike)
+    for number, step in enumerate(judged.findings):
+        if number in undone.values():
+            continue
+        good, bad = points[step.good].commit, points[step.bad].commit
+        sides = _sides(results, judged, step.good, step.bad)
+        between = 1 if step.adjacent else count_between(results.project.repository, good.id, bad.id)
+        change = make_change(series, step, *sides, sources.edits(good, bad, sides), between=between)
+        if step is judged.drift:
+            change = replace(change, verdict="drifting", commit=None)
+        elif step.adjacent:
+            culprit = follow_merge(results.project, question_of(judged, step), bad)
+            if isinstance(culprit, Commit):
+                change = replace(change, commit=culprit.id, merge=bad.id)
+        if number in undone:
+            back = points[judged.steps[undone[number]].bad].commit
+            change = replace(change, verdict="transient", undone_by=back.id)
+        entry = accepted_by(change, results.accepted, rule, order)
+        yield change if entry is None else replace(change, verdict="accepted", reason=entry.reason)
+
+
+class _Sources:
+    """What git tells of the lines between two commits; of the Python files that profiles mention it reads the text."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._files = cache(lambda good, bad: file_edits(repository, good, bad))
+        self._text = cache(lambda commit, path: read_blob(repository, commit, path).decode(errors="replace"))
+
+    def edits(self, good: Commit, bad: Commit, sides: tuple[Side, Side]) -> Edits:
+        """Return the edits between the commits of two sides."""
+        files = self._files(good.id, bad.id)
+        paths = sides[0].paths | sides[1].paths
+        wanted = [file for file in files if {file.before, file.after} & paths]
+        before, after = (
+            {name: self._text(commit.id, name) for name in names if name is not None and name.endswith(".py")}
+            for commit, names in ((good, [file.before for file in wanted]), (bad, [file.after for file in wanted]))
+        )
+        return Edits(files, before=before, after=after)
+
+
+def _sides(results: Results, judged: Judged, good: int, bad: int) -> tuple[Side, Side]:
+    """Load the profiles of two points: deep ones only where both have them, as libraries are folded there."""
+    before, after = (_side(results, judged, index, deep=True) for index in (good, bad))
+    if before.deep == after.deep:
+        return before, after
+    return _side(results, judged, good, deep=False), _side(results, judged, bad, deep=False)
+
+
+def _side(results: Results, judged: Judged, index: int, *, deep: bool) -> Side:
+    """Load the profiles of one point: of the last repeat that was traced deep or not, else of the last."""
+    subject = judged.series.subject
+    repeats = results.of(subject.family, judged.series.points[index].commit.id, subject.case, subject.identity)
+    outcomes = [m.outcome for m in reversed(repeats) if isinstance(m.outcome, Measured)]
+
+    def profile(kind: str) -> Profile:
+        ids = dict.fromkeys(outcome.profiles[kind] for outcome in outcomes if kind in outcome.profiles)
+        found = [profile for id_ in ids if (profile := results.project.store.profile(id_))]
+        return max(found, key=lambda p: bool(p.stacks) == deep, default=Profile())
+
+    return Side(
+        alive=profile("alive"),
+        retained=profile("retained"),
+        peak=profile("peak"),
+        imports=profile("import"),
+        leak=profile("leak"),
+        leak_calls=next((outcome.leak_calls for outcome in outcomes if "leak" in outcome.profiles), 1),
+        types=next((outcome.types for outcome in outcomes if outcome.types), ()),
+    )

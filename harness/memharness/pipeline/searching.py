@@ -1,0 +1,79 @@
+"""Halving a line of commits: the stored measurements as answers, so that a search goes on where it stopped."""
+
+from collections.abc import Sequence
+
+from memharness.analyse.search import Found, bounds, is_bad, next_index
+from memharness.analyse.series import Subject, build_series
+from memharness.history import branch_line
+from memharness.model import Commit, Value
+from memharness.pipeline.project import Project
+
+
+class Question(Value):
+    """What is searched for: the commit that moved `metric` of `subject` from about `before` to about `after`."""
+
+    subject: Subject
+    metric: str
+    before: int
+    after: int
+
+
+class Unmeasured(Value):
+    """The search cannot go on before this commit is measured."""
+
+    commit: Commit
+
+
+def search(project: Project, question: Question, line: Sequence[Commit]) -> tuple[Commit, Commit] | Unmeasured | None:
+    """Return the last good and the first bad commit of `line` with nothing measurable between, oldest first.
+
+    None where the first of `line` is not good or the last not bad.
+    """
+    known: dict[int, Found] = {}
+    for index, needed in ((len(line) - 1, "bad"), (0, "good")):
+        found = answer(project, question, line[index])
+        if found is None:
+            return Unmeasured(commit=line[index])
+        if found != needed:
+            return None
+        known[index] = found
+    while (middle := next_index(len(line), known)) is not None:
+        found = answer(project, question, line[middle])
+        if found is None:
+            return Unmeasured(commit=line[middle])
+        known[middle] = found
+    good, bad = bounds(len(line), known)
+    return line[good], line[bad]
+
+
+def follow_merge(project: Project, question: Question, merge: Commit) -> Commit | Unmeasured | None:
+    """Return the commit on a branch merged by `merge` that made the difference, branches of the branch included.
+
+    None where `merge` is none, where it made the difference itself, and where the culprit is one of several.
+    """
+    for parent in merge.parents[1:]:
+        line = branch_line(project.repository, merge.parents[0], parent)
+        found = search(project, question, line) if len(line) > 1 else None
+        if isinstance(found, Unmeasured):
+            return found
+        if found is not None and found[1].parents[:1] == (found[0].id,):
+            return follow_merge(project, question, found[1]) or found[1]
+    return None
+
+
+def answer(project: Project, question: Question, commit: Commit) -> Found | None:
+    """Return what the stored measurements say of a commit; "skip" where it was tried in vain, None before that."""
+    subject = question.subject
+    record = project.store.record(subject.family, commit.id)
+    own = [
+        m
+        for m in (record.measurements if record else ())
+        if (m.case, m.identity, m.probe) == (subject.case, subject.identity, subject.probe)
+    ]
+    if not own:
+        return None
+    series = build_series(subject, [commit], {commit.id: own}, {})
+    value = next((one.points[0].value for one in series if one.metric == question.metric), None)
+    if value is None:
+        return "skip"
+    return "bad" if is_bad(value, question.before, question.after) else "good"

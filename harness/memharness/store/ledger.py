@@ -1,0 +1,65 @@
+"""The ledger of accepted changes, `accepted.toml`: read strictly, written by appending, so that comments stay."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from memharness.document import Document
+from memharness.errors import MemharnessError
+from memharness.findings import Acceptance
+from memharness.model import Value
+from memharness.store import files
+
+NAME = "accepted.toml"
+_FORMAT = 1
+_HEADER = f"""\
+# Changes that are accepted, with the reason. Written by `memharness accept`, reviewed like code.
+format = {_FORMAT}
+"""
+
+
+class _Ledger(Value):
+    format: int
+    accepted: tuple[Acceptance, ...] = ()
+
+
+def read_ledger(folder: Path) -> tuple[Acceptance, ...]:
+    """Return the accepted changes of a results folder; MemharnessError names file and place of a fault."""
+    content = files.read(folder / NAME)
+    return _parse(folder / NAME, content).accepted if content is not None else ()
+
+
+def append(folder: Path, entries: Sequence[Acceptance]) -> Path:
+    """Add `entries` and return the file; one for the same change takes the place of the former."""
+    import tomlkit
+
+    path = folder / NAME
+    content = files.read(path)
+    if content is not None:
+        _parse(path, content)
+    document = tomlkit.parse((content or _HEADER.encode()).decode())
+    tables = document.setdefault("accepted", tomlkit.aot())
+    for entry in entries:
+        for index, old in reversed(list(enumerate(tables))):
+            if all(old[key] == getattr(entry, key) for key in ("case", "metric", "family", "commit")):
+                del tables[index]
+        tables.append(tomlkit.item(msgspec.to_builtins(entry)))
+    files.write(path, tomlkit.dumps(document).encode())
+    return path
+
+
+def _parse(path: Path, content: bytes) -> _Ledger:
+    try:
+        document = Document(path, content.decode())
+        ledger = msgspec.convert(document.table, _Ledger)
+    except UnicodeDecodeError as error:
+        raise MemharnessError(f"{path}: not UTF-8 text: {error.reason}", hint="Restore it from git.") from None
+    except msgspec.ValidationError as error:
+        raise MemharnessError(f"{path}: {error}", hint="Mend the entry, or restore the file from git.") from None
+    if ledger.format != _FORMAT:
+        raise MemharnessError(
+            f"{path}: format {ledger.format} was written by another memharness; this one knows format {_FORMAT}",
+            hint="Upgrade memharness.",
+        )
+    return ledger

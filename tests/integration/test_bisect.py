@@ -1,0 +1,100 @@
+"""`memharness bisect`, and `bisect-step` under the real `git bisect run`."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from integration.conftest import LEAK, Workbench, module
+
+
+def history(bench: Workbench, texts: list[str]) -> list[str]:
+    """Commit each text with a line of its own, so that all commits differ."""
+    return [bench.commit(f"# {number}\n{text}", f"commit {number}") for number, text in enumerate(texts)]
+
+
+def test_the_culprit_is_found_with_few_measurements(bench: Workbench) -> None:
+    commits = history(bench, [module()] * 10 + [module(size=200_000)] * 6)
+    code, report = bench.call_json("bisect", commits[0], "HEAD", "-k", "fill", "--metric", "peak")
+    assert code == 1
+    (change,) = report["changes"]
+    assert (change["commit"], change["metric"], change["confidence"]) == (commits[10], "peak", "confirmed")
+    assert change["blame"][0]["changed_here"] is True
+    assert report["counts"]["commits"] == 16
+    assert report["counts"]["measured"] <= 2 + 4
+
+
+def test_commits_that_do_not_import_are_passed_by(bench: Workbench) -> None:
+    broken = "import missing_module\n" + module()
+    commits = history(bench, [*[module()] * 3, *[broken] * 3, *[module(kept=LEAK)] * 3])
+    code, report = bench.call_json("bisect", commits[0], commits[-1], "-m", "retained")
+    (change,) = report["changes"]
+    assert code == 1
+    assert (change["commit"], change["confidence"], change["between"]) == (None, "range", 4)
+    assert change["range"] == [commits[2], commits[6]]
+
+
+def test_a_culprit_on_a_merged_branch_is_found(bench: Workbench) -> None:
+    start = bench.commit(module())
+    bench.repository.branch("side")
+    bench.repository.commit({"a.txt": "a"})
+    culprit = bench.commit(module(size=200_000), "grow")
+    bench.repository.commit({"b.txt": "b"})
+    bench.repository.switch("main")
+    bench.repository.commit({"c.txt": "c"})
+    merge = bench.repository.merge("side")
+    _, report = bench.call_json("bisect", start, "HEAD")
+    (change,) = report["changes"]
+    assert (change["commit"], change["merge"]) == (culprit, merge)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "complaint"),
+    [
+        (("HEAD~2", "HEAD"), 2, "peak does not differ"),
+        (("HEAD", "HEAD~2"), 2, "is not before"),
+        (("HEAD~3", "HEAD"), 3, "is not known"),
+        (("HEAD~2", "HEAD", "-m", "rss_peak"), 2, "not measured"),
+    ],
+)
+def test_ends_that_ask_nothing_are_refused(
+    bench: Workbench, arguments: tuple[str, ...], code: int, complaint: str
+) -> None:
+    scenario = bench.path / "scenarios" / "fill.py"
+    scenario.write_text(scenario.read_text().replace("# calls = 15\n", '# calls = 15\n# metrics = ["peak"]\n'))
+    history(bench, ["import missing_module\n", module(), module(), module()])
+    answer = bench.call_json("bisect", *arguments)
+    assert (answer[0], complaint in answer[1]["error"]["message"]) == (code, True)
+
+
+def test_git_bisect_run_gets_its_answers(bench: Workbench, tmp_path: Path) -> None:
+    broken = "import missing_module\n" + module()
+    commits = history(bench, [module(), module(), module(), broken, module(size=200_000), module(size=200_000)])
+    git = bench.repository.git
+    git("stash", "list")
+    scenarios = tmp_path / "scenarios"
+    (bench.path / "scenarios").rename(scenarios)
+    config = tmp_path / "memharness.toml"
+    config.write_text((bench.path / "memharness.toml").read_text().replace("../results", "results"))
+    git("reset", "--quiet", "--hard")
+    git("bisect", "start", commits[-1], commits[0])
+    step = [sys.executable, "-m", "memharness.cli", "bisect-step", "--config", str(config), "--repo", str(bench.path)]
+    done = subprocess.run(
+        ["git", "bisect", "run", *step],
+        cwd=bench.path,
+        capture_output=True,
+        text=True,
+        env=dict(os.environ),
+        check=False,
+    )
+    assert "only 'skip'ped commits left" in done.stdout + done.stderr or commits[4] in done.stdout, (
+        done.stdout + done.stderr
+    )
+
+
+def test_any_other_fault_stops_git_bisect(bench: Workbench) -> None:
+    bench.commit(module())
+    assert bench.call("bisect-step")[0] == 128
+    assert "git bisect start" in bench.stderr

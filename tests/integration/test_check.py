@@ -1,0 +1,147 @@
+"""`memharness check` and `memharness accept` on stored results."""
+
+import pytest
+
+from integration.conftest import LEAK, Workbench, module
+
+
+def test_the_newest_commit_is_judged_and_nothing_is_measured(bench: Workbench) -> None:
+    bench.commit(module())
+    bench.commit(module(size=300_000))
+    newest = bench.commit(module(size=300_000, kept=LEAK))
+    bench.call("run")
+    before = bench.records()
+
+    code, report = bench.call_json("check")
+
+    assert code == 1
+    assert {change["commit"] for change in report["changes"]} == {newest}
+    assert {change["metric"] for change in report["changes"]} == {"retained", "growth"}
+    assert report["counts"]["measured"] == 0
+    assert bench.records() == before
+
+
+def test_a_quiet_newest_commit_passes_though_an_older_one_did_not(bench: Workbench) -> None:
+    bench.commit(module())
+    risen = bench.commit(module(size=300_000))
+    bench.commit(module(size=300_000, above="\n"))
+    bench.call("run")
+    assert bench.call_json("check")[0] == 0
+    code, report = bench.call_json("check", "--all")
+    assert code == 1
+    assert {change["commit"] for change in report["changes"]} == {risen}
+
+
+def test_a_newest_commit_without_results_is_incomplete(bench: Workbench) -> None:
+    bench.commit(module())
+    bench.call("run")
+    bench.commit(module(size=300_000), "grow")
+    code, report = bench.call_json("check")
+    assert code == 3
+    assert "is not measured" in report["error"]["message"]
+
+
+def test_a_case_without_results_at_the_newest_commit_is_incomplete(bench: Workbench) -> None:
+    bench.commit(module())
+    bench.call("run")
+    other = bench.path / "scenarios" / "other.py"
+    other.write_text("import box\n\n\ndef run():\n    return box.fill()\n")
+    code, report = bench.call_json("check")
+    assert code == 3
+    assert any("other is not measured" in notice for notice in report["notices"])
+
+
+def test_a_newest_commit_that_failed_is_incomplete(bench: Workbench) -> None:
+    bench.commit(module())
+    bench.commit("import missing_module\n" + module())
+    bench.call("run")
+    code, report = bench.call_json("check")
+    assert (code, len(report["failures"])) == (3, 1)
+
+
+def test_a_limit_is_judged_at_the_first_commit(bench: Workbench) -> None:
+    scenario = bench.path / "scenarios" / "fill.py"
+    scenario.write_text(scenario.read_text().replace("# calls = 15\n", '# calls = 15\n# limits = { peak = "90 kB" }\n'))
+    only = bench.commit(module())
+    code, report = bench.call_json("run")
+    assert code == 1
+    (over,) = report["exceeded"]
+    assert (over["metric"], over["limit"], over["first"], over["open"]) == ("peak", 90_000, only, True)
+    assert bench.call("check")[0] == 1
+
+
+# --- accept ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def risen(bench: Workbench) -> str:
+    """Return the last of three commits, at which peak and result rose."""
+    bench.commit(module(), tag="v1.0")
+    bench.commit(module(above="\n"))
+    commit = bench.commit(module(size=300_000), "grow")
+    bench.call("run")
+    return commit
+
+
+def verdicts(report: dict[str, list[dict[str, object]]]) -> dict[object, object]:
+    return {change["metric"]: change["verdict"] for change in report["changes"]}
+
+
+def test_an_accepted_change_is_shown_with_its_reason_and_is_no_regression(bench: Workbench, risen: str) -> None:
+    code, entered = bench.call_json("accept", risen, "--reason", 'the "new" format needs it')
+    assert code == 0
+    assert {entry["metric"] for entry in entered["accepted"]} == {"peak", "warm_peak", "result"}
+    code, report = bench.call_json("run")
+    assert code == 0
+    assert set(verdicts(report).values()) == {"accepted"}
+    assert {change["reason"] for change in report["changes"]} == {'the "new" format needs it'}
+    assert bench.call_json("check")[0] == 0
+    assert 'the "new" format needs it' in bench.call("check")[1]
+
+
+def test_one_metric_is_accepted_and_the_other_is_not(bench: Workbench, risen: str) -> None:
+    bench.call("accept", risen, "-m", "result", "--reason", "meant")
+    code, report = bench.call_json("check")
+    assert (code, verdicts(report)) == (1, {"peak": "regressed", "result": "accepted"})
+
+
+def test_what_comes_later_is_a_regression_as_before(bench: Workbench, risen: str) -> None:
+    bench.call("accept", risen, "--reason", "meant")
+    later = bench.commit(module(size=500_000), "grow again")
+    code, report = bench.call_json("run")
+    assert code == 1
+    assert {(c["commit"], c["verdict"]) for c in report["changes"]} == {(risen, "accepted"), (later, "regressed")}
+
+
+def test_comments_in_the_ledger_stay_and_a_second_reason_replaces_the_first(bench: Workbench, risen: str) -> None:
+    bench.call("accept", risen, "-m", "result", "--reason", "first")
+    ledger = bench.results / "accepted.toml"
+    ledger.write_text("# agreed on Monday\n" + ledger.read_text())
+    bench.call("accept", risen, "-m", "result", "--reason", "second")
+    text = ledger.read_text()
+    assert "# agreed on Monday" in text
+    assert "first" not in text
+    assert text.count("[[accepted]]") == 1
+
+
+def test_a_commit_without_a_change_cannot_be_accepted(bench: Workbench, risen: str) -> None:
+    code, answer = bench.call_json("accept", "v1.0", "--reason", "meant")
+    assert code == 2
+    assert "no change" in answer["error"]["message"]
+    assert risen[:10] in answer["error"]["hint"]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("format = 1\n[[accepted]]\ncase = 3\n", "accepted.toml: Expected `str`, got `int` - at `$.accepted[0].case`"),
+        ("format = 1\nacepted = []\n", "unknown field `acepted`"),
+        ("format = 9\n", "format 9"),
+        ("format = \n", "accepted.toml:1:10: not valid TOML"),
+    ],
+)
+def test_a_faulty_ledger_is_one_clear_error(bench: Workbench, risen: str, text: str, complaint: str) -> None:
+    (bench.results / "accepted.toml").write_text(text)
+    code, answer = bench.call_json("check")
+    assert code == 2
+    assert complaint in answer["error"]["message"]

@@ -1,0 +1,86 @@
+"""`memharness compare` on real repositories and environments."""
+
+from pathlib import Path
+
+import pytest
+
+from integration.conftest import Workbench, module
+
+
+def test_what_is_missing_is_measured_and_the_lines_are_named(bench: Workbench) -> None:
+    first = bench.commit(module(), tag="v1.0")
+    bench.commit(module(size=150_000))
+    last = bench.commit(module(size=300_000, above="\n\n"), tag="v2.0")
+
+    code, report = bench.call_json("compare", "v1.0", "v2.0")
+
+    assert code == 1
+    assert report["counts"] == {"commits": 2, "measured": 2, "cached": 0, "reused": 0, "failed": 0}
+    peak, result = (next(c for c in report["changes"] if c["metric"] == name) for name in ("peak", "result"))
+    assert (peak["range"], peak["verdict"]) == ([first, last], "regressed")
+    assert [(line["path"], line["bytes"], line["changed_here"]) for line in result["blame"]] == [
+        ("box.py", 200_000, True)
+    ]
+    assert report["environments"] == []
+    code, text = bench.call("compare", "v1.0", "v2.0")
+    assert code == 1
+    assert "box.py:6" in text
+
+
+def test_revisions_of_different_branches_and_the_wrong_way_round(bench: Workbench) -> None:
+    bench.commit(module(), tag="start")
+    bench.repository.branch("big")
+    bench.commit(module(size=300_000))
+    bench.repository.switch("main")
+    bench.commit(module(size=200_000))
+    code, report = bench.call_json("compare", "big", "main")
+    assert code == 0
+    assert {c["verdict"] for c in report["changes"]} == {"improved"}
+
+
+def test_one_commit_under_two_names_is_refused(bench: Workbench) -> None:
+    bench.commit(module(), tag="v1.0")
+    code, answer = bench.call_json("compare", "v1.0", "HEAD")
+    assert (code, answer["error"]["message"]) == (2, "v1.0 and HEAD are the same commit")
+
+
+def test_a_revision_that_fails_is_incomplete(bench: Workbench) -> None:
+    bench.commit(module(), tag="v1.0")
+    bench.commit("import missing_module\n" + module())
+    code, report = bench.call_json("compare", "v1.0", "HEAD")
+    assert (code, [f["phase"] for f in report["failures"]]) == (3, ["import"])
+
+
+PYPROJECT = """\
+[build-system]
+requires = ["setuptools>=61"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "box"
+version = "1.0"
+dependencies = ["iniconfig=={version}"]
+
+[tool.setuptools]
+py-modules = ["box"]
+"""
+
+
+@pytest.mark.registry
+def test_environments_differ_first_and_can_be_made_alike(bench: Workbench) -> None:
+    config = Path("memharness.toml")
+    config.write_text(config.read_text().replace('"path"', '"auto"'))
+    text = module() + "import iniconfig\n"
+    bench.repository.commit({"box.py": text, "pyproject.toml": PYPROJECT.format(version="2.0.0")}, tag="v1")
+    newer = PYPROJECT.format(version="2.0.0").replace("==2.0.0", ">=2.0.0")
+    bench.repository.commit({"box.py": text, "pyproject.toml": newer.replace(">=2.0.0", "==1.1.1")}, tag="v2")
+    bench.repository.commit({"box.py": text, "pyproject.toml": newer}, tag="v3")
+
+    _, report = bench.call_json("compare", "v1", "v2")
+    (difference,) = report["environments"]
+    assert (difference["name"], difference["before"], difference["after"]) == ("iniconfig", "2.0.0", "1.1.1")
+    assert bench.call("compare", "v1", "v2")[1].index("iniconfig 2.0.0") < 200
+
+    _, alike = bench.call_json("compare", "v3", "v1", "--same-env")
+    assert alike["environments"] == []
+    assert all(row["family"] != report["series"][0]["family"] for row in alike["series"])
