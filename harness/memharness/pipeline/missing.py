@@ -31,6 +31,8 @@ def unconfirmed(results: Results, suites: Sequence[Suite], *, retry_failed: bool
     for judged in judge(results):
         subject, points = judged.series.subject, judged.series.points
         explained = {*judged.ends, *(i for step in judged.findings for i in (step.good, step.bad))}
+        if "first" not in passes_of(results.project, judged.case):
+            explained = set()  # it is the first call that can be explained
         for index, times in judged.repeats:
             of_commit, key = wanted[points[index].commit.id], (subject.family, subject.case)
             passes = frozenset({METRICS[judged.series.metric].measured_in})
