@@ -3,9 +3,14 @@
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from children import Bench, make_bench
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def _changes(results: Results, judged: Judged, order: Mapping[str, int], sources
         between = sources.edits(points[one].commit, points[other].commit, sides)
         return same_lines(series.metric, *sides, between, int(rule.needed(points[one].value or 0)))
 
-    undone = find_undone(judged.steps, rule, alike)
+    undone = find_undone(series, judged.steps, rule, alike)
     for number, step in enumerate(judged.findings):
         if number in undone.values():
             continue
