@@ -107,11 +107,16 @@ def test_a_new_start_is_a_new_base() -> None:
 
 def test_a_step_before_the_start_is_not_taken_off_again() -> None:
     assert drift_of(flat(BASE, 2 * BASE, 2 * BASE, 2 * BASE), start=1) is None
+    assert drift_of(flat(BASE, 2 * BASE, 2 * BASE + 15_000, 2 * BASE + 30_000), start=1) is None  # 1.5 % of its base
 
 
 def test_a_change_of_scale_is_a_new_base() -> None:
     values = series((BASE,), (BASE,), (2 * BASE,), (2 * BASE,), scales=["1", "1", "2", "2"])
     assert drift_of(values) is None
+    slope = [(value,) for value in range(BASE, BASE + 30_000, 5000)]
+    scales = ["1"] * len(slope)
+    assert drift_of(series(*slope, (BASE,), scales=[*scales, "2"])) is None
+    assert drift_of(series((BASE,), *slope, scales=["2", *scales])) is not None
 
 
 def test_points_in_the_middle_of_a_noisy_step_do_not_count() -> None:

@@ -46,7 +46,16 @@ def test_a_jump_needs_three_sigma() -> None:
     assert len(jumps(*saw, *[value + 40_000 for value in saw])) == 1
 
 
+def test_a_short_series_is_as_noisy_as_its_repeats() -> None:
+    def level(value: int, scatter: int) -> list[tuple[int, ...]]:
+        return [(value - scatter, value, value + scatter)] * 3
+
+    assert find_jumps([*level(BASE, 10_000), *level(BASE + 14_000, 10_000)], 0.03, FLOOR) == ()
+    assert len(find_jumps([*level(BASE, 9000), *level(BASE + 14_000, 9000)], 0.03, FLOOR)) == 1
+
+
 def test_equal_values_are_no_jump_even_without_thresholds() -> None:
+    assert find_jumps([*[(0,)] * 4, (9,), (9,), *[(0,)] * 4], 0, 0) == ()
     assert find_jumps([(0,)] * 9, 0, 0) == ()
     assert find_jumps([(0,), (0,)], 0, 0) == ()
 
@@ -76,6 +85,9 @@ def test_newest_values_that_stand_off_are_suspected(newest: list[tuple[int, ...]
 def test_newest_values_within_the_scatter_of_the_commits_before_are_not_suspected() -> None:
     wide = [(BASE, BASE, BASE + 20_000)] * 8
     assert find_jumps([*wide, (BASE + 10_000, BASE + 11_000)], 0.03, FLOOR) == ()
+    calm, newest = [(BASE,)] * 7, [(BASE,), (BASE + 10_000, BASE + 11_000)]
+    assert find_jumps([*calm, *wide[:1], *newest], 0.03, FLOOR) == ()
+    assert len(find_jumps([*calm, *newest], 0.03, FLOOR)) == 1
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from memharness.analyse.series import Point, Series
 from memharness.analyse.steps import Rule, Step, find_steps, needs_repeats, rule_for
@@ -181,6 +182,20 @@ def test_thresholds_of_a_noisy_series(thresholds: Thresholds, found: int) -> Non
     noisy = noise(1, [4 * MIB] * 10 + [9 * MIB // 2] * 10, sigma=MIB // 50, metric="peak")
     assert noisy.metric_class == "noisy"
     assert len(find_steps(noisy, rule("peak", thresholds))) == found
+
+
+def test_a_noisy_step_needs_three_per_cent_of_any_metric() -> None:
+    for height, found in ((5, 0), (10, 1)):
+        noisy = noise(1, [250 * MIB] * 10 + [(250 + height) * MIB] * 10, sigma=MIB // 2, metric="peak")
+        noisy = replace(noisy, points=tuple(map(_scattered, noisy.points)))
+        assert noisy.metric_class == "noisy"
+        assert len(find_steps(noisy, rule("peak"))) == found
+
+
+def _scattered(point: Point) -> Point:
+    """Widen the spread of the repeats around their median."""
+    assert point.value is not None
+    return replace(point, values=(point.value - MIB, point.value, point.value + MIB))
 
 
 def test_the_newest_value_is_suspected_until_there_are_three() -> None:

@@ -72,3 +72,13 @@ def test_what_came_back_on_another_scale_did_not_come_back() -> None:
     steps = find_steps(found, RULE)
     assert len(steps) == 2
     assert find_undone(found, steps, RULE, same) == {}
+
+
+def test_a_rise_is_taken_back_once() -> None:
+    steps = [
+        Step(good=0, bad=1, before=0, after=1000, confidence="located"),
+        Step(good=1, bad=2, before=1000, after=0, confidence="located"),
+        Step(good=2, bad=3, before=0, after=1000, confidence="suspected"),
+        Step(good=3, bad=4, before=1000, after=0, confidence="located"),
+    ]
+    assert find_undone(series(*[(0,)] * 5), steps, RULE, same) == {0: 1}
