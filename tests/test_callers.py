@@ -31,11 +31,11 @@ GENERATED = frame(1, "__init__", path="<attrs generated init a.Row>")
 
 def test_the_nearest_of_the_changed_callers_is_named() -> None:
     profile = Profile(stacks=(stack(9, RUN, MAIN, CALL, LINE),))
-    assert nearest_change(profile, touched(10, 20), [("a.py", 2)]) == CALL
-    assert nearest_change(profile, touched(20), [("a.py", 2)]) == MAIN
-    assert nearest_change(profile, touched(30), [("a.py", 2)]) is None
-    assert nearest_change(profile, touched(20), [("a.py", 3)]) is None
-    assert nearest_change(Profile(), touched(20), [("a.py", 2)]) is None
+    assert nearest_change(profile, Profile(), touched(10, 20), [("a.py", 2)]) == CALL
+    assert nearest_change(profile, Profile(), touched(20), [("a.py", 2)]) == MAIN
+    assert nearest_change(profile, Profile(), touched(30), [("a.py", 2)]) is None
+    assert nearest_change(profile, Profile(), touched(20), [("a.py", 3)]) is None
+    assert nearest_change(Profile(), Profile(), touched(20), [("a.py", 2)]) is None
 
 
 def test_of_several_changed_callers_it_is_the_one_that_holds_most() -> None:
@@ -43,7 +43,15 @@ def test_of_several_changed_callers_it_is_the_one_that_holds_most() -> None:
     profile = Profile(
         stacks=(stack(90, RUN, LINE), stack(30, MAIN, LINE), stack(20, other, LINE), stack(20, other, LINE, DECODE))
     )
-    assert nearest_change(profile, touched(20, 30), [("a.py", 2)]) == other
+    assert nearest_change(profile, Profile(), touched(20, 30), [("a.py", 2)]) == other
+
+
+def test_the_caller_that_made_the_difference_comes_before_one_that_holds_as_much() -> None:
+    view = touched(20, 30)
+    old, new = stack(90, MAIN, LINE), stack(80, frame(30, "other"), LINE)
+    profile = Profile(stacks=(old, new))
+    assert nearest_change(profile, Profile(stacks=(old,)), view, [("a.py", 2)]) == frame(30, "other")
+    assert nearest_change(profile, Profile(), view, [("a.py", 2)]) == MAIN
 
 
 def test_a_change_in_the_function_of_the_line_comes_first() -> None:
@@ -52,8 +60,8 @@ def test_a_change_in_the_function_of_the_line_comes_first() -> None:
     hunks = (Hunk(before=6, removed=1, after=6, added=1),)
     edits = Edits([FileEdit(before="a.py", after="a.py", hunks=hunks)], before={"a.py": old}, after={"a.py": new})
     profile = Profile(stacks=(stack(9, frame(7, "g"), LINE),))
-    assert nearest_change(profile, edits.after, [("a.py", 2)]) == frame(7, "g")
-    assert nearest_change(profile, edits.after, [("a.py", 7)]) == frame(6, "g", source="for _ in range(2):")
+    assert nearest_change(profile, Profile(), edits.after, [("a.py", 2)]) == frame(7, "g")
+    assert nearest_change(profile, Profile(), edits.after, [("a.py", 7)]) == frame(6, "g", source="for _ in range(2):")
 
 
 # --- folding ---------------------------------------------------------------------------------------------

@@ -172,8 +172,8 @@ def test_without_types_by_line_those_that_the_first_call_made_stand_in() -> None
 def test_a_side_knows_its_files_and_its_depth() -> None:
     frames = (Frame(path="b.py", line=1, function="f", source=""),)
     deep = Side(retained=Profile(stacks=(Stack(size=1, count=1, frames=frames),)), leak=lines(5))
-    assert (deep.paths, deep.deep) == (frozenset({"a.py", "b.py"}), True)
-    assert (Side(alive=lines(5)).deep, Side().paths) == (False, frozenset())
+    assert (deep.paths, deep.plain) == (frozenset({"a.py", "b.py"}), False)
+    assert (Side(alive=lines(5)).plain, Side().plain, Side().paths) == (True, False, frozenset())
 
 
 # --- lines that came back --------------------------------------------------------------------------------

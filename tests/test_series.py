@@ -60,9 +60,10 @@ def test_a_metric_that_was_not_measured_or_is_unknown_has_no_values() -> None:
     assert (series.metric, series.points) == ("retained", (Point(commit=first),))
 
 
-def test_a_point_is_suspected_where_a_measurement_was_not_certain_of_this_metric() -> None:
-    commits = [commit(0), commit(1), commit(2)]
+def test_a_point_is_suspected_where_no_measurement_was_certain_of_this_metric() -> None:
+    commits = [commit(0), commit(1), commit(2), commit(3)]
     outcomes = [
+        [Measured(metrics={"peak": 1}, suspected=("peak",)), Measured(metrics={"peak": 2}, suspected=("peak",))],
         [Measured(metrics={"peak": 1}, suspected=("peak",)), Measured(metrics={"peak": 2})],
         [Measured(metrics={"peak": 3}, suspected=("growth",))],
         [Measured(metrics={"growth": 3}, suspected=("peak",))],
@@ -74,8 +75,9 @@ def test_a_point_is_suspected_where_a_measurement_was_not_certain_of_this_metric
     (found,) = build_series(SUBJECT, commits, stored, {})
     assert found.points == (
         Point(commit=commits[0], values=(1, 2), suspected=True),
-        Point(commit=commits[1], values=(3,)),
-        Point(commit=commits[2]),
+        Point(commit=commits[1], values=(1, 2)),
+        Point(commit=commits[2], values=(3,)),
+        Point(commit=commits[3]),
     )
 
 

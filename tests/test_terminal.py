@@ -112,7 +112,7 @@ def change(metric: str = "peak", **known: object) -> Change:
     return replace(bare, **known)
 
 
-def summary(metric: str, first: int | None, last: int | None, residual: int = 0, **known: object) -> Summary:
+def summary(metric: str, first: int | None, last: int | None, residual: int | None = 0, **known: object) -> Summary:
     unit = {"growth": "bytes per call", "gc_objects": "objects"}.get(metric, "bytes")
     row = Summary(case=CASE, metric=metric, family=FAMILY, unit=unit, first=first, last=last, residual=residual)
     return replace(row, **known)
@@ -158,7 +158,7 @@ def test_a_report_names_series_changes_failures_and_counts() -> None:
             summary("peak", 2222976, 4445896),
             summary("retained", 0, 184),
             summary("import", 19374, 21658, 2284, metric_class="near"),
-            summary("gc_objects", 10102, 10103),
+            summary("gc_objects", 10102, 10103, None),
             summary("rss_peak", 9 * MIB, None, metric_class="noisy", case="other"),
         ),
         failures=(
@@ -566,7 +566,7 @@ def test_a_comparison_names_the_environments_first_and_every_metric() -> None:
             summary("retained", 0, 184),
             summary("result", 0, 0),
             summary("warm_peak", 2222976, 4445896, metric_class="near"),
-            summary("gc_objects", 10102, 10101),
+            summary("gc_objects", 10102, 10101, None),
             summary("import", None, 21658),
         ),
         environments=tuple(

@@ -114,7 +114,10 @@ class Counts(Value, omit_defaults=False):
 
 
 class Summary(Value, omit_defaults=False):
-    """One series from end to end: first and last value, and what of the difference no change accounts for."""
+    """One series from end to end: first and last value, and what of the difference no change accounts for.
+
+    `residual` is None where the metric is not judged.
+    """
 
     case: str
     metric: str
@@ -122,7 +125,7 @@ class Summary(Value, omit_defaults=False):
     unit: str
     first: int | None
     last: int | None
-    residual: int
+    residual: int | None
     metric_class: MetricClass = "exact"
 
 

@@ -118,9 +118,9 @@ def _blamed(difference: LineDifference, edits: Edits, before: Profile, after: Pr
     changed = view.touched((stat.path, stat.line))
     caller = None
     if not changed and difference.size > 0:
-        caller = nearest_change(after, edits.after, difference.new)
+        caller = nearest_change(after, before, edits.after, difference.new)
     elif not changed:
-        caller = nearest_change(before, edits.before, difference.old)
+        caller = nearest_change(before, after, edits.before, difference.old)
     return BlamedLine(
         path=stat.path,
         line=stat.line,

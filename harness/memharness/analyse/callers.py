@@ -17,23 +17,25 @@ from memharness.model import Frame, LineStat, Profile, Stack
 _LIBRARIES = ("<stdlib>/", "<site-packages>/")
 
 
-def nearest_change(profile: Profile, view: View, places: Sequence[Place]) -> Frame | None:
+def nearest_change(profile: Profile, other: Profile, view: View, places: Sequence[Place]) -> Frame | None:
     """Return the nearest frame up from the line at `places` that the commit changed, or whose function it changed.
 
     Within the line's own function that is the changed line, further up it is the call. Where several callers changed it
-    is the one that holds most. None where none changed or no stack of the line is known.
+    is the one through which most came in comparison with the `other` side, a changed line before a changed
+    function. None where none changed or no stack of the line is known.
     """
     for place in places:
         own = view.nearest_change(place)
         if own is not None:
             return own
-    held: Counter[Frame] = Counter()
+    known = _sizes(other)
+    gained: Counter[Frame] = Counter()
     for stack in profile.stacks:
         at = _owner(stack)
         if _place(stack.frames[at]) in places:
             changed = (frame for frame in reversed(stack.frames[:at]) if _touched(view, _place(frame)))
-            held.update(dict.fromkeys(islice(changed, 1), stack.size))
-    return max(held.items(), key=itemgetter(1))[0] if held else None
+            gained.update(dict.fromkeys(islice(changed, 1), max(stack.size - known[_texts(stack)], 0)))
+    return max(gained, key=lambda frame: (gained[frame], view.touched(_place(frame))), default=None)
 
 
 def _touched(view: View, place: Place) -> bool:
@@ -96,9 +98,7 @@ def biggest_offender(
     """
     if not growing:
         before, after = after, before
-    old: Counter[Hashable] = Counter()
-    for stack in before.stacks:
-        old[_texts(stack)] += stack.size
+    old = _sizes(before)
     gained = [(stack.size - old[_texts(stack)], stack) for stack in after.stacks]
     at_line = [(size, stack) for size, stack in gained if _place(stack.frames[_owner(stack)]) in places]
     for found in (at_line, gained):
@@ -106,6 +106,13 @@ def biggest_offender(
         if size > 0:
             return most
     return None
+
+
+def _sizes(profile: Profile) -> Counter[Hashable]:
+    sizes: Counter[Hashable] = Counter()
+    for stack in profile.stacks:
+        sizes[_texts(stack)] += stack.size
+    return sizes
 
 
 def _texts(stack: Stack) -> Hashable:

@@ -32,9 +32,9 @@ class Side(Value):
     types: tuple[TypeCount, ...] = ()
 
     @property
-    def deep(self) -> bool:
-        """Tell whether what libraries allocated counts at the lines that called them."""
-        return bool(self.alive.stacks or self.retained.stacks)
+    def plain(self) -> bool:
+        """Tell whether lines are those that allocated, libraries' included; deep ones have stacks beside them."""
+        return any(profile.lines and not profile.stacks for profile in (self.alive, self.retained))
 
     @property
     def paths(self) -> frozenset[str]:

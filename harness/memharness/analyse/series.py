@@ -42,7 +42,7 @@ class Point(Value):
     """One commit of a series: the values of all repeats in order, or the reason why there is none.
 
     Neither values nor a reason: the commit was not measured. Values with different `scale` are not compared.
-    `suspected`: a measurement was not certain of its value.
+    `suspected`: no measurement was certain of its value.
     """
 
     commit: Commit
@@ -157,13 +157,13 @@ def _point(
     values = []
     failure = None
     scale: tuple[str, ...] = ()
-    suspected = False
+    doubts = []
     for measurement in measurements:
         if not isinstance(measurement.outcome, Measured):
             failure = failure or outcome_reason(measurement.outcome)
         elif metric in measurement.outcome.metrics:
             values.append(measurement.outcome.metrics[metric])
-            suspected = suspected or metric in measurement.outcome.suspected
+            doubts.append(metric in measurement.outcome.suspected)
             facts = environments.get(measurement.environment or "")
             scale = tuple(facts.packages.get(name, "") for name in SCALE_PACKAGES) if facts else ()
     return Point(
@@ -171,5 +171,5 @@ def _point(
         values=tuple(values),
         failure=None if values else failure,
         scale=scale,
-        suspected=suspected,
+        suspected=bool(doubts) and all(doubts),
     )

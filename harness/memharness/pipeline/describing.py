@@ -88,7 +88,7 @@ class _Sources:
 def _sides(results: Results, judged: Judged, good: int, bad: int) -> tuple[Side, Side]:
     """Load the profiles of two points: deep ones only where both have them, as libraries are folded there."""
     before, after = (_side(results, judged, index, deep=True) for index in (good, bad))
-    if before.deep == after.deep:
+    if before.plain == after.plain:
         return before, after
     return _side(results, judged, good, deep=False), _side(results, judged, bad, deep=False)
 

@@ -31,10 +31,9 @@ class Judged:
         return self.steps if self.drift is None else (*self.steps, self.drift)
 
     @property
-    def ends(self) -> tuple[int, ...]:
-        """The first and the last measured point."""
-        measured = [index for index, point in enumerate(self.series.points) if point.values]
-        return (measured[0], measured[-1]) if measured else ()
+    def newest(self) -> int | None:
+        """The last measured point."""
+        return max((index for index, point in enumerate(self.series.points) if point.values), default=None)
 
     @property
     def repeats(self) -> tuple[tuple[int, int], ...]:

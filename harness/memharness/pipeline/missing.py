@@ -26,11 +26,14 @@ def missing(
 
 
 def unconfirmed(results: Results, suites: Sequence[Suite], *, retry_failed: bool) -> tuple[Task, ...]:
-    """Plan repeats: as many as each series needs where it needs them, explained at its ends and beside its steps."""
+    """Plan repeats: as many as each series needs where it needs them.
+
+    The newest commit is explained, for `show`, and so are the commits on both sides of every finding.
+    """
     wanted: dict[str, dict[tuple[str, str], Repeat]] = defaultdict(dict)
     for judged in judge(results):
         subject, points = judged.series.subject, judged.series.points
-        explained = {*judged.ends, *(i for step in judged.findings for i in (step.good, step.bad))}
+        explained = {judged.newest, *(i for step in judged.findings for i in (step.good, step.bad))}
         if "first" not in passes_of(results.project, judged.case):
             explained = set()  # it is the first call that can be explained
         for index, times in judged.repeats:

@@ -83,7 +83,7 @@ def _summary(judged: Judged) -> Summary:
         unit=METRICS[series.metric].unit,
         first=first,
         last=last,
-        residual=(last or 0) - (first or 0) - flagged,
+        residual=(last or 0) - (first or 0) - flagged if judged.rule else None,
         metric_class=series.metric_class,
     )
 

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from memharness.findings import Change, EnvironmentDifference, Report, Summary
-from memharness.model import METRICS, Commit
+from memharness.model import Commit
 from memharness.present.lines import commit_text
 from memharness.present.report import draw_findings, draw_series
 from memharness.present.tables import Row, draw_items, draw_text
@@ -45,5 +45,5 @@ def _row(row: Summary, changes: Sequence[Change]) -> Row:
         return Row(cells, Text("  ").join(verdict_text(change) for change in changes))
     if not difference:
         return Row(cells, Text("missing", style="dim"))
-    quiet = difference == "=" or METRICS[row.metric].floor is None
+    quiet = difference == "=" or row.residual is None
     return Row(cells, Text("" if quiet else "not flagged", style="dim"))

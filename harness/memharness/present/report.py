@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from memharness.findings import Change, Exceeded, Failure, Report, Summary
-from memharness.model import METRICS, Commit
+from memharness.model import Commit
 from memharness.present.changes import draw_changes
 from memharness.present.lines import commit_text
 from memharness.present.tables import Row, draw_rows, draw_text
@@ -26,8 +26,7 @@ def draw_report(console: Console, report: Report, commits: Mapping[str, Commit])
 
 
 def _summary_row(row: Summary, changes: Sequence[Change]) -> Row:
-    flags = METRICS[row.metric].floor is not None
-    residual = delta_text(row.residual, row.unit) if flags else ""
+    residual = "" if row.residual is None else delta_text(row.residual, row.unit)
     cells = (row.metric, value_text(row.first, row.unit), value_text(row.last, row.unit), residual)
     return Row(cells, signs_text(changes))
 
