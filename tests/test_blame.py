@@ -264,3 +264,12 @@ def test_an_unchanged_line_comes_with_its_changed_caller_and_its_types(grows: bo
         caller=call(20),
         types=types if grows else tuple(TypeCount(name=t.name, before=t.after, after=t.before) for t in types),
     )
+
+
+def test_a_line_is_not_its_own_caller() -> None:
+    old, new = "def f():\n    return a()\n", "def f():\n    b()\n    return a()\n"
+    added = FileEdit(before="a.py", after="a.py", hunks=(Hunk(before=1, removed=0, after=2, added=1),))
+    edits = Edits([added], before={"a.py": old}, after={"a.py": new})
+    before, after = [stat(1, 90, source="def f():")], [stat(1, 10, source="def f():")]
+    (blamed,), _ = blame(-80, line_differences(before, after, edits), edits, Profile(), Profile())
+    assert (blamed.line, blamed.caller) == (1, None)

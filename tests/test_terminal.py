@@ -186,7 +186,7 @@ other
         size        +diff    count  average  line
     2.54 MiB    +1.27 MiB  +10,000    133 B  wastebox/core.py:10  MyObject.__init__
                                                self.data = os.urandom(100)
-                                               via wastebox/core.py:16 in waste_memory, changed here
+                                               via wastebox/core.py:16 in waste_memory, which changed here
                                                +10,000 builtins.bytes
   871.99 KiB  +871.99 KiB  +20,202     44 B  wastebox/core.py:16  waste_memory  in json  changed here
                                                undo = [MyObject()]
@@ -228,7 +228,8 @@ def test_on_a_narrow_terminal_lines_go_below_their_figures() -> None:
     2.54 MiB    +1.27 MiB  +10,000    133 B
     wastebox/core.py:10  MyObject.__init__
       self.data = os.urandom(100)
-      via wastebox/core.py:16 in waste_memory, changed here
+      via wastebox/core.py:16 in waste_memory, which
+        changed here
       +10,000 builtins.bytes
   871.99 KiB  +871.99 KiB  +20,202     44 B
     wastebox/core.py:16  waste_memory  in json  changed here

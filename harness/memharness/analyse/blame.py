@@ -121,6 +121,8 @@ def _blamed(difference: LineDifference, edits: Edits, before: Profile, after: Pr
         caller = nearest_change(after, before, edits.after, difference.new)
     elif not changed:
         caller = nearest_change(before, after, edits.before, difference.old)
+    if caller is not None and (caller.path, caller.line) == (stat.path, stat.line):
+        caller = None
     return BlamedLine(
         path=stat.path,
         line=stat.line,
