@@ -14,6 +14,7 @@ from memharness.present.text import bytes_text, number_text, visible
 
 TOP_LINES: Final = 5
 TOP_FRAMES: Final = 10
+_IMPORTING = "<stdlib>/importlib/_bootstrap"
 
 
 def place_text(path: str, line: int, function: str, library: str = "") -> Text:
@@ -58,11 +59,12 @@ def draw_survivors(console: Console, survivors: Iterable[Survivor]) -> None:
 
 
 def draw_stack(console: Console, stack: Stack) -> None:
-    """Print the call stack that holds most."""
+    """Print the call stack that holds most, the machinery of imports left out."""
     held = f"{number_text(stack.count, 'block')}, {bytes_text(stack.size)}"
     draw_text(console, Text(f"biggest offender: {held}, most recent call last"), indent=2)
     frames = [frame for frame, _ in groupby(stack.frames)]  # comprehensions within one line are one frame
-    draw_frames(console, frames[-TOP_FRAMES:])
+    own = [frame for frame in frames if not frame.path.startswith(_IMPORTING)]
+    draw_frames(console, (own or frames)[-TOP_FRAMES:])
 
 
 def draw_frames(console: Console, frames: Iterable[Frame]) -> None:

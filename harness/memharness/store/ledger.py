@@ -1,6 +1,6 @@
 """The ledger of accepted changes, `accepted.toml`: read strictly, written by appending, so that comments stay."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -41,12 +41,19 @@ def append(folder: Path, entries: Sequence[Acceptance]) -> Path:
     document = tomlkit.parse((content or _HEADER.encode()).decode())
     tables = document.setdefault("accepted", tomlkit.aot())
     for entry in entries:
-        for index, old in reversed(list(enumerate(tables))):
-            if all(old[key] == getattr(entry, key) for key in ("case", "metric", "family", "commit")):
-                del tables[index]
-        tables.append(tomlkit.item(msgspec.to_builtins(entry)))
-    files.write(path, tomlkit.dumps(document).encode())
+        for index in reversed([i for i, old in enumerate(tables) if _same_change(old.unwrap(), entry)]):
+            del tables[index]
+        table = tomlkit.item(msgspec.to_builtins(entry))
+        table.trivia.indent = "\n"
+        tables.append(table)
+    files.write(path, (tomlkit.dumps(document).rstrip() + "\n").encode())
     return path
+
+
+def _same_change(table: Mapping[str, object], entry: Acceptance) -> bool:
+    old = msgspec.convert(table, Acceptance)
+    same_series = (old.case, old.metric, old.family) == (entry.case, entry.metric, entry.family)
+    return same_series and (old.range == entry.range or (old.commit is not None and old.commit == entry.commit))
 
 
 def _parse(path: Path, content: bytes) -> _Ledger:
