@@ -6,9 +6,11 @@ is read as a Python literal); all paths are absolute and without symbolic links 
   token         32 hexadecimal digits, to be returned
   response      path of the response
   phase_file    path of a file that always holds the phase being run
-  pass          "first" (import, peak, retained, result, gc_objects), "growth" (growth, warm_peak), "rss" (rss_peak)
-  metrics       the names wanted, of this pass
-  frames        depth of the traces: 1, or 25 to get stacks
+  pass          "first" (import, peak, retained, result, gc_objects), "growth" (growth, warm_peak), "rss" (rss_peak),
+                "deep" (the first call again, to explain it), "peak" (run twice: where the first call's peak is)
+  metrics       the names wanted, of this pass; in "deep" of "first"; in "peak" none
+  frames        depth of the traces: 25 in "deep" and when the traces of "peak" are taken, else 1
+  event         null, or what the child answered that looked for the peak: take the traces there
   scenario      path of the scenario's file;  scenarios  path of its folder
   params        {name: value}
   setup, run, teardown   {"takes_state": bool, "params": [names]}, null where the scenario has none
@@ -26,11 +28,22 @@ Response, a JSON file put in place by a rename; always with format, method (of m
   status        "measured"
   metrics       {name: integer}; one that cannot be measured here is missing, and notes say why
   gc_objects    [before, after] the first call, where wanted;  types  [[name, before, after], ..] that grew most
-  profiles      {"alive" | "retained" | "leak": {"lines": [[path, line, function, source, size, count], ..],
-                "stacks": [[size, count, [[path, line, function, source], ..]], ..]}}, the biggest first; a stack's
-                outermost call first, and only with deep traces; "leak" where there is growth: what as many calls
-                again added, unless the time-out left no room for them; it has no stacks, but "survivors": [[path, line,
-                type, repr], ..], a sample of the objects that they left alive; "calls" has only "sizes": [bytes alive
+  event         in "peak" without one: [thread, event of that thread, peak in bytes]; missing where notes say why
+  profiles      {kind: {"lines": [[path, line, function, source, size, count], ..],
+                "stacks": [[size, count, [[path, line, function, source], ..]], ..],
+                "types": [[path, line, type, number of instances], ..],
+                "modules": [[name, origin, path, line, size], ..]}}, the biggest first; a part may be missing
+                kinds: "alive", "retained", "import" (of "first": modules only), "peak", "leak", "calls"
+                stacks, 100 at most (30 of imports), are whole, the outermost call first; they, types, and the last
+                field of a line, library, come with deep traces only. There a block counts at the innermost line of
+                the project that was being executed, else of a scenario, else where it was allocated; library is the
+                top-level module that allocated it, "" for the line itself. Types are the 50 most numerous.
+                modules: without what they import themselves; path and line of the import statement that came first;
+                "(other modules)" are those beyond 100 or below 1 KiB, "(not in any module)" what else there is;
+                origin is "project", "scenario", "library", "stdlib" or "" for these two
+                "leak", where there is growth: what as many calls again added, unless the time-out left no room for
+                them; it has no stacks, but "survivors": [[path, line, type, repr], ..], a sample of the objects that
+                they left alive; "calls" has only "sizes": [bytes alive
                 after each call, the first included, above those before it, ..], one more than "calls" below
   calls         number of calls used, null in other passes than growth
   suspected     ["growth"] where a leak, which may end, was not pursued to its end; a note says why
@@ -42,7 +55,9 @@ or
   frames        [[path, line, function, source], ..], the user's only, outermost first
 
 A path is relative to the tree, or begins with <scenarios>, <site-packages> or <stdlib>, or is what the code says.
-"first" sums: all sizes of "alive" = result + retained, all sizes of "retained" = retained.
+"first" and "deep" sum: all sizes of "alive" = result + retained, of "retained" = retained, of the modules (and in
+"deep" the lines) of "import" = import; but for some bytes on 3.11, where "deep" loads ctypes before the call. All
+sizes of "peak" are about peak: what finding it adds is left out as far as it can be told.
 
 Without a request it only loads its own modules, so that their byte code gets written (leave out -B).
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 
 from memharness_probe import tracing
+from memharness_probe.allocation import finder
 from memharness_probe.folding import Folder
 from memharness_probe.imports import Ledger
 from memharness_probe.instances import traced_instances, type_name
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from memharness_probe.instances import Instances
+    from memharness_probe.folding import LineType
     from memharness_probe.workload import Workload
 
 _GROWN_TYPES = 10
@@ -64,7 +65,7 @@ def _import(work: Workload, request: dict[str, Any], folder: Folder, answer: dic
     answer["metrics"]["import"] = total = tracing.total(counts)
     profile: dict[str, Any] = {"modules": ledger.rows(folder.locator, total, request["project"]["packages"])}
     if deep:
-        profile.update(folder.profile(tracing.by_stack(counts), {}, _IMPORT_STACKS))
+        profile.update(folder.profile(tracing.by_stack(counts), [], _IMPORT_STACKS))
     answer["profiles"]["import"] = profile
 
 
@@ -73,6 +74,11 @@ def _first_call(work: Workload, request: dict[str, Any], folder: Folder, answer:
     work.setup()
     call = work.bind_run()
     deep = request["frames"] > 1
+    allocated_at = finder() if deep else None
+
+    def types_of(objects: list[object]) -> list[LineType]:
+        return folder.types(traced_instances(objects, allocated_at)) if allocated_at else []
+
     counting = "gc_objects" in request["metrics"]
     readings = tracing.cells(3)
     before: dict[str, int] = {}
@@ -82,7 +88,7 @@ def _first_call(work: Workload, request: dict[str, Any], folder: Folder, answer:
         before = _tracked_types()
     tracing.settle()
     try:
-        traced = _trace_call(call, readings, request["frames"], counting)
+        traced = _trace_call(call, readings, request["frames"], counting, types_of)
     finally:
         tracing.stop()
     held, kept = tracing.count(traced.alive), tracing.count(traced.retained)
@@ -95,9 +101,9 @@ def _first_call(work: Workload, request: dict[str, Any], folder: Folder, answer:
         answer["gc_objects"] = [sum(before.values()), sum(traced.types.values())]
         answer["types"] = _grown(before, traced.types)
         metrics["gc_objects"] = answer["gc_objects"][1] - answer["gc_objects"][0]
-    for kind, counts, instances in (("alive", held, traced.held), ("retained", kept, traced.kept)):
+    for kind, counts, types in (("alive", held, traced.held), ("retained", kept, traced.kept)):
         if deep:
-            profile = folder.profile(tracing.by_stack(counts), instances)
+            profile = folder.profile(tracing.by_stack(counts), types)
         else:
             profile = {"lines": folder.locator.profile(tracing.by_line(counts)), "stacks": []}
         answer["profiles"][kind] = profile
@@ -112,11 +118,17 @@ class _Traced:
         self.alive: Any = None
         self.retained: Any = None
         self.types: dict[str, int] = {}  # tracked objects, the result among them
-        self.held: Instances = {}  # in a deep pass, instances with and without the result
-        self.kept: Instances = {}
+        self.held: list[LineType] = []  # in a deep pass, types with and without the result
+        self.kept: list[LineType] = []
 
 
-def _trace_call(call: Callable[[], Any], readings: memoryview[Any], frames: int, counting: bool) -> _Traced:
+def _trace_call(
+    call: Callable[[], Any],
+    readings: memoryview[Any],
+    frames: int,
+    counting: bool,
+    types_of: Callable[[list[object]], list[LineType]],
+) -> _Traced:
     """Call once.
 
     From the start to the second reading nothing is allocated here beside the marker, whose traced size is its
@@ -137,15 +149,18 @@ def _trace_call(call: Callable[[], Any], readings: memoryview[Any], frames: int,
     types = _tracked_types() if counting else {}
     traced = _Traced()  # not before, as it would be counted
     traced.types = types
+    # the list around the result is for what the collector does not track; all is dropped by `types_of`
+    objects = [*gc.get_objects(), [result]] if frames > 1 else []
     traced.alive = tracing.take()
-    if frames > 1:
-        traced.held = traced_instances()
+    traced.held = types_of(objects)
+    for _ in range(3 if frames > 1 else 0):  # let the collector let go of the traces, tuples of tuples of tuples
+        gc.collect()
     del result
     tracing.settle()
     tracing.check(marker)
+    objects = gc.get_objects() if frames > 1 else []
     traced.retained = tracing.take()
-    if frames > 1:
-        traced.kept = traced_instances()
+    traced.kept = types_of(objects)
     in_type_cache = readings[_END] - readings[_CLEARED]
     traced.peak = readings[_PEAK] - in_type_cache - marker.__sizeof__()
     return traced

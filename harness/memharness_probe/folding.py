@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from memharness_probe.instances import Instances
     from memharness_probe.lines import Locator
 
+    LineType = tuple[str, int, str, int]
     Place = tuple[str, int, str]  # file, line, library that allocates on its behalf or ""
 
 _IMPORTER = "importlib"
@@ -20,29 +21,28 @@ _MOST_TYPES = 50
 
 
 class Folder:
-    """Finds the line at which a stack counts, each stack and each file being looked at once."""
+    """Finds the line at which a stack counts."""
 
     def __init__(self, locator: Locator) -> None:
         self.locator = locator
         self._files: dict[str, tuple[str, str]] = {}  # path -> owner, library
-        self._places: dict[tracing.Frames, Place] = {}
 
-    def profile(self, stacks: tracing.Stacks, instances: Instances, limit: int = _MOST_STACKS) -> dict[str, Any]:
-        """Return lines and types, folded, and the `limit` biggest stacks, whole, the outermost call first."""
+    def profile(self, stacks: tracing.Stacks, types: list[LineType], limit: int = _MOST_STACKS) -> dict[str, Any]:
+        """Return the lines, folded, the `limit` biggest stacks, whole, the outermost call first, and `types`."""
         return {
             "lines": self._lines(stacks),
             "stacks": [
                 [size, number, [self.locator.frame(*frame) for frame in frames]]
                 for size, number, frames in tracing.biggest_stacks(stacks, limit)
             ],
-            "types": self._types(instances),
+            "types": types,
         }
 
     def _lines(self, stacks: tracing.Stacks) -> list[tuple[Any, ...]]:
         """[path, line, function, source, size, count, library] per line and library, the biggest first."""
         sums: dict[Place, list[int]] = {}
         for frames, (size, number) in stacks.items():
-            entry = sums.setdefault(self.place(frames), [0, 0])
+            entry = sums.setdefault(self._place(frames), [0, 0])
             entry[0] += size
             entry[1] += number
         rows = [
@@ -51,27 +51,22 @@ class Folder:
         ]
         return sorted(rows, key=lambda row: (-row[4], row[0], row[1], row[6]))
 
-    def _types(self, instances: Instances) -> list[tuple[str, int, str, int]]:
-        """[path, line, type, number] per line and type, the greatest numbers first."""
+    def types(self, instances: Instances) -> list[LineType]:
+        """[path, line, type, number] per line and type, the greatest numbers first; keeps nothing of the instances."""
         sums: dict[tuple[str, int, str], int] = {}
         for (frames, name), number in instances.items():
-            path, line, _ = self.place(frames)
+            path, line, _ = self._place(frames)
             key = (self.locator.label(path), line, name)
             sums[key] = sums.get(key, 0) + number
         rows = [(*key, number) for key, number in sums.items()]
         return sorted(rows, key=lambda row: (-row[3], row))[:_MOST_TYPES]
 
-    def place(self, frames: tracing.Frames) -> Place:
+    def _place(self, frames: tracing.Frames) -> Place:
         """Return where a block counts that was allocated under `frames`, the innermost first.
 
-        At the innermost frame in the project, else in a scenario, else where it was allocated.
+        At the innermost frame in the project, else in a scenario, else where it was allocated. On the way out, what
+        has no library of its own (generated code) or serves another (importlib) gives no name.
         """
-        if frames not in self._places:
-            self._places[frames] = self._find_place(frames)
-        return self._places[frames]
-
-    def _find_place(self, frames: tracing.Frames) -> Place:
-        """Look outward; what has no library of its own (generated code) or serves another (importlib) is passed by."""
         scenario: Place | None = None
         library, importer = "", ""
         for path, line in frames:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gc
-from gc import get_objects, get_referents, is_tracked
+from _thread import allocate_lock, start_new_thread
+from gc import get_referents, is_tracked
+from itertools import chain, filterfalse
 
 from memharness_probe import tracing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     Instances = dict[tuple[tracing.Frames, str], int]  # (frames, name of the type) -> number
@@ -29,48 +31,45 @@ def type_name(kind: type) -> str:
     return f"{module}.{name}" if type(module) is str else name
 
 
-def traced_instances() -> Instances:
-    """Count the objects that the collector tracks, and the untracked ones (numbers, text) that these refer to.
+def traced_instances(objects: list[object], allocated_at: Callable[[object], Any]) -> Instances:
+    """Count `objects`, all that the collector tracks, and the untracked ones (numbers, text) that they refer to.
 
     Only what was allocated since tracing started and not by the probe. Runs no code of the workload's: automatic
-    collection, and with it finalizers, is held off.
+    collection, and with it finalizers, is held off. The list is to be made before traces are taken, which are a
+    million tuples themselves, and is emptied. `allocated_at` is what `allocation.finder` found before tracing began.
     """
     enabled = gc.isenabled()
     gc.disable()
-    counts: dict[tuple[Any, int], int] = {}
-    kinds: dict[int, type] = {}
-    objects = get_objects()
-    _count(objects, counts, kinds)
-    _count(_untracked(objects), counts, kinds)
-    del objects
+    untracked: dict[int, object] = {}
+    referents: list[object] = []
+    for start in range(0, len(objects), _AT_ONCE):
+        referents += filterfalse(is_tracked, get_referents(*objects[start : start + _AT_ONCE]))
+    _apart(untracked.update, zip(map(id, referents), referents))  # noqa: B905  (3.10)
+    del referents
+    objects += untracked.values()
+    untracked.clear()
+    types = list(map(type, objects))
+    kinds = dict(zip(map(id, types), types))  # noqa: B905
+    counts: dict[tuple[Any, int], int] = {}  # by the type's id: a metaclass may have a hash of its own
+    stacks = map(allocated_at, objects)
+    _apart(tracing.count_elements, zip(stacks, map(id, types)), counts)  # noqa: B905
+    objects.clear()
     found: Instances = {}
     for (frames, kind), number in counts.items():
-        key = frames, type_name(kinds[kind])
-        found[key] = found.get(key, 0) + number
+        if frames is not None and not tracing.is_own(frames[0][0]):
+            key = frames, type_name(kinds[kind])
+            found[key] = found.get(key, 0) + number
     if enabled:
         gc.enable()
     return found
 
 
-def _count(things: Iterable[object], counts: dict[tuple[Any, int], int], kinds: dict[int, type]) -> None:
-    """Count by stack and the type's id: a metaclass may have a hash of its own."""
-    for thing in things:
-        frames = tracing.allocated_at(thing)
-        if frames is not None and not tracing.is_own(frames[0][0]):
-            kind = type(thing)
-            key = frames, id(kind)
-            if key in counts:
-                counts[key] += 1
-            else:
-                counts[key] = 1
-                kinds[id(kind)] = kind
+def _apart(consume: Callable[..., object], things: Iterator[object], *first: object) -> None:
+    """Have a function that is written in C consume `things`, in a thread whose stack is empty.
 
-
-def _untracked(objects: list[object]) -> Iterator[object]:
-    """Yield each object once that the collector does not track and one of `objects` refers to."""
-    seen: set[int] = set()
-    for start in range(0, len(objects), _AT_ONCE):
-        for thing in get_referents(*objects[start : start + _AT_ONCE]):
-            if not is_tracked(thing) and id(thing) not in seen:
-                seen.add(id(thing))
-                yield thing
+    What it allocates is traced, and taking down the stack of every little tuple would take most of the time.
+    """
+    done = allocate_lock()
+    done.acquire()
+    start_new_thread(consume, (*first, chain(things, iter(done.release, None))))
+    done.acquire()

@@ -14,6 +14,7 @@ import sys
 from sys import gettrace, settrace
 
 from memharness_probe import tracing
+from memharness_probe.allocation import finder
 from memharness_probe.folding import Folder
 from memharness_probe.instances import traced_instances
 from memharness_probe.lines import Locator
@@ -114,7 +115,8 @@ def _take(call: Callable[[], Any], request: dict[str, Any]) -> dict[str, Any]:
     if moment.counts is None:
         return {"notes": [_ELSEWHERE]}
     folder = Folder(Locator(request))
-    return {"profiles": {"peak": folder.profile(tracing.by_stack(moment.counts), moment.instances)}}
+    profile = folder.profile(tracing.by_stack(moment.counts), folder.types(moment.instances))
+    return {"profiles": {"peak": profile}}
 
 
 def _ignore(_frame: FrameType, _event: str, _value: Any) -> None:
@@ -131,6 +133,7 @@ class _Moment:
         self.instances: Instances = {}
         self._peak = peak
         self._depth = depth
+        self._allocated_at = finder()
         self.trace = self._make_trace()
 
     def _make_trace(self) -> Trace:
@@ -151,8 +154,10 @@ class _Moment:
         enabled = gc.isenabled()
         gc.disable()
         tracing.clear_caches()
+        objects: list[object] = gc.get_objects()
         traces = tracing.take()
-        self.instances = traced_instances()
+        objects.append([value for step in _running() for value in step.f_locals.values()])
+        self.instances = traced_instances(objects, self._allocated_at)
         live = _live_frames()
         tracing.stop()
         counts = tracing.count(traces)
@@ -244,14 +249,20 @@ def _live_frames() -> list[tuple[tracing.Frames, int]]:
     found: list[tuple[tracing.Frames, int]] = []
     if sys.version_info < (3, 11):
         return found
+    for frame in _running():
+        place = tracing.allocated_at(frame)
+        if place is not None:
+            found.append((place, frame.__sizeof__() + _GC_HEAD))
+    return found
+
+
+def _running() -> Iterator[FrameType]:
+    """Yield the frames of all threads."""
     for top in sys._current_frames().values():
         frame: FrameType | None = top
         while frame is not None:
-            place = tracing.allocated_at(frame)
-            if place is not None:
-                found.append((place, frame.__sizeof__() + _GC_HEAD))
+            yield frame
             frame = frame.f_back
-    return found
 
 
 def _instrumentation(counts: tracing.Counts) -> Iterator[tuple[tracing.Frames, int]]:
