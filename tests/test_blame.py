@@ -179,6 +179,7 @@ def test_a_library_in_the_place_of_another_is_one_difference() -> None:
     after = [used("", 3, 10), used("orjson", 3, 150, source="x = orjson.load()")]
     (difference,) = line_differences(before, after, Edits([edited((3, 1, 3, 1))]))
     assert (difference.stat.library, difference.now, difference.size, difference.count) == ("orjson", 160, 50, 0)
+    assert not difference.gone
     (difference,) = line_differences(after, before, Edits([edited((3, 1, 3, 1))]))
     assert (difference.stat.library, difference.now, difference.size, difference.count) == ("orjson", 110, -50, 0)
 
@@ -190,6 +191,47 @@ def test_a_library_that_a_line_uses_no_more_is_shown_where_the_line_stands() -> 
     assert difference == LineDifference(
         stat=replace(used("json", 9, 0), count=0), now=0, size=-100, count=-1, old=(("a.py", 3),)
     )
+
+
+# --- libraries that lines share --------------------------------------------------------------------------
+
+
+def shared(before: list[LineStat], after: list[LineStat]) -> list[tuple[int, str, int, int]]:
+    """Return line, library, size and count of each difference."""
+    differences = line_differences(before, after, NONE, shared=True)
+    return [(d.stat.line, d.stat.library, d.size, d.count) for d in differences]
+
+
+def test_a_shared_library_that_went_to_another_line_counts_with_its_net_alone() -> None:
+    before = [used("json", 2, 50, source="import json"), replace(used("re", 2, 400, source="import json"), count=7)]
+    after = [
+        used("html", 1, 300, source="import html"),
+        replace(used("re", 1, 403, source="import html"), count=9),
+        used("json", 2, 50, source="import json"),
+    ]
+    assert shared(before, after) == [(1, "html", 300, 1), (1, "re", 3, 2)]
+    assert shared(after, before) == [(1, "re", -3, -2), (1, "html", -300, -1)]
+    assert len(line_differences(before, after, NONE)) == 3
+
+
+def test_of_lines_that_gained_the_one_that_gained_most_took_a_shared_library_over() -> None:
+    own = [stat(line, 1) for line in range(1, 5)]
+    before, after = (
+        [replace(stat(n, size), library="re") for n, size in side]
+        for side in ([(1, 100), (3, 10)], [(2, 100), (3, 30), (4, 95)])
+    )
+    assert shared(own + before, own + after) == [(4, "re", 95, 1), (3, "re", 20, 0)]
+
+
+def test_what_a_line_gained_beside_a_shared_library_that_left_it_is_a_difference_of_its_own() -> None:
+    before = [used("json", 2, 50, source="import json"), used("re", 2, 400, source="import json")]
+    after = [used("re", 1, 400, source="import html"), used("json", 2, 58, source="import json")]
+    assert shared(before, after) == [(2, "json", 8, 0)]
+
+
+def test_the_own_code_of_a_project_is_no_shared_library() -> None:
+    before, after = [stat(1, 10), stat(2, 90)], [stat(1, 50), stat(2, 40)]
+    assert shared(before, after) == [(1, "", 40, 0), (2, "", -50, 0)]
 
 
 # --- profiles --------------------------------------------------------------------------------------------
@@ -210,6 +252,19 @@ def test_blame_lists_what_moved_with_the_total_and_the_rest_is_elsewhere() -> No
     lines, elsewhere = blame(70, differences, edits, Profile(), Profile(), most=5)
     assert [(line.line, line.bytes, line.changed_here) for line in lines] == [(1, 60, False), (2, 10, True)]
     assert elsewhere == 0
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_next_to_nothing_is_named_only_where_it_is_the_greatest(sign: int) -> None:
+    def named(total: int, *parts: int) -> tuple[list[int], int]:
+        differences = [
+            LineDifference(stat=stat(number, 0), now=0, size=sign * size, count=0) for number, size in enumerate(parts)
+        ]
+        lines, elsewhere = blame(sign * total, differences, NONE, Profile(), Profile())
+        return [sign * line.bytes for line in lines], sign * elsewhere
+
+    assert named(1_000_000, 900_000, 1000, 999) == ([900_000, 1000], 99_000)
+    assert named(1_000_000, 80, 79) == ([80], 999_920)
 
 
 def test_blame_of_a_fall_lists_what_shrank() -> None:

@@ -11,11 +11,12 @@ from msgspec.structs import replace
 
 from memharness.analyse.callers import nearest_change
 from memharness.analyse.edits import Edits, Place
-from memharness.analyse.identity import match_lines
+from memharness.analyse.identity import Match, match_lines
 from memharness.findings import BlamedLine
 from memharness.model import LineStat, LineType, Profile, TypeCount, Value
 
 _MOST_TYPES = 3
+_LEAST_SHARE = 1000  # beside a greater line, one that holds less than a thousandth of the total is not worth a name
 
 
 class LineDifference(Value):
@@ -34,30 +35,65 @@ class LineDifference(Value):
     new: tuple[Place, ...] = ()
 
 
-def line_differences(before: Iterable[LineStat], after: Iterable[LineStat], edits: Edits) -> tuple[LineDifference, ...]:
-    """Return the lines whose size or count differs, the greatest growth first. Sizes sum to after - before."""
-    differences = [d for match in match_lines(before, after, edits) for d in _differences(match.old, match.new)]
+def line_differences(
+    before: Iterable[LineStat], after: Iterable[LineStat], edits: Edits, *, shared: bool = False
+) -> tuple[LineDifference, ...]:
+    """Return the lines whose size or count differs, the greatest growth first. Sizes sum to after - before.
+
+    `shared`: a library costs once, at whichever line happens to need it first, as with imports. Only what it costs
+    more or less in all is a difference then.
+    """
+    matches = match_lines(before, after, edits)
+    parts = [_parts(match) for match in matches]
+    if shared:
+        _cancel(parts)
+    differences = (d for match, own in zip(matches, parts, strict=True) for d in _joined(match, own))
     changed = (d for d in differences if d.size or d.count)
     return tuple(sorted(changed, key=lambda d: (-d.size, -d.count, d.stat.path, d.stat.line, d.stat.library)))
 
 
-def _differences(old: Sequence[LineStat], new: Sequence[LineStat]) -> list[LineDifference]:
-    """Return one difference for each library that allocates for a line.
+_Parts = dict[str, LineDifference]  # of one line by library
 
-    Where some hold more and others less it is a single one: a library that took the place of another is no growth
-    of its own.
-    """
+
+def _parts(match: Match) -> _Parts:
+    """Return one difference for each library that allocates for a line."""
     rows: dict[str, tuple[list[LineStat], list[LineStat]]] = defaultdict(lambda: ([], []))
-    for side, stats in enumerate((old, new)):
+    for side, stats in enumerate((match.old, match.new)):
         for stat in stats:
             rows[stat.library][side].append(stat)
-    home = max(new, key=lambda s: (s.size, -s.line), default=None)
-    parts = [_difference(olds, news, home) for olds, news in rows.values()]
-    if min(part.size for part in parts) >= 0 or max(part.size for part in parts) <= 0:
-        return parts
-    whole = _difference(old, new, home)
-    lead = max(parts, key=lambda part: part.size if whole.size >= 0 else -part.size)
-    return [replace(whole, stat=replace(whole.stat, library=lead.stat.library))]
+    home = max(match.new, key=lambda s: (s.size, -s.line), default=None)
+    return {library: _difference(olds, news, home) for library, (olds, news) in rows.items()}
+
+
+def _cancel(lines: Sequence[_Parts]) -> None:
+    """Leave of each library only its net difference over all lines, at those lines that gained least with it.
+
+    What went from one line to another is taken to be what gained most. The project's own code is no library.
+    """
+    for library in {name for parts in lines for name in parts if name}:
+        own = [(parts, parts[library]) for parts in lines if library in parts]
+        size, count = (sum(part.size for _, part in own), sum(part.count for _, part in own))
+        sign = 1 if size >= 0 else -1
+        for parts, part in sorted(own, key=lambda item: item[1].size * sign):
+            whole = 0 <= part.size * sign <= size * sign
+            left = (part.size, part.count) if whole else (size, count) if part.size * sign > 0 else (0, 0)
+            parts[library] = replace(part, size=left[0], count=left[1])
+            size, count = size - left[0], count - left[1]
+
+
+def _joined(match: Match, parts: _Parts) -> Sequence[LineDifference]:
+    """Return the differences of a line, a single one where some libraries hold more and others less.
+
+    A library that took the place of another is no growth of its own.
+    """
+    sizes = [part.size for part in parts.values()]
+    if min(sizes) >= 0 or max(sizes) <= 0:
+        return tuple(parts.values())
+    whole = replace(
+        _difference(match.old, match.new, None), size=sum(sizes), count=sum(part.count for part in parts.values())
+    )
+    lead = max(parts, key=lambda library: parts[library].size if whole.size >= 0 else -parts[library].size)
+    return (replace(whole, stat=replace(whole.stat, library=lead)),)
 
 
 def _difference(old: Sequence[LineStat], new: Sequence[LineStat], home: LineStat | None) -> LineDifference:
@@ -71,7 +107,7 @@ def _difference(old: Sequence[LineStat], new: Sequence[LineStat], home: LineStat
         now=now,
         size=now - sum(s.size for s in old),
         count=sum(s.count for s in new) - sum(s.count for s in old),
-        gone=home is None,
+        gone=not new and home is None,
         old=tuple(sorted({(s.path, s.line) for s in old})),
         new=tuple(sorted({(s.path, s.line) for s in new})),
     )
@@ -103,12 +139,14 @@ def blame(
 ) -> tuple[tuple[BlamedLine, ...], int]:
     """Return the lines that moved in the direction of `total`, greatest first, and the bytes elsewhere.
 
-    The sizes of the returned lines and the bytes elsewhere sum to `total`. `before` and `after` are the profiles whose
+    Next to nothing, beside a greater line, counts as elsewhere. The sizes of the returned lines and the bytes elsewhere
+    sum to `total`. `before` and `after` are the profiles whose
     stacks and types tell where the lines are called from and what they allocate.
     """
     sign = 1 if total >= 0 else -1
     along = sorted((d for d in differences if d.size * sign > 0), key=lambda d: -d.size * sign)[:most]
-    lines = tuple(_blamed(d, edits, before, after) for d in along)
+    named = along[:1] + [d for d in along[1:] if abs(d.size) * _LEAST_SHARE >= abs(total)]
+    lines = tuple(_blamed(d, edits, before, after) for d in named)
     return lines, total - sum(line.bytes for line in lines)
 
 
