@@ -1,7 +1,7 @@
 import pytest
 from msgspec.structs import replace
 
-from memharness.analyse.changes import Side, fold_warm_peaks, make_change, same_lines
+from memharness.analyse.changes import Side, Stretch, fold_warm_peaks, make_change, same_lines
 from memharness.analyse.edits import Edits
 from memharness.analyse.series import Point, Series, Subject
 from memharness.analyse.steps import Step
@@ -27,7 +27,11 @@ COMMITS = (commit(0), commit(1), commit(2))
 def change(
     metric: str, *, good: int = 0, bad: int = 1, before: Side | None = None, after: Side | None = None
 ) -> Change:
-    series = Series(subject=SUBJECT, metric=metric, points=tuple(Point(commit=c, values=(1,)) for c in COMMITS))
+    series = Series(
+        subject=SUBJECT,
+        metric=metric,
+        points=tuple(Point(commit=c, values=(100 if c == COMMITS[good] else 300,)) for c in COMMITS),
+    )
     confidence: Confidence = "located" if bad == good + 1 else "range"
     step = Step(good=good, bad=bad, before=100, after=300, confidence=confidence)
     return make_change(series, step, before or Side(), after or Side(), EDITS, between=bad - good)
@@ -131,6 +135,15 @@ def test_imports_are_blamed_on_lines_where_both_sides_know_them_and_on_modules()
     assert change("peak", before=Side(imports=before), after=Side(imports=after)).modules == ()
 
 
+def test_a_library_that_another_import_loads_now_is_not_blamed() -> None:
+    one, two = stat(1, 0), stat(2, 10)
+    before = Profile(lines=(two, replace(two, size=90, library="re")))
+    after = Profile(lines=(replace(one, size=60, library="html"), replace(one, size=90, library="re"), two))
+    found = change("import", before=Side(imports=before), after=Side(imports=after))
+    assert [(line.line, line.library, line.bytes) for line in found.blame] == [(1, "html", 60)]
+    assert change("peak", before=Side(alive=before), after=Side(alive=after)).blame[0].library == "re"
+
+
 def test_a_leak_in_a_library_is_blamed_on_the_line_that_called_it_and_shows_what_survives() -> None:
     path = "<stdlib>/functools.py"
     frames = (
@@ -174,6 +187,83 @@ def test_a_side_knows_its_files_and_its_depth() -> None:
     deep = Side(retained=Profile(stacks=(Stack(size=1, count=1, frames=frames),)), leak=lines(5))
     assert (deep.paths, deep.plain) == (frozenset({"a.py", "b.py"}), False)
     assert (Side(alive=lines(5)).plain, Side().plain, Side().paths) == (True, False, frozenset())
+
+
+# --- drifts ----------------------------------------------------------------------------------------------
+
+
+def stretch(before: Side, after: Side) -> Stretch:
+    return Stretch(before=before, after=after, edits=Edits(), back=Edits(), onward=Edits())
+
+
+def held(line: int, size: int) -> Stack:
+    return Stack(size=size, count=1, frames=(Frame(path="a.py", line=line, function="f", source=f"line {line}"),))
+
+
+def drift(metric: str, *quiet: tuple[Side, Side]) -> Change:
+    """Return the drift from the first of these sides to the last, from 100 to 300 without the steps between."""
+    series = Series(subject=SUBJECT, metric=metric, points=tuple(Point(commit=c, values=(n,)) for c, n in DRIFTING))
+    step = Step(good=0, bad=2, before=100, after=300, confidence="range", kind="drift")
+    stretches = [stretch(*sides) for sides in quiet]
+    ends = (quiet[0][0], quiet[-1][1]) if quiet else (Side(), Side())
+    return make_change(series, step, *ends, Edits(), between=2, quiet=stretches)
+
+
+DRIFTING = tuple(zip(COMMITS, (100, 5000, 5200), strict=True))
+
+
+def test_a_drift_is_blamed_on_what_its_quiet_stretches_gained() -> None:
+    sides = [
+        Side(alive=replace(lines(50, 10), types=(rows(5), rows(1, "Cell", line=2)), stacks=(held(1, 50), held(2, 10)))),
+        Side(alive=replace(lines(170, 10), types=(rows(6), rows(1, "Cell", line=2)))),
+        Side(alive=replace(lines(170, 4910), types=(rows(6), rows(900, "Cell", line=2)))),
+        Side(
+            alive=replace(
+                lines(255, 4910), types=(rows(8), rows(900, "Cell", line=2)), stacks=(held(1, 255), held(2, 4910))
+            )
+        ),
+    ]
+    found = drift("peak", (sides[0], sides[1]), (sides[2], sides[3]))
+    assert [(line.line, line.bytes, line.size, line.types) for line in found.blame] == [
+        (1, 205, 255, (TypeCount(name="Row", before=5, after=8),))
+    ]
+    assert found.elsewhere == -5
+    assert found.types == (TypeCount(name="Row", before=5, after=8),)
+    assert found.stack == held(1, 255)
+
+
+def test_the_stack_of_a_step_says_nothing_of_a_drift() -> None:
+    first, last = lines(50, 10), lines(255, 4910)
+    deep = replace(last, stacks=(held(2, 4910),))
+    quiet = (Side(alive=first), Side(alive=replace(last, lines=lines(50, 10).lines)))
+    assert drift("peak", quiet, (Side(alive=lines(50, 4910)), Side(alive=deep))).stack is None
+    assert change("peak", before=Side(alive=first), after=Side(alive=deep)).stack == held(2, 4910)
+
+
+def test_lines_explain_the_peak_that_was_measured_at_the_end_of_a_drift() -> None:
+    quiet = (Side(peak=lines(50)), Side(peak=lines(150))), (Side(peak=lines(4900)), Side(peak=lines(2600)))
+    assert drift("peak", *quiet).explained == 0.5
+
+
+def test_the_modules_of_a_drift_are_those_of_its_quiet_stretches() -> None:
+    sides = [
+        Side(imports=Profile(modules=modules))
+        for modules in (
+            (module("json", 50), module("gone", 9)),
+            (module("json", 60), module("gone", 9)),
+            (module("json", 60), module("html", 5000)),
+            (module("json", 75, line=2), module("html", 5000), module("new", 4)),
+        )
+    ]
+    assert drift("import", (sides[0], sides[1]), (sides[2], sides[3])).modules == (
+        ModuleChange(module=module("json", 25, line=2), before=50, after=75),
+        ModuleChange(module=module("new", 4), before=0, after=4),
+    )
+
+
+def test_a_drift_without_a_quiet_stretch_is_elsewhere() -> None:
+    found = drift("peak")
+    assert (found.blame, found.elsewhere, found.types) == ((), 200, ())
 
 
 # --- lines that came back --------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ from msgspec.structs import replace
 
 from memharness.analyse.blame import blame, line_differences, subtract
 from memharness.analyse.edits import Edits
+from memharness.analyse.identity import match_lines
+from memharness.analyse.stretches import add_up, carry
 from memharness.model import FileEdit, Hunk, LineStat, Profile
 
 names = st.sampled_from(["a", "b", "c"])
@@ -59,11 +61,30 @@ def edits(draw: st.DrawFn) -> Edits:
     )
 
 
-@given(lines, lines, edits())
-def test_differences_sum_to_the_difference(before: list[LineStat], after: list[LineStat], between: Edits) -> None:
-    differences = line_differences(before, after, between)
+@given(lines, lines, edits(), st.booleans())
+def test_differences_sum_to_the_difference(
+    before: list[LineStat], after: list[LineStat], between: Edits, shared: bool
+) -> None:
+    differences = line_differences(before, after, between, shared=shared)
     assert sum(d.size for d in differences) == sum(s.size for s in after) - sum(s.size for s in before)
     assert sum(d.count for d in differences) == sum(s.count for s in after) - sum(s.count for s in before)
+
+
+@given(lines, lines, lines, edits(), edits(), edits())
+def test_carried_differences_keep_their_sum(
+    first: list[LineStat], middle: list[LineStat], last: list[LineStat], one: Edits, other: Edits, whole: Edits
+) -> None:
+    differences = [
+        *carry(
+            line_differences(first, middle, one), match_lines(first, first, Edits()), match_lines(middle, last, other)
+        ),
+        *carry(line_differences(middle, last, other), match_lines(first, middle, one), match_lines(last, last, whole)),
+    ]
+    found = add_up(differences)
+    assert sum(d.size for d in found) == sum(s.size for s in last) - sum(s.size for s in first)
+    assert sum(d.count for d in found) == sum(s.count for s in last) - sum(s.count for s in first)
+    places = {(row.path, row.line) for row in last}
+    assert all(place in places for d in found for place in d.new)
 
 
 @given(lines, lines, edits())
@@ -76,7 +97,8 @@ def test_elsewhere_is_what_the_lines_that_are_not_listed_hold(
     assert elsewhere == total - sum(line.bytes for line in blamed)
     assert all(line.bytes > 0 if total >= 0 else line.bytes < 0 for line in blamed)
     along = sorted((abs(d.size) for d in differences if d.size * (1 if total >= 0 else -1) > 0), reverse=True)
-    assert [abs(line.bytes) for line in blamed] == along[:3]
+    worth = [size for size in along if size * 1000 >= abs(total) or size == along[0]]
+    assert [abs(line.bytes) for line in blamed] == worth[:3]
 
 
 @given(lines, lines, edits())

@@ -89,19 +89,24 @@ def fold_lines(lines: Sequence[LineStat], deep: Profile) -> tuple[LineStat, ...]
 
 
 def biggest_offender(
-    before: Profile, after: Profile, places: Container[Place] = (), *, growing: bool = True
+    before: Profile,
+    after: Profile,
+    places: Container[Place] = (),
+    *,
+    growing: bool = True,
+    anywhere: bool = True,
 ) -> Stack | None:
     """Return the call stack that gained most between two deep profiles; None where none gained.
 
     Where memory fell it is the one that lost most, with its old size. Stacks of the line at `places`, on the side with
-    more memory, come first.
+    more memory, come first; others count where it may be `anywhere`.
     """
     if not growing:
         before, after = after, before
     old = _sizes(before)
     gained = [(stack.size - old[_texts(stack)], stack) for stack in after.stacks]
     at_line = [(size, stack) for size, stack in gained if _place(stack.frames[_owner(stack)]) in places]
-    for found in (at_line, gained):
+    for found in (at_line, gained if anywhere else []):
         size, most = max(found, key=itemgetter(0), default=(0, None))
         if size > 0:
             return most

@@ -2,16 +2,19 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from msgspec.structs import replace
 
 from memharness.analyse.blame import LineDifference, blame, line_differences, moved_types, subtract
 from memharness.analyse.callers import biggest_offender, fold_lines
 from memharness.analyse.edits import Edits
+from memharness.analyse.identity import match_lines
 from memharness.analyse.imports import module_changes
 from memharness.analyse.series import Series
 from memharness.analyse.steps import Step
-from memharness.findings import Change
+from memharness.analyse.stretches import add_up, carry
+from memharness.findings import Change, ModuleChange
 from memharness.model import METRICS, LineStat, Profile, TypeCount, Value
 
 _MOST_TYPES = 5
@@ -45,6 +48,20 @@ class Side(Value):
         return frozenset(place.path for places in (lines, frames) for place in places)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Stretch:
+    """A part of a drift that no flagged step lies in, with the edits in it.
+
+    `back` are the edits from the beginning of the drift up to it, `onward` those from its end to that of the drift.
+    """
+
+    before: Side
+    after: Side
+    edits: Edits
+    back: Edits
+    onward: Edits
+
+
 def make_change(
     series: Series,
     step: Step,
@@ -53,15 +70,22 @@ def make_change(
     edits: Edits,
     *,
     between: int,
+    quiet: Sequence[Stretch] | None = None,
 ) -> Change:
     """Describe `step`; `edits` are what lies between its commits.
 
-    `between` is the number of commits that may be the culprit, the later one of the two included.
+    `between` is the number of commits that may be the culprit, the later one of the two included. Of a drift with
+    flagged steps in its range, the `quiet` stretches alone are looked at.
     """
     metric = series.metric
     growing = step.after > step.before
     old, new = _profiles(metric, before, after)
-    lines, elsewhere = blame(step.after - step.before, _differences(metric, before, after, edits), edits, old, new)
+    pairs = [(before, after)] if quiet is None else [(stretch.before, stretch.after) for stretch in quiet]
+    if quiet is None:
+        differences = _differences(metric, before, after, edits)
+    else:
+        differences = _drifted(metric, before, after, quiet)
+    lines, elsewhere = blame(step.after - step.before, differences, edits, old, new)
     first = {(line.path, line.line) for line in lines[:1]}
     good, bad = series.points[step.good].commit, series.points[step.bad].commit
     return Change(
@@ -78,11 +102,11 @@ def make_change(
         unit=METRICS[metric].unit,
         blame=lines,
         elsewhere=elsewhere,
-        stack=biggest_offender(old, new, first, growing=growing),
-        types=_types(metric, before, after, growing=growing),
-        modules=module_changes(before.imports, after.imports) if metric == "import" else (),
+        stack=biggest_offender(old, new, first, growing=growing, anywhere=quiet is None),
+        types=_types(metric, pairs, growing=growing),
+        modules=_modules(metric, pairs),
         survivors=after.leak.survivors if metric == "growth" else (),
-        explained=_explained(metric, before, after, step.after),
+        explained=_explained(metric, before, after, series.points[step.bad].value or 0),
     )
 
 
@@ -92,8 +116,7 @@ def same_lines(metric: str, one: Side, other: Side, edits: Edits, tolerance: int
     `edits` lie between the commits of the two sides.
     """
     differences = _differences(metric, one, other, edits)
-    modules = module_changes(one.imports, other.imports) if metric == "import" else ()
-    sizes = [d.size for d in differences] or [change.module.size for change in modules]
+    sizes = [d.size for d in differences] or [change.module.size for change in _modules(metric, [(one, other)])]
     return all(abs(size) <= tolerance for size in sizes)
 
 
@@ -118,18 +141,33 @@ def _finding(change: Change) -> tuple[str, str, tuple[str, str], str]:
 
 
 def _differences(metric: str, before: Side, after: Side, edits: Edits) -> tuple[LineDifference, ...]:
+    return line_differences(*_rows(metric, before, after), edits, shared=metric == "import")
+
+
+def _drifted(metric: str, before: Side, after: Side, quiet: Sequence[Stretch]) -> tuple[LineDifference, ...]:
+    """Return the differences over the quiet stretches of a drift from `before` to `after`."""
+    found: list[LineDifference] = []
+    for part in quiet:
+        back = match_lines(*_rows(metric, before, part.before), part.back)
+        onward = match_lines(*_rows(metric, part.after, after), part.onward)
+        found += carry(_differences(metric, part.before, part.after, part.edits), back, onward)
+    return add_up(found)
+
+
+def _rows(metric: str, before: Side, after: Side) -> tuple[Sequence[LineStat], Sequence[LineStat]]:
+    """Return the lines that hold `metric` on both sides; none where they are not known."""
     old, new = _profiles(metric, before, after)
     match metric:
         case "peak" | "warm_peak" | "retained":
-            return line_differences(old.lines, new.lines, edits)
+            return old.lines, new.lines
         case "result":
-            return line_differences(subtract(old, before.retained), subtract(new, after.retained), edits)
+            return subtract(old, before.retained), subtract(new, after.retained)
         case "growth":
-            return line_differences(_leaked(before), _leaked(after), edits)
+            return _leaked(before), _leaked(after)
         case "import" if old.lines and new.lines:
-            return line_differences(old.lines, new.lines, edits)
+            return old.lines, new.lines
         case _:
-            return ()
+            return (), ()
 
 
 def _profiles(metric: str, before: Side, after: Side) -> tuple[Profile, Profile]:
@@ -157,17 +195,35 @@ def _leaked(side: Side) -> tuple[LineStat, ...]:
     )
 
 
-def _types(metric: str, before: Side, after: Side, *, growing: bool) -> tuple[TypeCount, ...]:
-    """Return the types that moved most: by the profiles, or else as the collector counted them over the first call."""
-    if metric == "import":
+_Pairs = Sequence[tuple[Side, Side]]  # the sides of a step, or of each quiet stretch of a drift
+
+
+def _modules(metric: str, pairs: _Pairs) -> tuple[ModuleChange, ...]:
+    return module_changes(*((one.imports, other.imports) for one, other in pairs)) if metric == "import" else ()
+
+
+def _types(metric: str, pairs: _Pairs, *, growing: bool) -> tuple[TypeCount, ...]:
+    """Return the types that moved most over all `pairs`."""
+    if metric == "import" or not pairs:
         return ()
-    counts = [Counter[str](), Counter[str]()]
-    for count, profile in zip(counts, _profiles(metric, before, after), strict=True):
+    counts = [_instances(metric, *pair) for pair in pairs]
+    before, after = counts[0][0], counts[0][0].copy()
+    for old, new in counts:
+        after.update(new)
+        after.subtract(old)
+    return moved_types(before, after, growing=growing, most=_MOST_TYPES)
+
+
+def _instances(metric: str, before: Side, after: Side) -> tuple[Counter[str], Counter[str]]:
+    """Count the instances of each type: by the profiles, or else as the collector counted them over the first call."""
+    old, new = Counter[str](), Counter[str]()
+    for count, profile in zip((old, new), _profiles(metric, before, after), strict=True):
         for row in profile.types:
             count[row.name] += row.count
-    if not any(counts):
-        counts = [Counter({t.name: t.after - t.before for t in side.types}) for side in (before, after)]
-    return moved_types(*counts, growing=growing, most=_MOST_TYPES)
+    if not (old or new):
+        for count, side in ((old, before), (new, after)):
+            count.update({t.name: t.after - t.before for t in side.types})
+    return old, new
 
 
 def _explained(metric: str, before: Side, after: Side, peak: int) -> float | None:

@@ -1,23 +1,31 @@
 """Imports: which modules cost more or less to import than before."""
 
+from collections import Counter
+
 from msgspec.structs import replace
 
 from memharness.findings import ModuleChange
 from memharness.model import ModuleCost, Profile
 
 
-def module_changes(before: Profile, after: Profile, *, most: int = 10) -> tuple[ModuleChange, ...]:
-    """Return the modules whose costs differ, by name, the greatest difference first."""
-    old = {module.name: module for module in before.modules}
-    new = {module.name: module for module in after.modules}
-    changes = [_change(old.get(name), new.get(name)) for name in old | new]
-    changed = (change for change in changes if change.module.size)
-    return tuple(sorted(changed, key=lambda change: (-abs(change.module.size), change.module.name)))[:most]
+def module_changes(*pairs: tuple[Profile, Profile], most: int = 10) -> tuple[ModuleChange, ...]:
+    """Return the modules whose costs differ over all pairs (before, after), by name, the greatest difference first.
 
-
-def _change(old: ModuleCost | None, new: ModuleCost | None) -> ModuleChange:
-    """Return the difference; the module is as it is after, or as it was where it is gone."""
-    before, after = old.size if old else 0, new.size if new else 0
-    module = new or old
-    assert module is not None
-    return ModuleChange(module=replace(module, size=after - before), before=before, after=after)
+    A module is shown as it is after the last pair that has it, or as it was where it is gone.
+    """
+    known: dict[str, ModuleCost] = {}
+    start: Counter[str] = Counter()
+    gained: Counter[str] = Counter()
+    for number, (before, after) in enumerate(pairs):
+        for sign, profile in ((-1, before), (1, after)):
+            for module in profile.modules:
+                known[module.name] = module
+                gained[module.name] += sign * module.size
+        if number == 0:
+            start.update({module.name: module.size for module in before.modules})
+    changes = (
+        ModuleChange(module=replace(known[name], size=size), before=start[name], after=start[name] + size)
+        for name, size in gained.items()
+        if size
+    )
+    return tuple(sorted(changes, key=lambda change: (-abs(change.module.size), change.module.name)))[:most]

@@ -1,13 +1,14 @@
 """From judgements to changes: the lines that hold each step, the branch it came by, and what the ledger says of it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 
 from msgspec.structs import replace
 
-from memharness.analyse.changes import Side, fold_warm_peaks, make_change, same_lines
+from memharness.analyse.changes import Side, Stretch, fold_warm_peaks, make_change, same_lines
 from memharness.analyse.edits import Edits
 from memharness.analyse.ledger import accepted_by
+from memharness.analyse.steps import Step
 from memharness.analyse.transients import find_undone
 from memharness.findings import Change
 from memharness.history import count_between, file_edits, read_blob
@@ -41,18 +42,20 @@ def _changes(results: Results, judged: Judged, order: Mapping[str, int], sources
     series, points, rule = judged.series, judged.series.points, judged.rule
 
     def alike(one: int, other: int) -> bool:
-        sides = _sides(results, judged, one, other)
-        between = sources.edits(points[one].commit, points[other].commit, sides)
-        return same_lines(series.metric, *sides, between, int(rule.needed(points[one].value or 0)))
+        before, after = _sides(results, judged, one, other)
+        between = sources.edits(points[one].commit, points[other].commit, (before, after))
+        return same_lines(series.metric, before, after, between, int(rule.needed(points[one].value or 0)))
 
     undone = find_undone(series, judged.steps, rule, alike)
     for number, step in enumerate(judged.findings):
         if number in undone.values():
             continue
         good, bad = points[step.good].commit, points[step.bad].commit
-        sides = _sides(results, judged, step.good, step.bad)
+        before, after = _sides(results, judged, step.good, step.bad)
+        edits = sources.edits(good, bad, (before, after))
         between = 1 if step.adjacent else count_between(results.project.repository, good.id, bad.id)
-        change = make_change(series, step, *sides, sources.edits(good, bad, sides), between=between)
+        quiet = _quiet(results, judged, step, sources) if step is judged.drift else None
+        change = make_change(series, step, before, after, edits, between=between, quiet=quiet)
         if step is judged.drift:
             change = replace(change, verdict="drifting", commit=None)
         elif step.adjacent:
@@ -66,6 +69,31 @@ def _changes(results: Results, judged: Judged, order: Mapping[str, int], sources
         yield change if entry is None else replace(change, verdict="accepted", reason=entry.reason)
 
 
+def _quiet(results: Results, judged: Judged, drift: Step, sources: "_Sources") -> tuple[Stretch, ...] | None:
+    """Return the stretches of a drift between the flagged steps in its range; None where there are none."""
+    inner = [step for step in judged.steps if drift.good <= step.good and step.bad <= drift.bad]
+    if not inner:
+        return None
+    ends = [drift.good, *(index for step in inner for index in (step.good, step.bad)), drift.bad]
+    commits = {index: judged.series.points[index].commit for index in ends}
+    sides = dict(zip(ends, _sides(results, judged, *ends), strict=True))
+
+    def edits(one: int, other: int) -> Edits:
+        return sources.edits(commits[one], commits[other], (sides[one], sides[other]))
+
+    return tuple(
+        Stretch(
+            before=sides[one],
+            after=sides[other],
+            edits=edits(one, other),
+            back=edits(drift.good, one),
+            onward=edits(other, drift.bad),
+        )
+        for one, other in zip(ends[::2], ends[1::2], strict=True)
+        if one < other
+    )
+
+
 class _Sources:
     """What git tells of the lines between two commits; of the Python files that profiles mention it reads the text."""
 
@@ -73,10 +101,10 @@ class _Sources:
         self._files = cache(lambda good, bad: file_edits(repository, good, bad))
         self._text = cache(lambda commit, path: read_blob(repository, commit, path).decode(errors="replace"))
 
-    def edits(self, good: Commit, bad: Commit, sides: tuple[Side, Side]) -> Edits:
+    def edits(self, good: Commit, bad: Commit, sides: Iterable[Side]) -> Edits:
         """Return the edits between the commits of two sides."""
         files = self._files(good.id, bad.id)
-        paths = sides[0].paths | sides[1].paths
+        paths = {path for side in sides for path in side.paths}
         wanted = [file for file in files if {file.before, file.after} & paths]
         before, after = (
             {name: self._text(commit.id, name) for name in names if name is not None and name.endswith(".py")}
@@ -85,12 +113,12 @@ class _Sources:
         return Edits(files, before=before, after=after)
 
 
-def _sides(results: Results, judged: Judged, good: int, bad: int) -> tuple[Side, Side]:
-    """Load the profiles of two points: deep ones only where both have them, as libraries are folded there."""
-    before, after = (_side(results, judged, index, deep=True) for index in (good, bad))
-    if before.plain == after.plain:
-        return before, after
-    return _side(results, judged, good, deep=False), _side(results, judged, bad, deep=False)
+def _sides(results: Results, judged: Judged, *indexes: int) -> tuple[Side, ...]:
+    """Load the profiles of some points: deep ones only where all have them, as libraries are folded there."""
+    sides = tuple(_side(results, judged, index, deep=True) for index in indexes)
+    if len({side.plain for side in sides}) == 1:
+        return sides
+    return tuple(_side(results, judged, index, deep=False) for index in indexes)
 
 
 def _side(results: Results, judged: Judged, index: int, *, deep: bool) -> Side:
