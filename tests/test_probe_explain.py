@@ -161,6 +161,9 @@ def test_imports_are_told_by_module_with_the_statement_that_came_first(versioned
     assert min(sizes) >= 1024
     lines = {(line.path, line.line): line for line in profile(observation, "import").lines if not line.library}
     assert lines["box/core.py", 6].size == 100_000 + BLOCK
+    libraries = {(line.path, line.line, line.library) for line in profile(observation, "import").lines}
+    code_of_json = "box/core.py", 5, "importlib"
+    assert {code_of_json, ("box/core.py", 5, "json"), ("<scenarios>/waste.py", 1, "importlib")} <= libraries
 
 
 @every_version

@@ -158,6 +158,23 @@ def test_the_line_that_holds_the_peak_comes_first(versioned: Bench, name: str) -
     assert outcome.cpu_seconds.keys() == {"first", "deep", "peak"}
 
 
+@pytest.mark.parametrize("versioned", VERSIONS[3:], indirect=True)
+def test_what_the_interpreter_makes_for_tracing_is_left_out(versioned: Bench) -> None:
+    text = """
+        def walk(depth):
+            block = bytearray(4000)
+            if depth:
+                walk(depth - 1)
+            return len(block)
+        def run():
+            return walk(400)
+    """
+    observation = versioned.observe(text, ("peak",), explain=True)
+    peak = measured(observation).metrics["peak"]
+    held = sum(line.size for line in profile(observation, "peak").lines)
+    assert held == pytest.approx(peak, rel=0.001)  # with a frame object of each call 5 % more
+
+
 @every_version
 def test_types_and_callers_are_those_at_the_peak(versioned: Bench) -> None:
     text = """
