@@ -272,7 +272,17 @@ def test_blame_of_a_fall_lists_what_shrank() -> None:
     differences = line_differences([stat(1, 100, source="grid")], [], edits)
     lines, elsewhere = blame(-90, differences, edits, Profile(), Profile())
     assert lines == (
-        BlamedLine(path="a.py", line=1, function="f", source="grid", size=0, bytes=-100, count=-1, changed_here=True),
+        BlamedLine(
+            path="a.py",
+            line=1,
+            function="f",
+            source="grid",
+            size=0,
+            bytes=-100,
+            count=-1,
+            changed_here=True,
+            status="gone",
+        ),
     )
     assert elsewhere == 10
 
@@ -316,6 +326,7 @@ def test_an_unchanged_line_comes_with_its_changed_caller_and_its_types(grows: bo
         bytes=80 if grows else -80,
         count=3 if grows else -3,
         changed_here=False,
+        status="grown" if grows else "shrunk",
         caller=call(20),
         types=types if grows else tuple(TypeCount(name=t.name, before=t.after, after=t.before) for t in types),
     )
@@ -328,3 +339,17 @@ def test_a_line_is_not_its_own_caller() -> None:
     before, after = [stat(1, 90, source="def f():")], [stat(1, 10, source="def f():")]
     (blamed,), _ = blame(-80, line_differences(before, after, edits), edits, Profile(), Profile())
     assert (blamed.line, blamed.caller) == (1, None)
+
+
+def test_what_moved_against_the_total_comes_last_and_next_to_nothing_is_elsewhere() -> None:
+    before = [stat(1, 1000, source="old", function="g"), stat(2, 5000, source="cache"), stat(3, 100, source="few")]
+    after = [stat(2, 4500, source="cache"), stat(3, 101, source="few"), stat(4, 9000, source="new")]
+    edits = Edits([edited((1, 1, 0, 0), (3, 0, 4, 1))])
+    differences = line_differences(before, after, edits)
+    lines, elsewhere = blame(7501, differences, edits, Profile(), Profile())
+    assert [(line.source, line.bytes, line.status) for line in lines] == [
+        ("new", 9000, "new"),
+        ("old", -1000, "gone"),
+        ("cache", -500, "shrunk"),
+    ]
+    assert elsewhere == 1

@@ -9,12 +9,14 @@ from memharness.model import FORMAT, Frame, ModuleCost, Phase, Stack, Survivor, 
 
 Verdict = Literal["regressed", "improved", "accepted", "transient", "drifting"]
 Confidence = Literal["confirmed", "located", "range", "suspected"]
+LineStatus = Literal["grown", "shrunk", "new", "gone"]
 MetricClass = Literal["exact", "near", "noisy"]
 
 
 class BlamedLine(Value, omit_defaults=False):
     """A line that holds a part of a difference. `bytes` and `count` are differences, `size` is what it holds now.
 
+    A "new" line held nothing before and a "gone" one holds nothing now.
     `library` allocated it on behalf of the line. `caller` is the nearest line up the call stack that lies in a function
     which the commit changed; None where the line itself is changed, or no such caller is known. `types` are
     the types whose instances at the line grew, with their numbers before and after.
@@ -28,6 +30,7 @@ class BlamedLine(Value, omit_defaults=False):
     bytes: int
     count: int
     changed_here: bool
+    status: LineStatus = "grown"
     library: str = ""
     caller: Frame | None = None
     types: tuple[TypeCount, ...] = ()

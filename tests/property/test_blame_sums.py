@@ -95,10 +95,11 @@ def test_elsewhere_is_what_the_lines_that_are_not_listed_hold(
     total = sum(s.size for s in after) - sum(s.size for s in before)
     blamed, elsewhere = blame(total, differences, between, Profile(), Profile(), most=3)
     assert elsewhere == total - sum(line.bytes for line in blamed)
-    assert all(line.bytes > 0 if total >= 0 else line.bytes < 0 for line in blamed)
-    along = sorted((abs(d.size) for d in differences if d.size * (1 if total >= 0 else -1) > 0), reverse=True)
-    worth = [size for size in along if size * 1000 >= abs(total) or size == along[0]]
-    assert [abs(line.bytes) for line in blamed] == worth[:3]
+    moves = [d.size * (1 if total >= 0 else -1) for d in differences]
+    along = sorted((move for move in moves if move > 0), reverse=True)[:3]
+    against = sorted(move for move in moves if move < 0)[:3]
+    worth = [move for move in (*along[1:], *against) if abs(move) * 1000 >= abs(total)]
+    assert [line.bytes * (1 if total >= 0 else -1) for line in blamed] == along[:1] + worth
 
 
 @given(lines, lines, edits())

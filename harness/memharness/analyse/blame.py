@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from memharness.analyse.callers import nearest_change
 from memharness.analyse.edits import Edits, Place
 from memharness.analyse.identity import Match, match_lines
-from memharness.findings import BlamedLine
+from memharness.findings import BlamedLine, LineStatus
 from memharness.model import LineStat, LineType, Profile, TypeCount, Value
 
 _MOST_TYPES = 3
@@ -137,15 +137,16 @@ def blame(
     *,
     most: int = 10,
 ) -> tuple[tuple[BlamedLine, ...], int]:
-    """Return the lines that moved in the direction of `total`, greatest first, and the bytes elsewhere.
+    """Return the lines that moved with `total`, then those that moved against it, and the bytes elsewhere.
 
-    Next to nothing, beside a greater line, counts as elsewhere. The sizes of the returned lines and the bytes elsewhere
-    sum to `total`. `before` and `after` are the profiles whose
+    Of each the `most` that moved most, the greatest first; next to nothing, beside a greater line, counts as elsewhere.
+    The sizes of the returned lines and the bytes elsewhere sum to `total`. `before` and `after` are the profiles whose
     stacks and types tell where the lines are called from and what they allocate.
     """
     sign = 1 if total >= 0 else -1
     along = sorted((d for d in differences if d.size * sign > 0), key=lambda d: -d.size * sign)[:most]
-    named = along[:1] + [d for d in along[1:] if abs(d.size) * _LEAST_SHARE >= abs(total)]
+    against = sorted((d for d in differences if d.size * sign < 0), key=lambda d: d.size * sign)[:most]
+    named = along[:1] + [d for d in (*along[1:], *against) if abs(d.size) * _LEAST_SHARE >= abs(total)]
     lines = tuple(_blamed(d, edits, before, after) for d in named)
     return lines, total - sum(line.bytes for line in lines)
 
@@ -170,6 +171,7 @@ def _blamed(difference: LineDifference, edits: Edits, before: Profile, after: Pr
         bytes=difference.size,
         count=difference.count,
         changed_here=changed,
+        status=_status(difference),
         library=stat.library,
         caller=caller,
         types=moved_types(
@@ -179,6 +181,14 @@ def _blamed(difference: LineDifference, edits: Edits, before: Profile, after: Pr
             most=_MOST_TYPES,
         ),
     )
+
+
+def _status(difference: LineDifference) -> LineStatus:
+    if not difference.now:
+        return "gone"
+    if difference.now == difference.size:
+        return "new"
+    return "grown" if difference.size > 0 else "shrunk"
 
 
 def _instances(types: Iterable[LineType], places: Sequence[Place]) -> Counter[str]:

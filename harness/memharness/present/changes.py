@@ -34,6 +34,7 @@ _NO_LINES: Final = {
     "import": "no line is known: imports are measured as a whole",
     "rss_peak": "no line is known: resident memory is measured untraced",
 }
+_TOP_AGAINST = 2  # lines that moved the other way
 _FREED: Final = "no line is known: what is alive at the end of the first call does not differ, so it was freed before"
 
 
@@ -117,8 +118,11 @@ def _draw_lines(console: Console, change: Change, previous: Change | None) -> No
         rest = f", and {delta_text(change.elsewhere, 'bytes')} elsewhere" if change.elsewhere else ""
         draw_text(console, Text(f"at the same lines as above{rest}"), indent=2)
     else:
-        rows = [_line_row(line) for line in change.blame[:TOP_LINES]]
-        rows += _rest(change, [line.bytes for line in change.blame], "line", change.elsewhere, ("", ""))
+        with_it = [line for line in change.blame if line.bytes * (change.after - change.before) > 0]
+        against = change.blame[len(with_it) :]
+        rows = [_line_row(line) for line in (*with_it[:TOP_LINES], *against[:_TOP_AGAINST])]
+        hidden = [line.bytes for line in (*with_it[TOP_LINES:], *against[_TOP_AGAINST:])]
+        rows += _rest(change, len(rows), hidden, "line", change.elsewhere, ("", ""))
         draw_rows(console, ("size", "+diff", "count", "average"), rows, indent=2, label="line")
     explained = None if change.explained is None else share_text(change.explained)
     if explained is not None:
@@ -145,6 +149,8 @@ def _line_row(line: BlamedLine) -> Row:
     text = place_text(line.path, line.line, line.function, line.library)
     if line.changed_here:
         text.append("  changed here", style="yellow")
+    if line.status == "gone":
+        text.append("  gone", style="dim")
     add_below(text, line.source, "cyan")
     if line.caller is not None and not line.changed_here:
         via = line.caller
@@ -168,20 +174,22 @@ def _draw_modules(console: Console, change: Change) -> None:
         for row in change.modules[:TOP_LINES]
     ]
     sizes = [row.module.size for row in change.modules]
-    rows += _rest(change, sizes, "module", change.after - change.before - sum(sizes), ())
+    rest = change.after - change.before - sum(sizes)
+    rows += _rest(change, len(rows), sizes[TOP_LINES:], "module", rest, ())
     draw_rows(console, ("size", "+diff"), rows, indent=2, label="module")
 
 
-def _rest(change: Change, parts: Sequence[int], noun: str, elsewhere: int, empty: tuple[str, ...]) -> list[Row]:
-    """Return rows for the parts that are not shown, for what is elsewhere, and for the sum."""
-    hidden = parts[TOP_LINES:]
+def _rest(
+    change: Change, shown: int, hidden: Sequence[int], noun: str, elsewhere: int, empty: tuple[str, ...]
+) -> list[Row]:
+    """Return rows for the parts that are not shown, for what is elsewhere, and for the sum if there are several."""
     rows = []
     if hidden:
         more = Text(number_text(len(hidden), f"more {noun}"), style="dim")
         rows.append(Row(("", delta_text(sum(hidden), "bytes"), *empty), more))
     if elsewhere:
         rows.append(Row(("", delta_text(elsewhere, "bytes"), *empty), Text("elsewhere", style="dim")))
-    if len(parts) > 1 or rows:
+    if shown > 1 or rows:
         total = delta_text(change.after - change.before, "bytes")
         rows.append(Row(("", total, *empty), Text("together", style="dim")))
     return rows
