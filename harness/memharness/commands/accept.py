@@ -7,7 +7,7 @@ import click
 from msgspec.structs import replace
 
 from memharness.analyse.ledger import acceptance_of
-from memharness.commands.options import case_options, configured, json_option, with_options
+from memharness.commands.options import choosing, configured, json_option
 from memharness.commands.printing import print_json
 from memharness.config import Config
 from memharness.errors import MemharnessError
@@ -25,17 +25,16 @@ from memharness.store import Store
 @click.argument("commit")
 @click.option("-m", "--metric", type=click.Choice(list(METRICS)), help="Only this metric (default: all that rose).")
 @click.option("--reason", required=True, metavar="TEXT", help="Why the change is meant; shown wherever it is.")
-@with_options(case_options)
+@choosing
 @json_option
 @configured
 def command(
     config: Config,
+    selection: Selection,
     *,
     commit: str,
     metric: str | None,
     reason: str,
-    pattern: str | None,
-    case_tags: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Accept what COMMIT changed: it is shown with its reason from now on and counts as no regression.
@@ -45,7 +44,7 @@ def command(
     """
     if not reason.strip():
         raise MemharnessError("--reason is empty", hint="Say in a few words why the change is meant.")
-    results = load_results(config, Selection(pattern=pattern, case_tags=case_tags))
+    results = load_results(config, selection)
     wanted = find_commit(results.project.repository, commit)
     changes = [change for change in find_changes(results) if change.verdict != "improved"]
     chosen = [

@@ -3,13 +3,12 @@
 import click
 
 from memharness.commands.options import (
-    case_options,
+    choosing,
     configured,
     json_option,
     measuring,
     metric_option,
     print_config,
-    with_options,
 )
 from memharness.commands.printing import error_console, output_console, print_json
 from memharness.config import Config
@@ -22,7 +21,7 @@ from memharness.pipeline.project import Selection
 @click.argument("good")
 @click.argument("bad")
 @metric_option
-@with_options(case_options)
+@choosing
 @json_option
 @measuring
 @configured
@@ -31,12 +30,11 @@ def command(
     context: click.Context,
     /,
     config: Config,
+    selection: Selection,
     *,
     good: str,
     bad: str,
     metric: str,
-    pattern: str | None,
-    case_tags: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Find the commit between GOOD and BAD that moved a metric, by halving.
@@ -48,7 +46,7 @@ def command(
 
     print_config(config)
     with progress_on(error_console()) as progress:
-        found = bisect(config, good, bad, Selection(pattern=pattern, case_tags=case_tags), metric, listener=progress)
+        found = bisect(config, good, bad, selection, metric, listener=progress)
     if as_json:
         print_json(found.report)
     else:

@@ -2,7 +2,7 @@
 
 import click
 
-from memharness.commands.options import case_options, configured, measuring, metric_option, with_options
+from memharness.commands.options import choosing, configured, measuring, metric_option
 from memharness.config import Config
 from memharness.errors import MemharnessError
 from memharness.pipeline.bisecting import judge_commit
@@ -16,7 +16,7 @@ _ABORT = 128  # git takes every lower code for an answer
 @click.option("--good", metavar="REV", help="A good commit (default: the first one that git bisect was told).")
 @click.option("--bad", metavar="REV", help="A bad commit (default: the first one that git bisect was told).")
 @metric_option
-@with_options(case_options)
+@choosing
 @measuring
 @configured
 @click.pass_context
@@ -24,12 +24,11 @@ def command(
     context: click.Context,
     /,
     config: Config,
+    selection: Selection,
     *,
     good: str | None,
     bad: str | None,
     metric: str,
-    pattern: str | None,
-    case_tags: tuple[str, ...],
 ) -> None:
     """Judge the commit that `git bisect run memharness bisect-step` has checked out.
 
@@ -38,7 +37,7 @@ def command(
     later than the commits under test.
     """
     try:
-        finding = judge_commit(config, good, bad, Selection(pattern=pattern, case_tags=case_tags), metric)
+        finding = judge_commit(config, good, bad, selection, metric)
     except MemharnessError as error:
         error.exit_code = _ABORT
         raise

@@ -2,7 +2,7 @@
 
 import click
 
-from memharness.commands.options import case_options, configured, json_option, measuring, print_config, with_options
+from memharness.commands.options import choosing, configured, json_option, measuring, print_config
 from memharness.commands.printing import error_console, output_console, print_json
 from memharness.commands.run import exit_code
 from memharness.config import Config
@@ -15,7 +15,7 @@ from memharness.pipeline.project import Selection
 @click.argument("after", metavar="B")
 @click.option("--same-env", is_flag=True, help="Measure both with the dependencies that B has.")
 @click.option("--retry-failed", is_flag=True, help="Measure again what failed before.")
-@with_options(case_options)
+@choosing
 @json_option
 @measuring
 @configured
@@ -24,23 +24,21 @@ def command(
     context: click.Context,
     /,
     config: Config,
+    selection: Selection,
     *,
     before: str,
     after: str,
     same_env: bool,
     retry_failed: bool,
-    pattern: str | None,
-    case_tags: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Compare revisions A and B: what differs in their environments, metrics and lines.
 
-    What is missing is measured, and both are explained by line. A and B may be any two commits, tags or branches.
+    What is missing is measured, and what differs is explained by line. A and B may be any two commits, tags or branches.
     """
     from memharness.present.progress import progress_on
 
     print_config(config)
-    selection = Selection(pattern=pattern, case_tags=case_tags)
     with progress_on(error_console()) as progress:
         found = compare(
             config, before, after, selection, same_env=same_env, retry_failed=retry_failed, listener=progress

@@ -85,6 +85,16 @@ def measuring(function: Command) -> Command:
     return with_options(options)(function)
 
 
+def choosing(function: Command) -> Command:
+    """Add the options that choose cases; the command takes the result as `selection`, of all commits."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, pattern: str | None, case_tags: tuple[str, ...], **kwargs: Any) -> Any:
+        return function(*args, selection=Selection(pattern=pattern, case_tags=case_tags), **kwargs)
+
+    return with_options(case_options)(wrapper)
+
+
 def selecting(function: Command) -> Command:
     """Add the options that choose commits and cases; the command takes the result as `selection`."""
 
