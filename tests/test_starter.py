@@ -35,7 +35,7 @@ def test_every_key_is_shown_with_its_default(tmp_path: Path) -> None:
     assert config.thresholds.relative == 0.01
     assert config.thresholds.metrics == {name: metric.floor for name, metric in METRICS.items() if metric.floor}
     keys = set(re.findall(r"(?m)^([a-z_-]+) =", shown))
-    unset = {"absolute", "gc_objects", "rss_peak"}  # thresholds without a default
+    unset = {"absolute", "gc_objects"}  # thresholds without a default
     assert keys == {key.partition(".")[2] for key in KEYS} - unset
 
 

@@ -24,7 +24,7 @@ def test_the_demo_finds_what_its_history_holds(bench: Workbench, tmp_path: Path)
         for subject in (
             "Keep an undo grid",
             "Remember what every grid held, for an audit",
-            "Drop the undo grid again",
+            "Undo the last tenth only",
         )
     )
     assert code == 1
