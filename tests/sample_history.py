@@ -50,7 +50,7 @@ class Flag:
 
     `caller` is, for an unchanged line, the source of the changed line in its function, or else of the nearest call up
     the stack that lies in a changed function; `module` is the first that a change of `import` names. Where it matters,
-    `number` is the number of the line in its file, and `blamed` tells how many lines are blamed in all.
+    `number` is the number of the line in its file, and `blamed` tells how many lines moved with it in all.
     """
 
     metric: str
@@ -276,7 +276,7 @@ def _flag(change: Change, metric: str) -> Flag:
         module=change.modules[0].module.name if change.modules else "",
         merge=change.merge,
         undone_by=change.undone_by,
-        blamed=len(change.blame),
+        blamed=sum(line.bytes * (change.after - change.before) > 0 for line in change.blame),
     )
     if not change.blame:
         return flag

@@ -197,6 +197,9 @@ class Interpreter(Value):
     abiflags: str = ""  # "d" of a debug build, "t" of a free-threaded one
 
 
+PINNED: Final = "-pinned-"  # in the names of families that are no part of any series
+
+
 class EnvironmentSpec(Value):
     """What is asked for, the same along a series. `dependencies` are the configured and the scenario's own."""
 
@@ -204,6 +207,7 @@ class EnvironmentSpec(Value):
     install: Install
     dependencies: tuple[str, ...] = ()
     variables: dict[str, str] = {}
+    pinned: bool = False  # to what the environment of one commit holds, for one comparison
 
     @property
     def family(self) -> str:
@@ -216,6 +220,8 @@ class EnvironmentSpec(Value):
         rest: list[object] = [sorted(self.dependencies), sorted(self.variables.items())]
         if self.install == "existing":
             rest.append(python.path)
+        if self.pinned:
+            return f"{name}{PINNED}{digest(rest, 8)}"
         return f"{name}-{digest(rest, 8)}" if any(rest) else name
 
 

@@ -94,7 +94,14 @@ def test_git_bisect_run_gets_its_answers(bench: Workbench, tmp_path: Path) -> No
     )
 
 
-def test_any_other_fault_stops_git_bisect(bench: Workbench) -> None:
+@pytest.mark.parametrize(
+    ("setting", "arguments"),
+    [("", ()), ("", ("-m", "peek")), ("", ("--colour",)), ("[run]\nworkers = 0\n", ()), ("[rum]\n", ())],
+)
+def test_any_other_fault_stops_git_bisect(bench: Workbench, setting: str, arguments: tuple[str, ...]) -> None:
     bench.commit(module())
-    assert bench.call("bisect-step")[0] == 128
-    assert "git bisect start" in bench.stderr
+    config = bench.path / "memharness.toml"
+    config.write_text(setting or config.read_text())
+    code, _ = bench.call("bisect-step", *arguments)
+    assert code == 128
+    assert bench.stderr

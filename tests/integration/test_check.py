@@ -70,6 +70,65 @@ def test_a_limit_is_judged_at_the_first_commit(bench: Workbench) -> None:
     assert bench.call("check")[0] == 1
 
 
+def test_nothing_to_judge_against_is_incomplete(bench: Workbench) -> None:
+    bench.commit(module())
+    bench.call("run")
+    assert bench.call("check")[0] == 0  # a first commit has no past
+    bench.commit(module(size=300_000))
+    bench.results.rename(bench.results.with_name("aside"))
+    bench.call("run", "--last", "1")
+    code, report = bench.call_json("check")
+    assert code == 3
+    assert any("nothing stored before" in notice for notice in report["notices"])
+
+
+def test_a_shallow_clone_is_incomplete(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.commit(module())
+    bench.commit(module(size=300_000))
+    bench.call("run")
+    clone = bench.path.with_name("clone")
+    bench.repository.git("clone", "--quiet", "--depth=1", bench.path.as_uri(), str(clone))
+    assert bench.call("check")[0] == 1
+    assert bench.call("check", "--repo", str(clone))[0] == 3
+
+
+def test_new_is_for_commands_that_measure(bench: Workbench) -> None:
+    bench.commit(module())
+    assert bench.call("check", "--new")[0] == 2
+
+
+def test_a_scenario_for_another_python_is_not_missing(bench: Workbench) -> None:
+    bench.commit(module())
+    newer = bench.path / "scenarios" / "newer.py"
+    newer.write_text('# /// script\n# requires-python = ">=4"\n# ///\ndef run():\n    pass\n')
+    bench.call("run")
+    assert bench.call_json("check")[0] == 0
+
+
+def test_a_comparison_in_one_environment_is_no_part_of_any_series(bench: Workbench) -> None:
+    old = bench.commit(module())
+    bench.commit(module(size=300_000))
+    bench.commit(module(size=300_000, above="\n"))
+    bench.call("run")
+    assert bench.call_json("compare", old, "HEAD", "--same-env")[0] == 1
+    assert bench.call("check")[0] == 0
+
+
+def test_a_limit_that_an_abandoned_environment_broke_is_past(bench: Workbench) -> None:
+    scenario = bench.path / "scenarios" / "fill.py"
+    scenario.write_text(
+        scenario.read_text().replace("# calls = 15\n", '# calls = 15\n# limits = { peak = "150 kB" }\n')
+    )
+    bench.commit(module(size=200_000))
+    bench.call("run")
+    config = bench.path / "memharness.toml"
+    config.write_text(config.read_text().replace("[run]", 'variables = { A = "b" }\n[run]'))
+    bench.commit(module())
+    bench.commit(module(above="\n"))
+    bench.call("run", "--last", "2")
+    assert bench.call("check")[0] == 0
+
+
 # --- accept ----------------------------------------------------------------------------------------------
 
 

@@ -47,8 +47,9 @@ def test_one_commit_under_two_names_is_refused(bench: Workbench) -> None:
 def test_a_revision_that_fails_is_incomplete(bench: Workbench) -> None:
     bench.commit(module(), tag="v1.0")
     bench.commit("import missing_module\n" + module())
-    code, report = bench.call_json("compare", "v1.0", "HEAD")
-    assert (code, [f["phase"] for f in report["failures"]]) == (3, ["import"])
+    for pair in (("v1.0", "HEAD"), ("HEAD", "v1.0")):
+        code, report = bench.call_json("compare", *pair)
+        assert (code, [f["phase"] for f in report["failures"]]) == (3, ["import"])
 
 
 PYPROJECT = """\

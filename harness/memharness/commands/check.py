@@ -1,14 +1,20 @@
 """`memharness check`: a verdict on what is stored, without measuring."""
 
+from collections.abc import Iterator, Sequence
+
 import click
 from msgspec.structs import replace
+from packaging.specifiers import SpecifierSet
 
+from memharness.analyse.noisy import LEAST_COMMITS
 from memharness.commands.options import configured, json_option, selecting
 from memharness.commands.printing import output_console, print_json
 from memharness.commands.run import exit_code
 from memharness.config import Config
 from memharness.errors import INCOMPLETE, MemharnessError
-from memharness.findings import Report
+from memharness.findings import Change, Report
+from memharness.history import is_ancestor, resolve
+from memharness.model import Case, Commit
 from memharness.pipeline.project import Selection
 from memharness.pipeline.reports import make_report
 from memharness.pipeline.results import Results, load_results
@@ -25,10 +31,18 @@ def command(context: click.Context, /, config: Config, selection: Selection, *, 
     Without a range the newest commit is judged against its parent; with one, every change in it counts. The exit
     code is 1 for a regression or an exceeded limit, and 3 where the newest commit is not measured or failed.
     """
+    if selection.new:
+        raise MemharnessError(
+            "--new is for commands that measure", hint="Give `check` a range, or nothing for the newest commit."
+        )
     results = load_results(config, selection)
     newest = results.commits[-1]
-    unmeasured = _unmeasured(results)
-    if len(unmeasured) == len(results.project.cases):
+    missing, alone = _unmeasured(results), tuple(_without_past(results))
+    if not any(
+        results.of(f, newest.id, c.name, c.scenario.identity)
+        for f in results.measurements
+        for c in results.project.cases
+    ):
         raise MemharnessError(
             f"commit {newest.short} ({newest.subject}) is not measured",
             hint="Measure it with `memharness run --new`.",
@@ -36,38 +50,71 @@ def command(context: click.Context, /, config: Config, selection: Selection, *, 
         )
     report = make_report(results)
     if not _has_range(selection):
-        report = _about(report, newest.id)
-    notices = (*report.notices, *(f"{case} is not measured at {newest.short}" for case in unmeasured))
-    report = replace(report, notices=notices)
+        report = _about(report, results.commits)
+    gaps = (*(f"{case} is not measured at {newest.short}" for case in missing), *alone)
+    report = replace(report, notices=(*report.notices, *gaps))
     if as_json:
         print_json(report)
     else:
         from memharness.present.report import draw_report
 
         draw_report(output_console(), report, {commit.id: commit for commit in results.commits})
-    code = exit_code(report, newest=newest.id)
-    context.exit(code or (INCOMPLETE if unmeasured else 0))
+    code = exit_code(report, needed={newest.id})
+    context.exit(code or (INCOMPLETE if gaps else 0))
 
 
-def _unmeasured(results: Results) -> list[str]:
-    """Return the cases for which nothing is stored at the newest commit, in any environment."""
+def _unmeasured(results: Results) -> tuple[str, ...]:
+    """Return the cases that belong to the newest commit and that nothing is stored of there, in any environment."""
     newest = results.commits[-1].id
-    return [
+    return tuple(
         case.name
         for case in results.project.cases
-        if not any(results.of(family, newest, case.name, case.scenario.identity) for family in results.measurements)
-    ]
+        if _belongs(results, case)
+        and not any(results.of(family, newest, case.name, case.scenario.identity) for family in results.measurements)
+    )
+
+
+def _belongs(results: Results, case: Case) -> bool:
+    """Tell whether an interpreter that was measured with may run the case, and it applies to the newest commit."""
+    required, since = case.scenario.requires_python, case.scenario.since
+    pythons = {facts.python for facts in results.environments.values()}
+    if required is not None and not any(SpecifierSet(required).contains(p, prereleases=True) for p in pythons):
+        return False
+    repository = results.project.repository
+    return since is None or is_ancestor(repository, resolve(repository, since), results.commits[-1].id)
+
+
+def _without_past(results: Results) -> Iterator[str]:
+    """Yield a remark on each case that has nothing before the newest commit to be judged against."""
+    *earlier, newest = (commit.id for commit in results.commits)
+    if not results.commits[-1].parents and not results.project.repository.shallow:
+        return
+    for family in results.measurements:
+        for case in results.cases(family):
+            stored = results.series(family, case.name, case.scenario.identity)
+            if newest in stored and not any(commit in stored for commit in earlier):
+                yield f"{case.name} has nothing stored before {newest[:10]} to be judged against ({family})"
 
 
 def _has_range(selection: Selection) -> bool:
-    return any((selection.since, selection.base, selection.last, selection.tags, selection.new, selection.every))
+    return any((selection.since, selection.base, selection.last, selection.tags, selection.every))
 
 
-def _about(report: Report, newest: str) -> Report:
-    """Return what a report says of its newest commit."""
+def _about(report: Report, commits: Sequence[Commit]) -> Report:
+    """Return what a report says of the newest commit.
+
+    A step in a noisy series is certain once three commits have followed it, so there it is the newest three.
+    """
+    noisy = {(row.case, row.metric, row.family) for row in report.series if row.metric_class == "noisy"}
+    recent = [commit.id for commit in commits[-LEAST_COMMITS:]]
+
+    def is_new(change: Change) -> bool:
+        known = recent if (change.case, change.metric, change.family) in noisy else recent[-1:]
+        return change.range[1] in known or change.undone_by in known
+
     return replace(
         report,
-        changes=tuple(change for change in report.changes if change.range[1] == newest),
-        failures=tuple(failure for failure in report.failures if failure.commit == newest),
-        exceeded=tuple(over for over in report.exceeded if over.open),
+        changes=tuple(filter(is_new, report.changes)),
+        failures=tuple(failure for failure in report.failures if failure.commit == recent[-1]),
+        exceeded=tuple(over for over in report.exceeded if over.last == recent[-1]),
     )

@@ -34,7 +34,8 @@ def command(
 ) -> None:
     """Compare revisions A and B: what differs in their environments, metrics and lines.
 
-    What is missing is measured, and what differs is explained by line. A and B may be any two commits, tags or branches.
+    What is missing is measured, and what differs is explained by line. A and B may be any two commits, tags or
+    branches.
     """
     from memharness.present.progress import progress_on
 
@@ -49,4 +50,4 @@ def command(
         from memharness.present.comparison import draw_comparison
 
         draw_comparison(output_console(), found.report, found.before, found.after)
-    context.exit(exit_code(found.report, newest=found.after.id))
+    context.exit(exit_code(found.report, needed={found.before.id, found.after.id}))

@@ -1,5 +1,7 @@
 """`memharness run`: measure what is missing, then report every change in the range."""
 
+from collections.abc import Collection
+
 import click
 
 from memharness.commands.options import configured, json_option, measuring, print_config, selecting
@@ -43,17 +45,17 @@ def report_run(config: Config, selection: Selection, *, as_json: bool = False, r
         from memharness.present.report import draw_report
 
         draw_report(output_console(), report, {commit.id: commit for commit in results.commits})
-    return exit_code(report, newest=results.commits[-1].id)
+    return exit_code(report, needed={results.commits[-1].id})
 
 
-def exit_code(report: Report, *, newest: str) -> int:
-    """Return 1 for a regression or an exceeded limit, else 3 where a case failed at the newest commit, else 0.
+def exit_code(report: Report, *, needed: Collection[str]) -> int:
+    """Return 1 for a regression or an exceeded limit, else 3 where a case failed at a commit that is `needed`, else 0.
 
     A drift upwards is a regression; what is only suspected is none yet.
     """
     if any(_is_regression(change) for change in report.changes) or any(over.open for over in report.exceeded):
         return REGRESSION
-    failed = [failure for failure in report.failures if failure.commit == newest]
+    failed = [failure for failure in report.failures if failure.commit in needed]
     return INCOMPLETE if failed else 0
 
 

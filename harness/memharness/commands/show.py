@@ -9,7 +9,7 @@ from memharness.commands.options import case_options, configured, json_option, w
 from memharness.commands.printing import output_console, print_json, print_notices
 from memharness.config import Config
 from memharness.errors import MemharnessError
-from memharness.model import Commit, Measured, Measurement, StoredCase
+from memharness.model import Commit, Measured, Measurement, Outcome, StoredCase
 from memharness.pipeline.project import Selection, open_project
 from memharness.pipeline.results import Results, load_commits
 
@@ -25,7 +25,7 @@ def command(
     """Print what is stored for COMMIT, by default the newest measured one.
 
     Metrics, tracked objects before and after with the types that grew, the lines that hold memory, and the call
-    stack of the biggest offender (where it was traced: at both ends of a range and beside every change).
+    stack of the biggest offender (where it was explained: the newest commit of a run, and both sides of every change).
     """
     selection = Selection(until=commit or "HEAD", last=1, pattern=pattern, case_tags=case_tags)
     project = open_project(config, selection, read_only=True)
@@ -48,7 +48,7 @@ def command(
 
 
 def stored_cases(results: Results, commit: Commit) -> tuple[StoredCase, ...]:
-    """Return the latest repeat of every case at `commit`, in every environment family."""
+    """Return what all repeats of every case found at `commit`, in every environment family."""
     return tuple(
         _stored_case(results, family, repeats)
         for family in results.measurements
@@ -58,15 +58,30 @@ def stored_cases(results: Results, commit: Commit) -> tuple[StoredCase, ...]:
 
 
 def _stored_case(results: Results, family: str, repeats: Sequence[Measurement]) -> StoredCase:
-    latest = repeats[-1]
-    outcome = latest.outcome
+    outcome = _together([repeat.outcome for repeat in repeats])
     named = outcome.profiles if isinstance(outcome, Measured) else {}
     profiles = {kind: results.project.store.profile(name) for kind, name in named.items()}
     return StoredCase(
-        case=latest.case,
+        case=repeats[0].case,
         family=family,
         repeats=len(repeats),
-        environment=results.environments.get(latest.environment or ""),
+        environment=results.environments.get(repeats[-1].environment or ""),
         outcome=outcome,
         profiles={kind: profile for kind, profile in profiles.items() if profile is not None},
+    )
+
+
+def _together(outcomes: Sequence[Outcome]) -> Outcome:
+    """Return all that the repeats found: the newest figure of each metric, and profiles of the explained one."""
+    measured = [outcome for outcome in outcomes if isinstance(outcome, Measured)]
+    if not measured:
+        return outcomes[-1]
+    explained = [outcome for outcome in measured if "deep" in outcome.cpu_seconds]
+    return replace(
+        measured[-1],
+        metrics={name: value for outcome in measured for name, value in outcome.metrics.items()},
+        gc_objects=next((o.gc_objects for o in reversed(measured) if o.gc_objects), None),
+        types=next((o.types for o in reversed(measured) if o.types), ()),
+        profiles={kind: name for o in (*measured, *explained) for kind, name in o.profiles.items()},
+        notes=tuple(dict.fromkeys(note for outcome in measured for note in outcome.notes)),
     )

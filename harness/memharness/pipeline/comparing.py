@@ -62,7 +62,7 @@ def _pinned(work: Measuring, commit: Commit) -> Iterator[Suite]:
                 exit_code=INCOMPLETE,
             )
         pins = tuple(f"{name}=={version}" for name, version in sorted(facts.packages.items()))
-        yield replace(suite, spec=replace(suite.spec, dependencies=pins))
+        yield replace(suite, spec=replace(suite.spec, dependencies=pins, pinned=True))
 
 
 def _facts(results: Results, family: str, commit: Commit) -> EnvironmentFacts | None:

@@ -12,11 +12,12 @@ from memharness.pipeline.results import Results
 
 def failures(results: Results) -> tuple[Failure, ...]:
     """Return what could not be measured, in the order of the history."""
+    cases = {family: results.cases(family) for family in results.measurements}
     return tuple(
         Failure(commit=commit.id, case=case.name, family=family, phase=phase, reason=reason)
         for commit in results.commits
         for family in results.measurements
-        for case in results.cases(family)
+        for case in cases[family]
         for m in results.of(family, commit.id, case.name, case.scenario.identity)[:1]
         for phase, reason in _reasons(m.outcome)
     )
@@ -36,11 +37,10 @@ def make_report(results: Results) -> Report:
     judged = judge(results)
     failed = failures(results)
     stored = {
-        commit.id
-        for commit in results.commits
+        commit
         for family in results.measurements
         for case in results.cases(family)
-        if results.of(family, commit.id, case.name, case.scenario.identity)
+        for commit in results.series(family, case.name, case.scenario.identity)
     }
     return Report(
         counts=Counts(
@@ -90,12 +90,14 @@ def _summary(judged: Judged) -> Summary:
 
 def trends(results: Results, metric: str) -> tuple[Trend, ...]:
     """Return every series of one metric that has a value, as it is drawn."""
+    order = {commit.id: index for index, commit in enumerate(results.commits)}
+    drawn = [one for one in judge(results) if one.series.metric == metric and one.newest is not None]
     return tuple(
         Trend(
-            case=series.subject.case,
+            case=one.series.subject.case,
             metric=metric,
             unit=METRICS[metric].unit,
-            family=series.subject.family,
+            family=one.series.subject.family,
             points=tuple(
                 TrendPoint(
                     commit=point.commit.short,
@@ -104,20 +106,18 @@ def trends(results: Results, metric: str) -> tuple[Trend, ...]:
                     value=point.value,
                     failed=point.failure is not None,
                 )
-                for point in series.points
+                for point in one.series.points
             ),
             changes=tuple(
                 TrendChange(
-                    index=step.bad,
-                    before=step.before,
-                    after=step.after,
-                    verdict="regressed" if step.after > step.before else "improved",
-                    exact=step.adjacent,
+                    index=order[change.range[1]],
+                    before=change.before,
+                    after=change.after,
+                    verdict=change.verdict,
+                    exact=change.commit is not None,
                 )
-                for step in judged.steps
+                for change in describe(results, [one])
             ),
         )
-        for judged in judge(results)
-        for series in (judged.series,)
-        if series.metric == metric and any(point.values for point in series.points)
+        for one in drawn
     )

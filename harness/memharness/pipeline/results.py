@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from memharness.config import Config
 from memharness.findings import Acceptance
 from memharness.measure import PROBE_METHOD
-from memharness.model import Case, Commit, EnvironmentFacts, Measurement
+from memharness.model import PINNED, Case, Commit, EnvironmentFacts, Measurement
 from memharness.pipeline.project import EVERYTHING, Project, Selection, open_project
 
 
@@ -23,13 +24,28 @@ class Results:
 
     def cases(self, family: str) -> tuple[Case, ...]:
         """Return the cases with at least one measurement in a family."""
-        known = {(m.case, m.identity) for stored in self.measurements[family].values() for m in stored}
+        known = self._series[family]
         return tuple(case for case in self.project.cases if (case.name, case.scenario.identity) in known)
 
     def of(self, family: str, commit_id: str, case: str, identity: str) -> tuple[Measurement, ...]:
         """Return the repeats of one case at one commit, the first one first."""
-        found = (m for m in self.measurements[family].get(commit_id, ()) if m.case == case and m.identity == identity)
-        return tuple(sorted((m for m in found if m.probe == PROBE_METHOD), key=lambda m: m.round))
+        return tuple(self.series(family, case, identity).get(commit_id, ()))
+
+    def series(self, family: str, case: str, identity: str) -> Mapping[str, Sequence[Measurement]]:
+        """Return the repeats of one case by commit id, those of the current probe method."""
+        return self._series[family].get((case, identity), {})
+
+    @cached_property
+    def _series(self) -> dict[str, dict[tuple[str, str], dict[str, list[Measurement]]]]:
+        """Everything by family, by (case, identity), and by commit id."""
+        found: dict[str, dict[tuple[str, str], dict[str, list[Measurement]]]] = {}
+        for family, records in self.measurements.items():
+            own = found.setdefault(family, {})
+            for commit, stored in records.items():
+                for m in sorted(stored, key=lambda m: m.round):
+                    if m.probe == PROBE_METHOD:
+                        own.setdefault((m.case, m.identity), {}).setdefault(commit, []).append(m)
+        return found
 
 
 def load_results(config: Config, selection: Selection = EVERYTHING) -> Results:
@@ -41,11 +57,12 @@ def load_results(config: Config, selection: Selection = EVERYTHING) -> Results:
 def load_commits(
     project: Project, commits: Sequence[Commit], *, families: Iterable[str] | None = None, measured: int = 0
 ) -> Results:
-    """Load what is stored for these commits, in the given environment families or in all there are."""
+    """Load what is stored for these commits, in the given environment families or in all that have series."""
     ids = [commit.id for commit in commits]
     measurements = {}
     environments: dict[str, EnvironmentFacts] = {}
-    for family in project.store.families() if families is None else families:
+    series = (family for family in project.store.families() if PINNED not in family)
+    for family in series if families is None else families:
         records = {record.commit.id: record.measurements for record in project.store.records(family, ids)}
         measurements[family] = records
         for facts_id in {m.environment for stored in records.values() for m in stored if m.environment}:

@@ -47,7 +47,10 @@ def commit_text(commit_id: str, commits: Mapping[str, Commit], *, with_author: b
 
 
 def _date(commit: Commit) -> str:
-    return datetime.fromtimestamp(commit.time, UTC).strftime("%Y-%m-%d")
+    try:
+        return datetime.fromtimestamp(commit.time, UTC).strftime("%Y-%m-%d")
+    except (ValueError, OverflowError, OSError):  # git takes any number for a time
+        return "no date"
 
 
 def draw_survivors(console: Console, survivors: Iterable[Survivor]) -> None:
