@@ -289,3 +289,33 @@ def test_of_imports_without_lines_the_modules_are_compared() -> None:
     other = Side(imports=Profile(modules=(module("json", 60),)))
     assert same_lines("import", one, other, Edits(), 10)
     assert not same_lines("import", one, other, Edits(), 9)
+
+
+@pytest.mark.parametrize(
+    ("metric", "missing", "alike"),
+    [
+        ("peak", "alive", False),
+        ("peak", "retained", True),
+        ("warm_peak", "alive", False),
+        ("result", "alive", False),
+        ("result", "retained", False),
+        ("retained", "retained", False),
+        ("retained", "alive", True),
+        ("growth", "leak", False),
+        ("growth", "alive", True),
+        ("import", "import", False),
+        ("import", "alive", True),
+        ("rss_peak", "alive", True),
+    ],
+)
+def test_lines_that_are_not_known_are_not_the_same(metric: str, missing: str, alike: bool) -> None:
+    lost = Side(missing=frozenset({missing}))
+    assert same_lines(metric, lost, Side(), Edits(), 10) is alike
+    assert same_lines(metric, Side(), lost, Edits(), 10) is alike
+    assert same_lines(metric, Side(), Side(), Edits(), 10)  # profiles without a line are the same
+
+
+def test_the_lines_of_the_peak_stand_for_those_of_the_end() -> None:
+    lost = Side(peak=lines(100), missing=frozenset({"alive"}))
+    assert same_lines("peak", lost, lost, Edits(), 10)
+    assert not same_lines("peak", lost, Side(alive=lines(100)), Edits(), 1000)

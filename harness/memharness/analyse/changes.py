@@ -24,6 +24,7 @@ class Side(Value):
     """The profiles of one side of a step, empty ones where there are none.
 
     `leak_calls` is the number of calls that `leak` accumulated over, `types` what the first call made of each type.
+    `missing` are the kinds of profiles that should be there and are not: nothing can be said of their lines.
     """
 
     alive: Profile = Profile()
@@ -33,6 +34,7 @@ class Side(Value):
     leak: Profile = Profile()
     leak_calls: int = 1
     types: tuple[TypeCount, ...] = ()
+    missing: frozenset[str] = frozenset()
 
     @property
     def plain(self) -> bool:
@@ -113,11 +115,29 @@ def make_change(
 def same_lines(metric: str, one: Side, other: Side, edits: Edits, tolerance: int) -> bool:
     """Tell whether no line (of imports without lines: no module) differs by more than `tolerance` bytes.
 
-    `edits` lie between the commits of the two sides.
+    `edits` lie between the commits of the two sides. Where a profile of `metric` is missing, the lines are not known to
+    be the same; `rss_peak` never has lines, so its value alone decides.
     """
+    if _needed(metric, one, other) & (one.missing | other.missing):
+        return False
     differences = _differences(metric, one, other, edits)
     sizes = [d.size for d in differences] or [change.module.size for change in _modules(metric, [(one, other)])]
     return all(abs(size) <= tolerance for size in sizes)
+
+
+def _needed(metric: str, one: Side, other: Side) -> set[str]:
+    """Return the kinds of profiles that tell the lines of `metric`."""
+    match metric:
+        case "peak" | "warm_peak":
+            return set() if one.peak.lines and other.peak.lines else {"alive"}
+        case "result":
+            return {"alive", "retained"}
+        case "growth":
+            return {"leak"}
+        case "retained" | "import":
+            return {metric}
+        case _:
+            return set()
 
 
 _ALIKE = 0.1  # share by which the moves of two peaks may differ and still be one finding

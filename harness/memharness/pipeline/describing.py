@@ -126,13 +126,16 @@ def _side(results: Results, judged: Judged, index: int, *, deep: bool) -> Side:
     subject = judged.series.subject
     repeats = results.of(subject.family, judged.series.points[index].commit.id, subject.case, subject.identity)
     outcomes = [m.outcome for m in reversed(repeats) if isinstance(m.outcome, Measured)]
+    missing = set()
 
     def profile(kind: str) -> Profile:
         ids = dict.fromkeys(outcome.profiles[kind] for outcome in outcomes if kind in outcome.profiles)
         found = [profile for id_ in ids if (profile := results.project.store.profile(id_))]
+        if not found and (ids or kind not in {"peak", "leak"}):  # those two are not always taken
+            missing.add(kind)
         return max(found, key=lambda p: bool(p.stacks) == deep, default=Profile())
 
-    return Side(
+    side = Side(
         alive=profile("alive"),
         retained=profile("retained"),
         peak=profile("peak"),
@@ -141,3 +144,4 @@ def _side(results: Results, judged: Judged, index: int, *, deep: bool) -> Side:
         leak_calls=next((outcome.leak_calls for outcome in outcomes if "leak" in outcome.profiles), 1),
         types=next((outcome.types for outcome in outcomes if outcome.types), ()),
     )
+    return replace(side, missing=frozenset(missing))
