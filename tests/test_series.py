@@ -1,4 +1,5 @@
 import pytest
+from msgspec.structs import replace
 
 from memharness.analyse.series import Point, Subject, build_series
 from memharness.findings import MetricClass
@@ -51,6 +52,29 @@ def test_the_version_of_numpy_is_the_scale_of_a_point() -> None:
     )
     (series,) = build_series(SUBJECT, [first], {first.id: [measurement(5)]}, {"env": facts})
     assert series.points[0].scale == ("2.1",)
+
+
+def test_what_another_environment_measured_is_no_repeat() -> None:
+    first = commit(0)
+    facts = {name: replace(FACTS, packages={"numpy": version}) for name, version in (("a", "1.26"), ("b", "2.1"))}
+    failed = measurement(Failed(phase="run", reason=""), round_=0)
+    stored = [
+        replace(measurement(value, round_=round_), environment=environment)
+        for round_, (value, environment) in enumerate([(10, "a"), (90, "b"), (12, "a"), (95, None)], start=1)
+    ]
+    (found,) = build_series(SUBJECT, [first], {first.id: [failed, *stored]}, facts)
+    assert found.points == (Point(commit=first, values=(10, 12), scale=("1.26",)),)
+
+
+def test_repeats_of_an_unknown_environment_are_those_of_its_scale() -> None:
+    first = commit(0)
+    facts = {"known": replace(FACTS, packages={"numpy": "2.1"})}
+    stored = [
+        replace(measurement(value, round_=round_), environment=environment)
+        for round_, (value, environment) in enumerate([(10, "lost"), (11, None), (90, "known"), (12, "lost")])
+    ]
+    (found,) = build_series(SUBJECT, [first], {first.id: stored}, facts)
+    assert found.points == (Point(commit=first, values=(10, 11, 12)),)
 
 
 def test_a_metric_that_was_not_measured_or_is_unknown_has_no_values() -> None:

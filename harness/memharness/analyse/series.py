@@ -154,18 +154,28 @@ def _point(
     metric: str,
     environments: Mapping[str, EnvironmentFacts],
 ) -> Point:
-    values = []
-    failure = None
+    """Return the point of the measurements in the environment of the first that has the metric.
+
+    Later ones in another environment are no repeats of it. Where its environment is not known, its scale decides.
+    """
+    environment: str | None = None
     scale: tuple[str, ...] = ()
-    doubts = []
+    values: list[int] = []
+    doubts: list[bool] = []
+    failure = None
     for measurement in measurements:
-        if not isinstance(measurement.outcome, Measured):
-            failure = failure or outcome_reason(measurement.outcome)
-        elif metric in measurement.outcome.metrics:
-            values.append(measurement.outcome.metrics[metric])
-            doubts.append(metric in measurement.outcome.suspected)
-            facts = environments.get(measurement.environment or "")
-            scale = tuple(facts.packages.get(name, "") for name in SCALE_PACKAGES) if facts else ()
+        outcome = measurement.outcome
+        if not isinstance(outcome, Measured):
+            failure = failure or outcome_reason(outcome)
+            continue
+        if metric not in outcome.metrics:
+            continue
+        own = _scale(environments.get(measurement.environment or ""))
+        if not values:
+            environment, scale = measurement.environment, own
+        if measurement.environment == environment or (environment not in environments and own == scale):
+            values.append(outcome.metrics[metric])
+            doubts.append(metric in outcome.suspected)
     return Point(
         commit=commit,
         values=tuple(values),
@@ -173,3 +183,7 @@ def _point(
         scale=scale,
         suspected=bool(doubts) and all(doubts),
     )
+
+
+def _scale(facts: EnvironmentFacts | None) -> tuple[str, ...]:
+    return tuple(facts.packages.get(name, "") for name in SCALE_PACKAGES) if facts else ()
