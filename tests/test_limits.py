@@ -38,6 +38,15 @@ def test_each_run_above_the_limit_is_found(values: list[tuple[int, ...]], found:
     assert find_exceeded(series(*values), 100) == found
 
 
+@pytest.mark.parametrize(
+    ("doubtful", "suspected"),
+    [(set(), [False, False]), ({0}, [False, False]), ({0, 1}, [True, False]), ({2, 3}, [False, True])],
+)
+def test_an_excess_is_suspected_where_no_value_of_it_is_certain(doubtful: set[int], suspected: list[bool]) -> None:
+    values = series((101,), (102,), (0,), (101,), suspected=doubtful)
+    assert [over.suspected for over in find_exceeded(values, 100)] == suspected
+
+
 def test_a_limit_of_zero_holds_for_growth() -> None:
     (found,) = find_exceeded(series((0,), (8,), metric="growth"), 0)
     assert (found.unit, found.value, found.first, found.open) == ("bytes per call", 8, commit(1).id, True)

@@ -468,6 +468,25 @@ def test_where_no_line_is_known_it_says_why(found: Change, reason: str) -> None:
     assert f"  no line is known{reason}\n" in drawn(report(found))
 
 
+def test_an_excess_that_is_not_certain_is_said_to_be_suspected() -> None:
+    over = Exceeded(
+        case=CASE,
+        metric="growth",
+        family=FAMILY,
+        unit="bytes per call",
+        limit=0,
+        value=8,
+        first=IDS[3],
+        last=IDS[9],
+        open=True,
+        suspected=True,
+    )
+    exceeded = (over, replace(over, metric="retained", unit="bytes", suspected=False), replace(over, open=False))
+    text = drawn(report(exceeded=exceeded))
+    assert text.count("    suspected: may still be a cache that fills up\n") == 2
+    assert text.endswith("; 2 limits exceeded (1 only suspected)\n")
+
+
 def test_limits_are_named_to_the_byte_where_rounding_would_hide_the_excess() -> None:
     over = Exceeded(
         case=CASE,

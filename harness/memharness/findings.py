@@ -79,7 +79,8 @@ class Change(Value, omit_defaults=False):
 class Exceeded(Value, omit_defaults=False):
     """Neighbouring commits at which a metric is above the budget of its scenario, the first and the last of them.
 
-    `value` is the highest of them; `open` tells that the newest measured commit is among them.
+    `value` is the highest of them; `open` tells that the newest measured commit is among them. `suspected`: at none of
+    them the value is certain.
     """
 
     case: str
@@ -91,6 +92,7 @@ class Exceeded(Value, omit_defaults=False):
     first: str
     last: str
     open: bool
+    suspected: bool = False
 
 
 class Failure(Value):

@@ -16,8 +16,8 @@ def find_exceeded(series: Series, limit: int) -> tuple[Exceeded, ...]:
 
     Every commit is judged, the first and an only one included. What could not be measured interrupts no run.
     """
-    measured = [(point.value, point.commit.id) for point in series.points if point.value is not None]
-    runs = [list(run) for above, run in groupby(measured, key=lambda point: point[0] > limit) if above]
+    measured = [point for point in series.points if point.values]
+    runs = [list(run) for above, run in groupby(measured, key=lambda point: (point.value or 0) > limit) if above]
     return tuple(
         Exceeded(
             case=series.subject.case,
@@ -25,10 +25,11 @@ def find_exceeded(series: Series, limit: int) -> tuple[Exceeded, ...]:
             family=series.subject.family,
             unit=METRICS[series.metric].unit,
             limit=limit,
-            value=max(value for value, _ in run),
-            first=run[0][1],
-            last=run[-1][1],
-            open=run[-1] == measured[-1],
+            value=max(point.value or 0 for point in run),
+            first=run[0].commit.id,
+            last=run[-1].commit.id,
+            open=run[-1] is measured[-1],
+            suspected=all(point.suspected for point in run),
         )
         for run in runs
     )

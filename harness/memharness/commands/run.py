@@ -53,7 +53,8 @@ def exit_code(report: Report, *, needed: Collection[str]) -> int:
 
     A drift upwards is a regression; what is only suspected is none yet.
     """
-    if any(_is_regression(change) for change in report.changes) or any(over.open for over in report.exceeded):
+    over_limit = any(over.open and not over.suspected for over in report.exceeded)
+    if over_limit or any(_is_regression(change) for change in report.changes):
         return REGRESSION
     failed = [failure for failure in report.failures if failure.commit in needed]
     return INCOMPLETE if failed else 0

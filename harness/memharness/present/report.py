@@ -15,7 +15,7 @@ from memharness.present.changes import draw_changes
 from memharness.present.lines import commit_text
 from memharness.present.tables import Row, draw_rows, draw_text
 from memharness.present.text import delta_text, number_text, value_text, visible
-from memharness.present.verdicts import counts_text, signs_text
+from memharness.present.verdicts import certainty, counts_text, signs_text
 
 
 def draw_report(console: Console, report: Report, commits: Mapping[str, Commit]) -> None:
@@ -93,6 +93,8 @@ def _draw_exceeded(console: Console, report: Report, commits: Mapping[str, Commi
         else:
             where = Text("from ").append_text(first).append("\n  to ").append_text(last)
         draw_text(console, where, indent=4)
+        if exceeded.suspected:
+            draw_text(console, Text(certainty(exceeded.metric), style="yellow"), indent=4)
 
 
 def _over(exceeded: Exceeded) -> str:
@@ -123,4 +125,4 @@ def _counts_line(report: Report) -> Text:
     text.append(f", {counts.cached} stored before")
     if counts.failed:
         text.append(f"; {counts.failed} with failures")
-    return text.append(f"; {counts_text(report.changes, sum(row.open for row in report.exceeded))}")
+    return text.append(f"; {counts_text(report.changes, [over for over in report.exceeded if over.open])}")

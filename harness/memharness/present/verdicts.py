@@ -6,7 +6,7 @@ from typing import Final
 
 from rich.text import Text
 
-from memharness.findings import Change, Verdict
+from memharness.findings import Change, Exceeded, Verdict
 from memharness.present.text import number_text
 
 _SIGNS: Final[Mapping[Verdict, tuple[str, str]]] = {  # for a rise and for a fall
@@ -53,15 +53,19 @@ def certainty(metric: str) -> str:
     return "suspected: may still be a cache that fills up" if metric == "growth" else "suspected: not certain yet"
 
 
-def counts_text(changes: Iterable[Change], over_limit: int) -> str:
-    """Return how many changes there are of each verdict, and limits exceeded: "2 regressed, 1 over its limit"."""
+def counts_text(changes: Iterable[Change], over_limit: Sequence[Exceeded]) -> str:
+    """Return how many changes there are of each verdict, and limits exceeded: "2 regressed, 1 limit exceeded"."""
     changes = tuple(changes)
     parts = []
     for verdict in _SIGNS:
         found = [change for change in changes if change.verdict == verdict]
-        unsure = sum(change.confidence == "suspected" for change in found)
         if found:
-            parts.append(f"{len(found)} {verdict}" + (f" ({unsure} only suspected)" if unsure else ""))
+            parts.append(f"{len(found)} {verdict}" + _unsure(sum(c.confidence == "suspected" for c in found)))
     if over_limit:
-        parts.append(f"{number_text(over_limit, 'limit')} exceeded")
+        unsure = _unsure(sum(over.suspected for over in over_limit))
+        parts.append(f"{number_text(len(over_limit), 'limit')} exceeded{unsure}")
     return ", ".join(parts) or "no change"
+
+
+def _unsure(number: int) -> str:
+    return f" ({number} only suspected)" if number else ""
