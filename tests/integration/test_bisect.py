@@ -1,6 +1,7 @@
 """`memharness bisect`, and `bisect-step` under the real `git bisect run`."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,50 @@ def test_a_culprit_on_a_merged_branch_is_found(bench: Workbench) -> None:
     _, report = bench.call_json("bisect", start, "HEAD")
     (change,) = report["changes"]
     assert (change["commit"], change["merge"]) == (culprit, merge)
+
+
+PARTS = "import one, two\n\n\ndef fill():\n    return bytearray(100_000 + one.SIZE + two.SIZE)\n"
+
+
+@pytest.mark.parametrize("branches", [("big", "small"), ("both",)])
+def test_a_merge_is_named_where_no_commit_behind_it_made_the_whole_difference(
+    bench: Workbench, branches: tuple[str, ...]
+) -> None:
+    start = bench.repository.commit({"box.py": PARTS, "one.py": "SIZE = 0\n", "two.py": "SIZE = 0\n"})
+    for name, size in (("one.py", 110_000), ("two.py", 90_000)):
+        branch = branches[0] if name == "one.py" else branches[-1]
+        if bench.repository.git("branch", "--list", branch):
+            bench.repository.switch(branch)
+        else:
+            bench.repository.branch(branch, start)
+        bench.repository.commit({name: f"SIZE = {size}\n"}, f"grow {name}")
+    bench.repository.switch("main")
+    bench.repository.commit({"c.txt": "c"})
+    bench.repository.git("merge", "--quiet", "--no-ff", "--message", "merge", *branches)
+    merge = bench.repository.git("rev-parse", "HEAD")
+    _, report = bench.call_json("bisect", start, "HEAD")
+    (change,) = report["changes"]
+    assert (change["commit"], change["merge"], change["after"] - change["before"]) == (merge, None, 200_000)
+
+
+def test_the_line_of_a_branch_is_asked_for_once(
+    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = bench.commit(module())
+    bench.repository.branch("side")
+    for number in range(8):
+        bench.commit(f"# {number}\n{module(size=100_000 if number < 3 else 200_000)}")
+    bench.repository.switch("main")
+    bench.repository.commit({"c.txt": "c"})
+    bench.repository.merge("side")
+    shim, log = tmp_path / "bin" / "git", tmp_path / "git.log"
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/sh\necho "$@" >> "{log}"\nexec {shutil.which("git")} "$@"\n')
+    shim.chmod(0o755)
+    monkeypatch.setenv("PATH", str(shim.parent), prepend=os.pathsep)
+    assert bench.call("bisect", start, "HEAD")[0] == 1
+    listed = [line for line in log.read_text().splitlines() if " --not " in line]
+    assert len(listed) == len(set(listed)) == 2  # the range itself, and the branch
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.execute.local import execute
 from memharness.measure import PROBE_METHOD
 from memharness.model import Case, Commit, EnvironmentSpec, Measured, Outcome, PassName
-from memharness.pipeline.missing import known_calls, missing, on_branches, unconfirmed
+from memharness.pipeline.missing import known_calls, merged_steps, missing, on_branches, unconfirmed
 from memharness.pipeline.project import EVERYTHING, Project, Selection, open_project
 from memharness.pipeline.results import Results, load_commits
 from memharness.pipeline.suites import passes_of, suites_of
@@ -108,7 +108,8 @@ class Measuring:
             self.measure(tasks, purpose="measuring once more")
             results = self.results(commits)
         attempted: set[tuple[str, str, str]] = set()
-        while tasks := on_branches(results, self.suites, attempted):
+        merges = merged_steps(results)
+        while tasks := on_branches(self.project, merges, self.suites, attempted):
             self.measure(tasks, purpose="searching merged branches")
         return results
 

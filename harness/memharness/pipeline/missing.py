@@ -3,11 +3,12 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
+from memharness.analyse.steps import Step
 from memharness.errors import MemharnessError
 from memharness.history import is_ancestor, resolve
 from memharness.measure import PROBE_METHOD
 from memharness.model import METRICS, PASSES, Commit, Measured, Outcome, PassName
-from memharness.pipeline.judging import judge, question_of
+from memharness.pipeline.judging import Judged, judge, question_of
 from memharness.pipeline.project import Project
 from memharness.pipeline.results import Results
 from memharness.pipeline.searching import Unmeasured, follow_merge
@@ -44,20 +45,34 @@ def unconfirmed(results: Results, suites: Sequence[Suite], *, retry_failed: bool
     return plan_repeats(wanted, results.commits, suites, _stored(results, retry_failed=retry_failed))
 
 
-def on_branches(results: Results, suites: Sequence[Suite], attempted: set[tuple[str, str, str]]) -> tuple[Task, ...]:
+def merged_steps(results: Results) -> tuple[tuple[Judged, Step], ...]:
+    """Return the steps of `results` that came with a merge."""
+    return tuple(
+        (judged, step)
+        for judged in judge(results)
+        for step in judged.steps
+        if step.adjacent and len(judged.series.points[step.bad].commit.parents) > 1
+    )
+
+
+def on_branches(
+    project: Project,
+    merges: Sequence[tuple[Judged, Step]],
+    suites: Sequence[Suite],
+    attempted: set[tuple[str, str, str]],
+) -> tuple[Task, ...]:
     """Plan the next measurement of each search on a merged branch; none that is in `attempted`, which grows."""
     tasks = []
-    for judged in judge(results):
-        for step in judged.steps:
-            wanted = follow_merge(results.project, question_of(judged, step), judged.series.points[step.bad].commit)
-            if not step.adjacent or not isinstance(wanted, Unmeasured):
-                continue
-            family = judged.series.subject.family
-            key = (wanted.commit.id, family, judged.case.name)
-            if key not in attempted:
-                attempted.add(key)
-                spec = next(suite.spec for suite in suites if suite.spec.family == family)
-                tasks.append(Task(commit=wanted.commit, spec=spec, cases=(judged.case,)))
+    for judged, step in merges:
+        wanted = follow_merge(project, question_of(judged, step), judged.series.points[step.bad].commit)
+        if not isinstance(wanted, Unmeasured):
+            continue
+        family = judged.series.subject.family
+        key = (wanted.commit.id, family, judged.case.name)
+        if key not in attempted:
+            attempted.add(key)
+            spec = next(suite.spec for suite in suites if suite.spec.family == family)
+            tasks.append(Task(commit=wanted.commit, spec=spec, cases=(judged.case,)))
     return tuple(tasks)
 
 

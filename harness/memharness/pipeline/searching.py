@@ -1,12 +1,18 @@
 """Halving a line of commits: the stored measurements as answers, so that a search goes on where it stopped."""
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
 
 from memharness.analyse.search import Found, bounds, is_bad, next_index
-from memharness.analyse.series import Subject, build_series
+from memharness.analyse.series import Point, Subject, build_series
 from memharness.history import branch_line
 from memharness.model import Commit, Value
 from memharness.pipeline.project import Project
+
+SHARE: Final = 0.9  # of a merge's difference that one commit of the branch must have made to be named for it
+
+_branch_line = lru_cache(maxsize=1024)(branch_line)  # asked again in every step of a search, for commits by id
 
 
 class Question(Value):
@@ -49,20 +55,39 @@ def search(project: Project, question: Question, line: Sequence[Commit]) -> tupl
 def follow_merge(project: Project, question: Question, merge: Commit) -> Commit | Unmeasured | None:
     """Return the commit on a branch merged by `merge` that made the difference, branches of the branch included.
 
-    None where `merge` is none, where it made the difference itself, and where the culprit is one of several.
+    None where `merge` is none, where it made the difference itself, and where the culprit is one of several: halving
+    ends at a commit that made more than half of the difference, so what is found is held against the whole of it.
     """
     for parent in merge.parents[1:]:
-        line = branch_line(project.repository, merge.parents[0], parent)
+        line = _branch_line(project.repository, merge.parents[0], parent)
         found = search(project, question, line) if len(line) > 1 else None
         if isinstance(found, Unmeasured):
             return found
-        if found is not None and found[1].parents[:1] == (found[0].id,):
+        if found is not None and found[1].parents[:1] == (found[0].id,) and _accounts(project, question, found):
             return follow_merge(project, question, found[1]) or found[1]
     return None
 
 
+def _accounts(project: Project, question: Question, pair: tuple[Commit, Commit]) -> bool:
+    """Tell whether the metric moved between two measured commits by `SHARE` of the difference asked for, or more."""
+    before, after = (_point(project, question, commit) for commit in pair)
+    if before is None or after is None or before.value is None or after.value is None:
+        return False
+    return (after.value - before.value) / (question.after - question.before) >= SHARE
+
+
 def answer(project: Project, question: Question, commit: Commit) -> Found | None:
     """Return what the stored measurements say of a commit; "skip" where it was tried in vain, None before that."""
+    point = _point(project, question, commit)
+    if point is None:
+        return None
+    if point.value is None:
+        return "skip"
+    return "bad" if is_bad(point.value, question.before, question.after) else "good"
+
+
+def _point(project: Project, question: Question, commit: Commit) -> Point | None:
+    """Return what is stored of the metric at a commit; None where nothing of the case was measured."""
     subject = question.subject
     record = project.store.record(subject.family, commit.id)
     own = [
@@ -73,7 +98,4 @@ def answer(project: Project, question: Question, commit: Commit) -> Found | None
     if not own:
         return None
     series = build_series(subject, [commit], {commit.id: own}, {})
-    value = next((one.points[0].value for one in series if one.metric == question.metric), None)
-    if value is None:
-        return "skip"
-    return "bad" if is_bad(value, question.before, question.after) else "good"
+    return next((one.points[0] for one in series if one.metric == question.metric), Point(commit=commit))
