@@ -39,7 +39,8 @@ Response, a JSON file put in place by a rename; always with format, method (of m
                 the project that was being executed, else of a scenario, else where it was allocated; library is the
                 top-level module that allocated it, "" for the line itself. Types are the 50 most numerous.
                 modules: without what they import themselves; path and line of the import statement that came first;
-                "(other modules)" are those beyond 100 or below 1 KiB, "(not in any module)" what else there is;
+                "(other modules)" are those beyond 100 or below 1 KiB, "(freed later, or in no module)" what else there
+                is, less what modules allocated while loading and freed again later, so often negative;
                 origin is "project", "scenario", "library", "stdlib" or "" for these two
                 "leak", where there is growth: what as many calls again added, unless the time-out left no room for
                 them; it has no stacks, but "survivors": [[path, line, type, repr], ..], a sample of the objects that

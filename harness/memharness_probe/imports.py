@@ -22,7 +22,7 @@ _LEAST_BYTES = 1 << 10
 _MOST_ROWS = 100
 _DEEPEST = 2000  # imports within one another; the stack ends before
 _BEFORE, _START, _END, _NESTED, _FIELDS = range(5)
-_OTHERS, _NOWHERE = "(other modules)", "(not in any module)"
+_OTHERS, _NOWHERE = "(other modules)", "(freed later, or in no module)"
 
 
 class Ledger:
