@@ -176,6 +176,20 @@ def test_what_the_interpreter_makes_for_tracing_is_left_out(versioned: Bench) ->
 
 
 @every_version
+def test_frames_are_not_among_the_types(versioned: Bench) -> None:
+    text = """
+        def walk(depth):
+            block = [depth]
+            return walk(depth - 1) if depth else bytes(2_000_000)
+        def run():
+            return len(walk(100))
+    """
+    types = profile(versioned.observe(text, ("peak",), explain=True), "peak").types
+    assert LineType(path="<scenarios>/waste.py", line=2, name="builtins.list", count=101) in types
+    assert "builtins.frame" not in {entry.name for entry in types}
+
+
+@every_version
 def test_types_and_callers_are_those_at_the_peak(versioned: Bench) -> None:
     text = """
         class Item:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from _thread import allocate_lock, start_new_thread
 from gc import get_referents, is_tracked
 from itertools import chain, filterfalse
@@ -20,6 +21,7 @@ _AT_ONCE = 1000  # objects whose referents are asked for in one go
 # As `type` itself answers: what a metaclass of the workload's puts in the way is not run.
 _module_of = type.__dict__["__module__"].__get__
 _name_of = type.__dict__["__qualname__"].__get__
+_FRAME = type(sys._getframe())
 
 
 def type_name(kind: type) -> str:
@@ -34,9 +36,10 @@ def type_name(kind: type) -> str:
 def traced_instances(objects: list[object], allocated_at: Callable[[object], Any]) -> Instances:
     """Count `objects`, all that the collector tracks, and the untracked ones (numbers, text) that they refer to.
 
-    Only what was allocated since tracing started and not by the probe. Runs no code of the workload's: automatic
-    collection, and with it finalizers, is held off. The list is to be made before traces are taken, which are a
-    million tuples themselves, and is emptied. `allocated_at` is what `allocation.finder` found before tracing began.
+    Only what was allocated since tracing started and not by the probe; no frames, which the interpreter makes for
+    trace functions. Runs no code of the workload's: automatic collection, and with it finalizers, is held off. The
+    list is to be made before traces are taken, which are a million tuples themselves, and is emptied. `allocated_at`
+    is what `allocation.finder` found before tracing began.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -56,7 +59,7 @@ def traced_instances(objects: list[object], allocated_at: Callable[[object], Any
     objects.clear()
     found: Instances = {}
     for (frames, kind), number in counts.items():
-        if frames is not None and not tracing.is_own(frames[0][0]):
+        if frames is not None and kinds[kind] is not _FRAME and not tracing.is_own(frames[0][0]):
             key = frames, type_name(kinds[kind])
             found[key] = found.get(key, 0) + number
     if enabled:
