@@ -31,22 +31,30 @@ def read_ledger(folder: Path) -> tuple[Acceptance, ...]:
 
 
 def append(folder: Path, entries: Sequence[Acceptance]) -> Path:
-    """Add `entries` and return the file; one for the same change takes the place of the former."""
+    """Add `entries` and return the file; one for the same change takes the place of the former.
+
+    Raises MemharnessError for a ledger that cannot be read, or where the result could not be: nothing is written then.
+    """
     import tomlkit
 
     path = folder / NAME
     content = files.read(path)
-    if content is not None:
-        _parse(path, content)
+    former = _parse(path, content).accepted if content is not None else ()
     document = tomlkit.parse((content or _HEADER.encode()).decode())
-    tables = document.setdefault("accepted", tomlkit.aot())
+    if not isinstance(document.get("accepted"), tomlkit.items.AoT):  # absent, or a plain array, which takes no tables
+        document.pop("accepted", None)
+        document.append("accepted", tomlkit.aot())
+        entries = (*former, *entries)
+    tables = document["accepted"]
     for entry in entries:
         for index in reversed([i for i, old in enumerate(tables) if _same_change(old.unwrap(), entry)]):
             del tables[index]
         table = tomlkit.item(msgspec.to_builtins(entry))
         table.trivia.indent = "\n"
         tables.append(table)
-    files.write(path, (tomlkit.dumps(document).rstrip() + "\n").encode())
+    text = (tomlkit.dumps(document).rstrip() + "\n").encode()
+    _parse(path, text)
+    files.write(path, text)
     return path
 
 
