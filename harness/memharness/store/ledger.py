@@ -43,9 +43,8 @@ def append(folder: Path, entries: Sequence[Acceptance]) -> Path:
     document = tomlkit.parse((content or _HEADER.encode()).decode())
     if not isinstance(document.get("accepted"), tomlkit.items.AoT):  # absent, or a plain array, which takes no tables
         document.pop("accepted", None)
-        document.append("accepted", tomlkit.aot())
         entries = (*former, *entries)
-    tables = document["accepted"]
+    tables = document.setdefault("accepted", tomlkit.aot())
     for entry in entries:
         for index in reversed([i for i, old in enumerate(tables) if _same_change(old.unwrap(), entry)]):
             del tables[index]
