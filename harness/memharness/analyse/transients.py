@@ -7,21 +7,34 @@ from memharness.analyse.steps import Rule, Step
 
 
 def find_undone(series: Series, steps: Sequence[Step], rule: Rule, alike: Callable[[int, int], bool]) -> dict[int, int]:
-    """Map the index (in `steps`) of each rise that was taken back to the index of the fall that did it.
+    """Map the index (in `steps`) of each step that was taken back to the index of the fall that did it.
 
-    The value after the fall must differ from the one before the rise by less than `rule` flags, on the same scale, and
-    `alike(good index of the rise, bad index of the fall)` must hold: the same memory by coincidence is no undoing.
-    Other steps, and pairs of them, may lie between; a fall takes back the latest rise that it fits, and only one. What
-    is suspected is never paired, as it may not be there.
+    A fall that brings the value back to the level before a rise takes back all steps since that are still open: the
+    rise, those on top of it, and lesser falls on the way. Back is a value that differs from the level by less than
+    `rule` flags, on the same scale, with `alike(good index of the rise, bad index of the fall)`: the same memory by
+    coincidence is no undoing. The latest rise that fits is taken.
+
+    What is shown must add up: the steps since the rise and the fall cancel out, to less than the rule flags, so that
+    leaving them out of the total is right. What is suspected may not be there: it is not taken back, and where it is
+    open among the steps they would not cancel out without it.
     """
     undone: dict[int, int] = {}
     scale = {index: number for number, run in enumerate(series.runs()) for index in run}
-    certain = [(index, step) for index, step in enumerate(steps) if step.confidence != "suspected"]
-    for later, fall in certain:
-        for earlier, rise in reversed([(index, step) for index, step in certain if index < later]):
-            fits = rise.before < rise.after and fall.after < fall.before and earlier not in undone
-            back = abs(fall.after - rise.before) < rule.needed(rise.before) and scale[rise.good] == scale[fall.bad]
-            if fits and back and alike(rise.good, fall.bad):
-                undone[earlier] = later
+    for later, fall in enumerate(steps):
+        if fall.after >= fall.before or fall.confidence == "suspected":
+            continue
+        since, total = [later], fall.after - fall.before
+        for earlier in reversed(range(later)):
+            rise = steps[earlier]
+            if earlier in undone or earlier in undone.values():
+                continue
+            if rise.confidence == "suspected":
+                break
+            since.append(earlier)
+            total += rise.after - rise.before
+            back = max(abs(fall.after - rise.before), abs(total)) < rule.needed(rise.before)
+            fits = rise.before < rise.after and back and scale[rise.good] == scale[fall.bad]
+            if fits and alike(rise.good, fall.bad):
+                undone |= dict.fromkeys(since[1:], later)
                 break
     return undone

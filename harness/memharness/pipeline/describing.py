@@ -36,7 +36,7 @@ def describe(results: Results, judged: Sequence[Judged]) -> tuple[Change, ...]:
 
 
 def _changes(results: Results, judged: Judged, order: Mapping[str, int], sources: "_Sources") -> Iterator[Change]:
-    """Yield a change for each finding; a rise that was taken back and the fall that did it are one."""
+    """Yield a change for each finding; rises that were taken back stand for the falls that did it."""
     if judged.rule is None or not judged.findings:
         return
     series, points, rule = judged.series, judged.series.points, judged.rule
@@ -48,8 +48,8 @@ def _changes(results: Results, judged: Judged, order: Mapping[str, int], sources
 
     undone = find_undone(series, judged.steps, rule, alike)
     for number, step in enumerate(judged.findings):
-        if number in undone.values():
-            continue
+        if number in undone.values() or (number in undone and step.after < step.before):
+            continue  # the fall that took rises back, or a lesser one on the way there
         good, bad = points[step.good].commit, points[step.bad].commit
         before, after = _sides(results, judged, step.good, step.bad)
         edits = sources.edits(good, bad, (before, after))
