@@ -76,6 +76,16 @@ def test_an_explanation_takes_a_round_of_its_own() -> None:
     ]
 
 
+def test_an_explanation_that_is_lost_is_made_again_where_it_was() -> None:
+    plain, lost = Known(passes=FIRST), Known(passes=frozenset(), explained=True)
+    assert repeats(Repeat(times=2, passes=FIRST, explain=True), lost) == [(1, ("first",), True)]
+    assert repeats(Repeat(times=3, passes=FIRST, explain=True), plain, lost) == [(2, ("first",), True)]
+    assert repeats(Repeat(times=2, passes=FIRST, explain=False), lost) == [(1, ("first",), True)]
+    assert repeats(Repeat(times=2, passes=FIRST, explain=False), plain, lost) == []
+    growth = Known(passes=FIRST, explained=True)  # lost what it kept of the later calls
+    assert repeats(Repeat(times=2, passes=BOTH, explain=True), growth) == [(1, ("first", "growth"), False)]
+
+
 def test_a_repeat_that_lacks_a_pass_is_completed() -> None:
     assert repeats(Repeat(times=2, passes=BOTH, explain=False), Known(passes=FIRST)) == [
         (1, ("first", "growth"), False)

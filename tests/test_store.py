@@ -251,12 +251,75 @@ def test_figures_of_two_environments_are_not_mixed(store: Store) -> None:
 
 def test_a_profile_that_was_lost_is_written_again(store: Store) -> None:
     store.add(FAMILY, commit(1), FACTS, [entry("a", MEASURED)])
-    assert store.has_profiles(MEASURED)
+    assert store.lost_in(MEASURED) == set()
     for path in store.folder.rglob("*.json.gz"):
         path.unlink()
-    assert not store.has_profiles(MEASURED)
+    assert store.lost_in(MEASURED) == {"first"}
     store.add(FAMILY, commit(1), FACTS, [entry("a", MEASURED)])
     assert store.profile(PROFILE.id) == PROFILE
+    assert store.record(FAMILY, commit(1).id) == record(1, stored("a", MEASURED))
+
+
+def lose(store: Store, profile: Profile) -> None:
+    next(store.folder.rglob(f"{profile.id}.json.gz")).unlink()
+
+
+def test_a_lost_profile_gives_way_to_one_that_came_out_otherwise(store: Store) -> None:
+    store.add(FAMILY, commit(1), FACTS, [entry("a", EXPLAINED)])
+    lose(store, DEEP)
+    assert store.lost_in(EXPLAINED) == {"first"}
+    other = {"peak": PROFILE.id, "alive": PROFILE.id}
+    again = Measured(metrics={"peak": 1}, profiles=other, cpu_seconds={"first": 9.0, "deep": 9.0})
+    store.add(FAMILY, commit(1), FACTS, [entry("a", again)])
+    profiles = {**other, "calls": SIZES.id, "leak": LEAK.id}
+    mended = replace(EXPLAINED, profiles=profiles, cpu_seconds=EXPLAINED.cpu_seconds | {"deep": 9.0})
+    assert store.record(FAMILY, commit(1).id) == record(1, stored("a", mended))
+    assert store.lost_in(mended) == set()
+
+
+def test_a_lost_profile_is_given_up_only_where_its_pass_ran_again(store: Store) -> None:
+    store.add(FAMILY, commit(1), FACTS, [entry("a", EXPLAINED)])
+    lose(store, LEAK)
+    assert store.lost_in(EXPLAINED) == {"growth"}
+    first = Measured(metrics={"peak": 1}, cpu_seconds={"first": 9.0})
+    store.add(FAMILY, commit(1), FACTS, [entry("a", first)])
+    assert store.record(FAMILY, commit(1).id) == record(1, stored("a", EXPLAINED))
+    growth = Measured(metrics={"growth": 0}, profiles={"calls": SIZES.id}, cpu_seconds={"growth": 9.0})
+    store.add(FAMILY, commit(1), FACTS, [entry("a", growth)])
+    kept = {kind: id_ for kind, id_ in EXPLAINED.profiles.items() if kind != "leak"}
+    assert store.record(FAMILY, commit(1).id) == record(1, stored("a", replace(EXPLAINED, profiles=kept)))
+
+
+def test_profiles_of_another_environment_explain_no_figures(store: Store) -> None:
+    store.add(FAMILY, commit(1), FACTS, [entry("a", EXPLAINED)])
+    lose(store, DEEP)
+    again = replace(EXPLAINED, profiles={"alive": PROFILE.id})
+    store.add(FAMILY, commit(1), replace(FACTS, packages={}), [entry("a", again)])
+    bare = replace(
+        EXPLAINED,
+        profiles={"calls": SIZES.id, "leak": LEAK.id},
+        cpu_seconds={"first": 0.123, "growth": 1.5, "peak": 3.5},
+    )
+    assert store.record(FAMILY, commit(1).id) == record(1, stored("a", bare))
+
+
+def test_a_profile_is_read_once_and_its_loss_is_noticed_all_the_same(store: Store) -> None:
+    store.add(FAMILY, commit(1), FACTS, [entry("a", EXPLAINED)])
+    assert store.profile(DEEP.id) is store.profile(DEEP.id)
+    lose(store, DEEP)
+    assert store.profile(DEEP.id) is None
+
+
+def test_only_the_latest_profiles_are_held_in_memory(store: Store) -> None:
+    many = {one.id: one for one in (Profile(sizes=(number,)) for number in range(100))}
+    outcome = Measured(metrics={"peak": 1}, profiles={str(number): id_ for number, id_ in enumerate(many)})
+    store.add(FAMILY, commit(1), FACTS, [("a", "a1b2c3", 1, 0, Observation(outcome=outcome, profiles=many))])
+    first, *rest = many
+    held = store.profile(first)
+    assert store.profile(rest[0]) is not None
+    assert store.profile(first) is held
+    assert [store.profile(id_) for id_ in rest] == [many[id_] for id_ in rest]
+    assert store.profile(first) is not held
 
 
 def test_a_foreign_folder_is_no_family(store: Store) -> None:
@@ -354,7 +417,7 @@ def test_every_stored_format_still_loads_and_encodes_alike(number: int) -> None:
     assert reader.environment(FAMILY, FACTS.id) == FACTS
     assert reader.calls(FAMILY) == {("good", "a1b2c3"): 127}
     assert {profile_id: reader.profile(profile_id) for profile_id in good.profiles.values()} == profiles
-    assert reader.has_profiles(good)
+    assert reader.lost_in(good) == set()
     assert reader.notices == []
     kinds: dict[str, type[Value]] = {
         "calls": StoredCalls,

@@ -17,6 +17,7 @@ STORE_FORMAT: Final = 2  # version of what is stored; its history is in results/
 Scalar = bool | int | float | str
 PassName = Literal["first", "growth", "rss"]
 PASSES: Final[tuple[PassName, ...]] = ("first", "growth", "rss")  # in the order in which they are run
+_OF_GROWTH: Final = frozenset({"leak", "calls"})  # kinds of profiles
 Phase = Literal["build", "import", "setup", "run", "teardown", "timeout", "memory", "crash"]
 Install = Literal["auto", "wheel", "path", "existing"]
 
@@ -443,6 +444,11 @@ class StoredCase(Value, omit_defaults=False):
     environment: EnvironmentFacts | None
     outcome: Outcome
     profiles: dict[str, Profile] = {}
+
+
+def profile_pass(kind: str) -> PassName:
+    """Return the pass that yields a kind of profile; the passes that explain the first one count as that."""
+    return "growth" if kind in _OF_GROWTH else "first"
 
 
 def outcome_reason(outcome: Failed | TimedOut | OutOfMemory) -> tuple[Phase, str]:

@@ -54,7 +54,10 @@ class Repeat(Value):
 
 
 class Known(Value):
-    """What a stored measurement settles: the passes that need not be run again, and whether it was explained."""
+    """What a stored measurement settles: the passes that need not be run again, and whether it was explained.
+
+    An explanation is lost where the first pass is to be run again.
+    """
 
     passes: frozenset[PassName]
     explained: bool = False
@@ -134,16 +137,18 @@ def plan_repeats(
 def _lacking(repeat: Repeat, found: Sequence[Known]) -> Iterator[tuple[int, tuple[PassName, ...], bool]]:
     """Yield round, passes and whether to explain; `found` are the rounds from 1 on that something is stored for.
 
-    An explanation takes a round of its own: it is not mixed with what was measured before.
+    An explanation takes a round of its own: it is not mixed with what was measured before. One that is lost is made
+    again where it was.
     """
     unused = len(found) + 1
-    explain = repeat.explain and not any(known.explained for known in found)
-    if explain:
-        yield unused, tuple(sorted(repeat.passes | {"first"})), True
+    lost = [number for number, known in enumerate(found, 1) if known.explained and "first" not in known.passes]
+    explain = repeat.explain and not any(known.explained and "first" in known.passes for known in found)
+    explaining = min(lost, default=unused) if explain else None
+    if explaining is not None:
+        yield explaining, tuple(sorted(repeat.passes | {"first"})), True
     for number in range(1, repeat.times):
-        incomplete = number < unused and not repeat.passes <= found[number - 1].passes
-        if incomplete or number >= unused + explain:
-            yield number, tuple(sorted(repeat.passes)), False
+        if number != explaining and (number >= unused or not repeat.passes <= found[number - 1].passes):
+            yield number, tuple(sorted(repeat.passes)), number in lost
 
 
 def _rounds(key: Key, stored: Mapping[Key, Known]) -> Iterator[Known]:

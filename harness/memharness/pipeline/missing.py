@@ -117,18 +117,18 @@ def _stored(results: Results, *, retry_failed: bool) -> dict[Key, Known]:
 
 
 def _settled(project: Project, outcome: Outcome, wanted: Collection[str], *, retry_failed: bool) -> frozenset[PassName]:
-    """Return the passes that found all that is wanted of them, or failed, where the profiles are there.
+    """Return the passes that found all that is wanted of them, or failed, and whose profiles are there.
 
     A machine that cannot tell the resident size is not asked for it again.
     """
     if not isinstance(outcome, Measured):
         return frozenset() if retry_failed else frozenset(PASSES)
-    if not project.store.has_profiles(outcome):
-        return frozenset()
+    lost = project.store.lost_in(outcome)
     lacking = {METRICS[name].measured_in for name in wanted if name not in outcome.metrics}
     failed = outcome.failed_passes.keys()
     settled = {"rss"} & outcome.cpu_seconds.keys() if retry_failed else {"rss"} & outcome.cpu_seconds.keys() | failed
-    return frozenset(name for name in PASSES if name not in lacking - settled and not (retry_failed and name in failed))
+    again = (lacking - settled) | lost | (failed if retry_failed else set())
+    return frozenset(PASSES) - again
 
 
 def _starts(project: Project, commits: Sequence[Commit]) -> dict[str, int]:

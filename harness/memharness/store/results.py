@@ -24,9 +24,12 @@ from memharness.model import (
     Measured,
     Measurement,
     Observation,
+    Outcome,
+    PassName,
     Profile,
     Record,
     digest,
+    profile_pass,
 )
 from memharness.store import files, locks
 from memharness.store.encoding import (
@@ -48,6 +51,7 @@ Entry: TypeAlias = tuple[str, str, int, int, Observation]  # case, identity, pro
 _RECORD = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})\.json")
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")
 _PROFILES = "profiles"
+_DECODED = 64  # profiles kept: neighbours share them, and every metric of a case asks for the same ones
 _IGNORED = b"# made and removed by memharness\n/.lock\n/.run.*\n*.tmp\n*.damaged*\n"
 
 T = TypeVar("T")
@@ -67,6 +71,7 @@ class Store:
         self._lock_seconds = lock_seconds
         self._lock = filelock.FileLock(folder / ".lock")
         self._prepared = False
+        self._decoded: dict[str, Profile] = {}  # the profiles asked for last, the latest at the end
 
     # --- writing -----------------------------------------------------------------------------------------
 
@@ -85,6 +90,7 @@ class Store:
     ) -> None:
         """Merge measurements of one commit into its record; values already there stay, new metrics are added.
 
+        Of a pass that lost a profile all profiles are replaced.
         `replace_failed` lets a measurement take the place of one that failed. Profiles are written before the record
         that names them, so that a killed process leaves no name without its file.
         """
@@ -95,7 +101,10 @@ class Store:
             kept = {known.key: known for known in old.measurements} if old else {}
             for entry, candidate in zip(entries, new, strict=True):
                 known = kept.get(candidate.key)
-                kept[candidate.key] = merged(known, candidate, retry=replace_failed) if known else candidate
+                if known is not None:
+                    lost = self.lost_in(known.outcome)
+                    candidate = merged(known, candidate, retry=replace_failed, lost=lost)
+                kept[candidate.key] = candidate
                 self._write_profiles(kept[candidate.key], entry[4].profiles)
             if environment is not None and self.environment(family, environment.id) is None:
                 content = encode(StoredEnvironment(format=STORE_FORMAT, environment=environment))
@@ -153,11 +162,17 @@ class Store:
         if not path.exists():
             self._notice(f"{path} is missing: no lines can be shown for it")
             return None
-        return self._load(path, decode_profile)
+        profile = self._decoded.pop(profile_id, None) or self._load(path, decode_profile)
+        if profile is not None:
+            self._decoded[profile_id] = profile
+            if len(self._decoded) > _DECODED:
+                del self._decoded[next(iter(self._decoded))]
+        return profile
 
-    def has_profiles(self, outcome: Measured) -> bool:
-        """Tell whether the profiles that an outcome names are there."""
-        return all(self._profile_path(profile_id).exists() for profile_id in outcome.profiles.values())
+    def lost_in(self, outcome: Outcome) -> frozenset[PassName]:
+        """Return the passes of an outcome of which a profile that it names is not there."""
+        named = outcome.profiles.items() if isinstance(outcome, Measured) else ()
+        return frozenset(profile_pass(kind) for kind, id_ in named if not self._profile_path(id_).exists())
 
     def environment(self, family: str, facts_id: str) -> EnvironmentFacts | None:
         """Return the facts that measurements refer to by id."""
