@@ -272,7 +272,7 @@ def _flag(change: Change, metric: str) -> Flag:
         case=change.case,
         metric=metric,
         verdict=change.verdict,
-        at=change.range if change.commit is None or change.verdict == "drifting" else change.commit,
+        at=change.range if change.commit is None else change.commit,
         module=change.modules[0].module.name if change.modules else "",
         merge=change.merge,
         undone_by=change.undone_by,

@@ -1,5 +1,4 @@
 import pytest
-from msgspec.structs import replace
 
 from memharness.analyse.drift import find_drift
 from memharness.analyse.series import Series
@@ -97,12 +96,27 @@ def test_a_new_start_is_a_new_base() -> None:
     found = drift_of(values, start=6)
     assert found is not None
     assert (found.good, found.bad) == (6, 11)
-    # What came before the new start is still found on the series cut off there, steps beyond the end or not.
-    cut = replace(values, points=values.points[:7])
+
+
+def test_up_to_an_end_nothing_beyond_is_looked_at() -> None:
+    values = flat(*range(BASE, BASE + 60_000, 5000))
     later = Step(good=9, bad=10, before=0, after=BASE, confidence="located")
-    before = find_drift(cut, [later], RULE)
+    before = find_drift(values, [later], RULE, end=6)
     assert before is not None
     assert (before.good, before.bad, before.after) == (0, 6, BASE + 30_000)
+    assert find_drift(values, (), RULE, start=3, end=6) is None
+    assert find_drift(values, (), RULE, start=7, end=6) is None
+    level = find_drift(flat(BASE, BASE + 30_000, BASE + 30_000), (), RULE, end=2)
+    assert level is not None
+    assert level.bad == 2  # though it is reached before
+
+
+def test_an_end_before_a_change_of_scale_is_on_the_scale_of_its_time() -> None:
+    slope = [(value,) for value in range(BASE, BASE + 30_000, 5000)]
+    values = series(*slope, (5 * BASE,), scales=["1"] * len(slope) + ["2"])
+    found = find_drift(values, (), RULE, end=5)
+    assert found is not None
+    assert (found.good, found.bad) == (0, 5)
 
 
 def test_a_step_before_the_start_is_not_taken_off_again() -> None:

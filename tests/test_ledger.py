@@ -3,8 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from memharness.analyse.ledger import acceptance_of, accepted_by, baseline_after
-from memharness.analyse.steps import Rule
+from memharness.analyse.ledger import acceptance_of, accepted_by, find_drifts
+from memharness.analyse.series import Series
+from memharness.analyse.steps import Rule, find_steps
 from memharness.findings import Acceptance, Change, Verdict
 from serieses import series
 from values import commit
@@ -14,7 +15,14 @@ POSITIONS = {commit(number).id: number for number in range(10)}
 
 
 def change(
-    good: int, bad: int, before: int, after: int, *, verdict: Verdict = "regressed", culprit: int | None = None
+    good: int,
+    bad: int,
+    before: int,
+    after: int,
+    *,
+    verdict: Verdict = "regressed",
+    culprit: int | None = None,
+    drift: bool = False,
 ) -> Change:
     return Change(
         case="waste",
@@ -28,6 +36,7 @@ def change(
         before=before,
         after=after,
         unit="bytes",
+        drift=drift,
     )
 
 
@@ -36,7 +45,7 @@ def accepted(good: int, bad: int, before: int, after: int, *, culprit: int | Non
 
 
 def drift(good: int, bad: int, before: int, after: int) -> Change:
-    return change(good, bad, before, after, verdict="drifting")
+    return change(good, bad, before, after, verdict="drifting", drift=True)
 
 
 def covers(acceptance: Acceptance, found: Change) -> bool:
@@ -187,10 +196,88 @@ def test_a_drift_downwards_is_accepted_likewise() -> None:
     assert not covers(acceptance, drift(2, 6, 4000, 5000))
 
 
-def test_an_accepted_drift_is_the_new_baseline() -> None:
-    values = series((0,), (0,), (0,), (0,))
-    first, second = (acceptance_of(drift(0, bad, 0, 1000), "slowly") for bad in (1, 2))
-    others = [replace(acceptance_of(drift(0, 3, 0, 1000), "slowly"), **{f: "x"}) for f in ("case", "metric", "family")]
-    assert baseline_after(values, [second, first, accepted(0, 3, 0, 1000), *others]) == 2
-    assert baseline_after(values, [acceptance_of(drift(0, 8, 0, 1000), "slowly")]) == 0
-    assert baseline_after(values, []) == 0
+def test_a_drift_that_was_accepted_stays_one() -> None:
+    again = replace(drift(2, 6, 0, 1000), verdict="accepted")
+    assert acceptance_of(again, "again").drift
+    assert not acceptance_of(change(2, 6, 0, 1000, verdict="accepted"), "again").drift
+
+
+def test_where_an_accepted_drift_began_need_not_be_at_hand() -> None:
+    acceptance = acceptance_of(drift(2, 6, 0, 1000), "slowly")
+    later = {id_: place for id_, place in POSITIONS.items() if place > 2}
+    assert accepted_by(drift(4, 6, 200, 1000), [acceptance], RULE, later) == acceptance
+    assert accepted_by(drift(4, 7, 200, 1000), [acceptance], RULE, later) is None
+    assert accepted_by(drift(4, 6, 200, 1500), [acceptance], RULE, later) is None
+    nowhere = {id_: place for id_, place in POSITIONS.items() if place < 6}
+    assert accepted_by(drift(4, 5, 200, 1000), [acceptance], RULE, nowhere) is None
+
+
+def test_where_a_drift_begins_is_known_to_a_twentieth_of_it() -> None:
+    wide = acceptance_of(drift(2, 6, 0, 10_000), "slowly")
+    assert covers(wide, drift(1, 6, -499, 10_000))
+    assert not covers(wide, drift(1, 6, -500, 10_000))
+    assert not covers(wide, drift(2, 6, 100, 10_100))
+
+
+# --- drifts of a series with accepted ones ---------------------------------------------------------------
+
+BASE = 1_000_000
+
+
+def slope(*tenths: int) -> Series:
+    """Return a series at so many thousandths above its base."""
+    return series(*[(BASE + tenth * BASE // 1000,) for tenth in tenths])
+
+
+def drifts(values: Series, *acceptances: Acceptance) -> list[tuple[int, int, int]]:
+    found = find_drifts(values, find_steps(values, RULE), RULE, acceptances)
+    return [(step.good, step.bad, step.after - step.before) for step in found]
+
+
+def slowly(good: int, bad: int, before: int, after: int) -> Acceptance:
+    return acceptance_of(drift(good, bad, BASE + before * BASE // 1000, BASE + after * BASE // 1000), "slowly")
+
+
+RISING = slope(0, 8, 16, 24, 24, 32, 40, 48)
+
+
+def test_an_accepted_drift_stays_and_the_next_counts_from_its_end() -> None:
+    assert drifts(RISING) == [(0, 7, 48_000)]
+    accepted = slowly(0, 3, 0, 24)
+    assert drifts(slope(0, 8, 16, 24, 24), accepted) == [(0, 3, 24_000)]
+    assert drifts(RISING, accepted) == [(0, 3, 24_000), (4, 7, 24_000)]
+    assert drifts(RISING, accepted, slowly(4, 7, 24, 48)) == [(0, 3, 24_000), (4, 7, 24_000)]
+    assert drifts(RISING, slowly(0, 7, 0, 48)) == [(0, 7, 48_000)]
+
+
+def test_an_acceptance_swallows_no_larger_drift() -> None:
+    smaller = slowly(0, 3, 0, 12)
+    assert drifts(RISING, smaller) == [(0, 7, 48_000)]
+    assert drifts(slope(0, 8, 16, 24, 24), smaller) == [(0, 3, 24_000)]
+    assert drifts(RISING, slowly(0, 3, 0, -24)) == [(0, 7, 48_000)]
+
+
+def test_two_acceptances_swallow_no_more_than_the_larger() -> None:
+    assert drifts(RISING, slowly(0, 3, 0, 24), slowly(0, 7, 0, 30)) == [(0, 3, 24_000), (4, 7, 24_000)]
+    found = drift(4, 7, BASE + 24_000, BASE + 48_000)
+    assert accepted_by(found, [slowly(0, 3, 0, 24), slowly(0, 7, 0, 30)], RULE, POSITIONS) is None
+
+
+def test_what_is_left_of_an_accepted_drift_is_not_counted_to_the_next() -> None:
+    assert drifts(slope(12, 18, 24, 30, 36), slowly(0, 2, 0, 24)) == []
+    assert drifts(slope(12, 18, 24, 30, 36)) == [(0, 4, 24_000)]
+
+
+def test_drift_of_another_series_and_steps_move_no_baseline() -> None:
+    accepted = slowly(0, 3, 0, 24)
+    others = [replace(accepted, **{field: "x"}) for field in ("case", "metric", "family")]
+    assert drifts(RISING, *others, replace(accepted, drift=False)) == [(0, 7, 48_000)]
+    assert drifts(RISING, replace(accepted, range=(commit(0).id, commit(20).id))) == [(0, 7, 48_000)]
+
+
+def test_what_is_flagged_and_the_residual_make_the_total() -> None:
+    values = slope(0, 8, 16, 24, 524, 532, 540, 548, 552)
+    steps = find_steps(values, RULE)
+    found = find_drifts(values, steps, RULE, [slowly(0, 3, 0, 24)])
+    assert [(step.good, step.bad) for step in found] == [(0, 3), (4, 8)]
+    assert sum(step.after - step.before for step in (*steps, *found)) == 552_000

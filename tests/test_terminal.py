@@ -297,7 +297,7 @@ def test_no_digit_is_cut(width: int) -> None:
 """,
         ),
         (
-            change(verdict="drifting", confidence="range", commit=None, range=(IDS[1], IDS[8]), between=7),
+            change(verdict="drifting", drift=True, confidence="range", commit=None, range=(IDS[1], IDS[8]), between=7),
             """↗ drifting  peak  waste[rows=100]  (range)
   2.12 MiB → 4.24 MiB  (+2.12 MiB, +99.9%)
   over 7 commits 1111111111..8888888888
@@ -305,7 +305,7 @@ def test_no_digit_is_cut(width: int) -> None:
 """,
         ),
         (
-            change(verdict="drifting", confidence="range", before=200, after=100),
+            change(verdict="drifting", drift=True, confidence="range", before=200, after=100),
             """↘ drifting  peak  waste[rows=100]  (range)
   200 B → 100 B  (-100 B, -50.0%)
   commit 3333333333  2023-11-14  A U Thor  commit 3
@@ -534,7 +534,7 @@ def test_the_counts_name_every_verdict_that_occurs() -> None:
         change(),
         change(confidence="suspected"),
         change(verdict="transient", undone_by=IDS[4]),
-        change(verdict="drifting"),
+        change(verdict="drifting", drift=True),
         change(verdict="accepted", reason="wanted"),
     )
     last = drawn(report(*changes)).splitlines()[-1]

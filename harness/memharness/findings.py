@@ -49,7 +49,8 @@ class Change(Value, omit_defaults=False):
 
     `commit` is the one that brought it: the later end of the range, or, where that is a merge, the commit found on
     the merged branch; `merge` is the merge then. A "transient" rise was taken back by the commit `undone_by`, an
-    "accepted" change has the `reason` of the ledger. `explained` is the share of the peak that lines are known for.
+    "accepted" change has the `reason` of the ledger; `drift` tells a drift whatever its verdict. `explained` is the
+    share of the peak that lines are known for.
     """
 
     case: str
@@ -74,6 +75,7 @@ class Change(Value, omit_defaults=False):
     merge: str | None = None
     undone_by: str | None = None
     reason: str | None = None
+    drift: bool = False
 
 
 class Exceeded(Value, omit_defaults=False):

@@ -81,6 +81,7 @@ def make_change(
     """
     metric = series.metric
     growing = step.after > step.before
+    drifts = step.kind == "drift"
     old, new = _profiles(metric, before, after)
     pairs = [(before, after)] if quiet is None else [(stretch.before, stretch.after) for stretch in quiet]
     if quiet is None:
@@ -94,9 +95,9 @@ def make_change(
         case=series.subject.case,
         metric=metric,
         family=series.subject.family,
-        verdict="regressed" if growing else "improved",
+        verdict="drifting" if drifts else "regressed" if growing else "improved",
         confidence=step.confidence,
-        commit=bad.id if step.adjacent else None,
+        commit=bad.id if step.adjacent and not drifts else None,
         range=(good.id, bad.id),
         between=between,
         before=step.before,
@@ -109,6 +110,7 @@ def make_change(
         modules=_modules(metric, pairs),
         survivors=after.leak.survivors if metric == "growth" else (),
         explained=_explained(metric, before, after, series.points[step.bad].value or 0),
+        drift=drifts,
     )
 
 

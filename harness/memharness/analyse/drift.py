@@ -15,18 +15,21 @@ DRIFT_RELATIVE = 0.02
 TRIM = 20  # a value within a twentieth of the drift is still at the base, or at the end already
 
 
-def find_drift(series: Series, steps: Sequence[Step], rule: Rule, start: int = 0) -> Step | None:
+def find_drift(
+    series: Series, steps: Sequence[Step], rule: Rule, start: int = 0, end: int | None = None
+) -> Step | None:
     """Return the drift of `series` from point `start` on as a step of kind "drift"; None where there is none.
 
     The base is the first point measured from `start` on, or after the last change of scale. The residual counts from
     2 % of the base (more where the rule asks more of a single step), the rule's absolute threshold, and beyond four
     times the spread. `before` is the value measured at the good point, `after` what would be measured at the bad one
-    without the flagged steps between. Growth is decided call by call, and never drifts. An accepted drift, with
-    `start` at its end, is found on the series cut off after that point: steps beyond the end are not looked at.
+    without the flagged steps between. Growth is decided call by call, and never drifts. With `end`, that of an accepted
+    drift, nothing beyond it is looked at, and the drift lasts to the last point measured up to it.
     """
     if series.metric == "growth" or series.metric not in FLAGGING:
         return None
-    run = [index for index in (series.runs() or ((),))[-1] if index >= start]
+    runs = [[index for index in run if end is None or index <= end] for run in series.runs()]
+    run = [index for index in next(filter(None, reversed(runs)), []) if index >= start]
     if not run:
         return None
     rest = _unflagged(series, run, steps)
@@ -38,7 +41,7 @@ def find_drift(series: Series, steps: Sequence[Step], rule: Rule, start: int = 0
         return None
     tolerance = max(abs(drift) / TRIM, spread)
     *_, good = takewhile(lambda index: abs(rest[index] - rest[first]) <= tolerance, rest)
-    bad = _first_at_end(rest, tolerance)
+    bad = _first_at_end(rest, tolerance) if end is None else last
     before = series.points[good].value
     assert before is not None
     return make_step(series, good, bad, before, before + rest[bad] - rest[good], kind="drift")

@@ -3,10 +3,13 @@
 An acceptance holds for one change up to its size. It swallows nothing that came later or is larger.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
+from memharness.analyse.changes import Side, make_change
+from memharness.analyse.drift import TRIM, find_drift
+from memharness.analyse.edits import Edits
 from memharness.analyse.series import Series
-from memharness.analyse.steps import Rule
+from memharness.analyse.steps import Rule, Step
 from memharness.findings import Acceptance, Change
 
 
@@ -23,7 +26,7 @@ def acceptance_of(change: Change, reason: str, *, by: str = "", date: str = "") 
         reason=reason,
         by=by,
         date=date,
-        drift=change.verdict == "drifting",
+        drift=change.drift,
     )
 
 
@@ -53,32 +56,51 @@ def accepted_by(
 def _same_place(change: Change, accepted: Acceptance, positions: Mapping[str, int]) -> bool:
     """Tell whether the change is the accepted one, or a part of the range that was accepted.
 
-    A drift may only end within the accepted one: where it begins depends on the range at hand, and its size is judged.
+    A drift may only end within the accepted one: where it begins depends on the range at hand, which may lack the
+    commit where the accepted one began, and its size is judged.
     """
-    drift = change.verdict == "drifting"
-    if drift != accepted.drift:
+    if change.drift != accepted.drift:
         return False
     if change.range == accepted.range or (change.commit is not None and change.commit == accepted.commit):
         return True
-    if not positions.keys() >= {*change.range, *accepted.range}:
+    good, bad, last = (positions.get(id_) for id_ in (*change.range, accepted.range[1]))
+    first = positions.get(accepted.range[0], -1 if change.drift else None)
+    if good is None or bad is None or first is None or last is None:
         return False
-    (good, bad), (first, last) = ([positions[id_] for id_ in ids] for ids in (change.range, accepted.range))
-    return bad <= last and (first < bad if drift else first <= good)
+    return bad <= last and (first < bad if change.drift else first <= good)
 
 
 def _covers(accepted: Acceptance, change: Change, rule: Rule) -> bool:
     direction = 1 if accepted.after > accepted.before else -1
     size = direction * (change.after - change.before)
-    larger = size - direction * (accepted.after - accepted.before)
+    meant = direction * (accepted.after - accepted.before)
     beyond = direction * (change.after - accepted.after)
-    return size > 0 and max(larger, beyond) < rule.needed(accepted.before)
+    needed = rule.needed(accepted.before)
+    slack = max(needed, meant / TRIM) if accepted.drift else needed  # so much may the beginning of a drift shift
+    return size > 0 and size - meant < slack and beyond < needed
 
 
-def baseline_after(series: Series, acceptances: Iterable[Acceptance]) -> int:
-    """Return the index of the point from which drift of `series` counts: the latest end of an accepted drift, or 0.
+def find_drifts(
+    series: Series, steps: Sequence[Step], rule: Rule, acceptances: Iterable[Acceptance]
+) -> tuple[Step, ...]:
+    """Return the drifts of `series`: those that were accepted, and the one since the end of the last of them.
 
+    An accepted drift is looked for up to its end. The baseline restarts there if the acceptance covers what is found
+    or too little is left to be a drift; what is larger stays in one with what came later, and is reported as a whole.
     Accepted steps move no baseline, as every flagged step is taken off the residual anyway.
     """
     subject = (series.subject.case, series.metric, series.subject.family)
-    ends = {a.range[1] for a in acceptances if a.drift and (a.case, a.metric, a.family) == subject}
-    return max((index for index, point in enumerate(series.points) if point.commit.id in ends), default=0)
+    own = [a for a in acceptances if a.drift and (a.case, a.metric, a.family) == subject]
+    positions = {point.commit.id: index for index, point in enumerate(series.points)}
+    found: list[Step] = []
+    start = 0
+    for end in sorted({positions[a.range[1]] for a in own if a.range[1] in positions}):
+        drift = find_drift(series, steps, rule, start, end)
+        if drift is not None:
+            bare = make_change(series, drift, Side(), Side(), Edits(), between=0)
+            if accepted_by(bare, own, rule, positions) is None:
+                continue
+            found.append(drift)
+        start = end
+    last = find_drift(series, steps, rule, start)
+    return (*found, last) if last is not None else tuple(found)

@@ -54,11 +54,10 @@ def _changes(results: Results, judged: Judged, order: Mapping[str, int], sources
         before, after = _sides(results, judged, step.good, step.bad)
         edits = sources.edits(good, bad, (before, after))
         between = 1 if step.adjacent else count_between(results.project.repository, good.id, bad.id)
-        quiet = _quiet(results, judged, step, sources) if step is judged.drift else None
+        drifts = step.kind == "drift"
+        quiet = _quiet(results, judged, step, sources) if drifts else None
         change = make_change(series, step, before, after, edits, between=between, quiet=quiet)
-        if step is judged.drift:
-            change = replace(change, verdict="drifting", commit=None)
-        elif step.adjacent:
+        if step.adjacent and not drifts:
             culprit = follow_merge(results.project, question_of(judged, step), bad)
             if isinstance(culprit, Commit):
                 change = replace(change, commit=culprit.id, merge=bad.id)

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from memharness.analyse.drift import find_drift
-from memharness.analyse.ledger import baseline_after
+from memharness.analyse.ledger import find_drifts
 from memharness.analyse.limits import untraced_dominates
 from memharness.analyse.series import Series, Subject, build_series
 from memharness.analyse.steps import Rule, Step, find_steps, needs_repeats, rule_for
@@ -23,12 +22,12 @@ class Judged:
     series: Series
     rule: Rule | None
     steps: tuple[Step, ...] = ()
-    drift: Step | None = None
+    drifts: tuple[Step, ...] = ()  # accepted ones, and the one since
 
     @property
     def findings(self) -> tuple[Step, ...]:
-        """The steps, and the drift if there is one."""
-        return self.steps if self.drift is None else (*self.steps, self.drift)
+        """The steps, and the drifts between their ends."""
+        return self.steps + self.drifts
 
     @property
     def newest(self) -> int | None:
@@ -62,10 +61,8 @@ def _judge_case(results: Results, case: Case, own: dict[str, Series]) -> Iterato
             yield Judged(case=case, series=series, rule=None)
             continue
         steps = find_steps(series, rule)
-        start = baseline_after(series, results.accepted)
-        yield Judged(
-            case=case, series=series, rule=rule, steps=steps, drift=find_drift(series, steps, rule, start=start)
-        )
+        drifts = find_drifts(series, steps, rule, results.accepted)
+        yield Judged(case=case, series=series, rule=rule, steps=steps, drifts=drifts)
 
 
 def _subject(project: Project, case: Case, family: str) -> Subject:

@@ -88,9 +88,8 @@ def _draw_where(console: Console, change: Change, commits: Mapping[str, Commit])
         return
     good, bad = change.range
     number = number_text(change.between, "commit")
-    drifts = change.verdict == "drifting"
-    text = Text().append(f"{'over' if drifts else 'one of'} {number} {good[:10]}..{bad[:10]}", style="bold")
-    if not drifts:
+    text = Text().append(f"{'over' if change.drift else 'one of'} {number} {good[:10]}..{bad[:10]}", style="bold")
+    if not change.drift:
         text.append("  (those between are not measured)")
     draw_text(console, text, indent=2)
     draw_text(console, Text("the last: ").append_text(commit_text(bad, commits)), indent=2)
