@@ -1,5 +1,7 @@
 """`memharness check` and `memharness accept` on stored results."""
 
+import re
+
 import pytest
 
 from integration.conftest import LEAK, Workbench, module
@@ -162,6 +164,65 @@ def test_one_metric_is_accepted_and_the_other_is_not(bench: Workbench, risen: st
     bench.call("accept", risen, "-m", "result", "--reason", "meant")
     code, report = bench.call_json("check")
     assert (code, verdicts(report)) == (1, {"peak": "regressed", "result": "accepted"})
+
+
+def test_a_peak_is_accepted_without_the_peak_of_later_calls(bench: Workbench, risen: str) -> None:
+    code, said = bench.call("accept", risen, "-m", "peak", "--reason", "meant")
+    assert code == 0
+    assert "accepted peak of fill at" in said
+    assert "not accepted: warm_peak of fill, which moved there too (-m warm_peak)\n" in said
+    code, report = bench.call_json("check")
+    assert (code, verdicts(report)) == (1, {"peak": "accepted", "warm_peak": "regressed", "result": "regressed"})
+    assert "not accepted: peak" not in bench.call("accept", risen, "-m", "warm_peak", "--reason", "meant")[1]
+    bench.call("accept", risen, "-m", "result", "--reason", "meant")
+    assert bench.call_json("check")[0] == 0
+
+
+def test_every_metric_is_entered_with_its_own_figures(bench: Workbench) -> None:
+    cache = "    if not KEPT:\n        KEPT.append(bytearray(5000))\n"
+    bench.commit(module(kept=cache))
+    risen = bench.commit(module(size=300_000, kept=cache))
+    bench.call("run")
+    stored = {row["metric"]: (row["first"], row["last"]) for row in bench.call_json("check")[1]["series"]}
+    entered = bench.call_json("accept", risen, "--reason", "meant")[1]["accepted"]
+    assert {entry["metric"]: (entry["before"], entry["after"]) for entry in entered} == {
+        metric: stored[metric] for metric in ("peak", "warm_peak", "result")
+    }
+    assert stored["peak"] != stored["warm_peak"]
+
+
+def test_an_accepted_drift_is_shown_and_what_drifts_on_is_reported(bench: Workbench) -> None:
+    scenario = bench.path / "scenarios" / "fill.py"
+    scenario.write_text(scenario.read_text().replace("# calls = 15\n", '# metrics = ["peak"]\n'))
+    size, ends = 10_000_000, []
+    for _ in range(2):
+        for _ in range(4):
+            size += 70_000
+            ends.append(bench.commit(module(size=size)))
+        bench.call("run")
+        if len(ends) == 4:
+            assert verdicts(bench.call_json("check", "--all")[1]) == {"peak": "drifting"}
+            for reason in ("slowly", "slowly indeed"):  # the second takes the place of the first
+                (entry,) = bench.call_json("accept", ends[3], "--reason", reason)[1]["accepted"]
+                assert entry["drift"] is True
+            code, report = bench.call_json("check", "--all")
+            assert (code, verdicts(report)) == (0, {"peak": "accepted"})
+            assert "accepted: slowly indeed" in bench.call("check", "--all")[1]
+    code, report = bench.call_json("check", "--all")
+    found = [(change["verdict"], change["range"], change["drift"]) for change in report["changes"]]
+    assert (code, found) == (
+        1,
+        [("accepted", [ends[0], ends[3]], True), ("drifting", [ends[3], ends[7]], True)],
+    )
+    (row,) = report["series"]
+    flagged = sum(change["after"] - change["before"] for change in report["changes"])
+    assert flagged + row["residual"] == row["last"] - row["first"]
+    ledger = bench.results / "accepted.toml"
+    assert ledger.read_text().count("[[accepted]]") == 1
+    ledger.write_text(re.sub(r"after = \d+", "after = 10120000", ledger.read_text()))
+    code, report = bench.call_json("check", "--all")
+    found = [(change["verdict"], change["range"], change["drift"]) for change in report["changes"]]
+    assert (code, found) == (1, [("drifting", [ends[0], ends[7]], True)])
 
 
 def test_what_comes_later_is_a_regression_as_before(bench: Workbench, risen: str) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import click
-from msgspec.structs import replace
 
 from memharness.analyse.ledger import acceptance_of
 from memharness.commands.options import choosing, configured, json_option
@@ -14,7 +13,8 @@ from memharness.errors import MemharnessError
 from memharness.findings import Change
 from memharness.history import find_commit
 from memharness.model import METRICS
-from memharness.pipeline.describing import find_changes
+from memharness.pipeline.describing import describe_each
+from memharness.pipeline.judging import judge
 from memharness.pipeline.project import Selection
 from memharness.pipeline.results import load_results
 from memharness.present.text import visible
@@ -23,7 +23,7 @@ from memharness.store import Store
 
 @click.command()
 @click.argument("commit")
-@click.option("-m", "--metric", type=click.Choice(list(METRICS)), help="Only this metric (default: all that rose).")
+@click.option("-m", "--metric", type=click.Choice(list(METRICS)), help="Only this metric (default: all that moved).")
 @click.option("--reason", required=True, metavar="TEXT", help="Why the change is meant; shown wherever it is.")
 @choosing
 @json_option
@@ -46,22 +46,14 @@ def command(
         raise MemharnessError("--reason is empty", hint="Say in a few words why the change is meant.")
     results = load_results(config, selection)
     wanted = find_commit(results.project.repository, commit)
-    changes = [change for change in find_changes(results) if change.verdict != "improved"]
-    chosen = [
-        change
-        for change in changes
-        if wanted.id in (change.commit, change.merge, change.range[1])
-        and (metric is None or metric in (change.metric, *change.also))
-    ]
+    changes = [change for change in describe_each(results, judge(results)) if change.verdict != "improved"]
+    there = [change for change in changes if wanted.id in (change.commit, change.merge, change.range[1])]
+    chosen = [change for change in there if metric in (None, change.metric)]
     if not chosen:
         raise _nothing(changes, wanted.short, metric)
     found = results.project.repository.try_git("config", "user.name").output.decode(errors="replace").strip()
     date = datetime.now(UTC).date().isoformat()
-    entries = [
-        replace(acceptance_of(change, reason.strip(), by=found, date=date), metric=name)
-        for change in chosen
-        for name in (change.metric, *change.also)
-    ]
+    entries = [acceptance_of(change, reason.strip(), by=found, date=date) for change in chosen]
     path = Store(config.run.results, config.run.machine).accept(entries)
     if as_json:
         print_json({"format": 1, "file": str(path), "accepted": entries})
@@ -69,6 +61,10 @@ def command(
     for entry in entries:
         figures = f"{entry.before:,} -> {entry.after:,} {METRICS[entry.metric].unit}"
         click.echo(visible(f"accepted {entry.metric} of {entry.case} at {wanted.short}: {figures}"))
+    for change in there:
+        if change not in chosen and change.verdict != "accepted":
+            rest = f"not accepted: {change.metric} of {change.case}, which moved there too (-m {change.metric})"
+            click.echo(visible(rest))
     click.echo(f"entered in {path}; commit it with the results")
 
 

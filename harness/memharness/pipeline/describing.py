@@ -25,14 +25,17 @@ def find_changes(results: Results) -> tuple[Change, ...]:
 
 
 def describe(results: Results, judged: Sequence[Judged]) -> tuple[Change, ...]:
-    """Turn what was found into changes, those of one commit side by side."""
+    """Turn what was found into changes, those of one commit side by side; a peak speaks for a `warm_peak` like it."""
+    return fold_warm_peaks(describe_each(results, judged))
+
+
+def describe_each(results: Results, judged: Sequence[Judged]) -> tuple[Change, ...]:
+    """Turn what was found into changes, one for each metric with its own figures."""
     order = {commit.id: index for index, commit in enumerate(results.commits)}
     metrics = list(METRICS)
     sources = _Sources(results.project.repository)
     changes = [change for one in judged for change in _changes(results, one, order, sources)]
-    return fold_warm_peaks(
-        sorted(changes, key=lambda c: (order[c.range[1]], c.family, c.case, metrics.index(c.metric)))
-    )
+    return tuple(sorted(changes, key=lambda c: (order[c.range[1]], c.family, c.case, metrics.index(c.metric))))
 
 
 def _changes(results: Results, judged: Judged, order: Mapping[str, int], sources: "_Sources") -> Iterator[Change]:
