@@ -342,7 +342,7 @@ def test_each_verdict_is_told_by_sign_and_words(found: Change, text: str) -> Non
 
 
 def test_a_suspected_leak_shows_what_is_left_alive() -> None:
-    kept = tuple(Survivor(path="a.py", line=3, name="a.B", text=f"<B {number}\x1b>") for number in range(7))
+    kept = tuple(Survivor(path="a.py", line=3, name="a.B", text=f"<B {n // 2}\x1b>") for n in range(14))
     grown = change("growth", unit="bytes per call", confidence="suspected", before=0, after=8, survivors=kept)
     assert (
         drawn(report(grown))
@@ -353,15 +353,15 @@ def test_a_suspected_leak_shows_what_is_left_alive() -> None:
   commit 3333333333  2023-11-14  A U Thor  commit 3
   suspected: may still be a cache that fills up
   no line is known
-  left alive: a.B from a.py:3
+  left alive: a.B from a.py:3, and 1 more like it
     <B 0\\x1b>
-  left alive: a.B from a.py:3
+  left alive: a.B from a.py:3, and 1 more like it
     <B 1\\x1b>
-  left alive: a.B from a.py:3
+  left alive: a.B from a.py:3, and 1 more like it
     <B 2\\x1b>
-  left alive: a.B from a.py:3
+  left alive: a.B from a.py:3, and 1 more like it
     <B 3\\x1b>
-  left alive: a.B from a.py:3
+  left alive: a.B from a.py:3, and 1 more like it
     <B 4\\x1b>
 
 9 commits: 8 measured now, 1 stored before; 1 regressed (1 only suspected)
@@ -509,12 +509,13 @@ def test_limits_are_named_to_the_byte_where_rounding_would_hide_the_excess() -> 
         == """
 
 ✗ over its limit  peak 9.10 MiB > 8 MiB  waste[rows=100]
-    since 3333333333  2023-11-14  commit 3
+    first seen at 3333333333  2023-11-14  commit 3
 ✗ was over its limit  growth 8 B/call > 0 B/call  waste[rows=100]
     from 3333333333  2023-11-14  commit 3
       to 4444444444  2023-11-14  commit 4
 ✗ was over its limit  peak 8,388,709 > 8,388,708 bytes  waste[rows=100]
     only at 3333333333  2023-11-14  commit 3
+a limit stands in the metadata of its scenario; accepting a change does not lift it
 
 9 commits: 8 measured now, 1 stored before; 1 limit exceeded
 """
@@ -624,6 +625,24 @@ waste[rows=100]
 2 commits: 2 measured now, 0 stored before; 1 regressed
 """
     )
+
+
+def test_between_the_two_commits_of_a_comparison_nothing_was_left_out() -> None:
+    found = change(confidence="range", commit=None, range=(IDS[2], IDS[3]), between=5)
+    text = compared(report(found, replace(found, range=(IDS[1], IDS[3]))))
+    assert [line for line in text.splitlines() if line.startswith("▲")] == [
+        "▲ regressed  peak  waste[rows=100]",
+        "▲ regressed  peak  waste[rows=100]  (range)",
+    ]
+    assert text.count("not measured") == 1
+
+
+def test_of_limits_that_are_not_exceeded_any_more_nothing_needs_to_be_done() -> None:
+    over = Exceeded(
+        case=CASE, metric="peak", family="", unit="bytes", limit=0, value=9, first=IDS[3], last=IDS[4], open=False
+    )
+    assert "a limit stands" not in drawn(report(exceeded=(over,)))
+    assert drawn(report(exceeded=(replace(over, open=True), replace(over, open=True)))).count("a limit stands") == 1
 
 
 CORE = LineStat(

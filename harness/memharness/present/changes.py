@@ -48,30 +48,30 @@ def draw_changes(
 ) -> None:
     """Print every change with what explains it; what equals the change before is not repeated.
 
-    The range of changes that span just the two commits `span` goes without saying.
+    The range of changes that span just the two commits `span` goes without saying: nothing was left out between them.
     """
     previous: Change | None = None
     for change in changes:
-        _draw_head(console, change, with_family=with_family)
+        _draw_head(console, change, with_family=with_family, whole=change.range == span)
         if change.range != span:
             _draw_where(console, change, commits)
         _draw_judgement(console, change, commits)
         _draw_lines(console, change, previous)
         _draw_modules(console, change)
-        draw_survivors(console, change.survivors[:TOP_LINES])
+        draw_survivors(console, change.survivors)
         if change.stack is not None and (previous is None or change.stack != previous.stack):
             draw_stack(console, change.stack)
         previous = change
 
 
-def _draw_head(console: Console, change: Change, *, with_family: bool) -> None:
+def _draw_head(console: Console, change: Change, *, with_family: bool, whole: bool) -> None:
     console.print()
     head = Text().append_text(verdict_text(change))
     head.append(f"  {' and '.join((change.metric, *change.also))}  ", style="bold")
     head.append(visible(change.case))
     if with_family:
         head.append(f"  {visible(change.family)}")
-    if change.confidence != "suspected":
+    if change.confidence != "suspected" and not (whole and change.confidence == "range"):
         head.append(f"  ({change.confidence})", style="dim")
     draw_text(console, head)
     before, after = value_text(change.before, change.unit), value_text(change.after, change.unit)

@@ -97,7 +97,7 @@ def _draw_profile(console: Console, kind: str, title: str, profile: Profile, out
     draw_text(console, head, indent=2)
     _draw_modules(console, profile.modules)
     _draw_lines(console, profile)
-    draw_survivors(console, profile.survivors[:TOP_LINES])
+    draw_survivors(console, profile.survivors)
     if profile.stacks:
         draw_stack(console, profile.stacks[0])
 

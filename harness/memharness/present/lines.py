@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Final
 
 from rich.console import Console
@@ -54,9 +54,13 @@ def _date(commit: Commit) -> str:
 
 
 def draw_survivors(console: Console, survivors: Iterable[Survivor]) -> None:
-    """Print a sample of the objects that calls left alive."""
+    """Print a sample of the objects that calls left alive, those of one type that read alike once."""
+    alike: dict[tuple[str, str], list[Survivor]] = {}
     for survivor in survivors:
+        alike.setdefault((survivor.name, survivor.text), []).append(survivor)
+    for survivor, *others in islice(alike.values(), TOP_LINES):
         text = Text(f"left alive: {visible(survivor.name)} from {visible(survivor.path)}:{survivor.line}")
+        text.append(f", and {len(others):,} more like it" if others else "")
         add_below(text, survivor.text, "cyan")
         draw_text(console, text, indent=2)
 

@@ -5,6 +5,7 @@ and never through rich's markup.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from rich.console import Console
 from rich.text import Text
@@ -16,6 +17,8 @@ from memharness.present.lines import commit_text
 from memharness.present.tables import Row, draw_rows, draw_text
 from memharness.present.text import delta_text, number_text, value_text, visible
 from memharness.present.verdicts import certainty, counts_text, signs_text
+
+_LIMITS: Final = "a limit stands in the metadata of its scenario; accepting a change does not lift it"
 
 
 def draw_report(console: Console, report: Report, commits: Mapping[str, Commit]) -> None:
@@ -87,7 +90,7 @@ def _draw_exceeded(console: Console, report: Report, commits: Mapping[str, Commi
             head.append(f"  {visible(exceeded.family)}")
         draw_text(console, head)
         if exceeded.open:
-            where = Text("since ").append_text(first)
+            where = Text("first seen at ").append_text(first)
         elif exceeded.first == exceeded.last:
             where = Text("only at ").append_text(first)
         else:
@@ -95,6 +98,8 @@ def _draw_exceeded(console: Console, report: Report, commits: Mapping[str, Commi
         draw_text(console, where, indent=4)
         if exceeded.suspected:
             draw_text(console, Text(certainty(exceeded.metric), style="yellow"), indent=4)
+    if any(exceeded.open for exceeded in report.exceeded):
+        draw_text(console, Text(_LIMITS, style="dim"))
 
 
 def _over(exceeded: Exceeded) -> str:
