@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from memharness.analyse.steps import Rule, Step, find_steps
 from memharness.analyse.transients import find_undone
@@ -88,6 +89,17 @@ def test_what_is_suspected_on_top_of_a_rise_would_not_cancel_out() -> None:
         Step(good=0, bad=1, before=0, after=1000, confidence="located"),
         Step(good=1, bad=2, before=1000, after=3000, confidence="suspected"),
         Step(good=3, bad=4, before=3000, after=0, confidence="located"),
+    ]
+    assert find_undone(series(*[(0,)] * 5), steps, RULE, same) == {}
+    blip = replace(steps[1], good=2, bad=3, before=3000, after=1000)
+    fall = replace(steps[2], before=1000)
+    assert find_undone(series(*[(0,)] * 5), [*steps[:2], blip, fall], RULE, same) == {0: 3}
+
+
+def test_what_rose_without_a_step_is_not_taken_back_with_one() -> None:
+    steps = [
+        Step(good=0, bad=1, before=0, after=1000, confidence="located"),
+        Step(good=3, bad=4, before=1900, after=0, confidence="located"),
     ]
     assert find_undone(series(*[(0,)] * 5), steps, RULE, same) == {}
 

@@ -15,8 +15,8 @@ def find_undone(series: Series, steps: Sequence[Step], rule: Rule, alike: Callab
     coincidence is no undoing. The latest rise that fits is taken.
 
     What is shown must add up: the steps since the rise and the fall cancel out, to less than the rule flags, so that
-    leaving them out of the total is right. What is suspected may not be there: it is not taken back, and where it is
-    open among the steps they would not cancel out without it.
+    leaving them out of the total is right. What is suspected may not be there: it neither takes back nor is taken back,
+    and where it is a part of the rise the rest does not cancel out.
     """
     undone: dict[int, int] = {}
     scale = {index: number for number, run in enumerate(series.runs()) for index in run}
@@ -26,10 +26,8 @@ def find_undone(series: Series, steps: Sequence[Step], rule: Rule, alike: Callab
         since, total = [later], fall.after - fall.before
         for earlier in reversed(range(later)):
             rise = steps[earlier]
-            if earlier in undone or earlier in undone.values():
+            if earlier in undone or earlier in undone.values() or rise.confidence == "suspected":
                 continue
-            if rise.confidence == "suspected":
-                break
             since.append(earlier)
             total += rise.after - rise.before
             back = max(abs(fall.after - rise.before), abs(total)) < rule.needed(rise.before)
