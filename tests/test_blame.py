@@ -101,7 +101,9 @@ def test_equal_lines_that_all_moved_are_matched_by_size_and_then_in_order() -> N
 def test_an_edited_line_is_compared_with_the_one_that_it_was() -> None:
     before = [stat(4, 100, source="self.data = urandom(100)", count=1)]
     after = [stat(5, 250, source="self.data = urandom(250)", count=1)]
-    expected = LineDifference(stat=after[0], now=250, size=150, count=0, old=(("a.py", 4),), new=(("a.py", 5),))
+    expected = LineDifference(
+        stat=after[0], now=250, size=150, count=0, old=(("a.py", 4),), new=(("a.py", 5),), blocks=1
+    )
     for edits in (Edits([edited((4, 1, 5, 1))]), Edits([edited((1, 9, 0, 0)), edited((5, 1, 5, 1), before="a.py")])):
         assert line_differences(before, after, edits) == (expected,)
 
@@ -143,6 +145,7 @@ def test_what_is_left_of_a_function_on_both_sides_is_one_entry_at_its_biggest_li
         count=1,
         old=(("a.py", 4), ("a.py", 5)),
         new=(("a.py", 7), ("a.py", 8), ("a.py", 9)),
+        blocks=3,
     )
 
 
@@ -150,7 +153,7 @@ def test_new_and_gone_lines_stand_alone() -> None:
     gone = stat(1, 100, function="old", source="p", count=2)
     new = stat(9, 40, function="new", source="q", count=1)
     assert line_differences([gone], [new], NONE) == (
-        LineDifference(stat=new, now=40, size=40, count=1, new=(("a.py", 9),)),
+        LineDifference(stat=new, now=40, size=40, count=1, new=(("a.py", 9),), blocks=1),
         LineDifference(stat=gone, now=0, size=-100, count=-2, gone=True, old=(("a.py", 1),)),
     )
 
@@ -329,6 +332,7 @@ def test_an_unchanged_line_comes_with_its_changed_caller_and_its_types(grows: bo
         status="grown" if grows else "shrunk",
         caller=call(20),
         types=types if grows else tuple(TypeCount(name=t.name, before=t.after, after=t.before) for t in types),
+        blocks=4 if grows else 1,
     )
 
 

@@ -48,6 +48,7 @@ def blamed(size: int, *, count: int = 1) -> BlamedLine:
         count=count,
         changed_here=True,
         status="new",
+        blocks=count,
     )
 
 
@@ -129,7 +130,7 @@ def test_imports_are_blamed_on_lines_where_both_sides_know_them_and_on_modules()
     before = Profile(lines=(stat(1, 10),), modules=(module("gone", 9), module("json", 50), module("same", 7)))
     after = Profile(lines=(stat(1, 80),), modules=(module("json", 90, line=2), module("new", 4), module("same", 7)))
     found = change("import", before=Side(imports=before), after=Side(imports=after))
-    assert found.blame == (replace(blamed(80), bytes=70, count=0, status="grown"),)
+    assert found.blame == (replace(blamed(80), bytes=70, count=0, status="grown", blocks=1),)
     assert found.modules == (
         ModuleChange(module=module("json", 40, line=2), before=50, after=90),
         ModuleChange(module=module("gone", -9), before=9, after=0),

@@ -38,13 +38,16 @@ def test_a_line_that_was_edited_and_moved_between_two_stretches_is_one() -> None
         ([stat(6, 130, path="b.py", source="rows = make(130)")], last, between, NONE),
     )
     home = empty(6, path="b.py", source="rows = make(130)")
-    assert found == (LineDifference(stat=home, now=135, size=15, count=1, old=(("a.py", 4),), new=(("b.py", 6),)),)
+    (difference,) = found
+    assert difference == LineDifference(
+        stat=home, now=135, size=15, count=1, old=(("a.py", 4),), new=(("b.py", 6),), blocks=1
+    )
 
 
 def test_a_line_that_a_step_brought_has_no_place_at_the_beginning() -> None:
     brought, last = [stat(9, 5000)], [stat(9, 5040)]
     (found,) = added_up([], last, (brought, last, edited((8, 0, 9, 1)), NONE))
-    assert found == LineDifference(stat=empty(9), now=5040, size=40, count=0, new=(("a.py", 9),))
+    assert found == LineDifference(stat=empty(9), now=5040, size=40, count=0, new=(("a.py", 9),), blocks=1)
 
 
 def test_a_line_that_a_step_took_away_is_shown_where_it_stood_at_the_beginning() -> None:

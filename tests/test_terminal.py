@@ -62,6 +62,7 @@ BUFFER = BlamedLine(
     changed_here=False,
     caller=Frame(path="wastebox/core.py", line=16, function="waste_memory", source="undo = [MyObject()]"),
     types=(TypeCount(name="builtins.bytes", before=10000, after=20000),),
+    blocks=20000,
 )
 UNDO = BlamedLine(
     path="wastebox/core.py",
@@ -77,6 +78,7 @@ UNDO = BlamedLine(
         TypeCount(name="wastebox.core.MyObject", before=0, after=10000),
         TypeCount(name="builtins.list", before=1, after=102),
     ),
+    blocks=20202,
 )
 STACK = Stack(
     size=1330000,
@@ -371,7 +373,7 @@ def test_a_suspected_leak_shows_what_is_left_alive() -> None:
 
 def test_the_parts_of_a_difference_add_up_where_not_all_are_shown() -> None:
     blame = tuple(
-        replace(UNDO, line=line, size=line << 20, bytes=line << 10, count=0, library="", types=())
+        replace(UNDO, line=line, size=line << 20, bytes=line << 10, count=0, library="", types=(), blocks=0)
         for line in range(9, 2, -1)
     )
     types = (
@@ -406,6 +408,14 @@ def test_the_parts_of_a_difference_add_up_where_not_all_are_shown() -> None:
 9 commits: 8 measured now, 1 stored before; 1 regressed
 """
     )
+
+
+def test_the_average_is_that_of_the_blocks_a_line_holds_now() -> None:
+    grown = replace(UNDO, size=84_000, bytes=80_690, count=7, blocks=2000, types=())
+    gone = replace(UNDO, size=0, bytes=-500, count=-5, blocks=0, status="gone", types=())
+    text = drawn(report(change(blame=(grown, gone))))
+    rows = [line.partition("  wastebox")[0] for line in text.splitlines() if "core.py:16" in line]
+    assert rows == ["  82.03 KiB  +78.80 KiB     +7     42 B", "        0 B     -500 B     -5         "]
 
 
 def test_types_that_grew_alike_are_named_once() -> None:

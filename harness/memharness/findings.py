@@ -14,9 +14,9 @@ MetricClass = Literal["exact", "near", "noisy"]
 
 
 class BlamedLine(Value, omit_defaults=False):
-    """A line that holds a part of a difference. `bytes` and `count` are differences, `size` is what it holds now.
+    """A line that holds a part of a difference. `bytes` and `count` are differences.
 
-    A "new" line held nothing before and a "gone" one holds nothing now.
+    `size` is what it holds now, in so many `blocks`. A "new" line held nothing before, a "gone" one holds nothing now.
     `library` allocated it on behalf of the line. `caller` is the nearest line up the call stack that lies in a function
     which the commit changed; None where the line itself is changed, or no such caller is known. `types` are
     the types whose instances at the line grew, with their numbers before and after.
@@ -34,6 +34,7 @@ class BlamedLine(Value, omit_defaults=False):
     library: str = ""
     caller: Frame | None = None
     types: tuple[TypeCount, ...] = ()
+    blocks: int = 0
 
 
 class ModuleChange(Value, omit_defaults=False):

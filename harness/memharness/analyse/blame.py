@@ -20,7 +20,9 @@ _LEAST_SHARE = 1000  # beside a greater line, one that holds less than a thousan
 
 
 class LineDifference(Value):
-    """What one line contributes: differences of size in bytes and of blocks; `now` is what it holds after.
+    """What one line contributes: differences of size in bytes and of blocks.
+
+    `now` is what it holds after, in so many `blocks`.
 
     `stat` is the line where it stands after, or where it stood before where it is `gone`; `old` and `new` are the
     places on the two sides that it stands for.
@@ -33,6 +35,7 @@ class LineDifference(Value):
     gone: bool = False
     old: tuple[Place, ...] = ()
     new: tuple[Place, ...] = ()
+    blocks: int = 0
 
 
 def line_differences(
@@ -101,15 +104,16 @@ def _difference(old: Sequence[LineStat], new: Sequence[LineStat], home: LineStat
     stat = max(new or old, key=lambda s: (s.size, -s.line))
     if home is not None and not new:
         stat = replace(home, library=stat.library, size=0, count=0)
-    now = sum(s.size for s in new)
+    now, blocks = sum(s.size for s in new), sum(s.count for s in new)
     return LineDifference(
         stat=stat,
         now=now,
         size=now - sum(s.size for s in old),
-        count=sum(s.count for s in new) - sum(s.count for s in old),
+        count=blocks - sum(s.count for s in old),
         gone=not new and home is None,
         old=tuple(sorted({(s.path, s.line) for s in old})),
         new=tuple(sorted({(s.path, s.line) for s in new})),
+        blocks=blocks,
     )
 
 
@@ -180,6 +184,7 @@ def _blamed(difference: LineDifference, edits: Edits, before: Profile, after: Pr
             growing=difference.size > 0,
             most=_MOST_TYPES,
         ),
+        blocks=difference.blocks,
     )
 
 

@@ -37,11 +37,13 @@ def _carried(difference: LineDifference, first: _Rows, last: _Rows) -> LineDiffe
         tuple({row for place in places for row in rows.get(place, ())})
         for places, rows in ((difference.old, first), (difference.new or stands, last))
     )
+    now = [row for row in new if row.library == library]
     home = max(new or old, key=lambda row: (row.size, -row.line), default=stat)
     return replace(
         difference,
         stat=replace(home, library=library, size=0, count=0),
-        now=sum(row.size for row in new if row.library == library),
+        now=sum(row.size for row in now),
+        blocks=sum(row.count for row in now),
         gone=not new,
         old=_places(old),
         new=_places(new),

@@ -156,7 +156,7 @@ def _line_row(line: BlamedLine) -> Row:
         add_below(text, f"via {via.path}:{via.line} in {via.function}, which changed here", "yellow")
     add_below(text, ", ".join(_type_items(line.types)))
     size, difference = bytes_text(line.size), delta_text(line.bytes, "bytes")
-    count, average = delta_text(line.count, "objects"), average_text(line.bytes, line.count)
+    count, average = delta_text(line.count, "objects"), average_text(line.size, line.blocks)
     return Row((size, difference, count, average), text)
 
 
