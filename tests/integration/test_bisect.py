@@ -51,6 +51,63 @@ def test_a_culprit_on_a_merged_branch_is_found(bench: Workbench) -> None:
     assert (change["commit"], change["merge"]) == (culprit, merge)
 
 
+def test_a_drift_ends_at_the_commit_where_it_passes_the_middle(bench: Workbench) -> None:
+    commits = history(bench, [module(size=1_000_000 + 7_000 * number) for number in range(10)])
+    code, report = bench.call_json("bisect", commits[0], "HEAD")
+    (change,) = report["changes"]
+    told = change["metric"], change["verdict"], change["confidence"], change["commit"], change["range"]
+    assert told == ("peak", "regressed", "confirmed", commits[5], commits[4:6])
+    assert (code, change["after"] - change["before"]) == (1, 7_000)
+    assert change["blame"][0]["bytes"] == 7_000
+    (notice,) = report["notices"]
+    assert "peak of fill goes from" in notice
+    residuals = {row["metric"]: row["residual"] for row in report["series"]}
+    assert residuals["peak"] == 0
+    code, text = bench.call("bisect", commits[0], "HEAD")
+    assert (code, commits[5][:10] in text, "no change" in text) == (1, True, False)
+
+
+def test_a_merge_in_the_middle_of_a_drift_is_searched_as_well(bench: Workbench) -> None:
+    def step(number: int) -> str:
+        return bench.commit(module(size=1_000_000 + 7_000 * number), f"commit {number}")
+
+    start = step(0)
+    step(1)
+    step(2)
+    bench.repository.branch("side")
+    culprit = step(3)
+    bench.repository.commit({"b.txt": "b"})
+    bench.repository.switch("main")
+    merge = bench.repository.merge("side")
+    step(4)
+    step(5)
+    _, report = bench.call_json("bisect", start, "HEAD")
+    (change,) = report["changes"]
+    assert (change["commit"], change["merge"], change["after"] - change["before"]) == (culprit, merge, 7_000)
+
+
+def test_a_fall_is_no_regression(bench: Workbench) -> None:
+    commits = history(bench, [module(size=1_000_000 - 7_000 * number) for number in range(10)])
+    code, report = bench.call_json("bisect", commits[0], "HEAD")
+    assert (code, [change["verdict"] for change in report["changes"]]) == (0, ["improved"])
+
+
+@pytest.mark.parametrize(
+    ("metric", "before", "after"),
+    [
+        ("rss_peak", 'return b"x" * 4_000_000', 'return b"x" * 24_000_000'),
+        ("gc_objects", "return [[] for _ in range(10)]", "return [[] for _ in range(500)]"),
+    ],
+)
+def test_a_metric_is_found_that_is_not_judged_otherwise(bench: Workbench, metric: str, before: str, after: str) -> None:
+    body = "def fill():\n    {}\n"
+    commits = history(bench, [body.format(before)] * 3 + [body.format(after)] * 2)
+    code, report = bench.call_json("bisect", commits[0], "HEAD", "-m", metric)
+    (change,) = report["changes"]
+    assert (code, change["metric"], change["commit"], change["confidence"]) == (1, metric, commits[3], "confirmed")
+    assert report["notices"] == []
+
+
 PARTS = "import one, two\n\n\ndef fill():\n    return bytearray(100_000 + one.SIZE + two.SIZE)\n"
 
 

@@ -92,15 +92,20 @@ def _between_neighbours(series: Series, run: Sequence[int], rule: Rule) -> list[
     factor = 1 if series.metric == "growth" else SPREAD_FACTOR
     steps = []
     for good, bad in pairwise(run):
-        old, new = series.points[good], series.points[bad]
-        before, after = old.value, new.value
-        assert before is not None
-        assert after is not None
-        needed = max(rule.needed(before), factor * max(typical, old.spread, new.spread), 1)
-        if abs(after - before) >= needed:
-            overlap = min(new.values) <= max(old.values) and min(old.values) <= max(new.values)
-            steps.append(make_step(series, good, bad, before, after, suspected=overlap))
+        step = step_between(series, good, bad)
+        spread = max(typical, series.points[good].spread, series.points[bad].spread)
+        if abs(step.after - step.before) >= max(rule.needed(step.before), factor * spread, 1):
+            steps.append(step)
     return steps
+
+
+def step_between(series: Series, good: int, bad: int) -> Step:
+    """Return the step between two measured points, however small; suspected where their repeats overlap."""
+    old, new = series.points[good], series.points[bad]
+    assert old.value is not None
+    assert new.value is not None
+    overlap = min(new.values) <= max(old.values) and min(old.values) <= max(new.values)
+    return make_step(series, good, bad, old.value, new.value, suspected=overlap)
 
 
 def _between_levels(series: Series, run: Sequence[int], rule: Rule) -> list[Step]:

@@ -53,5 +53,4 @@ def command(
         from memharness.present.report import draw_report
 
         draw_report(output_console(), found.report, {commit.id: commit for commit in found.line})
-    regressed = any(change.after > change.before for change in found.report.changes)
-    context.exit(REGRESSION if regressed else 0)
+    context.exit(REGRESSION if found.question.after > found.question.before else 0)

@@ -1,32 +1,39 @@
 """The first bad commit by halving: few measurements, around commits that cannot be measured."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from msgspec.structs import replace
 
 from memharness.analyse.search import Found
+from memharness.analyse.steps import RELATIVE, Rule, find_steps, rule_for, step_between
 from memharness.config import Config
 from memharness.errors import INCOMPLETE, MemharnessError
-from memharness.findings import Report
+from memharness.findings import Change, Report, Summary
 from memharness.history import RevisionRange, find_commit, select
 from memharness.model import METRICS, Commit, Value
 from memharness.pipeline.judging import Judged, judge
 from memharness.pipeline.measuring import Listener, Measuring, begin
-from memharness.pipeline.project import Selection
+from memharness.pipeline.project import Project, Selection
 from memharness.pipeline.reports import make_report
-from memharness.pipeline.searching import Question, Unmeasured, answer, search
+from memharness.pipeline.results import Results
+from memharness.pipeline.searching import SHARE, Question, Unmeasured, answer, search
 from memharness.repository import Repository
 
 _MARK: Final = re.compile(r"^# (\S+): \[([0-9a-f]+)\]", re.MULTILINE)
 
 
 class Bisection(Value):
-    """What a search found: the commits that it was about, oldest first, and the report of the two that it ended at."""
+    """What a search found: the commits that it was about, oldest first, and the report of the two that it ended at.
+
+    The report holds one change: what `question` asks for, as it moved between these two.
+    """
 
     line: tuple[Commit, ...]
+    question: Question
     report: Report
 
 
@@ -44,10 +51,53 @@ def bisect(
         while isinstance(found := search(work.project, question, line), Unmeasured):
             work.first([found.commit], passes=(METRICS[metric].measured_in,))
         assert found is not None
-        report = make_report(work.complete(found))
-        changes = [change for change in report.changes if metric in (change.metric, *change.also)]
+        judging = partial(_judge_pair, question=question)
+        results = work.complete(found, judging)
+        report = make_report(results, [one for one in judging(results) if _is_about(one, question)])
         counts = replace(report.counts, commits=len(line), measured=len(work.touched))
-        return Bisection(line=line, report=replace(report, changes=tuple(changes), counts=counts))
+        notices = (*report.notices, *_spread_out(question, report.changes[0]))
+        report = replace(report, series=tuple(_told(report, question)), counts=counts, notices=notices)
+        return Bisection(line=line, question=question, report=report)
+
+
+def _judge_pair(results: Results, question: Question) -> tuple[Judged, ...]:
+    """Judge the two commits that a search ended at: what it asked for is the step, however small, and confirmed so."""
+    return tuple(
+        Judged(
+            case=one.case,
+            series=one.series,
+            rule=_rule(results.project, one) or Rule(relative=RELATIVE, absolute=1),
+            steps=(step_between(one.series, 0, 1),),
+        )
+        if _is_about(one, question)
+        else one
+        for one in judge(results)
+    )
+
+
+def _is_about(judged: Judged, question: Question) -> bool:
+    return (judged.series.subject, judged.series.metric) == (question.subject, question.metric)
+
+
+def _rule(project: Project, judged: Judged) -> Rule | None:
+    """Return the thresholds of a metric that is asked for, though it may not be judged otherwise."""
+    return judged.rule or rule_for(judged.series.metric, judged.case.scenario.thresholds, project.config.thresholds)
+
+
+def _told(report: Report, question: Question) -> Iterator[Summary]:
+    """Yield the series of a report; of the one asked about the change accounts for everything."""
+    own = (question.subject.case, question.subject.family, question.metric)
+    for row in report.series:
+        yield replace(row, residual=0) if (row.case, row.family, row.metric) == own else row
+
+
+def _spread_out(question: Question, change: Change) -> Iterator[str]:
+    """Say where what was found is but a part of the difference between the ends."""
+    if question.share(change.before, change.after) < SHARE:
+        yield (
+            f"{question.metric} of {question.subject.case} goes from {question.before:,} to {question.after:,} between "
+            "the ends; found is where it passes the middle, the rest came with other commits (see `memharness run`)"
+        )
 
 
 def judge_commit(config: Config, good: str | None, bad: str | None, selection: Selection, metric: str) -> Found:
@@ -87,10 +137,10 @@ def _question(work: Measuring, ends: tuple[Commit, Commit], metric: str) -> Ques
     """Measure `metric` at both ends; return what to search for and narrow the work to it."""
     results = work.first(ends, passes=(METRICS[metric].measured_in,))
     judged = [one for one in judge(results) if one.series.metric == metric]
-    moved = [one for one in judged if _move(one)]
-    if not moved:
+    moves = [_move(one, _rule(work.project, one)) for one in judged]
+    if not any(moves):
         raise _no_question(judged, ends, metric)
-    chosen = max(moved, key=_move)
+    chosen = judged[moves.index(max(moves))]
     subject = chosen.series.subject
     work.suites = tuple(
         replace(suite, cases=(chosen.case,)) for suite in work.suites if suite.spec.family == subject.family
@@ -101,10 +151,10 @@ def _question(work: Measuring, ends: tuple[Commit, Commit], metric: str) -> Ques
     return Question(subject=subject, metric=metric, before=before, after=after)
 
 
-def _move(judged: Judged) -> float:
-    """Return how far the metric moved between the ends, relative to the smaller; 0 where that is no step."""
+def _move(judged: Judged, rule: Rule | None) -> float:
+    """Return how far the metric moved between the ends, relative to the smaller; 0 where that is no step by `rule`."""
     before, after = (point.value for point in judged.series.points)
-    if before is None or after is None or (judged.rule is not None and not judged.steps):
+    if before is None or after is None or (rule is not None and not find_steps(judged.series, rule)):
         return 0.0
     return abs(after - before) / max(min(before, after), 1)
 

@@ -18,6 +18,7 @@ from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.execute.local import execute
 from memharness.measure import PROBE_METHOD
 from memharness.model import Case, Commit, EnvironmentSpec, Measured, Outcome, PassName
+from memharness.pipeline.judging import Judged, judge
 from memharness.pipeline.missing import known_calls, merged_steps, missing, on_branches, unconfirmed
 from memharness.pipeline.project import EVERYTHING, Project, Selection, open_project
 from memharness.pipeline.results import Results, load_commits
@@ -98,17 +99,17 @@ class Measuring:
         measured = len(self.touched & {commit.id for commit in commits})
         return load_commits(self.project, commits, families=families, measured=measured)
 
-    def complete(self, commits: Sequence[Commit]) -> Results:
+    def complete(self, commits: Sequence[Commit], judging: Callable[[Results], Sequence[Judged]] = judge) -> Results:
         """Measure what is missing at `commits`, again what the findings rest on, and the branches of merges."""
         results = self.first(commits)
         for _ in range(_ROUNDS):
-            tasks = unconfirmed(results, self.suites, retry_failed=self._retry_failed)
+            tasks = unconfirmed(results, judging(results), self.suites, retry_failed=self._retry_failed)
             if not tasks:
                 break
             self.measure(tasks, purpose="measuring once more")
             results = self.results(commits)
         attempted: set[tuple[str, str, str]] = set()
-        merges = merged_steps(results)
+        merges = merged_steps(judging(results))
         while tasks := on_branches(self.project, merges, self.suites, attempted):
             self.measure(tasks, purpose="searching merged branches")
         return results

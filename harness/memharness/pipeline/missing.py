@@ -8,7 +8,7 @@ from memharness.errors import MemharnessError
 from memharness.history import is_ancestor, resolve
 from memharness.measure import PROBE_METHOD
 from memharness.model import METRICS, PASSES, Commit, Measured, Outcome, PassName
-from memharness.pipeline.judging import Judged, judge, question_of
+from memharness.pipeline.judging import Judged, question_of
 from memharness.pipeline.project import Project
 from memharness.pipeline.results import Results
 from memharness.pipeline.searching import Unmeasured, follow_merge
@@ -26,13 +26,15 @@ def missing(
     return plan_range(results.commits, suites, complete, _starts(results.project, results.commits), passes=passes)
 
 
-def unconfirmed(results: Results, suites: Sequence[Suite], *, retry_failed: bool) -> tuple[Task, ...]:
-    """Plan repeats: as many as each series needs where it needs them.
+def unconfirmed(
+    results: Results, judgements: Sequence[Judged], suites: Sequence[Suite], *, retry_failed: bool
+) -> tuple[Task, ...]:
+    """Plan repeats: as many as each series needs where it needs them by `judgements` of the results.
 
     The newest commit is explained, for `show`, and so are the commits on both sides of every finding.
     """
     wanted: dict[str, dict[tuple[str, str], Repeat]] = defaultdict(dict)
-    for judged in judge(results):
+    for judged in judgements:
         subject, points = judged.series.subject, judged.series.points
         explained = {judged.newest, *(i for step in judged.findings for i in (step.good, step.bad))}
         if "first" not in passes_of(results.project, judged.case):
@@ -45,11 +47,11 @@ def unconfirmed(results: Results, suites: Sequence[Suite], *, retry_failed: bool
     return plan_repeats(wanted, results.commits, suites, _stored(results, retry_failed=retry_failed))
 
 
-def merged_steps(results: Results) -> tuple[tuple[Judged, Step], ...]:
-    """Return the steps of `results` that came with a merge."""
+def merged_steps(judgements: Sequence[Judged]) -> tuple[tuple[Judged, Step], ...]:
+    """Return the steps that came with a merge."""
     return tuple(
         (judged, step)
-        for judged in judge(results)
+        for judged in judgements
         for step in judged.steps
         if step.adjacent and len(judged.series.points[step.bad].commit.parents) > 1
     )

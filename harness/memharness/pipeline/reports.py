@@ -1,6 +1,6 @@
 """Findings put together for the commands: a report of everything, and trends to be drawn."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from memharness.analyse.limits import find_exceeded
 from memharness.findings import Counts, Exceeded, Failure, Report, Summary, Trend, TrendChange, TrendPoint
@@ -32,8 +32,8 @@ def _reasons(outcome: Outcome) -> Iterator[tuple[Phase, str]]:
         yield phase, f"{reason} (in the {name} pass; the other metrics are measured)"
 
 
-def make_report(results: Results) -> Report:
-    """Judge `results` as a whole."""
+def make_report(results: Results, described: Sequence[Judged] | None = None) -> Report:
+    """Judge `results` as a whole; the changes are those of `described` where that is given."""
     judged = judge(results)
     failed = failures(results)
     stored = {
@@ -49,7 +49,7 @@ def make_report(results: Results) -> Report:
             cached=len(stored) - results.measured,
             failed=len({failure.commit for failure in failed}),
         ),
-        changes=describe(results, judged),
+        changes=describe(results, judged if described is None else described),
         failures=failed,
         series=tuple(map(_summary, judged)),
         exceeded=tuple(over for one in judged for over in _exceeded(one)),

@@ -23,6 +23,11 @@ class Question(Value):
     before: int
     after: int
 
+    def share(self, before: int, after: int) -> float:
+        """Return which part of the difference asked for lies between two values; below 0 in the other direction."""
+        asked = self.after - self.before
+        return (after - before) / asked if asked else 0.0
+
 
 class Unmeasured(Value):
     """The search cannot go on before this commit is measured."""
@@ -73,7 +78,7 @@ def _accounts(project: Project, question: Question, pair: tuple[Commit, Commit])
     before, after = (_point(project, question, commit) for commit in pair)
     if before is None or after is None or before.value is None or after.value is None:
         return False
-    return (after.value - before.value) / (question.after - question.before) >= SHARE
+    return question.share(before.value, after.value) >= SHARE
 
 
 def answer(project: Project, question: Question, commit: Commit) -> Found | None:
