@@ -3,6 +3,7 @@ from msgspec.structs import replace
 
 from memharness.analyse.changes import Side, Stretch, fold_warm_peaks, make_change, same_lines
 from memharness.analyse.edits import Edits
+from memharness.analyse.imports import module_changes
 from memharness.analyse.series import Point, Series, Subject
 from memharness.analyse.steps import Step
 from memharness.findings import BlamedLine, Change, Confidence, ModuleChange
@@ -142,6 +143,17 @@ def test_imports_are_blamed_on_lines_where_both_sides_know_them_and_on_modules()
     assert plain.elsewhere == 200
     assert plain.modules == found.modules
     assert change("peak", before=Side(imports=before), after=Side(imports=after)).modules == ()
+
+
+def test_all_modules_that_differ_by_more_than_next_to_nothing_are_named() -> None:
+    def names(*sizes: int) -> list[str]:
+        modules = tuple(module(f"m{number}", size) for number, size in enumerate(sizes))
+        return [row.module.name for row in module_changes((Profile(), Profile(modules=modules)))]
+
+    assert names(*[50] * 40) == sorted(f"m{number}" for number in range(40))
+    assert names(98_000, 900, 100, 97) == ["m0", "m1", "m2"]  # of a total of 99,097
+    assert names(9_000_000, 1024, 1023) == ["m0", "m1"]
+    assert len(names(*[50] * 400)) == 100
 
 
 def test_a_library_that_another_import_loads_now_is_not_blamed() -> None:

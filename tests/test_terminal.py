@@ -415,7 +415,7 @@ def test_the_average_is_that_of_the_blocks_a_line_holds_now() -> None:
     gone = replace(UNDO, size=0, bytes=-500, count=-5, blocks=0, status="gone", types=())
     text = drawn(report(change(blame=(grown, gone))))
     rows = [line.partition("  wastebox")[0] for line in text.splitlines() if "core.py:16" in line]
-    assert rows == ["  82.03 KiB  +78.80 KiB     +7     42 B", "        0 B     -500 B     -5         "]
+    assert rows == ["  82.03 KiB  +78.80 KiB     +7     42 B", "        0 B      -500 B     -5         "]
 
 
 def test_types_that_grew_alike_are_named_once() -> None:
@@ -463,6 +463,19 @@ def test_a_heavier_import_names_its_modules() -> None:
 9 commits: 8 measured now, 1 stored before; 1 regressed
 """
     )
+
+
+def test_modules_that_another_case_imports_as_well_are_named_once() -> None:
+    modules = tuple(ModuleChange(module=replace(NUMPY, name=f"m{n}"), before=0, after=18000) for n in range(8))
+    found = change("import", before=0, after=150_000, modules=modules)
+    other = replace(found, case="other", after=150_100)
+    fewer = replace(found, case="third", modules=modules[1:])
+    text = drawn(report(found, change(case="other"), other, fewer))
+    assert [line.strip() for line in text.splitlines() if "more module" in line or "same modules" in line] == [
+        "+52.73 KiB  3 more modules",
+        "at the same modules as above, and +5.96 KiB elsewhere",
+        "+35.16 KiB  2 more modules",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,14 @@ from msgspec.structs import replace
 from memharness.findings import ModuleChange
 from memharness.model import ModuleCost, Profile
 
+_LEAST_SHARE = 1000  # a module that differs by less than a thousandth of the total and
+_LEAST_BYTES = 1024  # by less than this is not worth a name
 
-def module_changes(*pairs: tuple[Profile, Profile], most: int = 10) -> tuple[ModuleChange, ...]:
+
+def module_changes(*pairs: tuple[Profile, Profile], most: int = 100) -> tuple[ModuleChange, ...]:
     """Return the modules whose costs differ over all pairs (before, after), by name, the greatest difference first.
 
+    At most `most` of them, and none that differs by next to nothing.
     A module is shown as it is after the last pair that has it, or as it was where it is gone.
     """
     known: dict[str, ModuleCost] = {}
@@ -23,9 +27,10 @@ def module_changes(*pairs: tuple[Profile, Profile], most: int = 10) -> tuple[Mod
                 gained[module.name] += sign * module.size
         if number == 0:
             start.update({module.name: module.size for module in before.modules})
+    least = min(_LEAST_BYTES, abs(sum(gained.values())) / _LEAST_SHARE)
     changes = (
         ModuleChange(module=replace(known[name], size=size), before=start[name], after=start[name] + size)
         for name, size in gained.items()
-        if size
+        if size and abs(size) >= least
     )
     return tuple(sorted(changes, key=lambda change: (-abs(change.module.size), change.module.name)))[:most]

@@ -51,17 +51,19 @@ def draw_changes(
     The range of changes that span just the two commits `span` goes without saying: nothing was left out between them.
     """
     previous: Change | None = None
+    imported: Change | None = None  # the last change with modules
     for change in changes:
         _draw_head(console, change, with_family=with_family, whole=change.range == span)
         if change.range != span:
             _draw_where(console, change, commits)
         _draw_judgement(console, change, commits)
         _draw_lines(console, change, previous)
-        _draw_modules(console, change)
+        _draw_modules(console, change, imported)
         draw_survivors(console, change.survivors)
         if change.stack is not None and (previous is None or change.stack != previous.stack):
             draw_stack(console, change.stack)
         previous = change
+        imported = change if change.modules else imported
 
 
 def _draw_head(console: Console, change: Change, *, with_family: bool, whole: bool) -> None:
@@ -114,8 +116,7 @@ def _draw_lines(console: Console, change: Change, previous: Change | None) -> No
         if not change.modules:
             draw_text(console, Text(_no_lines(change), style="dim"), indent=2)
     elif previous is not None and _same_lines(previous, change):
-        rest = f", and {delta_text(change.elsewhere, 'bytes')} elsewhere" if change.elsewhere else ""
-        draw_text(console, Text(f"at the same lines as above{rest}"), indent=2)
+        draw_text(console, Text(f"at the same lines as above{_elsewhere(change.elsewhere)}"), indent=2)
     else:
         with_it = [line for line in change.blame if line.bytes * (change.after - change.before) > 0]
         against = change.blame[len(with_it) :]
@@ -164,18 +165,32 @@ def _type_items(types: Iterable[TypeCount]) -> list[str]:
     return [f"{kind.after - kind.before:+,} {visible(kind.name)}" for kind in types if kind.after != kind.before]
 
 
-def _draw_modules(console: Console, change: Change) -> None:
-    """Print the modules whose import costs more or less, and what they leave over."""
+def _draw_modules(console: Console, change: Change, imported: Change | None) -> None:
+    """Print the modules whose import costs more or less, and what they leave over.
+
+    Those that `imported` printed already, as another case imports the same, are not repeated.
+    """
     if not change.modules:
+        return
+    sizes = [row.module.size for row in change.modules]
+    rest = change.after - change.before - sum(sizes)
+    if imported is not None and _costs(imported) == _costs(change):
+        draw_text(console, Text(f"at the same modules as above{_elsewhere(rest)}"), indent=2)
         return
     rows = [
         Row((bytes_text(row.after), delta_text(row.module.size, "bytes")), module_text(row.module))
         for row in change.modules[:TOP_LINES]
     ]
-    sizes = [row.module.size for row in change.modules]
-    rest = change.after - change.before - sum(sizes)
     rows += _rest(change, len(rows), sizes[TOP_LINES:], "module", rest, ())
     draw_rows(console, ("size", "+diff"), rows, indent=2, label="module")
+
+
+def _costs(change: Change) -> list[tuple[str, int, int]]:
+    return [(row.module.name, row.before, row.after) for row in change.modules]
+
+
+def _elsewhere(size: int) -> str:
+    return f", and {delta_text(size, 'bytes')} elsewhere" if size else ""
 
 
 def _rest(
