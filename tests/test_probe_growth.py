@@ -236,14 +236,47 @@ def test_calls_that_wait_are_calibrated_by_the_time_out(bench: Bench) -> None:
     assert found == [15, 31]
 
 
+def test_four_times_the_calls_are_enough_where_more_do_not_fit(bench: Bench) -> None:
+    observation = bench.observe(sleeping_leak(0.1), ("growth",), calls=15, timeout_seconds=9.6)
+    outcome = measured(observation)
+    assert outcome.metrics["growth"] in range(1000, 1020)  # the list over-allocates
+    assert (outcome.notes, outcome.suspected) == ((), ())
+    assert [(line.line, line.count) for line in profile(observation, "leak").lines] == [(6, 2 * outcome.leak_calls)]
+
+
 def test_a_slow_leak_is_not_pursued_into_the_time_out(bench: Bench) -> None:
-    observation = bench.observe(sleeping_leak(0.05), ("growth",), calls=None, timeout_seconds=5)
+    observation = bench.observe(sleeping_leak(0.1), ("growth",), calls=None, timeout_seconds=7)
     outcome = measured(observation)
     assert outcome.calls == 15
-    assert outcome.metrics["growth"] in range(1000, 1020)  # the list over-allocates
-    assert outcome.notes == ("growth: the leak was not pursued beyond call 32: the time-out of 5 s is near",)
+    assert outcome.metrics["growth"] in range(1000, 1020)
+    assert outcome.notes == ("growth: the leak was not pursued beyond call 48: the time-out of 7 s is near",)
     assert outcome.suspected == ("growth",)
     assert [(line.line, line.count) for line in profile(observation, "leak").lines] == [(6, 2 * outcome.leak_calls)]
+
+
+def test_calls_without_a_reading_are_not_taken_to_cost_as_much_as_traced_ones(bench: Bench) -> None:
+    text = """
+        import _tracemalloc, time
+        KEPT = []
+        def run():
+            time.sleep(0.1 if _tracemalloc.is_tracing() else 0.01)
+            KEPT.append(bytearray(943))
+    """
+    outcome = measured(bench.observe(text, ("growth",), calls=15, timeout_seconds=7))
+    assert (outcome.metrics["growth"] in range(1000, 1020), outcome.suspected, outcome.notes) == (True, (), ())
+
+
+@pytest.mark.parametrize(("calls", "seconds", "timeout"), [(31, 0.1, 10), (63, 0.1, 10), (127, 0.05, 12)])
+def test_a_slow_leak_is_looked_for_in_the_first_calls_and_pursued_by_the_others(
+    bench: Bench, calls: int, seconds: float, timeout: float
+) -> None:
+    observation = bench.observe(sleeping_leak(seconds), ("growth",), calls=calls, timeout_seconds=timeout)
+    outcome = measured(observation)
+    assert outcome.metrics["growth"] in range(1000, 1020)
+    assert (outcome.notes, outcome.suspected) == ((), ())
+    (line,) = profile(observation, "leak").lines
+    assert (line.line, line.count) == (6, 2 * outcome.leak_calls)
+    assert len(profile(observation, "calls").sizes) == calls + 1
 
 
 def test_a_leak_too_slow_to_be_traced_again_is_found_without_its_lines(bench: Bench) -> None:

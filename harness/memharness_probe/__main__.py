@@ -42,12 +42,12 @@ Response, a JSON file put in place by a rename; always with format, method (of m
                 "(other modules)" are those beyond 100 or below 1 KiB, "(freed later, or in no module)" what else there
                 is, less what modules allocated while loading and freed again later, so often negative;
                 origin is "project", "scenario", "library", "stdlib" or "" for these two
-                "leak", where there is growth: what as many calls again added, unless the time-out left no room for
-                them; it has no stacks, but "survivors": [[path, line, type, repr], ..], a sample of the objects that
-                they left alive; "calls" has only "sizes": [bytes alive
+                "leak", where there is growth: what as many calls again added, or of slow calls what falls to as many,
+                unless the time-out left no room for them; it has no stacks, but "survivors": [[path, line, type,
+                repr], ..], a sample of the objects that they left alive; "calls" has only "sizes": [bytes alive
                 after each call, the first included, above those before it, ..], one more than "calls" below
   calls         number of calls used, null in other passes than growth
-  suspected     ["growth"] where a leak, which may end, was not pursued to its end; a note says why
+  suspected     ["growth"] where a leak, which may end, was not pursued over four times the calls; a note says why
   notes         [sentence, ..]
 or
   status        "failed"

@@ -6,6 +6,7 @@ While calls are still to come only their addresses are kept: a reference would k
 from __future__ import annotations
 
 from gc import get_objects, get_referents, is_tracked
+from itertools import islice
 
 from memharness_probe import reprs
 from memharness_probe.allocation import finder
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _SAMPLE = 10
 _FEWEST = 3  # at a line, of a type: one alone, such as a function defined there, was there before
+_LOOKED_AT = 100_000  # objects at most: to ask where one was allocated takes 5 microseconds, and the time-out is near
 _SPARE = 10  # more of them, as some may be gone when they are to be shown
 
 
@@ -35,7 +37,7 @@ def find(lines: dict[tracing.Line, list[int]]) -> list[Kept]:
     groups: dict[tuple[tracing.Line, int], list[Kept]] = {}
     seen: set[int] = set()
     allocated_at = finder()
-    for thing in _newest_first(get_objects()):
+    for thing in islice(_newest_first(get_objects()), _LOOKED_AT):
         frames = allocated_at(thing)
         if frames is None or frames[0] not in lines or id(thing) in seen:
             continue

@@ -1,0 +1,163 @@
+"""Calls of the workload one after the other: a reading after each, and what a call takes.
+
+In: the workload's `run`, bound. Out: bytes and blocks after each call, peaks of warm calls, the pace of the calls.
+"""
+
+from __future__ import annotations
+
+from sys import getallocatedblocks
+from time import monotonic, process_time
+
+from memharness_probe import tracing
+from memharness_probe.outcome import leave_if_forked
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+NUMBERS = (127, 63, 31, 15)  # of calls after the first: one less than a power of two, for whole windows
+LEAST = NUMBERS[-1]
+WARM = 8  # the warm peak is the median of calls 8 to 15, whatever the number of calls
+_TIMED = 6  # calls timed for the calibration
+_CALIBRATED = 8  # parts of the time-out, one of which the calibrated calls may take
+_START, _END, _PEAK, _CLEARED, _OFFSET, _BASE, _BLOCKS = range(7)  # places in the scratch cells
+_SPARE = 0.2  # of the time-out: what pursuing a leak must leave
+_LOADED = monotonic()  # the host's time-out began some milliseconds before
+
+
+class Calls:
+    """Calls one after the other, with a reading after each.
+
+    All storage that the calls need is allocated before tracing starts, the numbers of the calls included, and
+    readings go to cells at once, so that none holds memory of the probe's that another does not.
+    """
+
+    call: Callable[[], Any]
+    marker: bytes  # traced since the start
+
+    def __init__(self, limit: int, timeout: float) -> None:
+        self.made = 0
+        self.timeout = timeout
+        self.readings = tracing.cells(limit)  # size after each call
+        self.blocks = tracing.cells(limit)  # blocks of memory in use then; a reading takes 0.1 ms for a GB of them
+        self.peaks = tracing.cells(WARM)  # of calls 8 to 15, above the size at their start
+        self._cpu = tracing.cells(WARM, "d")  # CPU seconds at the start of calls 0 to 7
+        self._wall = tracing.cells(WARM, "d")  # and wall seconds
+        self._begun = tracing.cells(1, "d")  # wall seconds at the begin of the latest run
+        self._pace = tracing.cells(1, "d")  # wall seconds per call of the latest run, readings included
+        self._scratch = tracing.cells(7)
+        self._successors = [i + 1 for i in range(limit)]
+        _begin_peak(self._scratch)  # once ahead: up to 3.10 the first call of a function allocates its frame
+        _end_peak(self._scratch)
+        tracing.hook_trace(None)  # and the first of these prepares what it would report
+        tracing.hook_profile(None)
+
+    def run(self, end: int) -> None:
+        """Make the calls up to the one numbered `end` (excluded), dropping the result of each at once.
+
+        What came or went between the last reading and now is the probe's: the count goes on from that reading.
+        Nothing is allocated between a collection, which empties the free lists, and the reading after it.
+        """
+        call, readings, blocks, scratch = self.call, self.readings, self.blocks, self._scratch
+        successors = self._successors
+        i = self.made
+        tracing.settle()
+        if i:
+            scratch[_BLOCKS] = getallocatedblocks() - blocks[i - 1]
+            scratch[_OFFSET] = tracing.traced()[0] - readings[i - 1]
+            self._begun[0] = monotonic()
+        else:
+            scratch[_BASE] = tracing.traced()[0]
+        while i < end:
+            if i < WARM:
+                self._cpu[i] = process_time()
+                self._wall[i] = monotonic()
+            ballast = _begin_peak(scratch) if WARM <= i < 2 * WARM else b""
+            call()
+            tracing.hook_trace(None)
+            tracing.hook_profile(None)
+            if WARM <= i < 2 * WARM:
+                _end_peak(scratch)
+                self.peaks[i - WARM] = scratch[_PEAK]
+            del ballast
+            leave_if_forked()
+            tracing.settle()
+            blocks[i] = getallocatedblocks() - scratch[_BLOCKS]
+            readings[i] = tracing.traced()[0] - scratch[_OFFSET]
+            i = successors[i]
+        self._keep_pace(i)
+        tracing.check(self.marker)
+
+    def run_untraced(self, number: int) -> None:
+        """Make so many calls without readings; tracing is off."""
+        call = self.call
+        self._begun[0] = monotonic()
+        for _ in range(number):
+            call()
+            tracing.hook_trace(None)
+            tracing.hook_profile(None)
+            leave_if_forked()
+        tracing.settle()
+        self._keep_pace(self.made + number)
+
+    def _keep_pace(self, made: int) -> None:
+        """Note that so many calls are made by now, and how long each took since the run began, the first left out."""
+        first = not self.made
+        if made > self.made:
+            begun = self._wall[1] if first else self._begun[0]
+            self._pace[0] = (monotonic() - begun) / (made - self.made - first)
+        self.made = made
+
+    def sizes(self, number: int) -> list[int]:
+        """Return the bytes alive after each of the first calls, above those before the first."""
+        base = self._scratch[_BASE]
+        return [reading - base for reading in self.readings[:number]]
+
+    def calibrated(self, budget: float) -> int:
+        """Return the most calls within `budget` CPU seconds and a part of the time-out that allows for the pursuit.
+
+        Never less than 15. Judged by the cheapest of calls 1 to 6, its reading included.
+        """
+        cpu, wall = _least_step(self._cpu), _least_step(self._wall)
+        for calls in NUMBERS:
+            if calls * cpu <= budget and calls * wall <= self.timeout / _CALIBRATED:
+                return calls
+        return LEAST
+
+    def fit(self, number: int) -> bool:
+        """Tell whether so many more calls, each as long as those of the latest run, end well before the time-out.
+
+        What is done between runs, such as taking traces, does not count as the calls' time.
+        """
+        seconds = monotonic() - _LOADED + number * float(self._pace[0])
+        return seconds <= (1 - _SPARE) * self.timeout
+
+
+def _least_step(times: memoryview[Any]) -> float:
+    return float(min([times[i + 1] - times[i] for i in range(1, 1 + _TIMED)]))
+
+
+def _begin_peak(scratch: memoryview[Any]) -> bytes:
+    """Forget the peak so far and put the size of now into `scratch[_START]`.
+
+    CPython 3.8 cannot forget it: there a block that nobody touches lifts the size to the peak, and is to be held
+    until the new peak is read.
+    """
+    if tracing.reset_peak is not None:
+        scratch[_START] = tracing.traced()[0]
+        tracing.reset_peak()
+        return b""
+    scratch[_END], scratch[_PEAK] = tracing.traced()
+    ballast = bytes(scratch[_PEAK] - scratch[_END] + 512)
+    scratch[_START] = scratch[_END] + ballast.__sizeof__()
+    return ballast
+
+
+def _end_peak(scratch: memoryview[Any]) -> None:
+    """Put the peak above the size at the start into `scratch[_PEAK]`, less what the type cache holds."""
+    scratch[_PEAK] = tracing.traced()[1] - scratch[_START]
+    scratch[_END] = tracing.traced()[0]  # after that first tuple went to a free list
+    tracing.clear_caches()
+    scratch[_CLEARED] = tracing.traced()[0]  # no number may be alive beside it
+    scratch[_PEAK] -= scratch[_END] - scratch[_CLEARED]
