@@ -202,6 +202,17 @@ def test_encoding_and_line_ends(tmp_path: Path) -> None:
     assert marked.name == "a"
 
 
+def test_identity_follows_only_metadata_that_changes_figures(tmp_path: Path) -> None:
+    def identity(*lines: str) -> str:
+        block = "".join(f"# {line}\n" for line in lines)
+        header = f"# /// script\n# [tool.memharness]\n{block}# ///\n" if lines else ""
+        return identities(write(tmp_path, {"a.py": f"{header}def run():\n    pass\n"}))["a"]
+
+    plain = identity()
+    assert identity('limits = { peak = "1 MiB" }', 'tags = ["x"]', 'thresholds = { relative = "2%" }') == plain
+    assert identity("calls = 31") not in {plain, identity("calls = 15")}
+
+
 def test_identity_follows_imports(tmp_path: Path) -> None:
     files: dict[str, str | bytes] = {
         "a.py": "def run():\n    import _one.deep\n",

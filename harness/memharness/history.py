@@ -211,7 +211,7 @@ def _check_line(repository: Repository, commits: list[Commit], *, start: str, ed
     if not commits:
         raise MemharnessError(
             f"{edge} is not before {wanted.until}: nothing lies between them",
-            hint="Name the older revision first, or give another end with --until.",
+            hint="Name the older revision first.",
         )
     base = repository.try_git("rev-list", "--first-parent", "--max-count=1", f"{commits[0].id}^", "--")
     before = base.output.decode().strip()[:10]

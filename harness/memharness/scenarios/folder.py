@@ -4,6 +4,7 @@ import ast
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from memharness.errors import MemharnessError
 from memharness.model import Scenario
@@ -28,7 +29,8 @@ def load_scenarios(folder: Path) -> tuple[Scenario, ...]:
     scenarios = []
     for source in sources:
         if "run" in source.functions:
-            scenarios.append(_scenario(source, identity(reached[source.file].values(), folder)))
+            metadata = read_metadata(source.file, source.text)
+            scenarios.append(_scenario(source, metadata, identity(reached[source.file].values(), folder, metadata)))
         elif source.file.name != "__init__.py" and source.file not in used:
             raise MemharnessError(
                 f"{source.file}:1: no function run",
@@ -75,8 +77,7 @@ def _check_names(sources: list[Source]) -> None:
         seen[name] = source.file
 
 
-def _scenario(source: Source, identity_: str) -> Scenario:
-    metadata = read_metadata(source.file, source.text)
+def _scenario(source: Source, metadata: dict[str, Any], identity_: str) -> Scenario:
     calls = read_calls(source, metadata.get("params", {}))
     return Scenario(
         name=_name(source),

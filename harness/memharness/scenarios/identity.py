@@ -1,11 +1,15 @@
 """What defines a workload: its file and the files it imports from the scenario folder."""
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any, Final
 
 from memharness.model import digest
+from memharness.scenarios.metadata import without_metadata
 from memharness.scenarios.source import Source
+
+_MEASURING: Final = ("calls", "dependencies")  # fields of the metadata
 
 
 def imported_files(source: Source, folder: Path) -> tuple[Path, ...]:
@@ -42,6 +46,10 @@ def reached_sources(source: Source, folder: Path, read: Callable[[Path], Source]
     return reached
 
 
-def identity(sources: Iterable[Source], folder: Path) -> str:
-    """Return the hash of files of `folder`, whose line ends count as LF: a checkout with CRLF is the same."""
-    return digest(sorted((source.file.relative_to(folder).as_posix(), source.text) for source in sources), 16)
+def identity(sources: Iterable[Source], folder: Path, metadata: Mapping[str, Any]) -> str:
+    """Return the hash of files of `folder`, whose line ends count as LF: a checkout with CRLF is the same.
+
+    Of the metadata only what may change a figure counts: a limit or a threshold judges figures that there are.
+    """
+    texts = sorted((source.file.relative_to(folder).as_posix(), without_metadata(source.text)) for source in sources)
+    return digest([texts, {name: metadata[name] for name in _MEASURING if name in metadata}], 16)

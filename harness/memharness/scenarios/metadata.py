@@ -33,6 +33,11 @@ def read_metadata(file: Path, text: str) -> dict[str, Any]:
     return fields | _fields(block, ("tool", "memharness"), _READERS)
 
 
+def without_metadata(text: str) -> str:
+    """Return a file's text without its block."""
+    return _BLOCK.sub(lambda match: "" if match["type"] == "script" else match[0], text)
+
+
 def _block(file: Path, text: str) -> Document | None:
     begins = [text.count("\n", 0, match.start()) + 1 for match in _BEGIN.finditer(text)]
     if len(begins) > 1:
