@@ -71,12 +71,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except MemharnessError as error:
         _complain(f"error: {error.message}", error.hint)
-        if "--json" in (sys.argv[1:] if arguments is None else arguments):
-            fault = {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}
-            click.echo(json.dumps({"format": 1, "error": fault}))
+        _answer_json(arguments, error.message, error.hint, error.exit_code)
         return error.exit_code
     except click.ClickException as error:
         error.show()
+        _answer_json(arguments, error.format_message(), "See --help.", USAGE)
         return USAGE
     except (KeyboardInterrupt, click.Abort):
         _complain("interrupted", "What was measured is stored; run the same command again to go on.")
@@ -85,6 +84,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return int(code or 0)
+
+
+def _answer_json(arguments: Sequence[str] | None, message: str, hint: str, code: int) -> None:
+    """Print a fault as an object where one was asked for."""
+    if "--json" in (sys.argv[1:] if arguments is None else arguments):
+        click.echo(json.dumps({"format": 1, "error": {"message": message, "hint": hint, "exit_code": code}}))
 
 
 def _complain(message: str, hint: str) -> None:

@@ -70,10 +70,10 @@ def command(
 
 def _nothing(changes: Sequence[Change], commit: str, metric: str | None) -> MemharnessError:
     """Name the changes that there are to accept."""
-    there = sorted({f"{change.range[1][:10]} ({change.metric} of {change.case})" for change in changes})
+    there = list(dict.fromkeys(change.range[1][:10] for change in changes))
     what = f"no change of {metric}" if metric else "no change"
     if not there:
         hint = "No stored change is open: measure with `memharness run` first."
     else:
-        hint = f"There are changes at {', '.join(there[:10])}" + (", and more." if len(there) > 10 else ".")
+        hint = f"There are changes at {', '.join(there[:5])}" + (", and more." if len(there) > 5 else ".")
     return MemharnessError(f"{what} of the chosen cases is found at {commit}", hint=hint)

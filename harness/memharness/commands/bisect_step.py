@@ -1,21 +1,37 @@
 """`memharness bisect-step`: one answer for `git bisect run`."""
 
+import functools
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
 
-from memharness.commands.options import choosing, configured, measuring, metric_option
+from memharness.commands.options import Command, choosing, configured, measuring, metric_option
 from memharness.config import Config
 from memharness.errors import MemharnessError
 from memharness.pipeline.bisecting import judge_commit
 from memharness.pipeline.project import Selection
+from memharness.repository import open_repository
+from memharness.workspace import cache_folder
 
 _CODES = {"good": 0, "bad": 1, "skip": 125}
 _ABORT = 128  # git takes every lower code for an answer
+
+
+def _in_the_tree_under_bisection(function: Command) -> Command:
+    """Take the repository of the current folder, and results that git cannot stumble over, unless others are named."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, repo: str | None, results: str | None, **kwargs: Any) -> Any:
+        repo = repo or str(Path.cwd())
+        folder = cache_folder() / "bisect" / open_repository(repo, cache_folder()).id
+        return function(*args, repo=repo, results=results or str(folder), **kwargs)
+
+    return wrapper
 
 
 class _Answer(click.Command):
@@ -54,6 +70,7 @@ def _faults() -> Iterator[None]:
 @metric_option
 @choosing
 @measuring
+@_in_the_tree_under_bisection
 @configured
 @click.pass_context
 def command(
@@ -69,8 +86,9 @@ def command(
     """Judge the commit that `git bisect run memharness bisect-step` has checked out.
 
     The exit code is 0 for good, 1 for bad, 125 where the commit cannot be measured, and 128, at which git stops,
-    for any other fault. Scenarios are those of the checked out tree: name a copy with --scenarios if they came
-    later than the commits under test.
+    for any other fault. Configuration and scenarios are those of the checked out tree: where they came later than the
+    commits under test, name copies with --config and --scenarios. Results are kept in the cache folder, as files in
+    the tree would be in git's way.
     """
     finding = judge_commit(config, good, bad, selection, metric)
     click.echo(f"{metric}: {finding}")

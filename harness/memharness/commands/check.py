@@ -16,7 +16,7 @@ from memharness.findings import Change, Report
 from memharness.history import is_ancestor, resolve
 from memharness.model import Case, Commit
 from memharness.pipeline.project import Selection
-from memharness.pipeline.reports import make_report
+from memharness.pipeline.reports import commits_of, make_report
 from memharness.pipeline.results import Results, load_results
 
 
@@ -58,7 +58,7 @@ def command(context: click.Context, /, config: Config, selection: Selection, *, 
     else:
         from memharness.present.report import draw_report
 
-        draw_report(output_console(), report, {commit.id: commit for commit in results.commits})
+        draw_report(output_console(), report, commits_of(results, report))
     code = exit_code(report, needed={newest.id})
     context.exit(code or (INCOMPLETE if gaps else 0))
 

@@ -11,7 +11,7 @@ from memharness.errors import INCOMPLETE, REGRESSION
 from memharness.findings import Change, Report
 from memharness.pipeline.measuring import run
 from memharness.pipeline.project import Selection
-from memharness.pipeline.reports import make_report
+from memharness.pipeline.reports import commits_of, make_report
 
 
 @click.command()
@@ -44,7 +44,7 @@ def report_run(config: Config, selection: Selection, *, as_json: bool = False, r
     else:
         from memharness.present.report import draw_report
 
-        draw_report(output_console(), report, {commit.id: commit for commit in results.commits})
+        draw_report(output_console(), report, commits_of(results, report))
     return exit_code(report, needed={results.commits[-1].id})
 
 

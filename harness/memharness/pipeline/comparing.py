@@ -46,13 +46,16 @@ def compare(
         if same_env:
             work.suites = tuple(_pinned(work, pair[1]))
         results = work.complete(pair)
-    report = replace(make_report(results), environments=tuple(_environment_differences(results)))
+        report = replace(make_report(results), environments=tuple(_environment_differences(results)))
+        if same_env:
+            note = f"both were measured with the dependencies of {pair[1].short}"
+            report = replace(report, notices=(*report.notices, note))
     return Comparison(before=pair[0], after=pair[1], report=report)
 
 
 def _pinned(work: Measuring, commit: Commit) -> Iterator[Suite]:
     """Yield the suites with all dependencies pinned to what the environment of `commit` holds."""
-    results = work.first([commit])
+    results = work.first([commit], passes=("first",))
     for suite in work.suites:
         facts = _facts(results, suite.spec.family, commit)
         if facts is None:

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from memharness.analyse.limits import find_exceeded
 from memharness.findings import Counts, Exceeded, Failure, Report, Summary, Trend, TrendChange, TrendPoint
-from memharness.model import METRICS, Measured, Outcome, Phase, outcome_reason
+from memharness.history import find_commit
+from memharness.model import METRICS, Commit, Measured, Outcome, Phase, outcome_reason
 from memharness.pipeline.describing import describe
 from memharness.pipeline.judging import Judged, judge
 from memharness.pipeline.results import Results
@@ -55,6 +56,14 @@ def make_report(results: Results, described: Sequence[Judged] | None = None) -> 
         exceeded=tuple(over for one in judged for over in _exceeded(one)),
         notices=(*results.project.store.notices, *(note for one in judged for note in _blind_spots(one))),
     )
+
+
+def commits_of(results: Results, report: Report) -> dict[str, Commit]:
+    """Return the commits that `results` are about and those that the report names beside them, by id."""
+    known = {commit.id: commit for commit in results.commits}
+    named = {id_ for change in report.changes for id_ in (change.commit, change.merge) if id_}
+    repository = results.project.repository
+    return known | {id_: find_commit(repository, id_) for id_ in named - known.keys()}
 
 
 def _exceeded(judged: Judged) -> tuple[Exceeded, ...]:

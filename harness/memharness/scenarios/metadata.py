@@ -17,6 +17,7 @@ CALLS: Final = (15, 31, 63, 127)
 MOST_CASES: Final = 1000
 
 _BLOCK = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$")  # from the PEP
+_BLOCK_LINES = re.compile(_BLOCK.pattern + r"\n?")
 _BEGIN = re.compile(r"(?m)^# /// script$")
 
 
@@ -35,7 +36,7 @@ def read_metadata(file: Path, text: str) -> dict[str, Any]:
 
 def without_metadata(text: str) -> str:
     """Return a file's text without its block."""
-    return _BLOCK.sub(lambda match: "" if match["type"] == "script" else match[0], text)
+    return _BLOCK_LINES.sub(lambda match: "" if match["type"] == "script" else match[0], text)
 
 
 def _block(file: Path, text: str) -> Document | None:
