@@ -1,7 +1,7 @@
 """`memharness bisect`, and `bisect-step` under the real `git bisect run`."""
 
-import os
 import shutil
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -171,29 +171,26 @@ def test_ends_that_ask_nothing_are_refused(
     assert (answer[0], complaint in answer[1]["error"]["message"]) == (code, True)
 
 
-def test_git_bisect_run_gets_its_answers(bench: Workbench, tmp_path: Path) -> None:
+def test_git_bisect_run_gets_its_answers_and_a_clean_tree(bench: Workbench, tmp_path: Path) -> None:
     broken = "import missing_module\n" + module()
-    commits = history(bench, [module(), module(), module(), broken, module(size=200_000), module(size=200_000)])
+    texts = [module(), broken, module(), module(), module(size=200_000), module(size=200_000)]
+    commits = history(bench, texts)
     git = bench.repository.git
-    git("stash", "list")
-    scenarios = tmp_path / "scenarios"
-    (bench.path / "scenarios").rename(scenarios)
-    config = tmp_path / "memharness.toml"
-    config.write_text((bench.path / "memharness.toml").read_text().replace("../results", "results"))
+    (bench.path / "scenarios").rename(tmp_path / "scenarios")
+    (bench.path / "memharness.toml").rename(tmp_path / "memharness.toml")
     git("reset", "--quiet", "--hard")
     git("bisect", "start", commits[-1], commits[0])
-    step = [sys.executable, "-m", "memharness.cli", "bisect-step", "--config", str(config), "--repo", str(bench.path)]
+    arguments = ["bisect-step", "--config", str(tmp_path / "memharness.toml")]
     done = subprocess.run(
-        ["git", "bisect", "run", *step],
+        ["git", "bisect", "run", sys.executable, "-m", "memharness.cli", *arguments],
         cwd=bench.path,
         capture_output=True,
         text=True,
-        env=dict(os.environ),
         check=False,
     )
-    assert "only 'skip'ped commits left" in done.stdout + done.stderr or commits[4] in done.stdout, (
-        done.stdout + done.stderr
-    )
+    assert f"{commits[4]} is the first bad commit" in done.stdout, done.stdout + done.stderr
+    assert git("status", "--porcelain", "--ignored") == ""
+    assert not bench.results.exists()
 
 
 @pytest.mark.parametrize(
