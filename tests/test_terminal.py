@@ -410,6 +410,12 @@ def test_the_parts_of_a_difference_add_up_where_not_all_are_shown() -> None:
     )
 
 
+def test_a_changed_statement_of_a_module_is_told_with_its_text() -> None:
+    constant = Frame(path="orders.py", line=3, function="<module>", source="WIDTH = 900")
+    text = drawn(report(change(blame=(replace(BUFFER, caller=constant),))))
+    assert "  depends on orders.py:3, which changed here: WIDTH = 900\n" in text
+
+
 def test_the_average_is_that_of_the_blocks_a_line_holds_now() -> None:
     grown = replace(UNDO, size=84_000, bytes=80_690, count=7, blocks=2000, types=())
     gone = replace(UNDO, size=0, bytes=-500, count=-5, blocks=0, status="gone", types=())

@@ -18,8 +18,9 @@ class BlamedLine(Value, omit_defaults=False):
 
     `size` is what it holds now, in so many `blocks`. A "new" line held nothing before, a "gone" one holds nothing now.
     `library` allocated it on behalf of the line. `caller` is the nearest line up the call stack that lies in a function
-    which the commit changed; None where the line itself is changed, or no such caller is known. `types` are
-    the types whose instances at the line grew, with their numbers before and after.
+    which the commit changed, or else the changed statement in "<module>" that binds a name which the line or its
+    function uses; None where the line itself is changed, or nothing such is known. `types` are the types whose
+    instances at the line grew, with their numbers before and after.
     """
 
     path: str

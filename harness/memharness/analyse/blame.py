@@ -1,7 +1,7 @@
 """Blame: which lines hold the difference between two profiles, with moved lines cancelled.
 
 What `identity` matched becomes differences; the parts and the remainder add up exactly. Each line that is named is
-marked as changed by the commit, or comes with the nearest caller that is.
+marked as changed by the commit, or comes with the nearest caller that is, or with the constant that it depends on.
 """
 
 from collections import Counter, defaultdict
@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
+from memharness.analyse.bindings import changed_binding
 from memharness.analyse.callers import nearest_change
 from memharness.analyse.edits import Edits, Place
 from memharness.analyse.identity import Match, match_lines
@@ -164,6 +165,11 @@ def _blamed(difference: LineDifference, edits: Edits, before: Profile, after: Pr
         caller = nearest_change(after, before, edits.after, difference.new)
     elif not changed:
         caller = nearest_change(before, after, edits.before, difference.old)
+    if caller is None and not changed:
+        growing = difference.size > 0
+        caller = changed_binding(
+            edits.after if growing else edits.before, difference.new if growing else difference.old
+        )
     if caller is not None and (caller.path, caller.line) == (stat.path, stat.line):
         caller = None
     return BlamedLine(

@@ -7,7 +7,7 @@ profiles: what starts with "<" or "/" is no file of the project, and nothing is 
 import ast
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
 from msgspec.structs import replace
@@ -15,6 +15,11 @@ from msgspec.structs import replace
 from memharness.model import FileEdit, Frame, Hunk, Value
 
 Place = tuple[str, int]  # path and line
+Reader = Callable[[str], str]  # returns the source of a file, "" where it is not known
+
+
+def _unknown(_path: str) -> str:
+    return ""
 
 
 class Position(Value):
@@ -45,7 +50,8 @@ class Edits:
     """The difference between two commits; `before` and `after` answer for the lines of the one and of the other.
 
     `before` and `after` of the constructor map paths to sources. Without them it is unknown which functions changed,
-    and what moved as a whole counts as edited.
+    and what moved as a whole counts as edited. `read` reads any file of the project at the one commit and at the other;
+    it is asked for few files, edited or not.
     """
 
     def __init__(
@@ -54,24 +60,32 @@ class Edits:
         *,
         before: Mapping[str, str] | None = None,
         after: Mapping[str, str] | None = None,
+        read: tuple[Reader, Reader] = (_unknown, _unknown),
     ) -> None:
         forward = list(files)
         backward = [
             replace(file, before=file.after, after=file.before, hunks=tuple(_reversed(hunk) for hunk in file.hunks))
             for file in forward
         ]
-        self.before = View(forward, before or {}, after or {})
-        self.after = View(backward, after or {}, before or {})
+        self.before = View(forward, before or {}, after or {}, read)
+        self.after = View(backward, after or {}, before or {}, read[::-1])
 
 
 class View:
     """One side of a difference: what became of its lines on the other side (`FileEdit.after`)."""
 
-    def __init__(self, files: Iterable[FileEdit], sources: Mapping[str, str], others: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        files: Iterable[FileEdit],
+        sources: Mapping[str, str],
+        others: Mapping[str, str],
+        read: tuple[Reader, Reader],
+    ) -> None:
         self._files = {file.before: (number, file) for number, file in enumerate(files) if file.before is not None}
         self._starts = {path: [_first(hunk) for hunk in file.hunks] for path, (_, file) in self._files.items()}
         self._sources = sources
         self._others = others
+        self._read, self._read_other = read
         self._moved = _texts(others)
         self._by_name: dict[str, list[tuple[str, ...]]] = defaultdict(list)
         for function in (function for source in others.values() for function in functions_of(source)):
@@ -80,6 +94,23 @@ class View:
     def other_path(self, path: str) -> str | None:
         """Return the path on the other side; None where the file is not there."""
         return self._files[path][1].after if path in self._files else path
+
+    def edited(self, path: str) -> bool:
+        """Tell whether the file was edited, renamed or added."""
+        return path in self._files
+
+    def source(self, path: str) -> str:
+        """Return the source of a file; "" where it is not known."""
+        return self._sources[path] if path in self._sources else self._read(path) if in_project(path) else ""
+
+    def other_source(self, path: str) -> str:
+        """Return the source of the same file on the other side; "" where it is not known or was not there."""
+        other = self.other_path(path)
+        return "" if other is None else self._others[other] if other in self._others else self._read_other(other)
+
+    def text(self, place: Place) -> str:
+        """Return the text of a line, white space normalised."""
+        return _line(self.source(place[0]), place[1])
 
     def across(self, place: Place) -> Place | None:
         """Return where an untouched line stands on the other side; None for a touched one and outside the project."""

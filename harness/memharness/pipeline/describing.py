@@ -1,7 +1,7 @@
 """From judgements to changes: the lines that hold each step, the branch it came by, and what the ledger says of it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 
 from msgspec.structs import replace
 
@@ -10,6 +10,7 @@ from memharness.analyse.edits import Edits
 from memharness.analyse.ledger import accepted_by
 from memharness.analyse.steps import Step
 from memharness.analyse.transients import find_undone
+from memharness.errors import MemharnessError
 from memharness.findings import Change
 from memharness.history import count_between, file_edits, read_blob
 from memharness.model import METRICS, Commit, Measured, Profile
@@ -112,7 +113,15 @@ class _Sources:
             {name: self._text(commit.id, name) for name in names if name is not None and name.endswith(".py")}
             for commit, names in ((good, [file.before for file in wanted]), (bad, [file.after for file in wanted]))
         )
-        return Edits(files, before=before, after=after)
+        reads = (partial(self._read, good.id), partial(self._read, bad.id))
+        return Edits(files, before=before, after=after, read=reads)
+
+    def _read(self, commit: str, path: str) -> str:
+        """Return the text of a Python file; "" where the commit has none, as of one that a build generates."""
+        try:
+            return self._text(commit, path) if path.endswith(".py") else ""
+        except MemharnessError:
+            return ""
 
 
 def _sides(results: Results, judged: Judged, *indexes: int) -> tuple[Side, ...]:

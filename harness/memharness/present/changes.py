@@ -154,7 +154,10 @@ def _line_row(line: BlamedLine) -> Row:
     add_below(text, line.source, "cyan")
     if line.caller is not None and not line.changed_here:
         via = line.caller
-        add_below(text, f"via {via.path}:{via.line} in {via.function}, which changed here", "yellow")
+        place = f"{via.path}:{via.line}"
+        called = f"via {place} in {via.function}, which changed here"
+        bound = f"depends on {place}, which changed here: {via.source}"
+        add_below(text, bound if via.function == "<module>" else called, "yellow")
     add_below(text, ", ".join(_type_items(line.types)))
     size, difference = bytes_text(line.size), delta_text(line.bytes, "bytes")
     count, average = delta_text(line.count, "objects"), average_text(line.size, line.blocks)
