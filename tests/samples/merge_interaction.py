@@ -28,7 +28,9 @@ def build(repository: RepositoryBuilder) -> Expected:
     found = repository.merge("bigger", "merge bigger")
     repository.commit({"README": "A shop with more rows.\n"}, "explain all")
     line = ("shop.py", "rows = [bytes(100) for _ in range(sizes.MOST)]")
-    return Expected(flags=flags("peak result", "regressed", found, line, changed_here=False, blamed=1))
+    return Expected(
+        flags=flags("peak result", "regressed", found, line, changed_here=False, caller="MOST = 6000", blamed=1)
+    )
 
 
 if __name__ == "__main__":

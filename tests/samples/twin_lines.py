@@ -26,7 +26,17 @@ def build(repository: RepositoryBuilder) -> Expected:
     repository.commit({"README": "A shop with boxes.\n"}, "explain more")
     repository.commit({"shop.py": '# "A shop."\n' + shop}, "comment")
     line = ("shop.py", "kept.append(bytes(size))")
-    return Expected(flags=flags("peak result", "regressed", found, line, changed_here=False, number=12))
+    return Expected(
+        flags=flags(
+            "peak result",
+            "regressed",
+            found,
+            line,
+            changed_here=False,
+            caller="SMALL = [100] * 3000",
+            number=12,
+        )
+    )
 
 
 if __name__ == "__main__":
