@@ -1,7 +1,7 @@
 """`memharness bisect`, and `bisect-step` under the real `git bisect run`."""
 
-import shutil
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path

@@ -1,22 +1,20 @@
 """`memharness check`: a verdict on what is stored, without measuring."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import click
 from msgspec.structs import replace
 from packaging.specifiers import SpecifierSet
 
-from memharness.analyse.noisy import LEAST_COMMITS
 from memharness.commands.options import configured, json_option, selecting
 from memharness.commands.printing import output_console, print_json
 from memharness.commands.run import exit_code
 from memharness.config import Config
 from memharness.errors import INCOMPLETE, MemharnessError
-from memharness.findings import Change, Report
 from memharness.history import is_ancestor, resolve
-from memharness.model import Case, Commit
+from memharness.model import Case
 from memharness.pipeline.project import Selection
-from memharness.pipeline.reports import commits_of, make_report
+from memharness.pipeline.reports import commits_of, make_report, report_newest
 from memharness.pipeline.results import Results, load_results
 
 
@@ -48,9 +46,7 @@ def command(context: click.Context, /, config: Config, selection: Selection, *, 
             hint="Measure it with `memharness run --new`.",
             exit_code=INCOMPLETE,
         )
-    report = make_report(results)
-    if not _has_range(selection):
-        report = _about(report, results.commits)
+    report = make_report(results) if _has_range(selection) else report_newest(results)
     gaps = (*(f"{case} is not measured at {newest.short}" for case in missing), *alone)
     report = replace(report, notices=(*report.notices, *gaps))
     if as_json:
@@ -98,23 +94,3 @@ def _without_past(results: Results) -> Iterator[str]:
 
 def _has_range(selection: Selection) -> bool:
     return any((selection.since, selection.base, selection.last, selection.tags, selection.every))
-
-
-def _about(report: Report, commits: Sequence[Commit]) -> Report:
-    """Return what a report says of the newest commit.
-
-    A step in a noisy series is certain once three commits have followed it, so there it is the newest three.
-    """
-    noisy = {(row.case, row.metric, row.family) for row in report.series if row.metric_class == "noisy"}
-    recent = [commit.id for commit in commits[-LEAST_COMMITS:]]
-
-    def is_new(change: Change) -> bool:
-        known = recent if (change.case, change.metric, change.family) in noisy else recent[-1:]
-        return change.range[1] in known or change.undone_by in known
-
-    return replace(
-        report,
-        changes=tuple(filter(is_new, report.changes)),
-        failures=tuple(failure for failure in report.failures if failure.commit == recent[-1]),
-        exceeded=tuple(over for over in report.exceeded if over.last == recent[-1]),
-    )

@@ -46,7 +46,8 @@ def judge(results: Results) -> tuple[Judged, ...]:
     for family in results.measurements:
         for case in results.cases(family):
             subject = _subject(results.project, case, family)
-            own = build_series(subject, results.commits, results.measurements[family], results.environments)
+            stored = results.series(family, subject.case, subject.identity)
+            own = build_series(subject, results.commits, stored, results.environments)
             found += _judge_case(results, case, {series.metric: series for series in own})
     return tuple(found)
 

@@ -1,9 +1,13 @@
 """Findings put together for the commands: a report of everything, and trends to be drawn."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace as replace_fields
+
+from msgspec.structs import replace
 
 from memharness.analyse.limits import find_exceeded
-from memharness.findings import Counts, Exceeded, Failure, Report, Summary, Trend, TrendChange, TrendPoint
+from memharness.analyse.noisy import LEAST_COMMITS
+from memharness.findings import Change, Counts, Exceeded, Failure, Report, Summary, Trend, TrendChange, TrendPoint
 from memharness.history import find_commit
 from memharness.model import METRICS, Commit, Measured, Outcome, Phase, outcome_reason
 from memharness.pipeline.describing import describe
@@ -55,6 +59,44 @@ def make_report(results: Results, described: Sequence[Judged] | None = None) -> 
         series=tuple(map(_summary, judged)),
         exceeded=tuple(over for one in judged for over in _exceeded(one)),
         notices=(*results.project.store.notices, *(note for one in judged for note in _blind_spots(one))),
+    )
+
+
+def report_newest(results: Results) -> Report:
+    """Judge the newest commit of `results` against what was measured before it.
+
+    A step in a noisy series is certain once three commits follow it, so there the newest three are new.
+    """
+    judged = judge(results)
+    recent = [commit.id for commit in results.commits[-LEAST_COMMITS:]]
+    first = len(results.commits) - len(recent)
+    report = make_report(results, [one for one in judged if any(step.bad >= first for step in one.findings)])
+    noisy = {(row.case, row.metric, row.family) for row in report.series if row.metric_class == "noisy"}
+
+    def is_new(change: Change) -> bool:
+        known = recent if (change.case, change.metric, change.family) in noisy else recent[-1:]
+        return change.range[1] in known or change.undone_by in known
+
+    failed = tuple(failure for failure in report.failures if failure.commit == recent[-1])
+    return replace(
+        report,
+        counts=replace(report.counts, commits=1, cached=1, failed=min(len(failed), 1)),
+        changes=tuple(filter(is_new, report.changes)),
+        failures=failed,
+        series=tuple(_summary(_newest_pair(one)) for one in judged),
+        exceeded=tuple(over for over in report.exceeded if over.last == recent[-1]),
+    )
+
+
+def _newest_pair(judged: Judged) -> Judged:
+    """Return the end of a series: from the last point measured before the newest commit."""
+    newest = len(judged.series.points) - 1
+    past = [index for index, point in enumerate(judged.series.points[:-1]) if point.values]
+    return replace_fields(
+        judged,
+        series=replace(judged.series, points=judged.series.points[past[-1] if past else newest :]),
+        steps=tuple(step for step in judged.steps if step.bad == newest),
+        drifts=(),
     )
 
 

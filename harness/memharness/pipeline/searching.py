@@ -88,6 +88,8 @@ def answer(project: Project, question: Question, commit: Commit) -> Found | None
         return None
     if point.value is None:
         return "skip"
+    if question.metric == "growth" and question.before == 0:  # any leak is bad where there was none
+        return "bad" if point.value else "good"
     return "bad" if is_bad(point.value, question.before, question.after) else "good"
 
 
