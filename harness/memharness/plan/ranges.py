@@ -1,4 +1,4 @@
-"""The plan: which cases to measure at which commits, and what is there already. Pure.
+"""What a range of commits lacks. Pure.
 
 In: commits oldest first, what each environment is asked to measure, and the keys of what is stored.
 Out: `Task`s, one for each commit and environment that lacks something, in the order of the history.

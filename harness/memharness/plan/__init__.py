@@ -1,0 +1,15 @@
+"""The plan: which cases to measure at which commits, in what order, and what is there already. Pure."""
+
+from memharness.plan.ranges import (
+    Key,
+    Known,
+    Repeat,
+    Suite,
+    Task,
+    key_of,
+    make_suites,
+    plan_range,
+    plan_repeats,
+)
+
+__all__ = ["Key", "Known", "Repeat", "Suite", "Task", "key_of", "make_suites", "plan_range", "plan_repeats"]
