@@ -28,6 +28,20 @@ class Response(Value):
     pid: int
 
 
+class Seen(Value):
+    """What a run looked at below the checkout and the scenario folder; `obstacle` says why nothing can be proven.
+
+    Absolute paths: files opened, paths whose existence or state was asked, folders listed. `native`: an extension
+    module from outside the standard library was loaded.
+    """
+
+    opened: tuple[str, ...]
+    looked: tuple[str, ...]
+    listed: tuple[str, ...]
+    native: bool
+    obstacle: str | None
+
+
 class Delivered(Response, tag_field="status", tag="measured"):
     """The figures of one pass."""
 
@@ -39,6 +53,7 @@ class Delivered(Response, tag_field="status", tag="measured"):
     notes: tuple[str, ...] = ()
     suspected: tuple[str, ...] = ()
     event: tuple[int, int, int] | None = None  # of the peak: to be handed to the child that explains it
+    seen: Seen | None = None  # in "first", "growth" and "rss"
 
 
 class Broken(Response, tag_field="status", tag="failed"):
