@@ -245,6 +245,15 @@ def test_only_a_wanted_peak_is_looked_for(bench: Bench) -> None:
     assert outcome.profiles.keys() == {"alive", "retained"}
 
 
+def test_a_later_peak_is_explained_where_that_of_the_first_call_is_not_wanted(bench: Bench) -> None:
+    text = "def run():\n    return len(bytearray(1_000_000))\n"
+    observation = bench.observe(text, ("import", "warm_peak"), calls=15, explain=True)
+    outcome = measured(observation)
+    assert outcome.metrics.keys() == {"import", "warm_peak"}
+    assert outcome.notes == ()
+    assert [line.source for line in profile(observation, "peak").lines] == ["return len(bytearray(1_000_000))"]
+
+
 @every_version
 def test_collection_is_as_the_workload_set_it(versioned: Bench) -> None:
     for setting in ("disable", "enable"):

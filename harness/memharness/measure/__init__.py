@@ -19,6 +19,7 @@ from memharness.measure.exchange import Broken, Delivered, Exchange
 from memharness.measure.interpreter import child_environment, compile_bytecode, probe_command
 from memharness.model import (
     METRICS,
+    PASSES,
     Case,
     Checkout,
     Environment,
@@ -36,7 +37,6 @@ from memharness.model import (
 __all__ = ["PROBE_METHOD", "Cancelled", "Terms", "compile_bytecode", "observe"]
 
 PROBE_METHOD = 2  # memharness_probe.METHOD, which must not be imported; a test holds the two together
-_PASSES: tuple[PassName, ...] = ("first", "growth", "rss")
 _DEEP = 25  # frames
 _PEAKS = {"peak", "warm_peak"}
 _INEXACT = 0.02  # of the peak
@@ -48,8 +48,8 @@ class Terms(Value):
     """How a case is measured. The passes that `metrics` need are run, and all that these yield is kept.
 
     `explain` adds deep profiles, and that of the peak where a peak is wanted, which take further passes; a note says
-    why one is missing. `calls` None calibrates the growth pass within
-    `budget_seconds` of CPU time; each pass may take `timeout_seconds`, and no more memory than `memory_bytes`.
+    why one is missing. `calls` None calibrates the growth pass within `budget_seconds` of CPU time; each pass may take
+    `timeout_seconds`, and no more memory than `memory_bytes`.
     """
 
     metrics: tuple[str, ...]
@@ -80,7 +80,7 @@ def observe(
         raise MemharnessError("Measuring needs Linux", hint="Run it in a container, or on a CI runner with Linux.")
     children = _Children(case, checkout, environment, workdir, scenarios, terms, cancel=cancel, before_pass=before_pass)
     found = _Found()
-    for name in _PASSES:
+    for name in PASSES:
         wanted = _wanted(terms, name)
         if not wanted:
             continue
@@ -182,8 +182,8 @@ def _explain_peak(children: _Children, found: _Found) -> None:
             found.notes.append(f"peak: the lines that hold it are not known: the pass for them {_ended(response)}")
     if isinstance(taker, Delivered) and "peak" in taker.profiles:
         found.profiles["peak"] = profile = taker.profiles["peak"]
-        held, peak = sum(line.size for line in profile.lines), found.delivered["first"].metrics["peak"]
-        if abs(held - peak) > _INEXACT * peak:
+        held, peak = sum(line.size for line in profile.lines), found.delivered["first"].metrics.get("peak")
+        if peak is not None and abs(held - peak) > _INEXACT * peak:
             found.notes.append(f"peak: its lines hold {held:,} bytes, not {peak:,}: finding them disturbs the call")
 
 
