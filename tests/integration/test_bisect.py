@@ -27,6 +27,16 @@ def test_the_culprit_is_found_with_few_measurements(bench: Workbench) -> None:
     assert report["counts"]["measured"] <= 2 + 4
 
 
+def test_a_case_without_the_metric_is_left_out(bench: Workbench) -> None:
+    header = "# /// script\n# [tool.memharness]\n# calls = 15\n# metrics = ['growth']\n# ///\n"
+    (bench.path / "scenarios" / "slow.py").write_text(f"{header}def run(): pass\n")
+    commits = history(bench, [module()] * 2 + [module(size=200_000)] * 2)
+    _, report = bench.call_json("bisect", commits[0], "HEAD", "--metric", "peak")
+    assert [change["commit"] for change in report["changes"]] == [commits[2]]
+    stored = {m["case"] for record in bench.records().values() for m in record.get("measurements", ())}
+    assert stored == {"fill"}
+
+
 def test_commits_that_do_not_import_are_passed_by(bench: Workbench) -> None:
     broken = "import missing_module\n" + module()
     commits = history(bench, [*[module()] * 3, *[broken] * 3, *[module(kept=LEAK)] * 3])

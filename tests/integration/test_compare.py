@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from integration.conftest import Workbench, module
+from integration.conftest import LEAK, Workbench, module
 
 
 def test_what_is_missing_is_measured_and_the_lines_are_named(bench: Workbench) -> None:
@@ -50,6 +50,15 @@ def test_a_revision_that_fails_is_incomplete(bench: Workbench) -> None:
     for pair in (("v1.0", "HEAD"), ("HEAD", "v1.0")):
         code, report = bench.call_json("compare", *pair)
         assert (code, [f["phase"] for f in report["failures"]]) == (3, ["import"])
+
+
+def test_environments_are_made_alike_for_cases_that_want_later_calls_only(bench: Workbench) -> None:
+    scenario = Path("scenarios", "fill.py")
+    scenario.write_text(scenario.read_text().replace("# calls = 15\n", "# calls = 15\n# metrics = ['growth']\n"))
+    bench.commit(module(), tag="v1.0")
+    bench.commit(module(kept=LEAK), tag="v2.0")
+    code, report = bench.call_json("compare", "v1.0", "v2.0", "--same-env")
+    assert (code, [(c["metric"], c["verdict"]) for c in report["changes"]]) == (1, [("growth", "regressed")])
 
 
 PYPROJECT = """\

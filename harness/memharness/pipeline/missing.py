@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
+from msgspec.structs import replace
+
 from memharness.analyse.steps import Step
 from memharness.errors import MemharnessError
 from memharness.history import is_ancestor, resolve
@@ -19,11 +21,15 @@ from memharness.plan import Key, Known, Repeat, Suite, Task, plan_range, plan_re
 def missing(
     results: Results, suites: Sequence[Suite], *, passes: tuple[PassName, ...] = (), retry_failed: bool
 ) -> tuple[Task, ...]:
-    """Plan the first measurement, or some `passes` of it, of every case at every commit of `results` that lacks it."""
+    """Plan the first measurement, or some `passes` of it, of every case at every commit of `results` that lacks it.
+
+    A case that wants no metric of these passes is left out.
+    """
     wanted = {case.name: passes_of(results.project, case) & set(passes or PASSES) for case in results.project.cases}
+    due = [replace(suite, cases=tuple(case for case in suite.cases if wanted[case.name])) for suite in suites]
     stored = _stored(results, retry_failed=retry_failed)
     complete = {key for key, known in stored.items() if wanted.get(key.case, set()) <= known.passes}
-    return plan_range(results.commits, suites, complete, _starts(results.project, results.commits), passes=passes)
+    return plan_range(results.commits, due, complete, _starts(results.project, results.commits), passes=passes)
 
 
 def unconfirmed(
