@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import click
 from msgspec.structs import replace
-from packaging.specifiers import SpecifierSet
 
 from memharness.commands.options import configured, json_option, selecting
 from memharness.commands.printing import output_console, print_json
@@ -16,6 +15,7 @@ from memharness.model import Case
 from memharness.pipeline.project import Selection
 from memharness.pipeline.reports import commits_of, make_report, report_newest
 from memharness.pipeline.results import Results, load_results
+from memharness.plan import runs_on
 
 
 @click.command()
@@ -35,12 +35,10 @@ def command(context: click.Context, /, config: Config, selection: Selection, *, 
         )
     results = load_results(config, selection)
     newest = results.commits[-1]
-    missing, alone = _unmeasured(results), tuple(_without_past(results))
-    if not any(
-        results.of(f, newest.id, c.name, c.scenario.identity)
-        for f in results.measurements
-        for c in results.project.cases
-    ):
+    stored = _stored_at_newest(results)
+    missing = [c.name for c in results.project.cases if _belongs(results, c) and c.name not in stored]
+    alone = tuple(_without_past(results))
+    if not stored:
         raise MemharnessError(
             f"commit {newest.short} ({newest.subject}) is not measured",
             hint="Measure it with `memharness run --new`.",
@@ -59,22 +57,20 @@ def command(context: click.Context, /, config: Config, selection: Selection, *, 
     context.exit(code or (INCOMPLETE if gaps else 0))
 
 
-def _unmeasured(results: Results) -> tuple[str, ...]:
-    """Return the cases that belong to the newest commit and that nothing is stored of there, in any environment."""
+def _stored_at_newest(results: Results) -> set[str]:
+    """Return the cases that anything is stored of at the newest commit, in any environment."""
     newest = results.commits[-1].id
-    return tuple(
+    return {
         case.name
         for case in results.project.cases
-        if _belongs(results, case)
-        and not any(results.of(family, newest, case.name, case.scenario.identity) for family in results.measurements)
-    )
+        if any(results.of(family, newest, case.name, case.scenario.identity) for family in results.measurements)
+    }
 
 
 def _belongs(results: Results, case: Case) -> bool:
     """Tell whether an interpreter that was measured with may run the case, and it applies to the newest commit."""
     required, since = case.scenario.requires_python, case.scenario.since
-    pythons = {facts.python for facts in results.environments.values()}
-    if required is not None and not any(SpecifierSet(required).contains(p, prereleases=True) for p in pythons):
+    if required is not None and not any(runs_on(case, facts.python) for facts in results.environments.values()):
         return False
     repository = results.project.repository
     return since is None or is_ancestor(repository, resolve(repository, since), results.commits[-1].id)

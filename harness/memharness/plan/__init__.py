@@ -10,6 +10,7 @@ from memharness.plan.ranges import (
     make_suites,
     plan_range,
     plan_repeats,
+    runs_on,
 )
 
-__all__ = ["Key", "Known", "Repeat", "Suite", "Task", "key_of", "make_suites", "plan_range", "plan_repeats"]
+__all__ = ["Key", "Known", "Repeat", "Suite", "Task", "key_of", "make_suites", "plan_range", "plan_repeats", "runs_on"]

@@ -64,14 +64,18 @@ class Known(Value):
 
 
 def make_suites(specs: Iterable[tuple[EnvironmentSpec, Iterable[Case]]]) -> tuple[Suite, ...]:
-    """Pair each environment with those of its cases that its interpreter may run (`requires-python`)."""
-    suites = (Suite(spec=spec, cases=tuple(c for c in cases if _runs_on(c, spec))) for spec, cases in specs)
+    """Pair each environment with those of its cases that its interpreter may run."""
+    suites = (
+        Suite(spec=spec, cases=tuple(case for case in cases if runs_on(case, spec.interpreter.version)))
+        for spec, cases in specs
+    )
     return tuple(suite for suite in suites if suite.cases)
 
 
-def _runs_on(case: Case, spec: EnvironmentSpec) -> bool:
+def runs_on(case: Case, version: str) -> bool:
+    """Tell whether a Python of this version may run the case (`requires-python`)."""
     required = case.scenario.requires_python
-    return required is None or SpecifierSet(required).contains(spec.interpreter.version, prereleases=True)
+    return required is None or SpecifierSet(required).contains(version, prereleases=True)
 
 
 def key_of(commit: Commit, spec: EnvironmentSpec, case: Case, round_: int = 0) -> Key:
