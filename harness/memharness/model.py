@@ -12,7 +12,7 @@ from typing import Final, Literal, dataclass_transform
 import msgspec
 
 FORMAT: Final = 1  # version of what commands print
-STORE_FORMAT: Final = 2  # version of what is stored; its history is in results/README.md
+STORE_FORMAT: Final = 3  # version of what is stored; its history is in results/README.md
 
 Scalar = bool | int | float | str
 PassName = Literal["first", "growth", "rss"]
@@ -252,6 +252,7 @@ class Environment(Value):
     generated: dict[str, str] = {}  # path below the checkout -> file made by the build, to be placed there
     origin: str | None = None  # folder the project's modules must come from; None: the checkout's import root
     variables: dict[str, str] = {}
+    frozen: tuple[str, ...] = ()  # paths of the commit's files with whose contents alone it is right
 
 
 # --- measurements ----------------------------------------------------------------------------------------
@@ -379,6 +380,10 @@ class OutOfMemory(Value, tag_field="outcome", tag="out-of-memory"):
 class Measured(Value, tag_field="outcome", tag="measured"):
     """Success. `metrics` holds what could be measured; `profiles` names the stored profile of each kind.
 
+    `passes` are those that ran: of `PASSES`, and "deep" and "peak" where the case was explained. `sights` names the
+    stored sight of each pass of which it is known what it saw. `reused_from` is the commit that was measured, where the
+    result is another's by reference; it is never stored.
+
     Kinds: "alive" (end of the first call), "retained", "peak" (the highest moment of the first call), "import",
     "leak" (kept by the later calls) and "calls" (the size after each). Where the case was explained, "alive",
     "retained" and "import" are deep; "peak" always is. `suspected` names metrics whose value is not certain.
@@ -390,9 +395,16 @@ class Measured(Value, tag_field="outcome", tag="measured"):
     types: tuple[TypeCount, ...] = ()
     profiles: dict[str, str] = {}
     notes: tuple[str, ...] = ()
-    cpu_seconds: dict[str, float] = {}  # per pass; varies from run to run
+    passes: tuple[str, ...] = ()
+    sights: dict[PassName, str] = {}
     failed_passes: dict[str, Failed | TimedOut | OutOfMemory] = {}  # later passes, whose metrics are missing
     suspected: tuple[str, ...] = ()
+    reused_from: str | None = None
+
+    @property
+    def explained(self) -> bool:
+        """Tell whether passes that explain the figures ran."""
+        return "deep" in self.passes
 
     @property
     def leak_calls(self) -> int:
@@ -400,14 +412,35 @@ class Measured(Value, tag_field="outcome", tag="measured"):
         return (self.calls or 0) + 1
 
 
+class Sight(Value):
+    """What a pass saw of the project, as far as it matters to its result. Stored under its hash.
+
+    `paths` below the tree were opened or asked for, also in vain, the `folders` were listed ("" is the tree itself).
+    `beside` maps what was seen of the scenario folder to a digest of its contents, that of a folder to one of its
+    names; "" for what is not there. `native`: libraries that are not Python's own were loaded, whose reading nobody
+    sees.
+    """
+
+    paths: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    beside: dict[str, str] = {}
+    native: bool = False
+
+    @property
+    def id(self) -> str:
+        """Hash of the contents."""
+        return digest(msgspec.to_builtins(self), 32)
+
+
 Outcome = Measured | Failed | TimedOut | OutOfMemory
 
 
 class Observation(Value):
-    """What one measurement of one case yields before it is stored: the outcome and the profiles it names."""
+    """What one measurement of one case yields before it is stored: the outcome, and what it names, by id."""
 
     outcome: Outcome
-    profiles: dict[str, Profile] = {}  # id -> profile
+    profiles: dict[str, Profile] = {}
+    sights: dict[str, Sight] = {}
 
 
 class Measurement(Value):
@@ -426,13 +459,27 @@ class Measurement(Value):
         return self.case, self.identity, self.probe, self.round
 
 
+class Reused(Value):
+    """Passes of a case's first measurement that were not run: what they saw of the project is as it was at `commit`."""
+
+    case: str
+    identity: str
+    probe: int
+    commit: str  # where they were run
+    passes: tuple[PassName, ...]
+
+
 class Record(Value):
-    """What is stored of one commit in one environment family. `measurements` are sorted and unique by `key`."""
+    """What is stored of one commit in one environment family. `measurements` are sorted and unique by `key`.
+
+    `reused` are sorted as well; what was measured here goes before it.
+    """
 
     format: int
     commit: Commit
     family: str
     measurements: tuple[Measurement, ...]
+    reused: tuple[Reused, ...] = ()
 
 
 class StoredCase(Value, omit_defaults=False):

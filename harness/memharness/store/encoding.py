@@ -10,8 +10,9 @@ from typing import TypeVar
 import msgspec
 
 from memharness.errors import MemharnessError
-from memharness.model import STORE_FORMAT, EnvironmentFacts, Measured, Measurement, Outcome, Profile, Value
+from memharness.model import STORE_FORMAT, EnvironmentFacts, Profile, Sight, Value
 
+_OLD_TIMES = b'"cpu_seconds"'
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -38,6 +39,13 @@ class StoredProfile(Value):
     profile: Profile
 
 
+class StoredSight(Value):
+    """The contents of sights/<2 digits>/<id>.json.gz."""
+
+    format: int
+    sight: Sight
+
+
 class DamagedFile(Exception):  # noqa: N818 - a fact about a file, caught by the store and never shown as an error
     """The bytes are not what this or an older memharness wrote; the message says why."""
 
@@ -58,7 +66,7 @@ def encode(value: Value) -> bytes:
 def decode(content: bytes, path: Path, kind: type[T]) -> T:
     """Return the value stored at `path`; raise DamagedFile, or MemharnessError if a newer memharness wrote it."""
     try:
-        value = msgspec.json.decode(content, type=kind)
+        value = _upgraded(content, kind) if _OLD_TIMES in content else msgspec.json.decode(content, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         _check_format(_format(content), path)
         raise DamagedFile(str(error)) from error
@@ -66,31 +74,33 @@ def decode(content: bytes, path: Path, kind: type[T]) -> T:
     return value
 
 
-def encode_profile(profile: Profile) -> bytes:
-    """Return compressed JSON without a time stamp: equal profiles give equal bytes."""
-    content = msgspec.json.encode(StoredProfile(format=STORE_FORMAT, profile=profile), order="sorted")
-    return gzip.compress(content, mtime=0)
+def compress(value: StoredProfile | StoredSight) -> bytes:
+    """Return compressed JSON without a time stamp: equal values give equal bytes."""
+    return gzip.compress(msgspec.json.encode(value, order="sorted"), mtime=0)
 
 
-def decode_profile(content: bytes, path: Path) -> Profile:
-    """Undo `encode_profile`; raise as `decode` does."""
+def decompress(content: bytes, path: Path, kind: type[T]) -> T:
+    """Undo `compress`; raise as `decode` does."""
     try:
         text = gzip.decompress(content)
     except (EOFError, OSError, zlib.error) as error:
         raise DamagedFile(str(error)) from error
-    return decode(text, path, StoredProfile).profile
+    return decode(text, path, kind)
 
 
-def measurement(
-    case: str, identity: str, probe: int, round_: int, environment: str | None, outcome: Outcome
-) -> Measurement:
-    """Return the stored form of an outcome; times are rounded to 3 decimals, more is noise."""
-    if isinstance(outcome, Measured):
-        seconds = {name: round(value, 3) for name, value in outcome.cpu_seconds.items()}
-        outcome = msgspec.structs.replace(outcome, cpu_seconds=seconds)
-    return Measurement(
-        case=case, identity=identity, probe=probe, round=round_, environment=environment, outcome=outcome
-    )
+def _upgraded(content: bytes, kind: type[T]) -> T:
+    """Decode what was written up to format 2, where outcomes had the CPU seconds of each pass for its name alone."""
+
+    def upgrade(value: object) -> object:
+        if isinstance(value, list):
+            return [upgrade(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        seconds = value.pop("cpu_seconds", None)
+        passes = {"passes": sorted(seconds)} if isinstance(seconds, dict) else {}
+        return {name: upgrade(item) for name, item in value.items()} | passes
+
+    return msgspec.convert(upgrade(msgspec.json.decode(content)), kind)
 
 
 def _visible(match: re.Match[str]) -> str:

@@ -1,10 +1,14 @@
-"""What becomes of a measurement when another of the same key arrives: values stay, gaps are filled."""
+"""What becomes of a measurement when another of the same key arrives: values stay, gaps are filled.
 
+What is reused is such another: it fills what was not measured at the commit itself.
+"""
+
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 
 from msgspec.structs import replace
 
-from memharness.model import Measured, Measurement, PassName, profile_pass
+from memharness.model import METRICS, Measured, Measurement, PassName, Record, Reused, profile_pass
 
 
 def merged(
@@ -23,13 +27,13 @@ def merged(
         return candidate if retry else known
     if not isinstance(new, Measured):
         return known
-    left = _without(old, lost & (new.cpu_seconds.keys() | new.failed_passes.keys()))
+    left = _without(old, lost & ({*new.passes, *new.failed_passes}))
     if candidate.environment != known.environment:
         if old.metrics.keys() < new.metrics.keys():
             return candidate
         return known if left == old else replace(known, outcome=left)
     suspected = (*old.suspected, *(name for name in new.suspected if name not in old.metrics))
-    failed = {name: outcome for name, outcome in old.failed_passes.items() if name not in new.cpu_seconds}
+    failed = {name: outcome for name, outcome in old.failed_passes.items() if name not in new.passes}
     outcome = Measured(
         metrics=new.metrics | old.metrics,
         calls=new.calls if old.calls is None else old.calls,
@@ -37,7 +41,8 @@ def merged(
         types=old.types or new.types,
         profiles=new.profiles | left.profiles,
         notes=(*old.notes, *(note for note in new.notes if note not in old.notes)),
-        cpu_seconds=new.cpu_seconds | left.cpu_seconds,
+        passes=tuple(sorted({*new.passes, *left.passes})),
+        sights=new.sights | left.sights,
         failed_passes=new.failed_passes | failed,
         suspected=suspected,
     )
@@ -53,5 +58,51 @@ def _without(outcome: Measured, passes: AbstractSet[str]) -> Measured:
     return replace(
         outcome,
         profiles={kind: id_ for kind, id_ in outcome.profiles.items() if profile_pass(kind) not in passes},
-        cpu_seconds={name: seconds for name, seconds in outcome.cpu_seconds.items() if name not in explained},
+        sights={name: id_ for name, id_ in outcome.sights.items() if name not in passes},
+        passes=tuple(name for name in outcome.passes if name not in explained),
+    )
+
+
+def joined(known: Iterable[Reused], more: Iterable[Reused]) -> tuple[Reused, ...]:
+    """Return references sorted, those of one case to one commit as one."""
+    passes: dict[tuple[str, str, int, str], set[PassName]] = {}
+    for one in (*known, *more):
+        passes.setdefault((one.case, one.identity, one.probe, one.commit), set()).update(one.passes)
+    return tuple(
+        Reused(case=case, identity=identity, probe=probe, commit=commit, passes=tuple(sorted(names)))
+        for (case, identity, probe, commit), names in sorted(passes.items())
+    )
+
+
+def resolved(record: Record, source: Callable[[str], Record | None]) -> tuple[Measurement, ...]:
+    """Return the measurements of a record, those included that it refers to; `source` loads a commit's record.
+
+    What cannot be found any more is missing, to be measured.
+    """
+    found = {one.key: one for one in record.measurements}
+    for reference in record.reused:
+        key = (reference.case, reference.identity, reference.probe, 0)
+        origin = source(reference.commit)
+        for one in origin.measurements if origin else ():
+            if one.key == key and isinstance(one.outcome, Measured):
+                part = replace(one, outcome=_only(one.outcome, reference))
+                known = found.get(key)
+                found[key] = part if known is None else merged(known, part, retry=True)
+    return tuple(found[key] for key in sorted(found))
+
+
+def _only(outcome: Measured, reference: Reused) -> Measured:
+    """Return what some passes found, marked with the commit that they ran at."""
+    passes = reference.passes
+    metrics = {name: value for name, value in outcome.metrics.items() if METRICS[name].measured_in in passes}
+    return Measured(
+        metrics=metrics,
+        calls=outcome.calls if "growth" in passes else None,
+        gc_objects=outcome.gc_objects if "first" in passes else None,
+        types=outcome.types if "first" in passes else (),
+        profiles={kind: id_ for kind, id_ in outcome.profiles.items() if profile_pass(kind) in passes},
+        notes=outcome.notes,
+        passes=tuple(name for name in outcome.passes if name in passes),
+        suspected=tuple(name for name in outcome.suspected if name in metrics),
+        reused_from=reference.commit,
     )

@@ -28,6 +28,8 @@ from memharness.model import (
     PassName,
     Profile,
     Record,
+    Reused,
+    Sight,
     digest,
     profile_pass,
 )
@@ -36,22 +38,26 @@ from memharness.store.encoding import (
     DamagedFile,
     StoredCalls,
     StoredEnvironment,
+    StoredProfile,
+    StoredSight,
+    compress,
     decode,
-    decode_profile,
+    decompress,
     encode,
-    encode_profile,
-    measurement,
 )
 from memharness.store.ledger import append, read_ledger
 from memharness.store.machine import Machine, this_machine
-from memharness.store.merging import merged
+from memharness.store.merging import joined, merged, resolved
 
 Entry: TypeAlias = tuple[str, str, int, int, Observation]  # case, identity, probe, round, what was observed
 
 _RECORD = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})\.json")
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")
 _PROFILES = "profiles"
+_SIGHTS = "sights"
+_OURS = (_PROFILES, _SIGHTS)  # folders beside those of families
 _DECODED = 64  # profiles kept: neighbours share them, and every metric of a case asks for the same ones
+_SOURCES = 64  # records kept that others refer to
 _IGNORED = b"# made and removed by memharness\n/.lock\n/.run.*\n*.tmp\n*.damaged*\n"
 
 T = TypeVar("T")
@@ -72,6 +78,7 @@ class Store:
         self._lock = filelock.FileLock(folder / ".lock")
         self._prepared = False
         self._decoded: dict[str, Profile] = {}  # the profiles asked for last, the latest at the end
+        self._sources: dict[tuple[str, str], Record | None] = {}  # family and commit id
 
     # --- writing -----------------------------------------------------------------------------------------
 
@@ -86,33 +93,47 @@ class Store:
         environment: EnvironmentFacts | None,
         entries: Sequence[Entry],
         *,
+        reused: Sequence[Reused] = (),
         replace_failed: bool = False,
     ) -> None:
         """Merge measurements of one commit into its record; values already there stay, new metrics are added.
 
         Of a pass that lost a profile all profiles are replaced.
-        `replace_failed` lets a measurement take the place of one that failed. Profiles are written before the record
-        that names them, so that a killed process leaves no name without its file.
+        `replace_failed` lets a measurement take the place of one that failed, as `reused` ones always do. Profiles and
+        sights are written before the record that names them, so that a killed process leaves no name without its file.
         """
         facts_id = environment.id if environment else None
-        new = [measurement(*entry[:4], facts_id, entry[4].outcome) for entry in entries]
         with self._writing():
             old = self.record(family, commit.id)
             kept = {known.key: known for known in old.measurements} if old else {}
-            for entry, candidate in zip(entries, new, strict=True):
+            for case, identity, probe, round_, observation in entries:
+                candidate = Measurement(
+                    case=case,
+                    identity=identity,
+                    probe=probe,
+                    round=round_,
+                    environment=facts_id,
+                    outcome=observation.outcome,
+                )
                 known = kept.get(candidate.key)
                 if known is not None:
                     lost = self.lost_in(known.outcome)
                     candidate = merged(known, candidate, retry=replace_failed, lost=lost)
                 kept[candidate.key] = candidate
-                self._write_profiles(kept[candidate.key], entry[4].profiles)
+                self._write_named(candidate.outcome, observation)
+            references = joined(old.reused if old else (), reused)
+            for key in {(reference.case, reference.identity, reference.probe, 0) for reference in reused}:
+                if key in kept and not isinstance(kept[key].outcome, Measured):
+                    del kept[key]
             if environment is not None and self.environment(family, environment.id) is None:
                 content = encode(StoredEnvironment(format=STORE_FORMAT, environment=environment))
                 files.write(self._environment_path(family, environment.id), content)
             measurements = tuple(kept[key] for key in sorted(kept))
-            record = Record(format=STORE_FORMAT, commit=commit, family=family, measurements=measurements)
+            record = Record(
+                format=STORE_FORMAT, commit=commit, family=family, measurements=measurements, reused=references
+            )
             same = old and replace(old, format=STORE_FORMAT)  # an older one stays until there is something new
-            if measurements and record != same:
+            if (measurements or references) and record != same:
                 files.write(self._record_path(family, commit.id), encode(record))
 
     def set_calls(self, family: str, case: str, identity: str, calls: int) -> int:
@@ -135,7 +156,7 @@ class Store:
 
     def families(self) -> tuple[str, ...]:
         """Return the environment families of this machine, sorted."""
-        found = (name for name in files.names(self._home) if name != _PROFILES and _NAME.fullmatch(name))
+        found = (name for name in files.names(self._home) if name not in _OURS and _NAME.fullmatch(name))
         return tuple(name for name in found if (self._home / name).is_dir())
 
     def commit_ids(self, family: str) -> frozenset[str]:
@@ -144,7 +165,7 @@ class Store:
         return frozenset(match[1] for match in matches if match)
 
     def record(self, family: str, commit_id: str) -> Record | None:
-        """Return what is stored of a commit."""
+        """Return what is stored of a commit, references as such."""
         decoded = partial(_decode_record, family=family, commit_id=commit_id)
         return self._load(self._record_path(family, commit_id), decoded)
 
@@ -156,18 +177,31 @@ class Store:
             if record is not None:
                 yield record
 
+    def measurements(self, family: str, commit_id: str) -> tuple[Measurement, ...]:
+        """Return what is known of a commit, what it refers to included."""
+        record = self.record(family, commit_id)
+        return self._resolved(record) if record else ()
+
     def profile(self, profile_id: str) -> Profile | None:
         """Return a stored profile; None, with a notice, where it is missing or damaged."""
         path = self._profile_path(profile_id)
         if not path.exists():
             self._notice(f"{path} is missing: no lines can be shown for it")
             return None
-        profile = self._decoded.pop(profile_id, None) or self._load(path, decode_profile)
+        profile = self._decoded.pop(profile_id, None)
+        if profile is None:
+            stored = self._load(path, partial(decompress, kind=StoredProfile))
+            profile = stored.profile if stored else None
         if profile is not None:
             self._decoded[profile_id] = profile
             if len(self._decoded) > _DECODED:
                 del self._decoded[next(iter(self._decoded))]
         return profile
+
+    def sight(self, sight_id: str) -> Sight | None:
+        """Return a stored sight; None where it is missing or damaged: nothing can be proven with it."""
+        stored = self._load(self._path(_SIGHTS, sight_id), partial(decompress, kind=StoredSight))
+        return stored.sight if stored else None
 
     def lost_in(self, outcome: Outcome) -> frozenset[PassName]:
         """Return the passes of an outcome of which a profile that it names is not there."""
@@ -205,15 +239,36 @@ class Store:
         return self._family(family) / "environments" / f"{facts_id}.json"
 
     def _profile_path(self, profile_id: str) -> Path:
-        return self._home / _PROFILES / profile_id[:2] / f"{profile_id}.json.gz"
+        return self._path(_PROFILES, profile_id)
 
-    def _write_profiles(self, named_by: Measurement, profiles: dict[str, Profile]) -> None:
-        """Write the profiles that a measurement names and that are not there (yet, or since one was damaged)."""
-        named = named_by.outcome.profiles.values() if isinstance(named_by.outcome, Measured) else ()
-        for profile_id in named:
+    def _path(self, kind: str, id_: str) -> Path:
+        return self._home / kind / id_[:2] / f"{id_}.json.gz"
+
+    def _resolved(self, record: Record) -> tuple[Measurement, ...]:
+        return resolved(record, partial(self._source, record.family)) if record.reused else record.measurements
+
+    def _source(self, family: str, commit_id: str) -> Record | None:
+        """Return a record that others refer to, as neighbours do to the same."""
+        key = (family, commit_id)
+        if key not in self._sources:
+            if len(self._sources) >= _SOURCES:
+                del self._sources[next(iter(self._sources))]
+            self._sources[key] = self.record(family, commit_id)
+        return self._sources[key]
+
+    def _write_named(self, outcome: Outcome, observation: Observation) -> None:
+        """Write the profiles and sights that an outcome names and that are not there (yet, or since one was damaged)."""
+        if not isinstance(outcome, Measured):
+            return
+        for profile_id in outcome.profiles.values():
             path = self._profile_path(profile_id)
-            if profile_id in profiles and not path.exists():
-                files.write(path, encode_profile(profiles[profile_id]))
+            if profile_id in observation.profiles and not path.exists():
+                profile = observation.profiles[profile_id]
+                files.write(path, compress(StoredProfile(format=STORE_FORMAT, profile=profile)))
+        for sight_id in outcome.sights.values():
+            path = self._path(_SIGHTS, sight_id)
+            if sight_id in observation.sights and not path.exists():
+                files.write(path, compress(StoredSight(format=STORE_FORMAT, sight=observation.sights[sight_id])))
 
     def _load(self, path: Path, decoded: Callable[[bytes, Path], T]) -> T | None:
         content = files.read(path)
@@ -270,7 +325,7 @@ def _decode_record(content: bytes, path: Path, *, family: str, commit_id: str) -
 
 
 def _checked_name(name: str, what: str) -> str:
-    if not _NAME.fullmatch(name) or name == _PROFILES:
+    if not _NAME.fullmatch(name) or name in _OURS:
         raise MemharnessError(
             f"{name!r} cannot be the name of a {what}", hint="Use letters, digits and the signs - _ + . only."
         )
