@@ -433,8 +433,7 @@ def test_the_conditions_of_a_child_are_constant(bench: Bench) -> None:
     """
     outcome = measured(bench.observe(text, ("peak", "rss_peak")))
     assert outcome.notes == ()
-    assert outcome.cpu_seconds.keys() == {"first", "rss"}
-    assert all(0 < seconds < 5 for seconds in outcome.cpu_seconds.values())
+    assert outcome.passes == ("first", "rss")
     assert not int(Path("/proc/self/personality").read_text(), 16) & 0x0040000
 
 

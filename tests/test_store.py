@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from memharness.errors import MemharnessError
 from memharness.model import (
+    STORE_FORMAT,
     Commit,
     EnvironmentFacts,
     Failed,
@@ -28,8 +29,11 @@ from memharness.model import (
     Observation,
     Outcome,
     OutOfMemory,
+    PassName,
     Profile,
     Record,
+    Reused,
+    Sight,
     Stack,
     Survivor,
     TimedOut,
@@ -63,7 +67,7 @@ MEASURED = Measured(
     types=(TypeCount(name="dict", before=100, after=104),),
     profiles={"alive": PROFILE.id},
     notes=("address randomisation is on",),
-    cpu_seconds={"first": 0.123, "growth": 1.5},
+    passes=("first", "growth"),
 )
 DEEP = Profile(
     lines=(replace(LINE, library="json"), LINE),
@@ -81,9 +85,11 @@ EXPLAINED = replace(
     MEASURED,
     metrics={"peak": 2222976, "retained": 0, "growth": 16},
     profiles={"alive": DEEP.id, "calls": SIZES.id, "import": IMPORTED.id, "leak": LEAK.id, "peak": PROFILE.id},
-    cpu_seconds={"deep": 2.5, "first": 0.123, "growth": 1.5, "peak": 3.5},
+    passes=("deep", "first", "growth", "peak"),
     suspected=("growth",),
 )
+SIGHT = Sight(paths=("src/wastebox/core.py",), folders=("src",), beside={"waste.py": "ab" * 16}, native=True)
+SEEING = replace(EXPLAINED, sights={"first": SIGHT.id})
 FAILED = Failed(
     phase="import",
     reason="ModuleNotFoundError: No module named 'wästebox'",
@@ -109,15 +115,19 @@ def commit(number: int) -> Commit:
 def entry(case: str, outcome: Outcome, round_: int = 0) -> Entry:
     named = outcome.profiles.values() if isinstance(outcome, Measured) else ()
     profiles = {profile_id: PROFILES[profile_id] for profile_id in named}
-    return (case, "a1b2c3", 1, round_, Observation(outcome=outcome, profiles=profiles))
+    return (case, "a1b2c3", 1, round_, Observation(outcome=outcome, profiles=profiles, sights={SIGHT.id: SIGHT}))
 
 
 def stored(case: str, outcome: Outcome, round_: int = 0) -> Measurement:
     return Measurement(case=case, identity="a1b2c3", probe=1, round=round_, environment=FACTS.id, outcome=outcome)
 
 
-def record(number: int, *measurements: Measurement) -> Record:
-    return Record(format=2, commit=commit(number), family=FAMILY, measurements=measurements)
+def record(number: int, *measurements: Measurement, reused: tuple[Reused, ...] = ()) -> Record:
+    return Record(format=STORE_FORMAT, commit=commit(number), family=FAMILY, measurements=measurements, reused=reused)
+
+
+def reused(number: int, *passes: PassName) -> Reused:
+    return Reused(case="good", identity="a1b2c3", probe=1, commit=commit(number).id, passes=passes)
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -206,10 +216,10 @@ def test_what_was_measured_first_stays(store: Store) -> None:
 
 
 def test_metrics_that_were_missing_are_added_and_the_others_stay(store: Store) -> None:
-    store.add(FAMILY, commit(1), FACTS, [entry("a", Measured(metrics={"peak": 1}, cpu_seconds={"first": 0.5}))])
-    more = Measured(metrics={"peak": 2, "growth": 7}, calls=15, cpu_seconds={"first": 9.0, "growth": 1.0})
+    store.add(FAMILY, commit(1), FACTS, [entry("a", Measured(metrics={"peak": 1}, passes=("first",)))])
+    more = Measured(metrics={"peak": 2, "growth": 7}, calls=15, passes=("first", "growth"))
     store.add(FAMILY, commit(1), FACTS, [entry("a", more)])
-    both = Measured(metrics={"peak": 1, "growth": 7}, calls=15, cpu_seconds={"first": 0.5, "growth": 1.0})
+    both = Measured(metrics={"peak": 1, "growth": 7}, calls=15, passes=("first", "growth"))
     assert store.record(FAMILY, commit(1).id) == record(1, stored("a", both))
 
 
@@ -233,9 +243,9 @@ def test_a_pass_that_failed_is_kept_and_may_be_retried(store: Store) -> None:
     assert store.record(FAMILY, commit(1).id) == record(1, stored("a", half))
     store.add(FAMILY, commit(1), FACTS, [entry("a", TIMED_OUT)], replace_failed=True)
     assert store.record(FAMILY, commit(1).id) == record(1, stored("a", half))
-    growth = Measured(metrics={"growth": 0}, cpu_seconds={"growth": 1.0})
+    growth = Measured(metrics={"growth": 0}, passes=("growth",))
     store.add(FAMILY, commit(1), FACTS, [entry("a", growth)], replace_failed=True)
-    whole = Measured(metrics={"peak": 1, "growth": 0}, cpu_seconds={"growth": 1.0})
+    whole = Measured(metrics={"peak": 1, "growth": 0}, passes=("growth",))
     assert store.record(FAMILY, commit(1).id) == record(1, stored("a", whole))
 
 
@@ -269,10 +279,10 @@ def test_a_lost_profile_gives_way_to_one_that_came_out_otherwise(store: Store) -
     lose(store, DEEP)
     assert store.lost_in(EXPLAINED) == {"first"}
     other = {"peak": PROFILE.id, "alive": PROFILE.id}
-    again = Measured(metrics={"peak": 1}, profiles=other, cpu_seconds={"first": 9.0, "deep": 9.0})
+    again = Measured(metrics={"peak": 1}, profiles=other, passes=("deep", "first"))
     store.add(FAMILY, commit(1), FACTS, [entry("a", again)])
     profiles = {**other, "calls": SIZES.id, "leak": LEAK.id}
-    mended = replace(EXPLAINED, profiles=profiles, cpu_seconds=EXPLAINED.cpu_seconds | {"deep": 9.0})
+    mended = replace(EXPLAINED, profiles=profiles)
     assert store.record(FAMILY, commit(1).id) == record(1, stored("a", mended))
     assert store.lost_in(mended) == set()
 
@@ -281,10 +291,10 @@ def test_a_lost_profile_is_given_up_only_where_its_pass_ran_again(store: Store) 
     store.add(FAMILY, commit(1), FACTS, [entry("a", EXPLAINED)])
     lose(store, LEAK)
     assert store.lost_in(EXPLAINED) == {"growth"}
-    first = Measured(metrics={"peak": 1}, cpu_seconds={"first": 9.0})
+    first = Measured(metrics={"peak": 1}, passes=("first",))
     store.add(FAMILY, commit(1), FACTS, [entry("a", first)])
     assert store.record(FAMILY, commit(1).id) == record(1, stored("a", EXPLAINED))
-    growth = Measured(metrics={"growth": 0}, profiles={"calls": SIZES.id}, cpu_seconds={"growth": 9.0})
+    growth = Measured(metrics={"growth": 0}, profiles={"calls": SIZES.id}, passes=("growth",))
     store.add(FAMILY, commit(1), FACTS, [entry("a", growth)])
     kept = {kind: id_ for kind, id_ in EXPLAINED.profiles.items() if kind != "leak"}
     assert store.record(FAMILY, commit(1).id) == record(1, stored("a", replace(EXPLAINED, profiles=kept)))
@@ -298,7 +308,7 @@ def test_profiles_of_another_environment_explain_no_figures(store: Store) -> Non
     bare = replace(
         EXPLAINED,
         profiles={"calls": SIZES.id, "leak": LEAK.id},
-        cpu_seconds={"first": 0.123, "growth": 1.5, "peak": 3.5},
+        passes=("first", "growth", "peak"),
     )
     assert store.record(FAMILY, commit(1).id) == record(1, stored("a", bare))
 
@@ -372,6 +382,62 @@ def test_equal_results_make_equal_files_in_any_order(tmp_path: Path) -> None:
     assert tree(one.folder) == tree(other.folder)
 
 
+def test_a_result_is_known_by_reference_to_the_commit_that_was_measured(store: Store) -> None:
+    outcome = replace(SEEING, metrics={"growth": 16, "peak": 2222976, "rss_peak": 4096}, passes=("first", "growth"))
+    store.add(FAMILY, commit(1), FACTS, [entry("good", outcome), entry("good", outcome, 1), entry("other", outcome)])
+    store.add(FAMILY, commit(2), None, [], reused=[reused(1, "first")])
+    assert store.record(FAMILY, commit(2).id) == record(2, reused=(reused(1, "first"),))
+    first = Measured(
+        metrics={"peak": 2222976},
+        gc_objects=outcome.gc_objects,
+        types=outcome.types,
+        profiles={kind: outcome.profiles[kind] for kind in ("alive", "import", "peak")},
+        notes=outcome.notes,
+        passes=("first",),
+        reused_from=commit(1).id,
+    )
+    assert store.measurements(FAMILY, commit(2).id) == (stored("good", first),)
+    assert Store(store.folder, "box").measurements(FAMILY, commit(2).id) == (stored("good", first),)
+    both = replace(
+        first,
+        metrics={"peak": 2222976, "growth": 16},
+        calls=127,
+        profiles=outcome.profiles,
+        passes=("first", "growth"),
+        suspected=("growth",),
+    )
+    store.add(FAMILY, commit(2), None, [], reused=[reused(1, "growth")])
+    assert store.record(FAMILY, commit(2).id) == record(2, reused=(reused(1, "first", "growth"),))
+    assert store.measurements(FAMILY, commit(2).id) == (stored("good", both),)
+
+
+def test_what_was_measured_goes_before_what_is_reused(store: Store) -> None:
+    store.add(FAMILY, commit(1), FACTS, [entry("good", Measured(metrics={"peak": 1, "result": 1}, passes=("first",)))])
+    store.add(FAMILY, commit(2), FACTS, [entry("good", Measured(metrics={"rss_peak": 5}, passes=("rss",)))])
+    store.add(FAMILY, commit(2), None, [], reused=[reused(1, "first")])
+    both = Measured(metrics={"peak": 1, "result": 1, "rss_peak": 5}, passes=("first", "rss"))
+    assert store.measurements(FAMILY, commit(2).id) == (stored("good", both),)
+    own = Measured(metrics={"peak": 2, "result": 2}, passes=("first",))
+    store.add(FAMILY, commit(2), FACTS, [entry("good", own)])
+    assert store.measurements(FAMILY, commit(2).id) == (
+        stored("good", replace(both, metrics={"peak": 2, "result": 2, "rss_peak": 5})),
+    )
+
+
+def test_a_result_by_reference_takes_the_place_of_a_failure(store: Store) -> None:
+    store.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
+    store.add(FAMILY, commit(2), FACTS, [entry("good", FAILED)])
+    store.add(FAMILY, commit(2), None, [], reused=[reused(1, "first")])
+    assert store.record(FAMILY, commit(2).id) == record(2, reused=(reused(1, "first"),))
+
+
+def test_a_reference_to_what_is_gone_is_nothing(store: Store) -> None:
+    store.add(FAMILY, commit(2), None, [], reused=[reused(1, "first")])
+    assert store.measurements(FAMILY, commit(2).id) == ()
+    store.add(FAMILY, commit(1), FACTS, [entry("good", FAILED)])
+    assert Store(store.folder, "box").measurements(FAMILY, commit(2).id) == ()
+
+
 def test_adding_again_leaves_the_files_alone(store: Store) -> None:
     store.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
     before = {path: path.stat().st_mtime_ns for path in store.folder.rglob("*") if path.is_file()}
@@ -379,15 +445,15 @@ def test_adding_again_leaves_the_files_alone(store: Store) -> None:
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-def test_text_is_sorted_indented_and_rounded(store: Store) -> None:
-    noisy = Measured(metrics={"peak": 5, "growth": 1}, cpu_seconds={"first": 0.123456})
-    store.add(FAMILY, commit(1), FACTS, [entry("good", noisy)])
+def test_text_is_sorted_and_indented(store: Store) -> None:
+    outcome = Measured(metrics={"peak": 5, "growth": 1}, passes=("first",))
+    store.add(FAMILY, commit(1), FACTS, [entry("good", outcome)])
     text = record_path(store, 1).read_text(encoding="utf-8")
     assert text == json.dumps(json.loads(text), sort_keys=True, indent=1, ensure_ascii=False) + "\n"
     assert json.loads(text)["measurements"][0]["outcome"] == {
-        "cpu_seconds": {"first": 0.123},
         "metrics": {"growth": 1, "peak": 5},
         "outcome": "measured",
+        "passes": ["first"],
     }
 
 
@@ -402,6 +468,7 @@ FORMER_ID = "367f57471acd1d3cfcf4834d42dc3406"  # of PROFILE in format 1, whose 
 GOLDEN_FORMATS: dict[int, tuple[Measured, dict[str, Profile]]] = {
     1: (replace(MEASURED, profiles={"alive": FORMER_ID}), {FORMER_ID: PROFILE}),
     2: (EXPLAINED, PROFILES),
+    3: (SEEING, PROFILES),
 }
 
 
@@ -414,6 +481,7 @@ def test_every_stored_format_still_loads_and_encodes_alike(number: int) -> None:
     loaded = reader.record(FAMILY, commit(7).id)
     expected = record(7, *(stored(case, outcome) for case, outcome in outcomes.items()))
     assert loaded == replace(expected, format=number)
+    assert [reader.sight(id_) for id_ in good.sights.values()] == [SIGHT] * len(good.sights)
     assert reader.environment(FAMILY, FACTS.id) == FACTS
     assert reader.calls(FAMILY) == {("good", "a1b2c3"): 127}
     assert {profile_id: reader.profile(profile_id) for profile_id in good.profiles.values()} == profiles
@@ -427,16 +495,18 @@ def test_every_stored_format_still_loads_and_encodes_alike(number: int) -> None:
     }
     for path in folder.rglob("*.json"):
         content = path.read_bytes()
-        assert encode(decode(content, path, kinds[path.parent.name])) == content
+        if b"cpu_seconds" not in content:  # dropped from format 3 on
+            assert encode(decode(content, path, kinds[path.parent.name])) == content
 
 
 def test_the_newest_golden_folder_is_what_the_store_writes(tmp_path: Path) -> None:
     store = Store(tmp_path, MACHINE)
-    good = entry("good", EXPLAINED)
+    good = entry("good", SEEING)
     others = [entry("big[n=10]", OUT_OF_MEMORY), entry("broken", FAILED), entry("slow", TIMED_OUT)]
     store.add(FAMILY, commit(7), FACTS, [good, *others])
+    store.add(FAMILY, commit(8), None, [], reused=[reused(7, "first", "growth")])
     store.set_calls(FAMILY, "good", "a1b2c3", 127)
-    golden = tree(GOLDEN / "store-format-2")
+    golden = tree(GOLDEN / "store-format-3")
     assert unpacked(tree(tmp_path)) == unpacked(golden)
 
 
@@ -539,7 +609,7 @@ DAMAGES: dict[str, tuple[bytes, bytes]] = {  # regular expression and what it is
     "nested without end": (rb'"commit": ', b'"commit": ' + b"[" * 100_000),
     "wrong type": (rb'"peak": 2222976', b'"peak": "much"'),
     "unknown field": (rb'"family"', b'"colour": 1, "family"'),
-    "old format": (rb'"format": 2', b'"format": 0'),
+    "old format": (rb'"format": 3', b'"format": 0'),
     "of another commit": (rb'(?<="id": ").{40}', b"9" * 40),
 }
 
@@ -585,7 +655,7 @@ def test_a_second_damage_does_not_replace_the_first(store: Store) -> None:
 def test_a_record_of_a_newer_format_stops_the_command(store: Store) -> None:
     store.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
     path = record_path(store, 1)
-    newer = path.read_bytes().replace(b'"format": 2', b'"colour": "new", "format": 3')
+    newer = path.read_bytes().replace(b'"format": 3', b'"colour": "new", "format": 4')
     path.write_bytes(newer)
     with pytest.raises(MemharnessError, match="written by a newer memharness") as raised:
         store.record(FAMILY, commit(1).id)

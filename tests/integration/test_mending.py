@@ -13,9 +13,7 @@ def explained(bench: Workbench, commit: str) -> tuple[Path, dict[str, Any]]:
     """Return the record of a commit and, in it, the outcome that was explained."""
     (path,) = bench.results.rglob(f"{commit}.json")
     record = json.loads(path.read_text())
-    (outcome,) = (
-        m["outcome"] for m in record["measurements"] if "deep" in m["outcome"]["cpu_seconds"] and m["round"] > 0
-    )
+    (outcome,) = (m["outcome"] for m in record["measurements"] if "deep" in m["outcome"]["passes"] and m["round"] > 0)
     return path, {"record": record, "outcome": outcome}
 
 

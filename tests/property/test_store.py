@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memharness.model import (
+    PASSES,
     STORE_FORMAT,
     Commit,
     Failed,
@@ -22,6 +23,7 @@ from memharness.model import (
     OutOfMemory,
     Profile,
     Record,
+    Reused,
     Stack,
     Survivor,
     TimedOut,
@@ -30,10 +32,11 @@ from memharness.model import (
 from memharness.store import Entry, Store
 from memharness.store.encoding import (
     DamagedFile,
+    StoredProfile,
+    compress,
     decode,
-    decode_profile,
+    decompress,
     encode,
-    encode_profile,
 )
 
 PATH = Path("record.json")
@@ -69,7 +72,7 @@ measured = st.builds(
     gc_objects=st.none() | st.tuples(sizes, sizes),
     types=st.lists(st.builds(TypeCount, name=texts, before=sizes, after=sizes), max_size=2).map(tuple),
     suspected=st.lists(texts, max_size=2).map(tuple),
-    cpu_seconds=st.dictionaries(texts, st.floats(0, 1e6).map(lambda value: round(value, 3)), max_size=2),
+    passes=st.lists(texts, max_size=2).map(tuple),
 )
 outcomes: st.SearchStrategy[Outcome] = (
     measured
@@ -89,12 +92,21 @@ measurements = st.builds(
     environment=st.none() | texts,
     outcome=outcomes,
 )
+references = st.builds(
+    Reused,
+    case=texts,
+    identity=texts,
+    probe=sizes,
+    commit=texts,
+    passes=st.lists(st.sampled_from(PASSES), max_size=2).map(tuple),
+)
 records = st.builds(
     Record,
     format=st.just(STORE_FORMAT),
     commit=commits,
     family=texts,
     measurements=st.lists(measurements, max_size=3).map(tuple),
+    reused=st.lists(references, max_size=2).map(tuple),
 )
 # Few names, so that entries collide; the outcome tells them apart.
 entries: st.SearchStrategy[Entry] = st.tuples(
@@ -113,7 +125,8 @@ def test_a_record_comes_back(record: Record) -> None:
 
 @given(profiles)
 def test_a_profile_comes_back(profile: Profile) -> None:
-    assert decode_profile(encode_profile(profile), PATH) == profile
+    stored = StoredProfile(format=STORE_FORMAT, profile=profile)
+    assert decompress(compress(stored), PATH, StoredProfile) == stored
 
 
 @given(records, st.data())
@@ -129,11 +142,12 @@ def test_a_cut_record_is_never_taken_for_a_whole_one(record: Record, data: st.Da
 
 @given(profiles, st.data())
 def test_a_damaged_profile_is_never_taken_for_a_whole_one(profile: Profile, data: st.DataObject) -> None:
-    content = bytearray(encode_profile(profile))
+    stored = StoredProfile(format=STORE_FORMAT, profile=profile)
+    content = bytearray(compress(stored))
     position = data.draw(st.integers(10, len(content) - 1))  # after gzip's header, which holds nothing of ours
     content[position] ^= 1 << data.draw(st.integers(0, 7))
     with suppress(DamagedFile):
-        assert decode_profile(bytes(content), PATH) == profile  # a bit that no reader looks at
+        assert decompress(bytes(content), PATH, StoredProfile) == stored  # a bit that no reader looks at
 
 
 @SETTINGS

@@ -76,7 +76,7 @@ def _together(outcomes: Sequence[Outcome]) -> Outcome:
     measured = [outcome for outcome in outcomes if isinstance(outcome, Measured)]
     if not measured:
         return outcomes[-1]
-    explained = [outcome for outcome in measured if "deep" in outcome.cpu_seconds]
+    explained = [outcome for outcome in measured if outcome.explained]
     return replace(
         measured[-1],
         metrics={name: value for outcome in measured for name, value in outcome.metrics.items()},

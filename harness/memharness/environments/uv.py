@@ -57,7 +57,7 @@ class UvEnvironments:
             if isinstance(built, Failed):
                 return built
             if all(files.get(path) == blob for path, blob in built.frozen.items()):
-                return built.environment
+                return msgspec.structs.replace(built.environment, frozen=tuple(sorted(built.frozen)))
             key = digest([key, [files.get(path) for path in sorted(built.frozen)]], 32)
 
     def _find_or_build(

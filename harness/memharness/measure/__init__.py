@@ -15,8 +15,9 @@ from pathlib import Path
 
 from memharness.errors import MemharnessError
 from memharness.measure.child import Cancelled, Ending, Limits, run_child
-from memharness.measure.exchange import Broken, Delivered, Exchange
+from memharness.measure.exchange import Broken, Delivered, Exchange, Seen
 from memharness.measure.interpreter import child_environment, compile_bytecode, probe_command
+from memharness.measure.sights import is_beside, sight_of
 from memharness.model import (
     METRICS,
     PASSES,
@@ -29,12 +30,13 @@ from memharness.model import (
     OutOfMemory,
     PassName,
     Profile,
+    Sight,
     TimedOut,
     Value,
     outcome_reason,
 )
 
-__all__ = ["PROBE_METHOD", "Cancelled", "Terms", "compile_bytecode", "observe"]
+__all__ = ["PROBE_METHOD", "Cancelled", "Terms", "compile_bytecode", "is_beside", "observe"]
 
 PROBE_METHOD = 2  # memharness_probe.METHOD, which must not be imported; a test holds the two together
 _DEEP = 25  # frames
@@ -88,6 +90,7 @@ def observe(
         found.endings[name] = [ending]
         if isinstance(response, Delivered):
             found.delivered[name] = response
+            found.see(name, response.seen, checkout, scenarios, environment)
         elif not found.delivered:
             return Observation(outcome=response)
         else:  # what the passes before it found stands, such as the peak of what can be called but once
@@ -105,7 +108,20 @@ class _Found:
         self.endings: dict[str, list[Ending]] = {}
         self.failed: dict[str, Failed | TimedOut | OutOfMemory] = {}
         self.profiles: dict[str, Profile] = {}  # of the explaining passes
+        self.sights: dict[PassName, Sight] = {}
         self.notes: list[str] = []
+
+    def see(
+        self, name: PassName, seen: Seen | None, checkout: Checkout, scenarios: Path, environment: Environment
+    ) -> None:
+        """Keep what a pass saw, or a note why nothing can be proven with it."""
+        if seen is None:
+            return
+        sight = sight_of(seen, checkout, scenarios, environment.frozen)
+        if isinstance(sight, Sight):
+            self.sights[name] = sight
+        elif (note := f"its result can be reused for no other commit: {sight}") not in self.notes:
+            self.notes.append(note)
 
 
 class _Children:
@@ -230,10 +246,13 @@ def _merge(found: _Found) -> Observation:
         types=first.types if first else (),
         profiles={kind: profile.id for kind, profile in profiles.items()},
         notes=tuple(notes),
-        cpu_seconds={
-            name: round(sum(ending.cpu_seconds for ending in endings), 3) for name, endings in found.endings.items()
-        },
+        passes=tuple(sorted(found.endings.keys() - found.failed.keys())),
+        sights={name: sight.id for name, sight in found.sights.items()},
         failed_passes=found.failed,
         suspected=tuple(name for response in delivered for name in response.suspected),
     )
-    return Observation(outcome=outcome, profiles={profile.id: profile for profile in profiles.values()})
+    return Observation(
+        outcome=outcome,
+        profiles={profile.id: profile for profile in profiles.values()},
+        sights={sight.id: sight for sight in found.sights.values()},
+    )

@@ -115,7 +115,7 @@ def _stored(results: Results, *, retry_failed: bool) -> dict[Key, Known]:
     return {
         Key(family=family, commit=commit, case=m.case, identity=m.identity, round=m.round): Known(
             passes=_settled(results.project, m.outcome, wanted.get(m.case, ()), retry_failed=retry_failed),
-            explained=not isinstance(m.outcome, Measured) or "deep" in m.outcome.cpu_seconds,
+            explained=not isinstance(m.outcome, Measured) or m.outcome.explained,
         )
         for family, records in results.measurements.items()
         for commit, stored in records.items()
@@ -134,7 +134,8 @@ def _settled(project: Project, outcome: Outcome, wanted: Collection[str], *, ret
     lost = project.store.lost_in(outcome)
     lacking = {METRICS[name].measured_in for name in wanted if name not in outcome.metrics}
     failed = outcome.failed_passes.keys()
-    settled = {"rss"} & outcome.cpu_seconds.keys() if retry_failed else {"rss"} & outcome.cpu_seconds.keys() | failed
+    ran = {"rss"}.intersection(outcome.passes)
+    settled = ran if retry_failed else ran | failed
     again = (lacking - settled) | lost | (failed if retry_failed else set())
     return frozenset(PASSES) - again
 

@@ -69,12 +69,10 @@ class Project:
         return baseline
 
     def _measured_at(self, commit: str) -> set[tuple[str, str]]:
-        records = (self.store.record(family, commit) for family in self.store.families())
         return {
             (m.case, m.identity)
-            for record in records
-            if record is not None
-            for m in record.measurements
+            for family in self.store.families()
+            for m in self.store.measurements(family, commit)
             if isinstance(m.outcome, Measured)
         }
 

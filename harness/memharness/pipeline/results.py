@@ -63,7 +63,8 @@ def load_commits(
     environments: dict[str, EnvironmentFacts] = {}
     series = (family for family in project.store.families() if PINNED not in family)
     for family in series if families is None else families:
-        records = {record.commit.id: record.measurements for record in project.store.records(family, ids)}
+        stored_ids = project.store.commit_ids(family)
+        records = {id_: project.store.measurements(family, id_) for id_ in ids if id_ in stored_ids}
         measurements[family] = records
         for facts_id in {m.environment for stored in records.values() for m in stored if m.environment}:
             facts = project.store.environment(family, facts_id)

@@ -96,10 +96,9 @@ def answer(project: Project, question: Question, commit: Commit) -> Found | None
 def _point(project: Project, question: Question, commit: Commit) -> Point | None:
     """Return what is stored of the metric at a commit; None where nothing of the case was measured."""
     subject = question.subject
-    record = project.store.record(subject.family, commit.id)
     own = [
         m
-        for m in (record.measurements if record else ())
+        for m in project.store.measurements(subject.family, commit.id)
         if (m.case, m.identity, m.probe) == (subject.case, subject.identity, subject.probe)
     ]
     if not own:

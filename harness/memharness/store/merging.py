@@ -46,7 +46,7 @@ def merged(
         failed_passes=new.failed_passes | failed,
         suspected=suspected,
     )
-    same = (outcome.metrics, outcome.failed_passes) == (old.metrics, old.failed_passes)
+    same = (outcome.metrics, outcome.passes, outcome.failed_passes) == (old.metrics, old.passes, old.failed_passes)
     if same and (left == old or outcome.profiles == old.profiles):
         return known
     return replace(known, outcome=outcome)
@@ -94,7 +94,11 @@ def resolved(record: Record, source: Callable[[str], Record | None]) -> tuple[Me
 def _only(outcome: Measured, reference: Reused) -> Measured:
     """Return what some passes found, marked with the commit that they ran at."""
     passes = reference.passes
-    metrics = {name: value for name, value in outcome.metrics.items() if METRICS[name].measured_in in passes}
+    metrics = {
+        name: value
+        for name, value in outcome.metrics.items()
+        if name in METRICS and METRICS[name].measured_in in passes
+    }
     return Measured(
         metrics=metrics,
         calls=outcome.calls if "growth" in passes else None,

@@ -135,6 +135,7 @@ class Store:
             same = old and replace(old, format=STORE_FORMAT)  # an older one stays until there is something new
             if (measurements or references) and record != same:
                 files.write(self._record_path(family, commit.id), encode(record))
+                self._sources.pop((family, commit.id), None)
 
     def set_calls(self, family: str, case: str, identity: str, calls: int) -> int:
         """Store how often the growth pass calls a case, unless it is known; return the number that holds."""

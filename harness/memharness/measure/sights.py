@@ -1,0 +1,61 @@
+"""What a pass saw, by paths of its slot -> what that means for the project: a `Sight`, or an obstacle to any proof."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from memharness.measure.exchange import Seen
+from memharness.model import Checkout, Sight
+
+
+def sight_of(seen: Seen, checkout: Checkout, scenarios: Path, frozen: Iterable[str]) -> Sight | str:
+    """Return the sight of a pass, or why nothing can be proven of it.
+
+    `scenarios` is the slot's copy of the scenario folder, as the pass found it. The files that the environment is right
+    with alone, `frozen`, count as seen.
+    """
+    if seen.obstacle is not None:
+        return seen.obstacle
+    paths, folders, beside = set(frozen), set(), {}
+    for kind, names in (("", seen.opened), ("", seen.looked), ("/", seen.listed)):
+        for name in names:
+            inside = _below(name, checkout.tree)
+            if inside is None:
+                below = _below(name, str(scenarios))
+                if below is None:
+                    return f"it looked at {name}"
+                beside[below + kind] = _digest(scenarios / below, listed=bool(kind))
+            elif inside == ".git" or inside.startswith(".git/"):
+                return "it looked into the repository"
+            elif kind:
+                folders.add(inside)
+            elif inside:
+                paths.add(inside)
+    return Sight(paths=tuple(sorted(paths)), folders=tuple(sorted(folders)), beside=beside, native=seen.native)
+
+
+def is_beside(sight: Sight, scenarios: Path) -> bool:
+    """Tell whether a scenario folder is as the sight has it."""
+    return all(
+        _digest(scenarios / name.rstrip("/"), listed=name.endswith("/")) == known
+        for name, known in sight.beside.items()
+    )
+
+
+def _below(name: str, folder: str) -> str | None:
+    if name == folder:
+        return ""
+    return name[len(folder) + 1 :] if name.startswith(f"{folder}/") else None
+
+
+def _digest(path: Path, *, listed: bool) -> str:
+    """Return a digest of a file's contents or of the names in a folder; "" where there is neither."""
+    try:
+        if listed:
+            names = sorted(entry.name for entry in path.iterdir() if entry.name != "__pycache__")
+            content = "\0".join(names).encode(errors="surrogateescape")
+        else:
+            content = b"" if path.is_dir() else path.read_bytes()
+    except OSError:
+        return ""
+    return hashlib.sha256(content).hexdigest()[:32]
