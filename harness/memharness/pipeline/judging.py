@@ -1,21 +1,19 @@
 """From stored measurements to judgements: series, the steps and drifts in them, and what is to be measured again."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from memharness.analyse.ledger import find_drifts
 from memharness.analyse.limits import untraced_dominates
 from memharness.analyse.series import Series, Subject, build_series
 from memharness.analyse.steps import Rule, Step, find_steps, needs_repeats, rule_for
 from memharness.measure import PROBE_METHOD
-from memharness.model import Case
+from memharness.model import Case, Value
 from memharness.pipeline.project import Project
 from memharness.pipeline.results import Results
 from memharness.pipeline.searching import Question
 
 
-@dataclass(frozen=True)
-class Judged:
+class Judged(Value):
     """A series with what was found in it. `rule` is None where the metric does not flag: nothing is found then."""
 
     case: Case

@@ -1,7 +1,6 @@
 """Findings put together for the commands: a report of everything, and trends to be drawn."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace as replace_fields
 
 from msgspec.structs import replace
 
@@ -92,7 +91,7 @@ def _newest_pair(judged: Judged) -> Judged:
     """Return the end of a series: from the last point measured before the newest commit."""
     newest = len(judged.series.points) - 1
     past = [index for index, point in enumerate(judged.series.points[:-1]) if point.values]
-    return replace_fields(
+    return replace(
         judged,
         series=replace(judged.series, points=judged.series.points[past[-1] if past else newest :]),
         steps=tuple(step for step in judged.steps if step.bad == newest),
