@@ -53,7 +53,9 @@ def bisect(
         assert found is not None
         judging = partial(_judge_pair, question=question)
         results = work.complete(found, judging)
-        report = make_report(results, [one for one in judging(results) if _is_about(one, question)])
+        judged = judge(results)
+        described = [_as_found(work.project, one) for one in judged if _is_about(one, question)]
+        report = make_report(results, judged, described)
         counts = replace(report.counts, commits=len(line), measured=len(work.touched))
         notices = (*report.notices, *_spread_out(question, report.changes[0]))
         report = replace(report, series=tuple(_told(report, question)), counts=counts, notices=notices)
@@ -61,18 +63,14 @@ def bisect(
 
 
 def _judge_pair(results: Results, question: Question) -> tuple[Judged, ...]:
-    """Judge the two commits that a search ended at: what it asked for is the step, however small, and confirmed so."""
-    return tuple(
-        Judged(
-            case=one.case,
-            series=one.series,
-            rule=_rule(results.project, one) or Rule(relative=RELATIVE, absolute=1),
-            steps=(step_between(one.series, 0, 1),),
-        )
-        if _is_about(one, question)
-        else one
-        for one in judge(results)
-    )
+    """Judge the two commits that a search ended at, what it asked for as what was found."""
+    return tuple(_as_found(results.project, one) if _is_about(one, question) else one for one in judge(results))
+
+
+def _as_found(project: Project, judged: Judged) -> Judged:
+    """Take the difference between the two commits of a search for the step, however small, to be confirmed as such."""
+    rule = _rule(project, judged) or Rule(relative=RELATIVE, absolute=1)
+    return replace(judged, rule=rule, steps=(step_between(judged.series, 0, 1),), drifts=())
 
 
 def _is_about(judged: Judged, question: Question) -> bool:

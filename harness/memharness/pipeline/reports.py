@@ -36,9 +36,14 @@ def _reasons(outcome: Outcome) -> Iterator[tuple[Phase, str]]:
         yield phase, f"{reason} (in the {name} pass; the other metrics are measured)"
 
 
-def make_report(results: Results, described: Sequence[Judged] | None = None) -> Report:
-    """Judge `results` as a whole; the changes are those of `described` where that is given."""
-    judged = judge(results)
+def make_report(
+    results: Results, judged: Sequence[Judged] | None = None, described: Sequence[Judged] | None = None
+) -> Report:
+    """Report on `results` as a whole: on all that was `judged` of them, by default by `judge`.
+
+    The changes are those of `described` where that is given.
+    """
+    judged = judge(results) if judged is None else judged
     failed = failures(results)
     stored = {
         commit
@@ -69,7 +74,7 @@ def report_newest(results: Results) -> Report:
     judged = judge(results)
     recent = [commit.id for commit in results.commits[-LEAST_COMMITS:]]
     first = len(results.commits) - len(recent)
-    report = make_report(results, [one for one in judged if any(step.bad >= first for step in one.findings)])
+    report = make_report(results, judged, [one for one in judged if any(step.bad >= first for step in one.findings)])
     noisy = {(row.case, row.metric, row.family) for row in report.series if row.metric_class == "noisy"}
 
     def is_new(change: Change) -> bool:
