@@ -37,6 +37,10 @@ class Subject(Value):
     family: str
     metrics: tuple[str, ...]
 
+    def owns(self, measurement: Measurement) -> bool:
+        """Tell whether a measurement that is stored in the subject's family belongs to it."""
+        return (measurement.case, measurement.identity, measurement.probe) == (self.case, self.identity, self.probe)
+
 
 class Point(Value):
     """One commit of a series: the values of all repeats in order, or the reason why there is none.
@@ -127,14 +131,7 @@ def build_series(
     `EnvironmentFacts.id` to the facts.
     """
     own = {
-        commit.id: sorted(
-            (
-                m
-                for m in measurements.get(commit.id, ())
-                if (m.case, m.identity, m.probe) == (subject.case, subject.identity, subject.probe)
-            ),
-            key=lambda m: m.round,
-        )
+        commit.id: sorted(filter(subject.owns, measurements.get(commit.id, ())), key=lambda m: m.round)
         for commit in commits
     }
     return tuple(

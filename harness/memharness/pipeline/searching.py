@@ -96,11 +96,7 @@ def answer(project: Project, question: Question, commit: Commit) -> Found | None
 def _point(project: Project, question: Question, commit: Commit) -> Point | None:
     """Return what is stored of the metric at a commit; None where nothing of the case was measured."""
     subject = question.subject
-    own = [
-        m
-        for m in project.store.measurements(subject.family, commit.id)
-        if (m.case, m.identity, m.probe) == (subject.case, subject.identity, subject.probe)
-    ]
+    own = [m for m in project.store.measurements(subject.family, commit.id) if subject.owns(m)]
     if not own:
         return None
     series = build_series(subject, [commit], {commit.id: own}, {})
