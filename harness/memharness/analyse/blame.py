@@ -14,16 +14,14 @@ from memharness.analyse.callers import nearest_change
 from memharness.analyse.edits import Edits, Place
 from memharness.analyse.identity import Match, match_lines
 from memharness.findings import BlamedLine, LineStatus
-from memharness.model import LineStat, LineType, Profile, TypeCount, Value
+from memharness.model import Frame, LineStat, LineType, Profile, TypeCount, Value
 
 _MOST_TYPES = 3
 _LEAST_SHARE = 1000  # beside a greater line, one that holds less than a thousandth of the total is not worth a name
 
 
 class LineDifference(Value):
-    """What one line contributes: differences of size in bytes and of blocks.
-
-    `now` is what it holds after, in so many `blocks`.
+    """What one line contributes: the differences in bytes and blocks, and what it holds after (`now`, `blocks`).
 
     `stat` is the line where it stands after, or where it stood before where it is `gone`; `old` and `new` are the
     places on the two sides that it stands for.
@@ -158,20 +156,7 @@ def blame(
 
 def _blamed(difference: LineDifference, edits: Edits, before: Profile, after: Profile) -> BlamedLine:
     stat = difference.stat
-    view = edits.before if difference.gone else edits.after
-    changed = view.touched((stat.path, stat.line))
-    caller = None
-    if not changed and difference.size > 0:
-        caller = nearest_change(after, before, edits.after, difference.new)
-    elif not changed:
-        caller = nearest_change(before, after, edits.before, difference.old)
-    if caller is None and not changed:
-        growing = difference.size > 0
-        caller = changed_binding(
-            edits.after if growing else edits.before, difference.new if growing else difference.old
-        )
-    if caller is not None and (caller.path, caller.line) == (stat.path, stat.line):
-        caller = None
+    changed = (edits.before if difference.gone else edits.after).touched((stat.path, stat.line))
     return BlamedLine(
         path=stat.path,
         line=stat.line,
@@ -183,7 +168,7 @@ def _blamed(difference: LineDifference, edits: Edits, before: Profile, after: Pr
         changed_here=changed,
         status=_status(difference),
         library=stat.library,
-        caller=caller,
+        caller=None if changed else _cause(difference, edits, before, after),
         types=moved_types(
             _instances(before.types, difference.old),
             _instances(after.types, difference.new),
@@ -192,6 +177,17 @@ def _blamed(difference: LineDifference, edits: Edits, before: Profile, after: Pr
         ),
         blocks=difference.blocks,
     )
+
+
+def _cause(difference: LineDifference, edits: Edits, before: Profile, after: Profile) -> Frame | None:
+    """Return the nearest changed caller of a line, or the changed constant behind it, on the side that holds more."""
+    if difference.size > 0:
+        profile, other, view, places = after, before, edits.after, difference.new
+    else:
+        profile, other, view, places = before, after, edits.before, difference.old
+    found = nearest_change(profile, other, view, places) or changed_binding(view, places)
+    itself = found is not None and (found.path, found.line) == (difference.stat.path, difference.stat.line)
+    return None if itself else found
 
 
 def _status(difference: LineDifference) -> LineStatus:

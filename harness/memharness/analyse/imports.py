@@ -14,8 +14,8 @@ _LEAST_BYTES = 1024  # by less than this is not worth a name
 def module_changes(*pairs: tuple[Profile, Profile], most: int = 100) -> tuple[ModuleChange, ...]:
     """Return the modules whose costs differ over all pairs (before, after), by name, the greatest difference first.
 
-    At most `most` of them, and none that differs by next to nothing.
-    A module is shown as it is after the last pair that has it, or as it was where it is gone.
+    At most `most` of them, and none that differs by next to nothing. A module is shown as it is after the last pair
+    that has it, or as it was where it is gone.
     """
     known: dict[str, ModuleCost] = {}
     start: Counter[str] = Counter()
