@@ -1,0 +1,60 @@
+"""A repository under measurement by memharness: configuration, scenarios, cache and results in one folder."""
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from costs import run
+
+_CONTROLLER = Path(__file__).with_name("controller.py")
+_FIRST = Path(__file__).with_name("first.py")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a command cost: CPU seconds with all children, and the controller's own highest resident size."""
+
+    cpu_seconds: float
+    rss_bytes: int
+
+
+class Subject:
+    """memharness as it is called on `repository`; with a cache and results of its own, both empty at first."""
+
+    def __init__(self, folder: Path, repository: Path, scenarios: Mapping[str, str], settings: str = "") -> None:
+        """Write scenarios (name -> text) and a configuration; `settings` are tables of it besides [project]."""
+        self.folder = folder
+        (folder / "scenarios").mkdir(parents=True)
+        for name, text in scenarios.items():
+            (folder / "scenarios" / f"{name}.py").write_text(text)
+        (folder / "memharness.toml").write_text(f'[project]\nrepo = "{repository}"\n{settings}')
+
+    def call(self, *arguments: str) -> Cost:
+        """Run a command; findings (exit code 1) are no fault."""
+        size = self.folder / "rss_bytes"
+        command = [sys.executable, str(_CONTROLLER), str(size), *arguments]
+        ran = run(command, self.folder, environment=self._environment(), expected=(0, 1))
+        return Cost(cpu_seconds=ran.cpu_seconds, rss_bytes=int(size.read_text()))
+
+    def measure_once(self) -> float:
+        """Measure every commit, with no repeats and no explanations; return CPU seconds."""
+        command = [sys.executable, str(_FIRST), str(self.folder / "memharness.toml")]
+        return run(command, self.folder, environment=self._environment()).cpu_seconds
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("MEMHARNESS_")}
+        return {**kept, "MEMHARNESS_CACHE": str(self.folder / "cache")}
+
+    def forget(self) -> None:
+        """Delete the results; environments stay."""
+        shutil.rmtree(self.folder / "results")
+
+
+@cache
+def knows(command: str, option: str) -> bool:
+    """Tell whether a command of memharness has an option."""
+    return option in run([sys.executable, "-m", "memharness.cli", command, "--help"], Path.cwd()).stdout
