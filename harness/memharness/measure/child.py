@@ -151,13 +151,14 @@ def _watch(pid: int, tail: "_Tail", limits: Limits) -> Cause:
                 raise Cancelled
             if time.monotonic() >= deadline:
                 return "timeout"
-            if limits.memory_bytes is not None and _resident_bytes(pid) > limits.memory_bytes:
+            if limits.memory_bytes is not None and resident_bytes(pid) > limits.memory_bytes:
                 return "memory"
     finally:
         os.close(descriptor)
 
 
-def _resident_bytes(pid: int) -> int:
+def resident_bytes(pid: int) -> int:
+    """Return how much memory a process holds, 0 where there is none."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * resource.getpagesize()
     except (OSError, IndexError):

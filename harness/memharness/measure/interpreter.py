@@ -1,4 +1,4 @@
-"""How an interpreter is started: as the probe, and to byte-compile sources; with which environment."""
+"""How an interpreter is started: as the probe, with which environment; and what it byte-compiles before."""
 
 import subprocess
 import threading
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from memharness.errors import MemharnessError
+from memharness.measure.compiler import lend
 from memharness.model import Environment
 
 _PROBE: Final = Path(__file__).parents[2] / "memharness_probe"
@@ -44,12 +45,18 @@ def probe_command(environment: Environment) -> list[str]:
 def compile_bytecode(python: str, paths: Iterable[str]) -> None:
     """Byte-compile files for the interpreter `python`, once their contents are final: see `bytecode.py`.
 
-    Files that do not compile are passed over. Raises MemharnessError when byte code cannot be written.
+    A file that does not compile is passed over, and so is one that was the end of two compilers, the second just
+    started. Raises MemharnessError when byte code cannot be written.
     """
-    names = "\0".join(paths)
-    if names:
-        command = [python, "-I", "-S", "-B", "-W", "ignore", str(_PROBE / "bytecode.py")]
-        _run(command, names.encode(errors="surrogateescape"), "Byte code could not be written")
+    waiting = list(paths)
+    suspect: str | None = None
+    while waiting:
+        with lend(python, anew=suspect is not None) as compiler:
+            waiting = waiting[compiler.compile(waiting) :]
+        if waiting and waiting[0] == suspect:
+            del waiting[0]
+        elif waiting:
+            suspect = waiting[0]
 
 
 def _write_probe_bytecode(command: list[str], cache_tag: str) -> None:
@@ -58,18 +65,18 @@ def _write_probe_bytecode(command: list[str], cache_tag: str) -> None:
         if source not in (_MAIN, _PROBE / "bytecode.py"):
             target = source.parent / "__pycache__" / f"{source.stem}.{cache_tag}.pyc"
             if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
-                _run([*command, str(_MAIN)], b"", "The probe does not start")
+                _run([*command, str(_MAIN)])
                 return
 
 
-def _run(command: list[str], text: bytes, fault: str) -> None:
+def _run(command: list[str]) -> None:
     try:
-        subprocess.run(command, input=text, env={"LANG": "C.UTF-8"}, capture_output=True, check=True)
+        subprocess.run(command, stdin=subprocess.DEVNULL, env={"LANG": "C.UTF-8"}, capture_output=True, check=True)
     except OSError as error:
         raise MemharnessError(f"{command[0]} cannot be started: {error.strerror}", hint="Is it gone?") from None
     except subprocess.CalledProcessError as error:
         last = error.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         raise MemharnessError(
-            f"{fault} with {command[0]}: {last}",
+            f"The probe does not start with {command[0]}: {last}",
             hint="Check that the disk has room and the cache folder can be written.",
         ) from None
