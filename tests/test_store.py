@@ -264,19 +264,25 @@ def test_a_profile_that_was_lost_is_written_again(store: Store) -> None:
     assert store.lost_in(MEASURED) == set()
     for path in store.folder.rglob("*.json.gz"):
         path.unlink()
+    store = reopened(store)
     assert store.lost_in(MEASURED) == {"first"}
     store.add(FAMILY, commit(1), FACTS, [entry("a", MEASURED)])
     assert store.profile(PROFILE.id) == PROFILE
     assert store.record(FAMILY, commit(1).id) == record(1, stored("a", MEASURED))
 
 
-def lose(store: Store, profile: Profile) -> None:
+def reopened(store: Store) -> Store:
+    return Store(store.folder, "box")
+
+
+def without(store: Store, profile: Profile) -> Store:
     next(store.folder.rglob(f"{profile.id}.json.gz")).unlink()
+    return reopened(store)
 
 
 def test_a_lost_profile_gives_way_to_one_that_came_out_otherwise(store: Store) -> None:
     store.add(FAMILY, commit(1), FACTS, [entry("a", EXPLAINED)])
-    lose(store, DEEP)
+    store = without(store, DEEP)
     assert store.lost_in(EXPLAINED) == {"first"}
     other = {"peak": PROFILE.id, "alive": PROFILE.id}
     again = Measured(metrics={"peak": 1}, profiles=other, passes=("deep", "first"))
@@ -289,7 +295,7 @@ def test_a_lost_profile_gives_way_to_one_that_came_out_otherwise(store: Store) -
 
 def test_a_lost_profile_is_given_up_only_where_its_pass_ran_again(store: Store) -> None:
     store.add(FAMILY, commit(1), FACTS, [entry("a", EXPLAINED)])
-    lose(store, LEAK)
+    store = without(store, LEAK)
     assert store.lost_in(EXPLAINED) == {"growth"}
     first = Measured(metrics={"peak": 1}, passes=("first",))
     store.add(FAMILY, commit(1), FACTS, [entry("a", first)])
@@ -302,7 +308,7 @@ def test_a_lost_profile_is_given_up_only_where_its_pass_ran_again(store: Store) 
 
 def test_profiles_of_another_environment_explain_no_figures(store: Store) -> None:
     store.add(FAMILY, commit(1), FACTS, [entry("a", EXPLAINED)])
-    lose(store, DEEP)
+    store = without(store, DEEP)
     again = replace(EXPLAINED, profiles={"alive": PROFILE.id})
     store.add(FAMILY, commit(1), replace(FACTS, packages={}), [entry("a", again)])
     bare = replace(
@@ -316,7 +322,7 @@ def test_profiles_of_another_environment_explain_no_figures(store: Store) -> Non
 def test_a_profile_is_read_once_and_its_loss_is_noticed_all_the_same(store: Store) -> None:
     store.add(FAMILY, commit(1), FACTS, [entry("a", EXPLAINED)])
     assert store.profile(DEEP.id) is store.profile(DEEP.id)
-    lose(store, DEEP)
+    store = without(store, DEEP)
     assert store.profile(DEEP.id) is None
 
 
@@ -672,6 +678,22 @@ def test_a_damaged_or_missing_profile_is_a_notice(store: Store) -> None:
     assert [notice.partition(" is ")[2][:7] for notice in store.notices] == ["damaged", "missing"]
     store.add(FAMILY, commit(2), FACTS, [entry("good", MEASURED)])
     assert store.profile(PROFILE.id) == PROFILE
+
+
+def test_what_is_lost_is_known_as_soon_as_the_store_meets_it(store: Store) -> None:
+    store.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
+    path = store.folder / "box" / "profiles" / PROFILE.id[:2] / f"{PROFILE.id}.json.gz"
+
+    def damage() -> None:
+        path.write_bytes(b"")
+
+    for harm in (damage, path.unlink):
+        assert store.lost_in(MEASURED) == set()
+        harm()
+        assert store.profile(PROFILE.id) is None
+        assert store.lost_in(MEASURED) == {"first"}
+        store.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
+    assert store.lost_in(MEASURED) == set()
 
 
 def test_damaged_facts_are_written_again(store: Store) -> None:

@@ -55,6 +55,7 @@ _RECORD = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})\.json")
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")
 _PROFILES = "profiles"
 _SIGHTS = "sights"
+_COMPRESSED = ".json.gz"
 _OURS = (_PROFILES, _SIGHTS)  # folders beside those of families
 _DECODED = 64  # profiles kept: neighbours share them, and every metric of a case asks for the same ones
 _SOURCES = 64  # records kept that others refer to
@@ -79,6 +80,7 @@ class Store:
         self._prepared = False
         self._decoded: dict[str, Profile] = {}  # the profiles asked for last, the latest at the end
         self._sources: dict[tuple[str, str], Record | None] = {}  # family and commit id
+        self._listed: dict[str, frozenset[str]] = {}  # names of profiles by folder
 
     # --- writing -----------------------------------------------------------------------------------------
 
@@ -187,6 +189,7 @@ class Store:
         """Return a stored profile; None, with a notice, where it is missing or damaged."""
         path = self._profile_path(profile_id)
         if not path.exists():
+            self._listed.pop(path.parent.name, None)
             self._notice(f"{path} is missing: no lines can be shown for it")
             return None
         profile = self._decoded.pop(profile_id, None)
@@ -207,7 +210,7 @@ class Store:
     def lost_in(self, outcome: Outcome) -> frozenset[PassName]:
         """Return the passes of an outcome of which a profile that it names is not there."""
         named = outcome.profiles.items() if isinstance(outcome, Measured) else ()
-        return frozenset(profile_pass(kind) for kind, id_ in named if not self._profile_path(id_).exists())
+        return frozenset([profile_pass(kind) for kind, id_ in named if not self._has_profile(id_)])
 
     def environment(self, family: str, facts_id: str) -> EnvironmentFacts | None:
         """Return the facts that measurements refer to by id."""
@@ -242,8 +245,19 @@ class Store:
     def _profile_path(self, profile_id: str) -> Path:
         return self._path(_PROFILES, profile_id)
 
+    def _has_profile(self, profile_id: str) -> bool:
+        """Tell whether a profile was there when its folder was last listed, which every change made here repeats.
+
+        A run with nothing to do asks for tens of thousands, in 256 folders at most.
+        """
+        prefix = profile_id[:2]
+        names = self._listed.get(prefix)
+        if names is None:
+            names = self._listed[prefix] = frozenset(files.names(self._home / _PROFILES / prefix))
+        return f"{profile_id}{_COMPRESSED}" in names
+
     def _path(self, kind: str, id_: str) -> Path:
-        return self._home / kind / id_[:2] / f"{id_}.json.gz"
+        return self._home / kind / id_[:2] / f"{id_}{_COMPRESSED}"
 
     def _resolved(self, record: Record) -> tuple[Measurement, ...]:
         return resolved(record, partial(self._source, record.family)) if record.reused else record.measurements
@@ -258,7 +272,7 @@ class Store:
         return self._sources[key]
 
     def _write_named(self, outcome: Outcome, observation: Observation) -> None:
-        """Write the profiles and sights that an outcome names and that are not there (yet, or since one was damaged)."""
+        """Write the profiles and sights that an outcome names and that are not there, yet or any more."""
         if not isinstance(outcome, Measured):
             return
         for profile_id in outcome.profiles.values():
@@ -266,6 +280,7 @@ class Store:
             if profile_id in observation.profiles and not path.exists():
                 profile = observation.profiles[profile_id]
                 files.write(path, compress(StoredProfile(format=STORE_FORMAT, profile=profile)))
+                self._listed.pop(path.parent.name, None)
         for sight_id in outcome.sights.values():
             path = self._path(_SIGHTS, sight_id)
             if sight_id in observation.sights and not path.exists():
@@ -288,6 +303,7 @@ class Store:
         with locks.held(self._lock, self._lock_seconds):
             if files.read(path) == content:  # not mended by another process meanwhile
                 aside = files.set_aside(path)
+                self._listed.pop(path.parent.name, None)
                 self._notice(f"{path} is damaged ({reason}): kept as {aside.name}, to be measured again")
 
     def _notice(self, text: str) -> None:
