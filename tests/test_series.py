@@ -138,8 +138,8 @@ def test_the_class_is_the_typical_spread_of_repeats_against_the_value(
     ],
 )
 def test_runs_are_measured_neighbours_on_one_scale(scales: list[str], runs: tuple[tuple[int, ...], ...]) -> None:
-    assert series((1,), (2,), (), (3,), scales=scales).runs() == runs
+    assert series((1,), (2,), (), (3,), scales=scales).runs == runs
 
 
 def test_a_series_without_values_has_no_runs() -> None:
-    assert series((), ()).runs() == ()
+    assert series((), ()).runs == ()

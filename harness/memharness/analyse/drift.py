@@ -4,6 +4,7 @@ What a series gained from its base to its end, less its flagged steps, is its re
 overlook is reported over the range in which it came.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import takewhile
 
@@ -28,7 +29,7 @@ def find_drift(
     """
     if series.metric == "growth" or series.metric not in FLAGGING:
         return None
-    runs = [[index for index in run if end is None or index <= end] for run in series.runs()]
+    runs = [[index for index in run if end is None or index <= end] for run in series.runs]
     run = [index for index in next(filter(None, reversed(runs)), []) if index >= start]
     if not run:
         return None
@@ -57,10 +58,16 @@ def _first_at_end(rest: dict[int, int], tolerance: float) -> int:
 def _unflagged(series: Series, run: Sequence[int], steps: Sequence[Step]) -> dict[int, int]:
     """Return the values of `run` less the flagged steps so far, by index; without those in the middle of a step."""
     own = [step for step in steps if run[0] < step.bad <= run[-1]]
+    inside = {index for step in own for index in range(step.good + 1, step.bad)}
+    moved: Counter[int] = Counter()
+    for step in own:
+        moved[step.bad] += step.after - step.before
     rest = {}
+    flagged = 0
     for index in run:
         value = series.points[index].value
         assert value is not None
-        if not any(step.good < index < step.bad for step in own):
-            rest[index] = value - sum(step.after - step.before for step in own if step.bad <= index)
+        flagged += moved[index]
+        if index not in inside:
+            rest[index] = value - flagged
     return rest

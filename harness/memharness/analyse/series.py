@@ -4,6 +4,7 @@ In: commits oldest first, and the measurements stored for each. Out: `Series`, w
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from math import inf
 from statistics import median_high, median_low
 
@@ -61,27 +62,33 @@ class Point(Value):
 
         The class of the series decides how many there should be (`steps.REPEATS`); more do not make it worse.
         """
-        return median_low(self.values) if self.values else None
+        values = self.values
+        if len(values) < 2:  # so are most, and there are many
+            return values[0] if values else None
+        return median_low(values)
 
     @property
     def spread(self) -> int:
         """The difference between the repeats, in the metric's unit."""
-        return max(self.values) - min(self.values) if self.values else 0
+        return max(self.values) - min(self.values) if len(self.values) > 1 else 0
 
 
-class Series(Value):
-    """The points of one (case, metric, family), one for every commit of the range, oldest first."""
+class Series(Value, dict=True):
+    """The points of one (case, metric, family), one for every commit of the range, oldest first.
+
+    What follows from the points is asked for at every step, so it is found once.
+    """
 
     subject: Subject
     metric: str
     points: tuple[Point, ...]
 
-    @property
+    @cached_property
     def spread(self) -> int:
         """The median of the differences between repeats of one commit, 0 for an exact metric or without repeats."""
         return median_high([point.spread for point in self.points if len(point.values) > 1] or [0])
 
-    @property
+    @cached_property
     def metric_class(self) -> MetricClass:
         """How repeatable the metric is here, by the typical spread between repeats; "exact" while there are none.
 
@@ -96,8 +103,9 @@ class Series(Value):
             return "exact"
         return "near" if spread <= NEAR_SPREAD else "noisy"
 
+    @cached_property
     def runs(self) -> tuple[tuple[int, ...], ...]:
-        """Return the indexes of the measured points, in runs of neighbours whose values are on one scale.
+        """The indexes of the measured points, in runs of neighbours whose values are on one scale.
 
         A point whose environment is not known is taken to be on the scale of the one before.
         """
@@ -134,11 +142,14 @@ def build_series(
         commit.id: sorted(filter(subject.owns, measurements.get(commit.id, ())), key=lambda m: m.round)
         for commit in commits
     }
+    scales = {
+        id_: tuple(facts.packages.get(name, "") for name in SCALE_PACKAGES) for id_, facts in environments.items()
+    }
     return tuple(
         Series(
             subject=subject,
             metric=metric,
-            points=tuple(_point(commit, own[commit.id], metric, environments) for commit in commits),
+            points=tuple(_point(commit, own[commit.id], metric, scales) for commit in commits),
         )
         for metric in subject.metrics
         if metric in METRICS
@@ -149,11 +160,12 @@ def _point(
     commit: Commit,
     measurements: Sequence[Measurement],
     metric: str,
-    environments: Mapping[str, EnvironmentFacts],
+    scales: Mapping[str, tuple[str, ...]],
 ) -> Point:
     """Return the point of the measurements in the environment of the first that has the metric.
 
-    Later ones in another environment are no repeats of it. Where its environment is not known, its scale decides.
+    Later ones in another environment are no repeats of it. Where its environment is not known, its scale decides;
+    `scales` holds those of the known ones.
     """
     environment: str | None = None
     scale: tuple[str, ...] = ()
@@ -167,10 +179,10 @@ def _point(
             continue
         if metric not in outcome.metrics:
             continue
-        own = _scale(environments.get(measurement.environment or ""))
+        own = scales.get(measurement.environment or "", ())
         if not values:
             environment, scale = measurement.environment, own
-        if measurement.environment == environment or (environment not in environments and own == scale):
+        if measurement.environment == environment or (environment not in scales and own == scale):
             values.append(outcome.metrics[metric])
             doubts.append(metric in outcome.suspected)
     return Point(
@@ -180,7 +192,3 @@ def _point(
         scale=scale,
         suspected=bool(doubts) and all(doubts),
     )
-
-
-def _scale(facts: EnvironmentFacts | None) -> tuple[str, ...]:
-    return tuple(facts.packages.get(name, "") for name in SCALE_PACKAGES) if facts else ()

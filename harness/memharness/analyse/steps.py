@@ -84,7 +84,7 @@ def rule_for(metric: str, *levels: Thresholds) -> Rule | None:
 def find_steps(series: Series, rule: Rule) -> tuple[Step, ...]:
     """Return the steps of `series`, oldest first. Values on different scales are not compared."""
     find = _between_levels if series.metric_class == "noisy" else _between_neighbours
-    return tuple(step for run in series.runs() for step in find(series, run, rule))
+    return tuple(step for run in series.runs for step in find(series, run, rule))
 
 
 def _between_neighbours(series: Series, run: Sequence[int], rule: Rule) -> list[Step]:
@@ -92,10 +92,11 @@ def _between_neighbours(series: Series, run: Sequence[int], rule: Rule) -> list[
     factor = 1 if series.metric == "growth" else SPREAD_FACTOR
     steps = []
     for good, bad in pairwise(run):
-        step = step_between(series, good, bad)
-        spread = max(typical, series.points[good].spread, series.points[bad].spread)
-        if abs(step.after - step.before) >= max(rule.needed(step.before), factor * spread, 1):
-            steps.append(step)
+        old, new = series.points[good], series.points[bad]
+        before, after = old.value or 0, new.value or 0
+        spread = max(typical, old.spread, new.spread)
+        if abs(after - before) >= max(rule.needed(before), factor * spread, 1):
+            steps.append(step_between(series, good, bad))
     return steps
 
 
@@ -152,7 +153,7 @@ def needs_repeats(series: Series, steps: Sequence[Step]) -> tuple[tuple[int, int
     """
     if series.metric not in FLAGGING:
         return ()
-    measured = [index for run in series.runs() for index in run]
+    measured = [index for run in series.runs for index in run]
     if series.metric_class == "noisy":
         return tuple((index, REPEATS["noisy"]) for index in measured)
     wanted = dict.fromkeys([*measured[:1], *measured[-1:]], REPEATS["exact"])

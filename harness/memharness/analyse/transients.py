@@ -19,7 +19,7 @@ def find_undone(series: Series, steps: Sequence[Step], rule: Rule, alike: Callab
     and where it is a part of the rise the rest does not cancel out.
     """
     undone: dict[int, int] = {}
-    scale = {index: number for number, run in enumerate(series.runs()) for index in run}
+    scale = {index: number for number, run in enumerate(series.runs) for index in run}
     for later, fall in enumerate(steps):
         if fall.after >= fall.before or fall.confidence == "suspected":
             continue
