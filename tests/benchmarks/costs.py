@@ -29,13 +29,14 @@ def run(
     folder: Path,
     *,
     environment: Mapping[str, str] | None = None,
+    stdin: str = "",
     expected: Sequence[int] = (0,),
 ) -> Ran:
     """Run a command in `folder` to its end; another exit code than `expected` is a RuntimeError with its output."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # what it leaves behind becomes ours to wait for
     before = children_cpu()
     done = subprocess.run(
-        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        command, cwd=folder, env=environment, input=stdin, capture_output=True, text=True, check=False
     )
     with contextlib.suppress(ChildProcessError):
         while True:

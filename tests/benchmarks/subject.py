@@ -11,7 +11,6 @@ from pathlib import Path
 from costs import run
 
 _CONTROLLER = Path(__file__).with_name("controller.py")
-_FIRST = Path(__file__).with_name("first.py")
 
 
 @dataclass(frozen=True)
@@ -36,18 +35,15 @@ class Subject:
     def call(self, *arguments: str) -> Cost:
         """Run a command; findings (exit code 1) are no fault."""
         size = self.folder / "rss_bytes"
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("MEMHARNESS_")}
+        environment = {**kept, "MEMHARNESS_CACHE": str(self.folder / "cache")}
         command = [sys.executable, str(_CONTROLLER), str(size), *arguments]
-        ran = run(command, self.folder, environment=self._environment(), expected=(0, 1))
+        ran = run(command, self.folder, environment=environment, expected=(0, 1))
         return Cost(cpu_seconds=ran.cpu_seconds, rss_bytes=int(size.read_text()))
 
-    def measure_once(self) -> float:
-        """Measure every commit, with no repeats and no explanations; return CPU seconds."""
-        command = [sys.executable, str(_FIRST), str(self.folder / "memharness.toml")]
-        return run(command, self.folder, environment=self._environment()).cpu_seconds
-
-    def _environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("MEMHARNESS_")}
-        return {**kept, "MEMHARNESS_CACHE": str(self.folder / "cache")}
+    def measure_once(self, until: str = "HEAD") -> Cost:
+        """Measure every commit up to one, with no repeats and no explanations."""
+        return self.call("measure-once", until)
 
     def forget(self) -> None:
         """Delete the results; environments stay."""

@@ -84,7 +84,7 @@ def _memharness(folder: Path, name: str, commits: int, metrics: Sequence[str], s
 
 
 def _unexplained(folder: Path, commits: int) -> Figures:
-    return Figures(_subject(folder, "unexplained", METRICS).measure_once() / commits)
+    return Figures(_subject(folder, "unexplained", METRICS).measure_once().cpu_seconds / commits)
 
 
 def _subject(folder: Path, name: str, metrics: Sequence[str]) -> Subject:

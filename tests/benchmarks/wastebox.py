@@ -8,7 +8,7 @@ to two thirds of the commits left alone what a given workload could see.
 from collections.abc import Iterator, Mapping
 
 SCENARIO = '"""Fill the boxes."""\nimport wastebox\n\n\ndef run():\n    return wastebox.fill()\n'
-STATEMENT = "import wastebox\nvalue = wastebox.fill()"  # the same without a harness
+CALL = "value = run()"  # of it, as a plain statement
 ASV_BENCHMARK = """\
 import wastebox
 
