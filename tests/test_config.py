@@ -156,6 +156,7 @@ PRECEDENCE = [  # key, default, and (raw, read) of file, variable and command li
     ("run.metrics", tuple(METRICS), ('["peak"]', ("peak",)), ("peak,growth", ("peak", "growth")), ("rss_peak", ("rss_peak",))),
     ("run.results", Path("{file}/results"), ('"a"', Path("{file}/a")), ("b", Path("{start}/b")), ("/c", Path("/c"))),
     ("run.memory-limit", None, ("5", 5), ("1 KiB", 1024), ("7 B", 7)),
+    ("run.reuse", True, ("false", False), ("true", True), ("false", False)),
     ("run.machine", f"{platform.system()}-{platform.machine()}".lower(), ('"a"', "a"), ("b", "b"), ("c", "c")),
     ("environment.python", ("{}.{}".format(*sys.version_info),), ('["3.8"]', ("3.8",)), ("3.9, 3.10", ("3.9", "3.10")), (["3.11"], ("3.11",))),
     ("environment.install", "auto", ('"wheel"', "wheel"), ("path", "path"), ("existing", "existing")),

@@ -8,7 +8,7 @@ import pytest
 
 from memharness.environments import find_interpreter, provider
 from memharness.environments.build import reason, variables
-from memharness.environments.fingerprint import fingerprint
+from memharness.environments.fingerprint import fingerprint, reader
 from memharness.errors import MemharnessError
 from memharness.history import paths, read_blob
 from memharness.layout import detect, project_name
@@ -209,7 +209,7 @@ def fingerprints(project: Project, spec: EnvironmentSpec, commits: list[str]) ->
             files = paths(repository, commit)
             layout = detect(files, project_name="box")
             checkout = slot.checkout(commit, import_root=layout.import_root, packages=layout.packages)
-            found.append(fingerprint(spec, checkout, files))
+            found.append(fingerprint(spec, layout, files, reader(checkout.tree)))
     return found
 
 

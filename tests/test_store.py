@@ -400,6 +400,7 @@ def test_a_result_is_known_by_reference_to_the_commit_that_was_measured(store: S
         profiles={kind: outcome.profiles[kind] for kind in ("alive", "import", "peak")},
         notes=outcome.notes,
         passes=("first",),
+        sights={"first": SIGHT.id},
         reused_from=commit(1).id,
     )
     assert store.measurements(FAMILY, commit(2).id) == (stored("good", first),)

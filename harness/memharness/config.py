@@ -50,6 +50,7 @@ class RunConfig(Value):
     timeout: float  # seconds
     machine: str
     memory_limit: int | None = None  # bytes
+    reuse: bool = True  # results of commits that look the same to a scenario
 
 
 class Config(Value):
@@ -253,6 +254,10 @@ def _workers(value: object, where: Where) -> int:
     return readers.positive(readers.typed(value, int, where), where)
 
 
+def _reuse(value: object, where: Where) -> bool:
+    return readers.typed(value, bool, where)
+
+
 def _machine(value: object, where: Where) -> str:
     text = readers.text(value, where)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", text):
@@ -270,6 +275,10 @@ def _number(text: str) -> object:
     return int(text) if re.fullmatch(r"-?[0-9]{1,9}", text) else text
 
 
+def _truth(text: str) -> object:
+    return {"true": True, "false": False}.get(text, text)
+
+
 SECTIONS: Final = ["project", "environment", "run", "thresholds"]
 KEYS: Final[Mapping[str, Key]] = {
     "project.repo": Key(_repo, lambda: "."),
@@ -285,6 +294,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "run.growth-budget": Key(_plain(readers.duration), lambda: "1s"),
     "run.timeout": Key(_plain(readers.duration), lambda: "60s"),
     "run.memory-limit": Key(_plain(readers.positive_size)),
+    "run.reuse": Key(_plain(_reuse), lambda: True, _truth),
     "run.machine": Key(_plain(_machine), lambda: f"{platform.system()}-{platform.machine()}".lower()),
     "thresholds.relative": Key(_plain(readers.percent)),
     "thresholds.absolute": Key(_plain(readers.size)),

@@ -112,6 +112,7 @@ class Failure(Value):
 class Counts(Value, omit_defaults=False):
     """How many commits a command looked at, and what became of them.
 
+    At `measured` something was run just now, at `reused` nothing, since the results of another commit hold.
     `failed` counts the commits at which at least one case failed, measured now or before.
     """
 

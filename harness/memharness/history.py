@@ -151,16 +151,21 @@ def _skip(lines: Iterator[bytes], count: int) -> None:
         count -= not next(lines).startswith(b"\\")
 
 
+def entries(repository: Repository, commit: str) -> dict[str, str]:
+    """Return path -> "mode id" of all that a commit has: files, folders, symbolic links and submodules."""
+    output = repository.git("ls-tree", "-r", "-t", "-z", "--full-tree", "--end-of-options", commit)
+    found = {}
+    for record in output.decode(errors="surrogateescape").split("\0")[:-1]:
+        description, _, path = record.partition("\t")
+        mode, _, id_ = description.split(" ")
+        found[path] = f"{mode} {id_}"
+    return found
+
+
 def paths(repository: Repository, commit: str) -> dict[str, str]:
     """Return path -> blob id of every file of a commit (submodules left out)."""
-    output = repository.git("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", commit)
-    found = {}
-    for record in output.split(b"\0")[:-1]:
-        description, _, path = record.partition(b"\t")
-        _, kind, blob = description.split(b" ")
-        if kind == b"blob":
-            found[path.decode(errors="surrogateescape")] = blob.decode()
-    return found
+    aside = ("040000", "160000")  # folders, submodules
+    return {path: entry[7:] for path, entry in entries(repository, commit).items() if not entry.startswith(aside)}
 
 
 def read_blob(repository: Repository, commit: str, path: str) -> bytes:

@@ -29,6 +29,7 @@ python = [{python}]  # versions or paths of interpreters; each is a series of it
 # metrics = [{metrics}]
 # growth-budget = "1s"        # CPU seconds per case and commit for the repeated calls
 # timeout = "60s"             # per child process
+# reuse = true                # results of commits at which a scenario can see no difference
 # workers = 2                 # default: as many as there are cores
 # memory-limit = "2 GiB"      # default: none
 # machine = "linux-x86_64"    # the folder of this machine's results; default: system and architecture

@@ -56,7 +56,7 @@ class Workbench:
 
 def _stable(value: Any) -> Any:
     if isinstance(value, dict):
-        return {k: _stable(v) for k, v in value.items() if k not in {"rss_peak"}}
+        return {k: _stable(v) for k, v in value.items() if k != "rss_peak"}
     return [_stable(item) for item in value] if isinstance(value, list) else value
 
 

@@ -59,6 +59,7 @@ def configured(function: Command) -> Command:
             "environment.python": list(kwargs.pop("python", ())) or None,
             "environment.install": kwargs.pop("install", None),
             "run.workers": kwargs.pop("workers", None),
+            "run.reuse": kwargs.pop("reuse", None),
         }
         config = load_config(Path.cwd(), file=config_file, overrides=overrides)
         for note in config.notes:
@@ -81,6 +82,11 @@ def measuring(function: Command) -> Command:
         click.option("--python", multiple=True, metavar="VERSION|PATH", help="Interpreter; each is its own series."),
         click.option("--install", metavar="auto|wheel|path|existing", help="How each commit is installed."),
         click.option("-j", "--workers", type=click.IntRange(min=1), help="Commits measured at once."),
+        click.option(
+            "--reuse/--no-reuse",
+            default=None,
+            help="Whether results hold for commits at which a scenario can see no difference (default: they do).",
+        ),
     )
     return with_options(options)(function)
 

@@ -18,26 +18,49 @@ from memharness.pipeline.reports import commits_of, make_report
 @selecting
 @json_option
 @click.option("--retry-failed", is_flag=True, help="Measure again what failed before.")
+@click.option(
+    "--verify-reuse",
+    "verify",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    metavar="SHARE",
+    help="Measure this share of the reusable results, and fail where they differ.",
+)
 @measuring
 @configured
 @click.pass_context
 def command(
-    context: click.Context, /, config: Config, selection: Selection, *, as_json: bool, retry_failed: bool
+    context: click.Context,
+    /,
+    config: Config,
+    selection: Selection,
+    *,
+    as_json: bool,
+    retry_failed: bool,
+    verify: float,
 ) -> None:
     """Measure what is missing in a range of commits and report changes.
 
     Without a range the whole first-parent history is measured. What is stored is not measured again.
     """
     print_config(config)
-    context.exit(report_run(config, selection, as_json=as_json, retry_failed=retry_failed))
+    code = report_run(config, selection, as_json=as_json, retry_failed=retry_failed, verify=verify)
+    context.exit(code)
 
 
-def report_run(config: Config, selection: Selection, *, as_json: bool = False, retry_failed: bool = False) -> int:
+def report_run(
+    config: Config,
+    selection: Selection,
+    *,
+    as_json: bool = False,
+    retry_failed: bool = False,
+    verify: float = 0.0,
+) -> int:
     """Do the work of the command; return its exit code."""
     from memharness.present.progress import progress_on
 
     with progress_on(error_console()) as progress:
-        results = run(config, selection, listener=progress, retry_failed=retry_failed)
+        results = run(config, selection, listener=progress, retry_failed=retry_failed, verify=verify)
     report = make_report(results)
     if as_json:
         print_json(report)

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from memharness.environments.existing import ExistingEnvironments
+from memharness.environments.fingerprint import Read
 from memharness.environments.interpreters import find_interpreter
 from memharness.environments.uv import UvEnvironments
+from memharness.layout import Layout
 from memharness.model import Checkout, Environment, EnvironmentSpec, Failed, Install
 
 __all__ = ["Provider", "find_interpreter", "provider"]
@@ -21,6 +23,15 @@ class Provider(Protocol):
 
     def prepare(self, spec: EnvironmentSpec, checkout: Checkout, files: Mapping[str, str]) -> Environment | Failed:
         """Return an environment for this commit, built now or before."""
+
+    def known(
+        self, spec: EnvironmentSpec, layout: Layout, files: Mapping[str, str], read: Read
+    ) -> tuple[str, str | None]:
+        """Return what a commit's environment depends on, as a key, and the id of its facts, None if it is not built.
+
+        Nothing is built. Commits with the same key have the same environment, as long as the files are alike that a
+        measurement names as seen.
+        """
 
 
 _PROVIDERS: Final[Mapping[Install, Callable[[Path], Provider]]] = {

@@ -8,9 +8,9 @@ from typing import Final
 import msgspec
 from packaging.utils import canonicalize_name
 
-from memharness.environments.fingerprint import fingerprint
+from memharness.environments.fingerprint import Read, fingerprint, reader
 from memharness.errors import MemharnessError
-from memharness.layout import distribution_name
+from memharness.layout import Layout, distribution_name
 from memharness.model import Checkout, Environment, EnvironmentFacts, EnvironmentSpec, Failed, Interpreter, Value
 
 _QUERY: Final = """
@@ -36,30 +36,38 @@ class ExistingEnvironments:
 
     def prepare(self, spec: EnvironmentSpec, checkout: Checkout, files: Mapping[str, str]) -> Environment | Failed:
         """Return the interpreter's own environment; raise MemharnessError where it cannot tell its packages."""
-        python = spec.interpreter.path
-        if python not in self._found:
-            self._found[python] = _ask(spec.interpreter)
-        found = self._found[python]
-        name = distribution_name(*(_content(Path(checkout.tree, name)) for name in ("pyproject.toml", "setup.cfg")))
-        own = canonicalize_name(name) if name else None
+        layout, read = Layout(import_root=checkout.import_root, packages=checkout.packages), reader(checkout.tree)
         return Environment(
-            key=fingerprint(spec, checkout, files),
-            facts=EnvironmentFacts(
-                family=spec.family,
-                python=spec.interpreter.version,
-                implementation=spec.interpreter.implementation,
-                install="existing",
-                packages={package: version for package, version in found.packages.items() if package != own},
-            ),
-            python=python,
+            key=fingerprint(spec, layout, files, read),
+            facts=self._facts(spec, read),
+            python=spec.interpreter.path,
             cache_tag=spec.interpreter.cache_tag,
-            site_paths=found.site_paths,
+            site_paths=self._ask(spec.interpreter).site_paths,
             variables=spec.variables,
         )
 
+    def known(
+        self, spec: EnvironmentSpec, layout: Layout, files: Mapping[str, str], read: Read
+    ) -> tuple[str, str | None]:
+        """Return the key of a commit's environment and the id of its facts."""
+        return fingerprint(spec, layout, files, read), self._facts(spec, read).id
 
-def _content(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None
+    def _facts(self, spec: EnvironmentSpec, read: Read) -> EnvironmentFacts:
+        name = distribution_name(read("pyproject.toml"), read("setup.cfg"))
+        own = canonicalize_name(name) if name else None
+        packages = self._ask(spec.interpreter).packages
+        return EnvironmentFacts(
+            family=spec.family,
+            python=spec.interpreter.version,
+            implementation=spec.interpreter.implementation,
+            install="existing",
+            packages={package: version for package, version in packages.items() if package != own},
+        )
+
+    def _ask(self, interpreter: Interpreter) -> _Found:
+        if interpreter.path not in self._found:
+            self._found[interpreter.path] = _ask(interpreter)
+        return self._found[interpreter.path]
 
 
 def _ask(interpreter: Interpreter) -> _Found:

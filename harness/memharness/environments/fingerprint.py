@@ -1,13 +1,17 @@
-"""Fingerprints: the files of a commit -> a hash of what a build of the project depends on. Pure but for one file."""
+"""Fingerprints: the files of a commit -> a hash of what a build of the project depends on. Pure."""
 
 import configparser
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from memharness.model import Checkout, EnvironmentSpec, digest
+from memharness.layout import Layout
+from memharness.model import EnvironmentSpec, digest
+
+Read = Callable[[str], bytes | None]  # path of a commit's file -> its contents, None where there is no such file
 
 _PACKAGING: Final = frozenset(
     """setup.py setup.cfg MANIFEST.in pyproject.toml hatch.toml hatch_build.py build.py build.rs versioneer.py
@@ -34,28 +38,39 @@ _NO_BUILD_TOOLS: Final = frozenset(  # tables below [tool] that cannot change wh
 
 def buildable(tree: str) -> bool:
     """Tell whether a checkout has anything to build: setup.py, or a pyproject.toml with a project or a back end."""
-    pyproject = _document(tree)
+    pyproject = _document(reader(tree))
     return Path(tree, "setup.py").is_file() or "build-system" in pyproject or "project" in pyproject
 
 
-def fingerprint(spec: EnvironmentSpec, checkout: Checkout, files: Mapping[str, str]) -> str:
+def reader(tree: str) -> Read:
+    """Return a function that reads the files of a checkout."""
+
+    def read(name: str) -> bytes | None:
+        path = Path(tree, name)
+        return path.read_bytes() if path.is_file() else None
+
+    return read
+
+
+def fingerprint(spec: EnvironmentSpec, layout: Layout, files: Mapping[str, str], read: Read) -> str:
     """Hash what an environment depends on; commits that share it need one build. 32 hex digits.
 
     With install "path" that is the interpreter and the dependencies; with "wheel" every file; with "auto" packaging
     files and the files that they name by path, native sources, build scripts with the modules beside setup.py, of
     pyproject.toml what a build reads, requirements that one of these mentions, and the layout. Lock files and
     dependency groups are no input: installing a project never reads them; nor are readme and licence.
+    `files` maps the paths of a commit to their blob ids.
     """
     inputs: dict[str, object] = {"spec": _asked(spec)}
     if spec.install == "wheel":
         inputs["files"] = sorted(files.items())
     elif spec.install == "auto":
-        pyproject = _document(checkout.tree)
-        backends = pyproject.get("build-system", {}).get("backend-path", [])
-        inputs["layout"] = [checkout.import_root, checkout.packages]
+        pyproject = _document(read)
+        backends = tuple(pyproject.get("build-system", {}).get("backend-path", []))
+        inputs["layout"] = [layout.import_root, layout.packages]
         relevant = _relevant(pyproject)
-        requirements = "requirements" in repr(relevant) or _mention_requirements(checkout.tree)
-        named = set(_words(relevant)) | set(_words(_setup_cfg(checkout.tree)))
+        requirements = "requirements" in repr(relevant) or _mention_requirements(read)
+        named = set(_words(relevant)) | set(_words(_setup_cfg(read)))
         if "setup.py" in files:  # which may import what lies beside it
             named.update(path for path in files if path.endswith(".py") and "/" not in path)
         inputs["pyproject"] = repr(sorted(relevant.items()))
@@ -76,11 +91,11 @@ def _asked(spec: EnvironmentSpec) -> list[object]:
     return [spec.family, spec.interpreter.path, sorted(spec.dependencies), sorted(spec.variables.items())]
 
 
-def _document(tree: str) -> dict[str, Any]:
+def _document(read: Read) -> dict[str, Any]:
     """Return the parsed pyproject.toml; empty where it is absent or cannot be read, which the build will say."""
     try:
-        return tomllib.loads(Path(tree, "pyproject.toml").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return tomllib.loads((read("pyproject.toml") or b"").decode())
+    except ValueError:
         return {}
 
 
@@ -90,11 +105,11 @@ def _relevant(pyproject: dict[str, Any]) -> dict[str, Any]:
     return kept | {"tool": sorted((name, value) for name, value in tools.items() if name not in _NO_BUILD_TOOLS)}
 
 
-def _setup_cfg(tree: str) -> dict[str, dict[str, str]]:
+def _setup_cfg(read: Read) -> dict[str, dict[str, str]]:
     """Return the sections of setup.cfg that a build may read; empty where it cannot be read, as the build will say."""
     parser = configparser.RawConfigParser(strict=False)
     try:
-        parser.read(Path(tree, "setup.cfg"), encoding="utf-8")
+        parser.read_string((read("setup.cfg") or b"").decode())
     except (configparser.Error, UnicodeDecodeError):
         return {}
     names = (name for name in parser.sections() if re.split("[:-]", name)[0] not in _NO_BUILD_TOOLS | {"tool"})
@@ -115,13 +130,13 @@ def _words(value: object) -> Iterator[str]:
             yield word.removeprefix("./").removeprefix("/")  # of the project
 
 
-def _mention_requirements(tree: str) -> bool:
+def _mention_requirements(read: Read) -> bool:
     """Tell whether a script or setup.cfg may read the requirements files, which otherwise serve developers."""
-    scripts = (Path(tree, name) for name in ("setup.py", "setup.cfg", "hatch_build.py"))
-    return any(b"requirements" in script.read_bytes() for script in scripts if script.is_file())
+    return any(b"requirements" in (read(name) or b"") for name in ("setup.py", "setup.cfg", "hatch_build.py"))
 
 
-def _is_input(path: str, backends: list[str]) -> bool:
+@lru_cache(maxsize=1 << 16)  # neighbouring commits have the same paths
+def _is_input(path: str, backends: tuple[str, ...]) -> bool:
     if any(path.startswith(f"{backend.strip('./')}/") for backend in backends if backend.strip("./")):
         return True
     name = PurePosixPath(_TEMPLATE.sub("", path))

@@ -23,8 +23,9 @@ from filelock import FileLock, Timeout
 
 from memharness.environments import installed
 from memharness.environments.build import copy_source, run_uv
-from memharness.environments.fingerprint import buildable, fingerprint
+from memharness.environments.fingerprint import Read, buildable, fingerprint, reader
 from memharness.errors import INCOMPLETE, MemharnessError
+from memharness.layout import Layout
 from memharness.model import Checkout, Environment, EnvironmentFacts, EnvironmentSpec, Failed, Value, digest
 
 WHEELS_KEPT: Final = 8  # environments of single commits, the most recently used
@@ -48,7 +49,8 @@ class UvEnvironments:
 
     def prepare(self, spec: EnvironmentSpec, checkout: Checkout, files: Mapping[str, str]) -> Environment | Failed:
         """Return the environment of a commit; build it unless it is there. Raises where the cache cannot be used."""
-        key = fingerprint(spec, checkout, files)
+        layout = Layout(import_root=checkout.import_root, packages=checkout.packages)
+        key = fingerprint(spec, layout, files, reader(checkout.tree))
         project = spec.install != "path" and buildable(checkout.tree)
         if not project and not spec.dependencies:
             return _bare(spec, key)
@@ -59,6 +61,14 @@ class UvEnvironments:
             if all(files.get(path) == blob for path, blob in built.frozen.items()):
                 return msgspec.structs.replace(built.environment, frozen=tuple(sorted(built.frozen)))
             key = digest([key, [files.get(path) for path in sorted(built.frozen)]], 32)
+
+    def known(
+        self, spec: EnvironmentSpec, layout: Layout, files: Mapping[str, str], read: Read
+    ) -> tuple[str, str | None]:
+        """Return the fingerprint of a commit's environment and the id of its facts, None where it is not built."""
+        key = fingerprint(spec, layout, files, read)
+        built = self._built.get(key) or _load(self._folder / f"{spec.install}-{key}")
+        return key, built.environment.facts.id if built else None
 
     def _find_or_build(
         self, key: str, spec: EnvironmentSpec, checkout: Checkout, files: Mapping[str, str], *, project: bool

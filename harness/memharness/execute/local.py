@@ -3,7 +3,7 @@
 In: tasks, a factory of workers, and a function that takes delivery of results in the order of the tasks.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from queue import SimpleQueue
@@ -20,27 +20,37 @@ def execute(
     deliver: Callable[[Result], None],
     *,
     workers: int,
+    block: int = 1,
 ) -> None:
     """Run all `tasks`; call `deliver` in this thread, with the results in the order of the tasks.
 
-    Each of `workers` threads enters a `worker()` of its own and calls it with the next task whenever it is free.
+    Each of `workers` threads enters a `worker()` of its own and calls it with the next `block` neighbouring tasks, or
+    fewer where there are not enough for all threads, whenever it is free.
     What is delivered at any moment is the whole of a beginning, so a run that ends early leaves no holes. When a
     worker or `deliver` fails, or the user interrupts, the event that workers get is set, a worker may return None
     for a task that it gave up, and once all have stopped the first exception is raised.
     """
-    numbers = iter(range(len(tasks)))
+    size = max(1, min(block, -(-len(tasks) // workers)))
+    blocks = iter(range(0, len(tasks), size))
     taking = Lock()
     cancel = Event()
     results: SimpleQueue[tuple[int, Result | None] | BaseException | None] = SimpleQueue()
 
-    def take() -> int | None:
-        with taking:
-            return None if cancel.is_set() else next(numbers, None)
+    def take() -> Iterator[int]:
+        while True:
+            with taking:
+                start = next(blocks, None)
+            if start is None:
+                return
+            for number in range(start, min(start + size, len(tasks))):
+                if cancel.is_set():
+                    return
+                yield number
 
     def run() -> None:
         try:
             with worker() as work:
-                while (number := take()) is not None:
+                for number in take():
                     results.put((number, work(tasks[number], cancel)))
         except BaseException as error:  # noqa: BLE001  (handed to the consumer, which raises it)
             results.put(error)

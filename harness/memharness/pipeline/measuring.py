@@ -7,28 +7,32 @@ order of the history, so that a run that is killed leaves the whole of a beginni
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event
-from typing import Protocol
+from typing import Final, Protocol
 
 from memharness.config import Config
 from memharness.environments import provider
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.execute.local import execute
 from memharness.measure import PROBE_METHOD
-from memharness.model import Case, Commit, EnvironmentSpec, Measured, Outcome, PassName
+from memharness.model import Case, Commit, EnvironmentSpec, Measured, Outcome, PassName, Reused
+from memharness.pipeline.grounds import Grounds
 from memharness.pipeline.judging import Judged, judge
 from memharness.pipeline.missing import known_calls, merged_steps, missing, on_branches, unconfirmed
 from memharness.pipeline.project import EVERYTHING, Project, Selection, open_project
 from memharness.pipeline.results import Results, load_commits
+from memharness.pipeline.reusing import Reuse
 from memharness.pipeline.suites import passes_of, suites_of
 from memharness.pipeline.worker import Done, Worker
 from memharness.plan import Task
 from memharness.scenarios import load_scenarios
+from memharness.store import Entry
 from memharness.workspace import cache_folder, lease
 
-_ROUNDS = 4  # repeats may show that a series is noisier than it looked, which takes more of them
+_BLOCK: Final = 8  # neighbours that one slot measures: what one of them shows may hold for the next
+_ROUNDS: Final = 4  # repeats may show that a series is noisier than it looked, which takes more of them
 
 
 class Listener(Protocol):
@@ -37,8 +41,8 @@ class Listener(Protocol):
     def planned(self, tasks: int, *, purpose: str) -> None:
         """Take note of how much is to do from here on: a task is one commit in one environment."""
 
-    def finished(self, commit: Commit, family: str, outcomes: Sequence[Outcome]) -> None:
-        """Take note that a task is measured and stored."""
+    def finished(self, commit: Commit, family: str, outcomes: Sequence[Outcome], *, reused: int) -> None:
+        """Take note that a task is stored: what was measured, and how many results were reused."""
 
 
 class Silent:
@@ -47,7 +51,7 @@ class Silent:
     def planned(self, tasks: int, *, purpose: str) -> None:
         """Say nothing."""
 
-    def finished(self, commit: Commit, family: str, outcomes: Sequence[Outcome]) -> None:
+    def finished(self, commit: Commit, family: str, outcomes: Sequence[Outcome], *, reused: int) -> None:
         """Say nothing."""
 
 
@@ -57,13 +61,15 @@ def run(
     *,
     listener: Listener | None = None,
     retry_failed: bool = False,
+    verify: float = 0.0,
 ) -> Results:
     """Measure what is missing at the selected commits, then again what the findings rest on.
 
+    `verify` is the share of the results that could be reused to measure all the same, to see whether they agree.
     Returns all that is stored then. Raises MemharnessError; where some work was stored already, its exit code is
     INCOMPLETE.
     """
-    with begin(config, selection, listener=listener, retry_failed=retry_failed) as work:
+    with begin(config, selection, listener=listener, retry_failed=retry_failed, verify=verify) as work:
         return work.complete(work.project.commits(selection))
 
 
@@ -74,30 +80,48 @@ def begin(
     *,
     listener: Listener | None = None,
     retry_failed: bool = False,
+    verify: float = 0.0,
 ) -> Iterator["Measuring"]:
-    """Open a project to measure in it, holding its results."""
+    """Open a project to measure in it, holding its results and, once something is to be measured, slots."""
     project = open_project(config, selection)
-    with project.store.run_lock(), _snapshot(project) as scenarios:
-        yield Measuring(project, scenarios, listener or Silent(), retry_failed=retry_failed)
+    with project.store.run_lock(), _snapshot(project) as scenarios, ExitStack() as slots:
+        yield Measuring(project, scenarios, listener or Silent(), slots, retry_failed=retry_failed, verify=verify)
 
 
 class Measuring:
     """The work of one command that measures; holds what its parts share."""
 
-    def __init__(self, project: Project, scenarios: Path, listener: Listener, *, retry_failed: bool) -> None:
+    def __init__(
+        self,
+        project: Project,
+        scenarios: Path,
+        listener: Listener,
+        slots: ExitStack,
+        *,
+        retry_failed: bool,
+        verify: float,
+    ) -> None:
         self.project = project
         self.suites = suites_of(project)
         self.touched: set[str] = set()  # commits at which something was measured
+        self.reused: set[str] = set()  # those with results by reference
         self._scenarios = scenarios
         self._listener = listener
         self._retry_failed = retry_failed
         self._calls: dict[tuple[str, str, str], int] = {}
+        self._environments = provider(project.config.environment.install, cache_folder())
+        self._grounds = Grounds(project, self._environments)
+        self._reuse = Reuse(project, self._grounds, scenarios, verify=verify) if project.config.run.reuse else None
+        self._slots = slots
+        self._idle: list[Worker] = []
+        self._faults: list[str] = []
 
     def results(self, commits: Sequence[Commit]) -> Results:
         """Load what is stored for `commits` in the environments of this project."""
         families = [suite.spec.family for suite in self.suites]
-        measured = len(self.touched & {commit.id for commit in commits})
-        return load_commits(self.project, commits, families=families, measured=measured)
+        ids = {commit.id for commit in commits}
+        measured, reused = len(self.touched & ids), len((self.reused - self.touched) & ids)
+        return load_commits(self.project, commits, families=families, measured=measured, reused=reused)
 
     def complete(self, commits: Sequence[Commit], judging: Callable[[Results], Sequence[Judged]] = judge) -> Results:
         """Measure what is missing at `commits`, again what the findings rest on, and the branches of merges."""
@@ -119,6 +143,8 @@ class Measuring:
         results = self.results(commits)
         self._calls |= known_calls(results, self.suites)
         tasks = missing(results, self.suites, passes=passes, retry_failed=self._retry_failed)
+        if self._reuse is not None:
+            self._reuse.take_stored(results, tasks)
         self.measure(tasks, purpose="measuring")
         return self.results(commits) if tasks else results
 
@@ -129,37 +155,73 @@ class Measuring:
             self._execute(tasks[:1], workers=1)
             tasks = tasks[1:]
         self._execute(tasks, workers=self.project.config.run.workers)
+        if self._faults:
+            raise MemharnessError(
+                f"{len(self._faults)} results that seemed proven came out otherwise: {self._faults[0]}",
+                hint="What was measured is stored. Please report this, and measure with --no-reuse until it is mended.",
+                exit_code=INCOMPLETE,
+            )
 
     def _execute(self, tasks: Sequence[Task], *, workers: int) -> None:
-        environments = provider(self.project.config.environment.install, cache_folder())
-
-        @contextmanager
-        def worker() -> Iterator[Callable[[Task, Event], Done | None]]:
-            with lease(self.project.repository, cache_folder(), scenarios=self._scenarios) as slot:
-                yield Worker(self.project, slot, environments, self.calls_of).measure
-
+        repeats = any(task.round for task in tasks)  # which are few, and no neighbours
+        while len(self._idle) < min(workers, len(tasks)):
+            self._idle.append(self._new_worker())
         try:
-            execute(tasks, worker, self._deliver, workers=workers)
+            execute(tasks, self._worker, self._deliver, workers=workers, block=1 if repeats else _BLOCK)
         except MemharnessError as error:
             if self.touched:
                 error.exit_code = INCOMPLETE
             raise
 
+    def _new_worker(self) -> Worker:
+        """Lease another slot, until the end of the work."""
+        leased = lease(self.project.repository, cache_folder(), scenarios=self._scenarios)
+        slot = self._slots.enter_context(leased)
+        return Worker(self.project, slot, self._environments, self._grounds, self._reuse, self.calls_of)
+
+    @contextmanager
+    def _worker(self) -> Iterator[Callable[[Task, Event], Done | None]]:
+        worker = self._idle.pop()
+        try:
+            yield worker.measure
+        finally:
+            self._idle.append(worker)
+
     def _deliver(self, done: Done) -> None:
-        """Store what was observed, then tell the listener."""
+        """Store what was observed, or that it is what another commit showed, then tell the listener."""
         task, store = done.task, self.project.store
-        for case, observation in done.observed:
-            if isinstance(observation.outcome, Measured) and observation.outcome.calls and not case.scenario.calls:
+        entries: list[Entry] = []
+        references: list[Reused] = []
+        for case in task.cases:
+            proven = self._proven(done, case)
+            if proven:
+                references += proven
+                continue
+            observation = done.observed[case.name]
+            outcome = observation.outcome
+            if isinstance(outcome, Measured) and outcome.calls and not case.scenario.calls:
                 key = (task.spec.family, case.name, case.scenario.identity)
-                self._calls[key] = store.set_calls(*key, observation.outcome.calls)
-        entries = [
-            (case.name, case.scenario.identity, PROBE_METHOD, task.round, observation)
-            for case, observation in done.observed
-        ]
-        store.add(task.spec.family, task.commit, done.facts, entries, replace_failed=self._retry_failed)
-        self.touched.add(task.commit.id)
-        outcomes = [observation.outcome for _, observation in done.observed]
-        self._listener.finished(task.commit, task.spec.family, outcomes)
+                self._calls[key] = store.set_calls(*key, outcome.calls)
+            entries.append((case.name, case.scenario.identity, PROBE_METHOD, task.round, observation))
+            if self._reuse is not None:
+                self._reuse.take(task, case, observation)
+        store.add(
+            task.spec.family, task.commit, done.facts, entries, reused=references, replace_failed=self._retry_failed
+        )
+        if entries:
+            self.touched.add(task.commit.id)
+        if references:
+            self.reused.add(task.commit.id)
+        outcomes = [entry[-1].outcome for entry in entries]
+        self._listener.finished(task.commit, task.spec.family, outcomes, reused=len(references))
+
+    def _proven(self, done: Done, case: Case) -> tuple[Reused, ...]:
+        """Return the references to be stored for a case, none where its result is its own."""
+        fault = done.faults.get(case.name)
+        if fault is not None:
+            self._faults.append(f"{case.name} at {done.task.commit.short}: {fault}")
+            return ()
+        return self._reuse.find(done.task, case) if self._reuse is not None else ()
 
     def calls_of(self, spec: EnvironmentSpec, case: Case) -> int | None:
         """Return the number of calls of the growth pass; None where it is still to be calibrated."""

@@ -55,7 +55,8 @@ def make_report(
         counts=Counts(
             commits=len(results.commits),
             measured=results.measured,
-            cached=len(stored) - results.measured,
+            cached=len(stored) - results.measured - results.reused,
+            reused=results.reused,
             failed=len({failure.commit for failure in failed}),
         ),
         changes=describe(results, judged if described is None else described),

@@ -21,6 +21,7 @@ class Results:
     environments: Mapping[str, EnvironmentFacts]
     accepted: tuple[Acceptance, ...]
     measured: int = 0  # at so many of the commits something was measured just now
+    reused: int = 0  # at so many others results were taken from another commit just now
 
     def cases(self, family: str) -> tuple[Case, ...]:
         """Return the cases with at least one measurement in a family."""
@@ -55,7 +56,12 @@ def load_results(config: Config, selection: Selection = EVERYTHING) -> Results:
 
 
 def load_commits(
-    project: Project, commits: Sequence[Commit], *, families: Iterable[str] | None = None, measured: int = 0
+    project: Project,
+    commits: Sequence[Commit],
+    *,
+    families: Iterable[str] | None = None,
+    measured: int = 0,
+    reused: int = 0,
 ) -> Results:
     """Load what is stored for these commits, in the given environment families or in all that have series."""
     ids = [commit.id for commit in commits]
@@ -77,4 +83,5 @@ def load_commits(
         environments=environments,
         accepted=project.store.accepted(),
         measured=measured,
+        reused=reused,
     )

@@ -1,12 +1,10 @@
-"""One task in a slot: checkout, environment, byte code, then every case in its children."""
+"""One task in a slot: checkout, environment, byte code, then every case in its children, but for what can be reused."""
 
 from collections.abc import Callable
 from functools import partial
 from threading import Event
 
 from memharness.environments import Provider
-from memharness.history import paths
-from memharness.layout import detect
 from memharness.measure import Cancelled, Terms, compile_bytecode, observe
 from memharness.model import (
     METRICS,
@@ -17,21 +15,29 @@ from memharness.model import (
     EnvironmentFacts,
     EnvironmentSpec,
     Failed,
+    Measured,
     Observation,
+    Reused,
     Value,
 )
-from memharness.pipeline.project import PACKAGING, Project, name_at
+from memharness.pipeline.grounds import Grounds
+from memharness.pipeline.project import Project
+from memharness.pipeline.reusing import Reuse
 from memharness.pipeline.suites import metrics_of
-from memharness.plan import Task
+from memharness.plan import Sources, Task
 from memharness.workspace import Slot
 
 
 class Done(Value):
-    """What a worker hands over: what was observed of each case of a task."""
+    """What a worker hands over: what was observed of the cases of a task; those left out were proven to be reusable.
+
+    `faults` tell by case why what was observed does not agree with what was proven.
+    """
 
     task: Task
     facts: EnvironmentFacts | None
-    observed: tuple[tuple[Case, Observation], ...]
+    observed: dict[str, Observation]  # by the case's name
+    faults: dict[str, str] = {}
 
 
 class Worker:
@@ -42,34 +48,70 @@ class Worker:
         project: Project,
         slot: Slot,
         environments: Provider,
+        grounds: Grounds,
+        reuse: Reuse | None,
         calls_of: Callable[[EnvironmentSpec, Case], int | None],
     ) -> None:
         self._project = project
         self._slot = slot
         self._environments = environments
+        self._grounds = grounds
+        self._reuse = reuse
+        self._own = Sources()  # measured here, and perhaps not known to all yet
         self._calls_of = calls_of
         self._fresh = False  # no child has run since the checkout
-        self._names: dict[tuple[str | None, ...], str | None] = {}  # the project's name by blobs of PACKAGING files
 
     def measure(self, task: Task, cancel: Event) -> Done | None:
         """Return what was observed; None where `cancel` ended it."""
-        files = paths(self._project.repository, task.commit.id)
-        blobs = tuple(files.get(name) for name in PACKAGING)
-        if blobs not in self._names:
-            self._names[blobs] = name_at(self._project.repository, task.commit.id, files)
-        layout = detect(files, project_name=self._names[blobs], configured=self._project.config.project.import_root)
+        proven = {case.name: self._reuse.find(task, case, self._own) if self._reuse else () for case in task.cases}
+        cases = [case for case in task.cases if not proven[case.name] or self._is_chosen(task, case)]
+        if not cases:
+            return Done(task=task, facts=None, observed={})
+        ground = self._grounds.at(task.commit.id)
+        layout = ground.layout
         checkout = self._slot.checkout(task.commit.id, import_root=layout.import_root, packages=layout.packages)
-        environment = self._environments.prepare(task.spec, checkout, files)
+        environment = self._environments.prepare(task.spec, checkout, ground.tree.files)
         if isinstance(environment, Failed):
             failed = Observation(outcome=environment)
-            return Done(task=task, facts=None, observed=tuple((case, failed) for case in task.cases))
+            return Done(task=task, facts=None, observed={case.name: failed for case in cases})
         self._slot.place(environment.generated)
         self._fresh = True
+        observed, faults = {}, {}
         try:
-            observed = tuple((case, self._observe(task, case, checkout, environment, cancel)) for case in task.cases)
+            for case in cases:
+                look = partial(self._observe, task, case, checkout, environment, cancel)
+                observed[case.name] = observation = look()
+                if proven[case.name] and (fault := self._verify(task, case, proven[case.name], observation, look)):
+                    faults[case.name] = fault
+                if self._reuse is not None:
+                    self._reuse.take(task, case, observation, into=self._own)
         except Cancelled:
             return None
-        return Done(task=task, facts=environment.facts, observed=observed)
+        return Done(task=task, facts=environment.facts, observed=observed, faults=faults)
+
+    def _is_chosen(self, task: Task, case: Case) -> bool:
+        return self._reuse is not None and self._reuse.is_chosen(task, case)
+
+    def _verify(
+        self,
+        task: Task,
+        case: Case,
+        proven: tuple[Reused, ...],
+        observation: Observation,
+        look: Callable[[], Observation],
+    ) -> str:
+        """Return why a result is not the one that was proven: "" where it is, or where it differs from time to time."""
+        assert self._reuse is not None
+        if not isinstance(observation.outcome, Measured):
+            return "it failed"
+        found = self._reuse.differences(task, case, proven, observation.outcome)
+        if not found:
+            return ""
+        again = look().outcome
+        if not isinstance(again, Measured):
+            return "it failed at the second attempt"
+        steady = [name for name in found if again.metrics.get(name) == observation.outcome.metrics.get(name)]
+        return "; ".join(f"{name} is {found[name]}" for name in steady)
 
     def _prepare_pass(self, environment: Environment) -> None:
         """Take away what the child before left in the tree, then compile what has no byte code."""

@@ -12,5 +12,20 @@ from memharness.plan.ranges import (
     plan_repeats,
     runs_on,
 )
+from memharness.plan.reuse import Place, Sources, Tree
 
-__all__ = ["Key", "Known", "Repeat", "Suite", "Task", "key_of", "make_suites", "plan_range", "plan_repeats", "runs_on"]
+__all__ = [
+    "Key",
+    "Known",
+    "Place",
+    "Repeat",
+    "Sources",
+    "Suite",
+    "Task",
+    "Tree",
+    "key_of",
+    "make_suites",
+    "plan_range",
+    "plan_repeats",
+    "runs_on",
+]

@@ -25,11 +25,11 @@ class Lines:
         if tasks:
             self._console.print(f"{purpose}: {tasks} to do")
 
-    def finished(self, commit: Commit, family: str, outcomes: Sequence[Outcome]) -> None:
+    def finished(self, commit: Commit, family: str, outcomes: Sequence[Outcome], *, reused: int) -> None:
         """Print what became of a commit in an environment."""
         self._count += 1
         subject = visible(commit.subject)
-        line = f"[{self._count}/{self._total}] {commit.short} {subject} ({family}): {_result(outcomes)}"
+        line = f"[{self._count}/{self._total}] {commit.short} {subject} ({family}): {_result(outcomes, reused)}"
         self._console.print(Text(line), soft_wrap=True)
 
 
@@ -45,11 +45,11 @@ class Bar:
         if tasks:
             self._task = self._progress.add_task(purpose, total=tasks, now="")
 
-    def finished(self, commit: Commit, family: str, outcomes: Sequence[Outcome]) -> None:
+    def finished(self, commit: Commit, family: str, outcomes: Sequence[Outcome], *, reused: int) -> None:
         """Advance the bar; a failure stays above it."""
         assert self._task is not None
         if any(_failures(outcome) for outcome in outcomes):
-            self._progress.print(Text(f"{commit.short} {visible(commit.subject)}: {_result(outcomes)}"))
+            self._progress.print(Text(f"{commit.short} {visible(commit.subject)}: {_result(outcomes, reused)}"))
         self._progress.update(self._task, advance=1, now=f"{commit.short} {family}")
 
 
@@ -57,10 +57,14 @@ def _failures(outcome: Outcome) -> Sequence[Failed | TimedOut | OutOfMemory]:
     return [*outcome.failed_passes.values()][:1] if isinstance(outcome, Measured) else [outcome]
 
 
-def _result(outcomes: Sequence[Outcome]) -> str:
+def _result(outcomes: Sequence[Outcome], reused: int) -> str:
     failed = [failure for outcome in outcomes for failure in _failures(outcome)]
     if not failed:
-        return "measured" if len(outcomes) == 1 else f"{len(outcomes)} cases measured"
+        done = [(len(outcomes), "measured"), (reused, "reused")]
+        parts = [(number, word) for number, word in done if number]
+        if len(parts) == 1 and parts[0][0] == 1:
+            return parts[0][1]
+        return ", ".join(f"{number} cases {word}" for number, word in parts)
     phase, reason = outcome_reason(failed[0])
     if len(outcomes) == 1:
         return f"failed in {phase}: {visible(reason)}"

@@ -127,6 +127,8 @@ def _draw_failures(console: Console, failures: Sequence[Failure], commits: Mappi
 def _counts_line(report: Report) -> Text:
     counts = report.counts
     text = Text(f"{number_text(counts.commits, 'commit')}: {counts.measured} measured now")
+    if counts.reused:
+        text.append(f", {counts.reused} reused")
     text.append(f", {counts.cached} stored before")
     if counts.failed:
         text.append(f"; {counts.failed} with failures")

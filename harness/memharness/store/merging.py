@@ -87,7 +87,11 @@ def resolved(record: Record, source: Callable[[str], Record | None]) -> tuple[Me
             if one.key == key and isinstance(one.outcome, Measured):
                 part = replace(one, outcome=_only(one.outcome, reference))
                 known = found.get(key)
-                found[key] = part if known is None else merged(known, part, retry=True)
+                found[key] = (
+                    part
+                    if known is None
+                    else merged(known, replace(part, outcome=replace(part.outcome, sights={})), retry=True)
+                )
     return tuple(found[key] for key in sorted(found))
 
 
@@ -107,6 +111,7 @@ def _only(outcome: Measured, reference: Reused) -> Measured:
         profiles={kind: id_ for kind, id_ in outcome.profiles.items() if profile_pass(kind) in passes},
         notes=outcome.notes,
         passes=tuple(name for name in outcome.passes if name in passes),
+        sights={name: id_ for name, id_ in outcome.sights.items() if name in passes},
         suspected=tuple(name for name in outcome.suspected if name in metrics),
         reused_from=reference.commit,
     )

@@ -1,0 +1,70 @@
+"""What there is at a commit to measure: its files, where its packages lie, what its environment depends on."""
+
+from functools import lru_cache, partial
+from typing import NamedTuple
+
+from memharness.environments import Provider
+from memharness.history import entries
+from memharness.layout import Layout, detect, project_name
+from memharness.model import Case, EnvironmentSpec
+from memharness.pipeline.project import PACKAGING, Project
+from memharness.plan import Place, Tree
+
+_KEPT = 64  # commits: more than all workers have in hand
+
+
+class Ground(NamedTuple):
+    """One commit."""
+
+    commit: str
+    tree: Tree
+    layout: Layout
+
+
+class Grounds:
+    """Reads grounds from git, for any thread; what was asked for last is kept, since neighbours are much alike."""
+
+    def __init__(self, project: Project, environments: Provider) -> None:
+        self._project = project
+        self._environments = environments
+        self._specs: dict[str, EnvironmentSpec] = {}
+        self._blob = lru_cache(maxsize=_KEPT)(partial(project.repository.git, "cat-file", "blob"))
+        self._name = lru_cache(maxsize=_KEPT)(self._read_name)
+        self._known = lru_cache(maxsize=_KEPT)(self._ask_environment)
+        self.at = lru_cache(maxsize=_KEPT)(self._read)
+
+    def place(self, ground: Ground, spec: EnvironmentSpec, case: Case) -> Place:
+        """Return where a result of `case` at this commit holds."""
+        self._specs[spec.family] = spec
+        return Place(
+            family=spec.family,
+            case=case.name,
+            identity=case.scenario.identity,
+            environment=self._known(ground.commit, spec.family)[0],
+            import_root=ground.layout.import_root,
+            packages=ground.layout.packages,
+        )
+
+    def environment_id(self, ground: Ground, spec: EnvironmentSpec) -> str | None:
+        """Return the id of the facts of this commit's environment; None where it is not built."""
+        self._specs[spec.family] = spec
+        return self._known(ground.commit, spec.family)[1]
+
+    def _read(self, commit: str) -> Ground:
+        """Return the ground of a commit, by its full id."""
+        tree = Tree(entries(self._project.repository, commit))
+        name = self._name(*(tree.files.get(path) for path in PACKAGING))
+        layout = detect(tree.files, project_name=name, configured=self._project.config.project.import_root)
+        return Ground(commit=commit, tree=tree, layout=layout)
+
+    def _read_name(self, *blobs: str | None) -> str | None:
+        return project_name(*(self._blob(blob) if blob else None for blob in blobs))
+
+    def _ask_environment(self, commit: str, family: str) -> tuple[str, str | None]:
+        ground = self.at(commit)
+
+        def read(name: str) -> bytes | None:
+            blob = ground.tree.files.get(name)
+            return self._blob(blob) if blob else None
+
+        return self._environments.known(self._specs[family], ground.layout, ground.tree.files, read)

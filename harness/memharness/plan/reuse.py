@@ -1,0 +1,114 @@
+"""Which results hold for another commit as well: those of a run that would see nothing there but what it saw. Pure.
+
+A `Tree` is what a commit has at every path, a `Sight` the paths that matter to a result. The two make a proof: where
+two commits have the same one, the run would open the same files, miss the same and list the same folders. Listings
+count whole, since importing keeps them in memory: of 200 commits each of five projects, proofs by names alone took 10
+results for equal that were not, whole listings none.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+from memharness.model import PassName, Sight, Value
+
+_TRIED = 16  # sights of one case, the latest first: what a workload imports changes seldom
+_FOLDER = "040000"
+_LINK = "120000"
+_SUBMODULE = "160000"
+
+
+class Tree:
+    """What a commit has: path -> "mode id", folders included, as git tells it."""
+
+    def __init__(self, entries: Mapping[str, str]) -> None:
+        self._entries = entries
+
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """Path -> blob id of every file, submodules left out."""
+        aside = (_FOLDER, _SUBMODULE)
+        return {path: entry[7:] for path, entry in self._entries.items() if not entry.startswith(aside)}
+
+    def proof(self, sight: Sight) -> str | None:
+        """Return a digest of all that a sight is about; None where symbolic links lead on to what nobody recorded."""
+        parts = [self._attributes, self._others if sight.native else ""]
+        for path in sight.paths:
+            entry = self._entries.get(path, "")
+            if entry.startswith(_LINK) or (not entry and self._linked(path)):
+                return None
+            parts.append(_FOLDER if entry.startswith(_FOLDER) else entry)
+        for folder in sight.folders:
+            if self._linked(f"{folder}/"):
+                return None
+            parts.append("/".join(self._names.get(folder, ())))
+        return _digest(parts)
+
+    def _linked(self, path: str) -> bool:
+        """Tell whether a path leads through a symbolic link."""
+        parts = path.split("/")
+        folders = ("/".join(parts[:end]) for end in range(1, len(parts)))
+        return any(self._entries.get(folder, "").startswith(_LINK) for folder in folders)
+
+    @cached_property
+    def _names(self) -> dict[str, list[str]]:
+        """Folder -> the sorted names in it."""
+        names: dict[str, list[str]] = {}
+        for path in sorted(self._entries):
+            folder, _, name = path.rpartition("/")
+            names.setdefault(folder, []).append(name)
+        return names
+
+    @cached_property
+    def _attributes(self) -> str:
+        """Digest of the files that say how git writes the others."""
+        return _digest(
+            f"{path} {self._entries[path]}" for path in sorted(self.files) if path.endswith(".gitattributes")
+        )
+
+    @cached_property
+    def _others(self) -> str:
+        """Digest of all files but Python's sources: of what a library that is not Python's own may read."""
+        return _digest(f"{path} {self._entries[path]}" for path in sorted(self.files) if not path.endswith(".py"))
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\0".join(parts).encode(errors="surrogateescape")).hexdigest()
+
+
+class Place(Value):
+    """Where a result holds, beside what was seen: for one case in one kind of environment, laid out in one way."""
+
+    family: str
+    case: str
+    identity: str
+    environment: str  # key of what the environment depends on
+    import_root: str
+    packages: tuple[str, ...]
+
+
+class Sources:
+    """The measured commits whose results may hold for others: place and pass -> sight -> proof -> commit."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Place, PassName], dict[str, tuple[Sight, dict[str, str]]]] = {}
+
+    def offer(self, place: Place, sights: Mapping[PassName, Sight], tree: Tree, commit: str) -> None:
+        """Take note of what passes saw at `commit`, whose files are `tree`; the first of equal ones stays."""
+        for name, sight in sights.items():
+            proof = tree.proof(sight)
+            if proof is not None:
+                known = self._known.setdefault((place, name), {})
+                known.setdefault(sight.id, (sight, {}))[1].setdefault(proof, commit)
+
+    def find(self, place: Place, passes: frozenset[PassName], tree: Tree) -> dict[PassName, str] | None:
+        """Return the commit whose result holds at `tree`, for each of `passes`; None where one has none."""
+        found: dict[PassName, str] = {}
+        for name in sorted(passes):
+            tried = [*self._known.get((place, name), {}).values()][-_TRIED:]
+            holds = (proofs.get(tree.proof(sight) or "") for sight, proofs in reversed(tried))
+            commit = next((commit for commit in holds if commit), None)
+            if commit is None:
+                return None
+            found[name] = commit
+        return found
