@@ -77,8 +77,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         error.show()
         _answer_json(arguments, error.format_message(), "See --help.", USAGE)
         return USAGE
-    except (KeyboardInterrupt, click.Abort):
-        _complain("interrupted", "What was measured is stored; run the same command again to go on.")
+    except (KeyboardInterrupt, click.Abort) as interrupt:
+        notes = getattr(interrupt, "__notes__", [])  # click's Abort has that of its cause
+        _complain(
+            "; ".join(["interrupted", *notes]), "What was measured is stored; run the same command again to go on."
+        )
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

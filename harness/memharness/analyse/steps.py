@@ -100,6 +100,14 @@ def _between_neighbours(series: Series, run: Sequence[int], rule: Rule) -> list[
     return steps
 
 
+def weight(series: Series, rule: Rule, before: int, after: int) -> float:
+    """Return how many thresholds lie between two values of a series, by the spread that its repeats showed so far."""
+    needed = max(rule.needed(before), series.spread * (1 if series.metric == "growth" else SPREAD_FACTOR), 1)
+    if series.metric_class == "noisy":
+        needed = max(needed, NOISY_RELATIVE * abs(before), rule.noisy_absolute)
+    return abs(after - before) / needed
+
+
 def step_between(series: Series, good: int, bad: int) -> Step:
     """Return the step between two measured points, however small; suspected where their repeats overlap."""
     old, new = series.points[good], series.points[bad]

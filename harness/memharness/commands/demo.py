@@ -1,5 +1,6 @@
 """`memharness demo`: a small repository with a history of memory, measured as any other."""
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -8,6 +9,7 @@ from memharness.commands.options import json_option
 from memharness.commands.run import report_run
 from memharness.config import load_config
 from memharness.demo import build_repository
+from memharness.pipeline.measuring import run
 from memharness.pipeline.project import Selection
 
 
@@ -24,7 +26,7 @@ def command(context: click.Context, *, folder: Path | None, as_json: bool) -> No
     folder = (folder or _fresh_folder(Path.cwd())).absolute()
     build_repository(folder)
     click.echo(f"made {folder}, a repository of 8 commits; now: memharness run --since v1.0", err=True)
-    code = report_run(load_config(folder), Selection(since="v1.0"), as_json=as_json)
+    code = report_run(partial(run, load_config(folder), Selection(since="v1.0")), as_json=as_json)
     click.echo(
         f"\nTry next:\n  cd {folder}\n  memharness show v1.0          # lines, objects and types behind the numbers"
         "\n  memharness compare v1.0 HEAD   # any two revisions, line by line"

@@ -1,6 +1,7 @@
 """`memharness run`: measure what is missing, then report every change in the range."""
 
-from collections.abc import Collection
+import functools
+from collections.abc import Callable, Collection
 
 import click
 
@@ -9,9 +10,11 @@ from memharness.commands.printing import error_console, output_console, print_js
 from memharness.config import Config
 from memharness.errors import INCOMPLETE, REGRESSION
 from memharness.findings import Change, Report
+from memharness.pipeline.exploring import explore
 from memharness.pipeline.measuring import run
 from memharness.pipeline.project import Selection
 from memharness.pipeline.reports import commits_of, make_report
+from memharness.pipeline.results import Results
 
 
 @click.command()
@@ -26,6 +29,7 @@ from memharness.pipeline.reports import commits_of, make_report
     metavar="SHARE",
     help="Measure this share of the reusable results, and fail where they differ.",
 )
+@click.option("--adaptive", is_flag=True, help="Measure no more commits than it takes to find the steps.")
 @measuring
 @configured
 @click.pass_context
@@ -38,29 +42,24 @@ def command(
     as_json: bool,
     retry_failed: bool,
     verify: float,
+    adaptive: bool,
 ) -> None:
     """Measure what is missing in a range of commits and report changes.
 
     Without a range the whole first-parent history is measured. What is stored is not measured again.
     """
     print_config(config)
-    code = report_run(config, selection, as_json=as_json, retry_failed=retry_failed, verify=verify)
-    context.exit(code)
+    measure = explore if adaptive else run
+    work = functools.partial(measure, config, selection, retry_failed=retry_failed, verify=verify)
+    context.exit(report_run(work, as_json=as_json))
 
 
-def report_run(
-    config: Config,
-    selection: Selection,
-    *,
-    as_json: bool = False,
-    retry_failed: bool = False,
-    verify: float = 0.0,
-) -> int:
-    """Do the work of the command; return its exit code."""
+def report_run(work: Callable[..., Results], *, as_json: bool = False) -> int:
+    """Do the `work` of the command, which takes a listener, and report what came out; return the exit code."""
     from memharness.present.progress import progress_on
 
     with progress_on(error_console()) as progress:
-        results = run(config, selection, listener=progress, retry_failed=retry_failed, verify=verify)
+        results = work(listener=progress)
     report = make_report(results)
     if as_json:
         print_json(report)

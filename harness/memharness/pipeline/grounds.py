@@ -35,15 +35,19 @@ class Grounds:
 
     def place(self, ground: Ground, spec: EnvironmentSpec, case: Case) -> Place:
         """Return where a result of `case` at this commit holds."""
-        self._specs[spec.family] = spec
         return Place(
             family=spec.family,
             case=case.name,
             identity=case.scenario.identity,
-            environment=self._known(ground.commit, spec.family)[0],
+            environment=self.environment_key(ground, spec),
             import_root=ground.layout.import_root,
             packages=ground.layout.packages,
         )
+
+    def environment_key(self, ground: Ground, spec: EnvironmentSpec) -> str:
+        """Return what this commit's environment depends on."""
+        self._specs[spec.family] = spec
+        return self._known(ground.commit, spec.family)[0]
 
     def environment_id(self, ground: Ground, spec: EnvironmentSpec) -> str | None:
         """Return the id of the facts of this commit's environment; None where it is not built."""

@@ -12,6 +12,8 @@ from pathlib import Path
 from threading import Event
 from typing import Final, Protocol
 
+from msgspec.structs import replace
+
 from memharness.config import Config
 from memharness.environments import provider
 from memharness.errors import INCOMPLETE, MemharnessError
@@ -110,8 +112,8 @@ class Measuring:
         self._retry_failed = retry_failed
         self._calls: dict[tuple[str, str, str], int] = {}
         self._environments = provider(project.config.environment.install, cache_folder())
-        self._grounds = Grounds(project, self._environments)
-        self._reuse = Reuse(project, self._grounds, scenarios, verify=verify) if project.config.run.reuse else None
+        self.grounds = Grounds(project, self._environments)
+        self._reuse = Reuse(project, self.grounds, scenarios, verify=verify) if project.config.run.reuse else None
         self._slots = slots
         self._idle: list[Worker] = []
         self._faults: list[str] = []
@@ -124,8 +126,13 @@ class Measuring:
         return load_commits(self.project, commits, families=families, measured=measured, reused=reused)
 
     def complete(self, commits: Sequence[Commit], judging: Callable[[Results], Sequence[Judged]] = judge) -> Results:
-        """Measure what is missing at `commits`, again what the findings rest on, and the branches of merges."""
-        results = self.first(commits)
+        """Measure what is missing at `commits`, then what the findings rest on."""
+        self.first(commits)
+        return self.confirm(commits, judging)
+
+    def confirm(self, commits: Sequence[Commit], judging: Callable[[Results], Sequence[Judged]] = judge) -> Results:
+        """Measure again what the findings at `commits` rest on, and the branches of merges."""
+        results = self.results(commits)
         for _ in range(_ROUNDS):
             tasks = unconfirmed(results, judging(results), self.suites, retry_failed=self._retry_failed)
             if not tasks:
@@ -141,12 +148,24 @@ class Measuring:
     def first(self, commits: Sequence[Commit], passes: tuple[PassName, ...] = ()) -> Results:
         """Measure every case once, or some `passes` of it, at each of `commits` that lacks it."""
         results = self.results(commits)
+        tasks = self.lacking(results, passes)
+        self.measure(tasks, purpose="measuring")
+        return self.results(commits) if tasks else results
+
+    def lacking(self, results: Results, passes: tuple[PassName, ...] = ()) -> tuple[Task, ...]:
+        """Plan what `results` lack; what is stored beside it may be reused for it."""
         self._calls |= known_calls(results, self.suites)
         tasks = missing(results, self.suites, passes=passes, retry_failed=self._retry_failed)
         if self._reuse is not None:
             self._reuse.take_stored(results, tasks)
-        self.measure(tasks, purpose="measuring")
-        return self.results(commits) if tasks else results
+        return tasks
+
+    def reuse(self, tasks: Sequence[Task]) -> None:
+        """Store what can be reused for `tasks`, and measure nothing."""
+        for task in tasks:
+            proven = tuple(case for case in task.cases if self._reuse is not None and self._reuse.find(task, case))
+            if proven:
+                self._deliver(Done(task=replace(task, cases=proven), facts=None, observed={}))
 
     def measure(self, tasks: Sequence[Task], *, purpose: str) -> None:
         """Execute `tasks`: one after the other until every case has its number of calls, then on all slots."""
@@ -177,7 +196,7 @@ class Measuring:
         """Lease another slot, until the end of the work."""
         leased = lease(self.project.repository, cache_folder(), scenarios=self._scenarios)
         slot = self._slots.enter_context(leased)
-        return Worker(self.project, slot, self._environments, self._grounds, self._reuse, self.calls_of)
+        return Worker(self.project, slot, self._environments, self.grounds, self._reuse, self.calls_of)
 
     @contextmanager
     def _worker(self) -> Iterator[Callable[[Task, Event], Done | None]]:

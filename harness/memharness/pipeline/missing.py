@@ -29,7 +29,7 @@ def missing(
     due = [replace(suite, cases=tuple(case for case in suite.cases if wanted[case.name])) for suite in suites]
     stored = _stored(results, retry_failed=retry_failed)
     complete = {key for key, known in stored.items() if wanted.get(key.case, set()) <= known.passes}
-    return plan_range(results.commits, due, complete, _starts(results.project, results.commits), passes=passes)
+    return plan_range(results.commits, due, complete, starts_of(results.project, results.commits), passes=passes)
 
 
 def unconfirmed(
@@ -140,7 +140,7 @@ def _settled(project: Project, outcome: Outcome, wanted: Collection[str], *, ret
     return frozenset(PASSES) - again
 
 
-def _starts(project: Project, commits: Sequence[Commit]) -> dict[str, int]:
+def starts_of(project: Project, commits: Sequence[Commit]) -> dict[str, int]:
     """Map scenarios with a `since` to the index of the first commit that they apply to."""
     starts = {}
     for scenario in {case.scenario.name: case.scenario for case in project.cases}.values():

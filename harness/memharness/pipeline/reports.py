@@ -63,7 +63,11 @@ def make_report(
         failures=failed,
         series=tuple(map(_summary, judged)),
         exceeded=tuple(over for one in judged for over in _exceeded(one)),
-        notices=(*results.project.store.notices, *(note for one in judged for note in _blind_spots(one))),
+        notices=(
+            *results.notices,
+            *results.project.store.notices,
+            *(note for one in judged for note in _blind_spots(one)),
+        ),
     )
 
 

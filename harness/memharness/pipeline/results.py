@@ -21,6 +21,7 @@ class Results:
     environments: Mapping[str, EnvironmentFacts]
     accepted: tuple[Acceptance, ...]
     measured: int = 0  # at so many of the commits something was measured just now
+    notices: tuple[str, ...] = ()  # on how they came about
     reused: int = 0  # at so many others results were taken from another commit just now
 
     def cases(self, family: str) -> tuple[Case, ...]:

@@ -1,5 +1,6 @@
 """The plan: which cases to measure at which commits, in what order, and what is there already. Pure."""
 
+from memharness.plan.adaptive import AdaptiveSearch, Found, Interval, Request
 from memharness.plan.ranges import (
     Key,
     Known,
@@ -15,10 +16,14 @@ from memharness.plan.ranges import (
 from memharness.plan.reuse import Place, Sources, Tree
 
 __all__ = [
+    "AdaptiveSearch",
+    "Found",
+    "Interval",
     "Key",
     "Known",
     "Place",
     "Repeat",
+    "Request",
     "Sources",
     "Suite",
     "Task",

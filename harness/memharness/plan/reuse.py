@@ -30,6 +30,10 @@ class Tree:
         aside = (_FOLDER, _SUBMODULE)
         return {path: entry[7:] for path, entry in self._entries.items() if not entry.startswith(aside)}
 
+    def entry(self, path: str) -> str:
+        """Return mode and id of what is at a path, of a folder those of all that it holds; "" for nothing."""
+        return self._entries.get(path, "")
+
     def proof(self, sight: Sight) -> str | None:
         """Return a digest of all that a sight is about; None where symbolic links lead on to what nobody recorded."""
         parts = [self._attributes, self._others if sight.native else ""]

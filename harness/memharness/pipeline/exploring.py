@@ -1,0 +1,177 @@
+"""The steps of a long history from few measured commits: adaptive search over the commits that can differ.
+
+Neighbours at which a scenario can see no difference, as far as the ends of the range tell, are one position of the
+search. In the end every commit gets the results that are proven for it, so that a step stands between neighbours.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from memharness.analyse.series import Series
+from memharness.analyse.steps import Rule, weight
+from memharness.config import Config
+from memharness.measure import PROBE_METHOD
+from memharness.model import Commit, Measured, Outcome, Sight
+from memharness.pipeline.judging import judge
+from memharness.pipeline.measuring import Listener, Measuring, begin
+from memharness.pipeline.missing import starts_of
+from memharness.pipeline.project import Selection
+from memharness.pipeline.results import Results
+from memharness.plan import AdaptiveSearch, Found, Request, Task
+
+_Subject = tuple[str, str]  # family, case
+
+
+def explore(
+    config: Config,
+    selection: Selection,
+    *,
+    listener: Listener | None = None,
+    retry_failed: bool = False,
+    verify: float = 0.0,
+) -> Results:
+    """Measure as few of the selected commits as show their steps, then again what the findings rest on.
+
+    Returns all that is stored then, with a notice on what was left out. An interrupt (KeyboardInterrupt) carries such a
+    notice as well. Raises MemharnessError like `measuring.run`.
+    """
+    with begin(config, selection, listener=listener, retry_failed=retry_failed, verify=verify) as work:
+        commits = work.project.commits(selection)
+        ends = work.complete((commits[0], commits[-1]) if len(commits) > 1 else commits)
+        exploration = _Exploration(work, commits, ends)
+        try:
+            exploration.run()
+        except KeyboardInterrupt as interrupt:
+            interrupt.add_note(exploration.summary())
+            raise
+        work.reuse(work.lacking(work.results(commits)))
+        results = work.confirm(commits)
+        return replace(results, notices=(exploration.summary(),))
+
+
+class _Exploration:
+    """The search under way: what is known at each position, a commit that stands for all of its group."""
+
+    def __init__(self, work: Measuring, commits: Sequence[Commit], ends: Results) -> None:
+        self._work = work
+        self._commits = commits
+        self._positions = _positions(work, commits, ends)
+        self._scales = _scales(ends)
+        self._outcomes: dict[_Subject, dict[int, Outcome]] = {subject: {} for subject in self._scales}
+        starts = starts_of(work.project, self._positions)
+        begins = {
+            (suite.spec.family, case.name): starts.get(case.scenario.name, 0)
+            for suite in work.suites
+            for case in suite.cases
+            if (suite.spec.family, case.name) in self._scales
+        }
+        self._search = AdaptiveSearch(len(self._positions), begins, self._difference)
+
+    def run(self) -> None:
+        """Measure until every step lies between neighbours and no gap is left."""
+        self._work.lacking(self._work.results(self._positions))  # whose stored results may hold elsewhere
+        for position in range(len(self._positions)):
+            self._learn(position)
+        workers = self._work.project.config.run.workers
+        while requests := self._search.next_requests(self._known(), workers):
+            tasks = [task for request in requests for task in self._tasks(request)]
+            self._work.measure(tasks, purpose="exploring")
+            for request in requests:
+                self._learn(request.position)
+
+    def summary(self) -> str:
+        """Say how much of the history was looked at, and what was not."""
+        looked_at = {position for known in self._outcomes.values() for position in known}
+        text = f"adaptive search: {len(looked_at)} of {len(self._commits)} commits measured"
+        gap = self._search.unexplored(self._known())
+        if gap is None:
+            return f"{text}, and no other can differ"
+        before, after = self._positions[gap.before], self._positions[gap.after]
+        return f"{text}; the largest unexplored gap is {before.short}..{after.short} with {gap.untried} that may differ"
+
+    def _tasks(self, request: Request[_Subject]) -> Iterator[Task]:
+        for suite in self._work.suites:
+            cases = tuple(case for case in suite.cases if (suite.spec.family, case.name) in request.series)
+            if cases:
+                yield Task(commit=self._positions[request.position], spec=suite.spec, cases=cases)
+
+    def _learn(self, position: int) -> None:
+        """Take in what is stored of a position."""
+        commit = self._positions[position].id
+        identities = {case.name: case.scenario.identity for case in self._work.project.cases}
+        for family in {family for family, _ in self._scales}:
+            for one in self._work.project.store.measurements(family, commit):
+                known = self._outcomes.get((family, one.case))
+                if known is not None and one.key == (one.case, identities[one.case], PROBE_METHOD, 0):
+                    known[position] = one.outcome
+
+    def _known(self) -> dict[_Subject, dict[int, Found]]:
+        return {
+            subject: {
+                position: "measured" if isinstance(outcome, Measured) else "skip" for position, outcome in found.items()
+            }
+            for subject, found in self._outcomes.items()
+        }
+
+    def _difference(self, subject: _Subject, before: int, after: int) -> float:
+        """Return how many thresholds lie between two positions, in the metric that moved most."""
+        outcomes = self._outcomes[subject]
+        one, other = outcomes[before], outcomes[after]
+        assert isinstance(one, Measured)
+        assert isinstance(other, Measured)
+        return max(
+            (
+                weight(series, rule, one.metrics[name], other.metrics[name])
+                for name, (series, rule) in self._scales[subject].items()
+                if name in one.metrics and name in other.metrics
+            ),
+            default=0.0,
+        )
+
+
+def _scales(ends: Results) -> dict[_Subject, dict[str, tuple[Series, Rule]]]:
+    """Return for each case, by metric, how values are compared: as the ends and their repeats tell."""
+    scales: dict[_Subject, dict[str, tuple[Series, Rule]]] = {}
+    for judged in judge(ends):
+        own = scales.setdefault((judged.series.subject.family, judged.series.subject.case), {})
+        if judged.rule is not None:
+            own[judged.series.metric] = (judged.series, judged.rule)
+    return scales
+
+
+def _positions(work: Measuring, commits: Sequence[Commit], ends: Results) -> list[Commit]:
+    """Return the commits at which something changes that the project's packages or what the ends saw is made of.
+
+    Each stands for those up to the next; the newest stands for its own group.
+    """
+    sights = _sights(work, ends)
+    positions: list[Commit] = []
+    last: object = None
+    for commit in commits:
+        ground = work.grounds.at(commit.id)
+        root = PurePosixPath(ground.layout.import_root)
+        names = [str(root / f"{package}{suffix}") for package in ground.layout.packages for suffix in ("", ".py")]
+        key = (
+            ground.layout,
+            [work.grounds.environment_key(ground, suite.spec) for suite in work.suites],
+            [ground.tree.entry(name) for name in names],
+            [ground.tree.proof(sight) for sight in sights],
+        )
+        if key != last:
+            positions.append(commit)
+        last = key
+    positions[-1:] = commits[-1:]
+    return positions
+
+
+def _sights(work: Measuring, ends: Results) -> list[Sight]:
+    ids = {
+        id_
+        for records in ends.measurements.values()
+        for stored in records.values()
+        for one in stored
+        if isinstance(one.outcome, Measured)
+        for id_ in one.outcome.sights.values()
+    }
+    return [sight for id_ in sorted(ids) if (sight := work.project.store.sight(id_)) is not None]
