@@ -17,6 +17,11 @@ _HEADERS = 4 * 8  # bytes before such an object: two words of the collector, two
 _flags_of = type.__dict__["__flags__"].__get__
 
 
+def is_odd(kind: type) -> bool:
+    """Tell whether only what `finder` returns can tell where instances of a type were allocated."""
+    return _ODD and bool(_flags_of(kind) & _MANAGED_DICT)
+
+
 def finder() -> Callable[[object], Any]:
     """Return a function that answers, while tracing, with the frames that allocated an object; None: not traced.
 
@@ -35,7 +40,7 @@ def finder() -> Callable[[object], Any]:
 
     def allocated_at(thing: object) -> Any:
         frames = tracing.allocated_at(thing)
-        if frames is None and _flags_of(type(thing)) & _MANAGED_DICT:
+        if frames is None and is_odd(type(thing)):
             frames = look_up(0, id(thing) - _HEADERS)
         return frames
 

@@ -6,9 +6,10 @@ import gc
 import sys
 from _thread import allocate_lock, start_new_thread
 from gc import get_referents, is_tracked
-from itertools import chain, filterfalse
+from itertools import chain, compress, filterfalse
 
 from memharness_probe import tracing
+from memharness_probe.allocation import is_odd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,11 +53,17 @@ def traced_instances(objects: list[object], allocated_at: Callable[[object], Any
     objects += untracked.values()
     untracked.clear()
     types = list(map(type, objects))
-    kinds = dict(zip(map(id, types), types))  # noqa: B905
+    kinds: dict[int, type] = {}
+    _apart(kinds.update, zip(map(id, types), types))  # noqa: B905
+    odd = {number for number, kind in kinds.items() if is_odd(kind)}
+    odd_ones: list[object] = []
+    if odd:
+        _apart(odd_ones.extend, compress(objects, map(odd.__contains__, map(id, types))))
     counts: dict[tuple[Any, int], int] = {}  # by the type's id: a metaclass may have a hash of its own
-    stacks = map(allocated_at, objects)
-    _apart(tracing.count_elements, zip(stacks, map(id, types)), counts)  # noqa: B905
-    objects.clear()
+    for some, find in ((objects, tracing.allocated_at), (odd_ones, allocated_at)):
+        # all in C: a function of Python's for each of the objects, most of which were there before, takes most of the time
+        _apart(tracing.count_elements, zip(map(find, some), map(id, map(type, some))), counts)  # noqa: B905
+        some.clear()
     found: Instances = {}
     for (frames, kind), number in counts.items():
         if frames is not None and kinds[kind] is not _FRAME and not tracing.is_own(frames[0][0]):
