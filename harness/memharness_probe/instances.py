@@ -61,7 +61,7 @@ def traced_instances(objects: list[object], allocated_at: Callable[[object], Any
         _apart(odd_ones.extend, compress(objects, map(odd.__contains__, map(id, types))))
     counts: dict[tuple[Any, int], int] = {}  # by the type's id: a metaclass may have a hash of its own
     for some, find in ((objects, tracing.allocated_at), (odd_ones, allocated_at)):
-        # all in C: a function of Python's for each of the objects, most of which were there before, takes most of the time
+        # all in C: a function of Python's for each object, most of which were there before, would take most of the time
         _apart(tracing.count_elements, zip(map(find, some), map(id, map(type, some))), counts)  # noqa: B905
         some.clear()
     found: Instances = {}

@@ -1,0 +1,194 @@
+"""Results that hold for other commits: proven, never guessed, and the same whatever the number of workers."""
+
+import json
+from typing import Any
+
+import pytest
+
+from integration.conftest import SCENARIO, Workbench, module
+
+METRICS = '[environment]\ninstall = "path"\n[run]\nresults = "../results"\nmetrics = ["peak", "retained", "result"]\n'
+
+
+@pytest.fixture(autouse=True)
+def _first_pass_only(bench: Workbench) -> None:
+    (bench.path / "memharness.toml").write_text(METRICS)
+
+
+def reused(bench: Workbench) -> dict[str, str]:
+    """Return commit id -> id of the commit whose result it has, of all stored by reference."""
+    records = [json.loads(path.read_text()) for path in bench.results.rglob("*.json") if len(path.stem) == 40]
+    return {record["commit"]["id"]: one["commit"] for record in records for one in record.get("reused", ())}
+
+
+def values(bench: Workbench, *commits: str) -> list[dict[str, int]]:
+    """Return the metrics of the first case at some commits."""
+    shown = [bench.call_json("show", commit)[1] for commit in commits]
+    return [one["cases"][0]["outcome"]["metrics"] for one in shown]
+
+
+def test_a_commit_at_which_nothing_differs_takes_the_result_of_another(bench: Workbench) -> None:
+    start = bench.commit(module(), tag="v1")
+    prose = bench.repository.commit({"docs/guide.rst": "words"}, "write docs")
+    bigger = bench.commit(module(size=300_000))
+    more = bench.repository.commit({"docs/guide.rst": "more words", "docs/sub/x.rst": ""}, "write more docs")
+    code, report = bench.call_json("run", "-j", "1")
+    assert reused(bench) == {prose: start, more: bigger}
+    assert report["counts"] == {"commits": 4, "measured": 3, "cached": 0, "reused": 1, "failed": 0}
+    assert [(c["commit"], c["metric"], c["confidence"]) for c in report["changes"]] == [
+        (bigger, "peak", "confirmed"),
+        (bigger, "result", "confirmed"),
+    ]
+    assert code == 1
+    one, other, *_ = values(bench, start, prose)
+    assert one == other
+    (shown,) = bench.call_json("show", prose)[1]["cases"]
+    assert shown["outcome"]["reused_from"] == start
+
+
+def test_what_is_reused_is_measured_again_where_a_finding_rests_on_it(bench: Workbench) -> None:
+    start = bench.commit(module())
+    prose = bench.repository.commit({"notes.rst": "words"})
+    bench.commit(module(size=300_000))
+    bench.call("run")
+    (shown,) = bench.call_json("show", prose)[1]["cases"]
+    assert (reused(bench), shown["repeats"]) == ({prose: start}, 2)
+
+
+SEEN: dict[str, tuple[str, dict[str, str], dict[str, str | None]]] = {
+    # what `fill` does beside; files at the first commit; what the second changes of them
+    "the module": ("", {}, {"box.py": "# a comment\n" + module()}),
+    "a file that is read": ("    open(HERE + '/data.txt').read()\n", {"data.txt": "1"}, {"data.txt": "12"}),
+    "a file that is asked for": ("    os.path.exists(HERE + '/flag')\n", {}, {"flag": ""}),
+    "a file whose size is asked": ("    os.path.getsize(HERE + '/data.txt')\n", {"data.txt": "1"}, {"data.txt": "2"}),
+    "a folder that is listed": ("    os.listdir(HERE + '/plugins')\n", {"plugins/a": ""}, {"plugins/b": ""}),
+    "a module that is imported late": ("    import late\n", {"late.py": ""}, {"late.py": "X = 1\n"}),
+    "a module that may be there": (
+        "    try:\n        import option\n    except ImportError:\n        pass\n",
+        {},
+        {"option.py": ""},
+    ),
+    "a module that hides one of the library": ("    import colorsys\n", {}, {"colorsys.py": ""}),
+    "a name beside the modules": ("", {}, {"other.py": ""}),
+    "a name that is gone": ("", {"other.py": ""}, {"other.py": None}),
+    "a mode": ("    open(HERE + '/data.txt').read()\n", {"data.txt": "1"}, {}),
+    "how git writes files": ("    open(HERE + '/data.txt').read()\n", {"data.txt": "1\n"}, {".gitattributes": "*.txt eol=crlf"}),
+}
+
+
+def workload(beside: str) -> str:
+    return module(above="import os\nHERE = os.path.dirname(os.path.abspath(__file__))\n", kept=beside)
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_what_was_seen_and_differs_is_measured(bench: Workbench, name: str) -> None:
+    beside, files, changes = SEEN[name]
+    first = {"box.py": workload(beside), "README": "1", **files}
+    start = bench.repository.commit(first)
+    unseen = bench.repository.commit({"README": "2"})
+    if name == "a mode":
+        (bench.path / "data.txt").chmod(0o755)
+    bench.repository.commit(changes)
+    bench.call("run")
+    assert reused(bench) == {unseen: start}
+
+
+OBSTACLES = {
+    "a process": "    import subprocess\n    subprocess.run(['true'])\n",
+    "a fork": "    pid = os.fork()\n    if not pid:\n        os._exit(0)\n    os.waitpid(pid, 0)\n",
+    "a file elsewhere": "    open('/etc/passwd').read()\n",
+    "the repository": "    open(HERE + '/.git/HEAD').read()\n",
+    "a library": "    import ctypes\n    ctypes.CDLL('libc.so.6')\n",
+    "the network": "    import socket\n    socket.socket().bind(('127.0.0.1', 0))\n",
+    "a folder by descriptor": "    os.close(os.open(HERE, os.O_RDONLY))\n",
+}
+
+
+@pytest.mark.parametrize("name", OBSTACLES)
+def test_what_cannot_be_proven_is_measured(bench: Workbench, name: str) -> None:
+    start = bench.repository.commit({"box.py": workload(OBSTACLES[name]), "README": "1"})
+    bench.repository.commit({"README": "2"})
+    bench.call("run")
+    assert reused(bench) == {}
+    (shown,) = bench.call_json("show", start)[1]["cases"]
+    assert [note for note in shown["outcome"]["notes"] if note.startswith("its result can be reused for no other")]
+
+
+def test_a_failure_is_never_reused(bench: Workbench) -> None:
+    bench.commit("import nothing_like_this\n")
+    bench.repository.commit({"README": "2"})
+    _, report = bench.call_json("run")
+    assert (reused(bench), report["counts"]["failed"]) == ({}, 2)
+
+
+def test_what_a_former_run_measured_holds_for_the_next(bench: Workbench) -> None:
+    start = bench.commit(module())
+    bench.call("run")
+    prose = bench.repository.commit({"README": "2"})
+    _, report = bench.call_json("run", "--new")
+    assert reused(bench) == {prose: start}
+    again = bench.repository.commit({"README": "3"})
+    bench.call("run", "--new")
+    assert reused(bench) == {prose: start, again: start}
+    assert report["counts"]["failed"] == 0
+
+
+def test_data_beside_the_scenarios_counts_as_seen(bench: Workbench) -> None:
+    data = bench.path / "scenarios" / "data.txt"
+    data.write_text("1")
+    (bench.path / "scenarios" / "fill.py").write_text(
+        SCENARIO.replace("import box", "import box\nimport os\nopen(os.path.dirname(__file__) + '/data.txt').read()")
+    )
+    bench.commit(module())
+    bench.call("run")
+    data.write_text("22")
+    bench.repository.commit({"README": "2"})
+    bench.call("run")
+    assert reused(bench) == {}
+    last = bench.repository.commit({"README": "3"})
+    bench.call("run")
+    assert reused(bench).keys() == {last}
+
+
+def test_reuse_can_be_turned_off(bench: Workbench) -> None:
+    bench.commit(module())
+    bench.repository.commit({"README": "2"})
+    _, report = bench.call_json("run", "--no-reuse")
+    assert (reused(bench), report["counts"]["measured"], report["counts"]["reused"]) == ({}, 2, 0)
+
+
+def test_workers_do_not_change_what_is_reused(bench: Workbench) -> None:
+    for number in range(12):
+        bench.repository.commit({"README": str(number)} if number % 3 else {"box.py": module(size=1000 * (number + 1))})
+    stored = []
+    for workers in ("1", "2", "5"):
+        bench.call("run", "-j", workers)
+        stored.append({str(p.relative_to(bench.results)): p.read_bytes() for p in bench.results.rglob("*.json*")})
+        bench.results.rename(bench.results.with_name(f"aside-{workers}"))
+    assert stored[0] == stored[1] == stored[2]
+    assert sum(b'"reused"' in content for content in stored[0].values()) == 8
+
+
+def test_a_share_of_what_is_reused_is_verified(bench: Workbench) -> None:
+    start = bench.commit(module())
+    prose = bench.repository.commit({"README": "2"})
+    code, report = bench.call_json("run", "--verify-reuse", "1")
+    assert (code, reused(bench), report["counts"]["failed"]) == (0, {prose: start}, 0)
+
+
+
+
+def test_a_wrong_reuse_fails_loudly(bench: Workbench) -> None:
+
+    start = bench.commit(module(), tag="v1")
+    bench.call("run")
+    path = next(path for path in bench.results.rglob("*.json") if path.stem == start)
+    record: Any = json.loads(path.read_text())
+    record["measurements"][0]["outcome"]["metrics"]["peak"] += 50_000  # a result that this code does not have
+    path.write_text(json.dumps(record))
+    prose = bench.repository.commit({"README": "2"})
+    code, _ = bench.call("run", "--verify-reuse", "1")
+    assert code == 3
+    assert f"fill at {prose[:10]}: peak is " in bench.stderr
+    assert reused(bench) == {}
+    assert values(bench, prose)[0]["peak"] < values(bench, start)[0]["peak"]
