@@ -1,6 +1,7 @@
 """From stored measurements to judgements: series, the steps and drifts in them, and what is to be measured again."""
 
 from collections.abc import Iterator
+from weakref import WeakKeyDictionary
 
 from memharness.analyse.ledger import find_drifts
 from memharness.analyse.limits import untraced_dominates
@@ -38,16 +39,23 @@ class Judged(Value):
         return needs_repeats(self.series, self.findings) if self.rule else ()
 
 
+_judged: WeakKeyDictionary[Results, tuple[Judged, ...]] = WeakKeyDictionary()
+
+
 def judge(results: Results) -> tuple[Judged, ...]:
-    """Return every series of `results` with what is found in it."""
-    found: list[Judged] = []
+    """Return every series of `results` with what is found in it; asked again, the same."""
+    if results not in _judged:
+        _judged[results] = tuple(_judge(results))
+    return _judged[results]
+
+
+def _judge(results: Results) -> Iterator[Judged]:
     for family in results.measurements:
         for case in results.cases(family):
             subject = _subject(results.project, case, family)
             stored = results.series(family, subject.case, subject.identity)
             own = build_series(subject, results.commits, stored, results.environments)
-            found += _judge_case(results, case, {series.metric: series for series in own})
-    return tuple(found)
+            yield from _judge_case(results, case, {series.metric: series for series in own})
 
 
 def _judge_case(results: Results, case: Case, own: dict[str, Series]) -> Iterator[Judged]:

@@ -11,9 +11,9 @@ from memharness.model import PINNED, Case, Commit, EnvironmentFacts, Measurement
 from memharness.pipeline.project import EVERYTHING, Project, Selection, open_project
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Results:
-    """What is stored for some commits, by environment family and commit id."""
+    """What is stored for some commits, by environment family and commit id. Equal to none but itself."""
 
     project: Project
     commits: tuple[Commit, ...]
