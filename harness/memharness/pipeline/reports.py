@@ -16,13 +16,16 @@ from memharness.pipeline.results import Results
 
 def failures(results: Results) -> tuple[Failure, ...]:
     """Return what could not be measured, in the order of the history."""
-    cases = {family: results.cases(family) for family in results.measurements}
-    return tuple(
-        Failure(commit=commit.id, case=case.name, family=family, phase=phase, reason=reason)
-        for commit in results.commits
+    stored = [
+        (family, case.name, results.series(family, case.name, case.scenario.identity))
         for family in results.measurements
-        for case in cases[family]
-        for m in results.of(family, commit.id, case.name, case.scenario.identity)[:1]
+        for case in results.cases(family)
+    ]
+    return tuple(
+        Failure(commit=commit.id, case=case, family=family, phase=phase, reason=reason)
+        for commit in results.commits
+        for family, case, series in stored
+        for m in series.get(commit.id, ())[:1]
         for phase, reason in _reasons(m.outcome)
     )
 
