@@ -1,7 +1,7 @@
 import pytest
 from msgspec.structs import replace
 
-from memharness.commands.run import exit_code
+from memharness.commands.exit_code import exit_code
 from memharness.findings import Counts, Exceeded, Failure, Report
 from values import commit
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
-from packaging.requirements import InvalidRequirement, Requirement
 
 from memharness.document import Where, check_keys, inside, suggest
 from memharness.errors import MemharnessError
@@ -102,6 +101,9 @@ def metrics(value: object, where: Where) -> tuple[str, ...]:
 
 def requirements(value: object, where: Where) -> tuple[str, ...]:
     """Read a list of dependencies as PEP 508 has them."""
+    # here, since importing it takes longer than all the rest of a configuration, which rarely has any
+    from packaging.requirements import InvalidRequirement, Requirement
+
     names = texts(value, where)
     for name in names:
         try:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import click
 from msgspec.structs import replace
 
+from memharness.commands.exit_code import exit_code
 from memharness.commands.options import configured, json_option, selecting
 from memharness.commands.printing import output_console, print_json
-from memharness.commands.run import exit_code
 from memharness.config import Config
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.history import is_ancestor, resolve

@@ -2,9 +2,9 @@
 
 import click
 
+from memharness.commands.exit_code import exit_code
 from memharness.commands.options import choosing, configured, json_option, measuring, print_config
 from memharness.commands.printing import error_console, output_console, print_json
-from memharness.commands.run import exit_code
 from memharness.config import Config
 from memharness.pipeline.comparing import compare
 from memharness.pipeline.project import Selection

@@ -1,15 +1,14 @@
 """`memharness run`: measure what is missing, then report every change in the range."""
 
 import functools
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 import click
 
+from memharness.commands.exit_code import exit_code
 from memharness.commands.options import configured, json_option, measuring, print_config, selecting
 from memharness.commands.printing import error_console, output_console, print_json
 from memharness.config import Config
-from memharness.errors import INCOMPLETE, REGRESSION
-from memharness.findings import Change, Report
 from memharness.pipeline.exploring import explore
 from memharness.pipeline.measuring import run
 from memharness.pipeline.project import Selection
@@ -68,20 +67,3 @@ def report_run(work: Callable[..., Results], *, as_json: bool = False) -> int:
 
         draw_report(output_console(), report, commits_of(results, report))
     return exit_code(report, needed={results.commits[-1].id})
-
-
-def exit_code(report: Report, *, needed: Collection[str]) -> int:
-    """Return 1 for a regression or an exceeded limit, else 3 where a case failed at a commit that is `needed`, else 0.
-
-    A drift upwards is a regression; what is only suspected is none yet.
-    """
-    over_limit = any(over.open and not over.suspected for over in report.exceeded)
-    if over_limit or any(_is_regression(change) for change in report.changes):
-        return REGRESSION
-    failed = [failure for failure in report.failures if failure.commit in needed]
-    return INCOMPLETE if failed else 0
-
-
-def _is_regression(change: Change) -> bool:
-    rise = change.verdict == "regressed" or (change.verdict == "drifting" and change.after > change.before)
-    return rise and change.confidence != "suspected"

@@ -6,8 +6,6 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
 from memharness import readers
 from memharness.document import Document, Where, check_keys, inside
 from memharness.errors import MemharnessError
@@ -66,6 +64,8 @@ def _fields(block: Document, table: tuple[str, ...], known: dict[str, readers.Re
 
 
 def _requires_python(value: object, where: Where) -> str:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # here, as few scenarios need it
+
     text = readers.text(value, where)
     try:
         SpecifierSet(text)
