@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _answer_json(arguments, error.format_message(), "See --help.", USAGE)
         return USAGE
     except (KeyboardInterrupt, click.Abort) as interrupt:
-        notes = getattr(interrupt, "__notes__", [])  # click's Abort has that of its cause
+        notes = getattr(interrupt.__cause__ or interrupt, "__notes__", ())  # click raises an Abort of its own
         _complain(
             "; ".join(["interrupted", *notes]), "What was measured is stored; run the same command again to go on."
         )

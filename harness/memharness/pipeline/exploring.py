@@ -72,13 +72,15 @@ class _Exploration:
         """Measure until every step lies between neighbours and no gap is left."""
         self._work.lacking(self._work.results(self._positions))  # whose stored results may hold elsewhere
         for position in range(len(self._positions)):
-            self._learn(position)
+            for subject, outcome in self._stored(position):
+                if isinstance(outcome, Measured):  # a failure counts once the search asks for it
+                    self._outcomes[subject][position] = outcome
         workers = self._work.project.config.run.workers
         while requests := self._search.next_requests(self._known(), workers):
-            tasks = [task for request in requests for task in self._tasks(request)]
-            self._work.measure(tasks, purpose="exploring")
+            self._work.measure([task for one in requests for task in self._tasks(one)], purpose="exploring")
             for request in requests:
-                self._learn(request.position)
+                for subject, outcome in self._stored(request.position):
+                    self._outcomes[subject][request.position] = outcome
 
     def summary(self) -> str:
         """Say how much of the history was looked at, and what was not."""
@@ -91,20 +93,20 @@ class _Exploration:
         return f"{text}; the largest unexplored gap is {before.short}..{after.short} with {gap.untried} that may differ"
 
     def _tasks(self, request: Request[_Subject]) -> Iterator[Task]:
+        """Yield what is to be measured for a request; what failed before is known."""
+        wanted = {*request.series}.difference(subject for subject, _ in self._stored(request.position))
         for suite in self._work.suites:
-            cases = tuple(case for case in suite.cases if (suite.spec.family, case.name) in request.series)
+            cases = tuple(case for case in suite.cases if (suite.spec.family, case.name) in wanted)
             if cases:
                 yield Task(commit=self._positions[request.position], spec=suite.spec, cases=cases)
 
-    def _learn(self, position: int) -> None:
-        """Take in what is stored of a position."""
-        commit = self._positions[position].id
+    def _stored(self, position: int) -> Iterator[tuple[_Subject, Outcome]]:
+        """Yield what is stored of the first measurements at a position."""
         identities = {case.name: case.scenario.identity for case in self._work.project.cases}
         for family in {family for family, _ in self._scales}:
-            for one in self._work.project.store.measurements(family, commit):
-                known = self._outcomes.get((family, one.case))
-                if known is not None and one.key == (one.case, identities[one.case], PROBE_METHOD, 0):
-                    known[position] = one.outcome
+            for one in self._work.project.store.measurements(family, self._positions[position].id):
+                if (family, one.case) in self._scales and one.key == (one.case, identities[one.case], PROBE_METHOD, 0):
+                    yield (family, one.case), one.outcome
 
     def _known(self) -> dict[_Subject, dict[int, Found]]:
         return {

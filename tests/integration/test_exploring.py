@@ -1,0 +1,97 @@
+"""`run --adaptive`: the steps of a long history from few measured commits, the same as a full run finds."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from integration.conftest import Workbench, module
+
+METRICS = '[environment]\ninstall = "path"\n[run]\nresults = "../results"\nmetrics = ["peak", "retained", "result"]\n'
+LENGTH = 100
+
+
+def history(bench: Workbench, *, broken: tuple[int, ...] = ()) -> list[str]:
+    """Make commits of which a third changes nothing that is measured, with steps at 30 and 70."""
+    (bench.path / "memharness.toml").write_text(METRICS)
+    (bench.path / "README").write_text("")
+    commits = []
+    for number in range(LENGTH):
+        size = 100_000 if number < 30 else 200_000 if number < 70 else 150_000
+        text = f"# {number}\n" + module(size=size)
+        if number in broken:
+            text = "import no_such_module\n" + text
+        files = {"README": str(number)} if number % 3 == 2 and number not in broken else {"box.py": text}
+        commits.append(bench.repository.commit(files, f"commit {number}"))
+    return commits
+
+
+def key(report: dict[str, list[dict[str, Any]]]) -> list[tuple[Any, ...]]:
+    return [(c["commit"], c["range"], c["metric"], c["verdict"], c["before"], c["after"]) for c in report["changes"]]
+
+
+def test_the_changes_are_those_of_a_full_run(bench: Workbench) -> None:
+    commits = history(bench)
+    code, report = bench.call_json("run", "--adaptive")
+    assert code == 1
+    assert [(c["commit"], c["metric"], c["confidence"]) for c in report["changes"]] == [
+        (commits[30], "peak", "confirmed"),
+        (commits[30], "result", "confirmed"),
+        (commits[70], "peak", "confirmed"),
+        (commits[70], "result", "confirmed"),
+    ]
+    assert report["counts"]["commits"] == LENGTH
+    assert report["counts"]["measured"] <= 20
+    (notice,) = report["notices"]
+    assert notice.startswith("adaptive search: ")
+    assert "largest unexplored gap is " in notice
+    _, full = bench.call_json("run")
+    assert key(full) == key(report)
+    assert full["counts"]["measured"] + full["counts"]["reused"] + full["counts"]["cached"] == LENGTH
+
+
+def test_a_commit_that_cannot_be_measured_is_gone_around(bench: Workbench) -> None:
+    commits = history(bench, broken=(30, 31, 50))
+    _, report = bench.call_json("run", "--adaptive")
+    assert [(c["range"], c["metric"]) for c in report["changes"]][:2] == [
+        ([commits[29], commits[33]], "peak"),  # 32 leaves the broken file of 31 as it is
+        ([commits[29], commits[33]], "result"),
+    ]
+
+
+def test_a_second_run_measures_nothing(bench: Workbench) -> None:
+    history(bench)
+    _, first = bench.call_json("run", "--adaptive")
+    _, second = bench.call_json("run", "--adaptive")
+    assert (second["counts"]["measured"], second["counts"]["reused"]) == (0, 0)
+    assert (key(second), second["notices"]) == (key(first), first["notices"])
+
+
+def test_a_single_commit_is_measured(bench: Workbench) -> None:
+    history(bench)
+    code, report = bench.call_json("run", "--adaptive", "--last", "1")
+    assert (code, report["counts"]["measured"], report["changes"]) == (0, 1, [])
+
+
+def test_an_interrupted_search_says_what_is_unexplored(bench: Workbench, tmp_path: Path) -> None:
+    history(bench)
+    (bench.path / "scenarios" / "fill.py").write_text(
+        "import time\nimport box\n\n\ndef run():\n    time.sleep(0.2)\n    return box.fill()\n"
+    )
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # which may be ignored, and inherited so
+    try:
+        command = [sys.executable, "-m", "memharness.cli", "run", "--adaptive", "-j", "1"]
+        child = subprocess.Popen(command, cwd=bench.path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with child:
+        assert child.stderr is not None
+        for line in child.stderr:
+            if line.startswith("exploring"):
+                child.send_signal(signal.SIGINT)
+                break
+        rest = child.stderr.read()
+    assert child.returncode == 130
+    assert "memharness: interrupted; adaptive search: " in rest
+    assert "largest unexplored gap is " in rest
