@@ -148,6 +148,26 @@ def test_compilers_end_with_the_controller(tmp_path: Path) -> None:
     assert ends(pid)
 
 
+def test_a_compiler_of_a_killed_controller_writes_nothing_more(tmp_path: Path) -> None:
+    told, heard = tmp_path / "told", tmp_path / "heard"
+    os.mkfifo(told)
+    os.mkfifo(heard)
+    slow = f"import builtins; kept = compile; builtins.compile = lambda s, *a, **k: (open({str(told)!r}, 'w').close(), "
+    slow += f"open({str(heard)!r}).close(), kept(s, *a, **k))[-1] if b'slow' in s else kept(s, *a, **k)"
+    (tmp_path / "tree").mkdir()
+    names = sources(tmp_path / "tree", "a", "slow", "b")
+    code = "import sys; from memharness.measure import compile_bytecode; compile_bytecode(sys.argv[1], sys.argv[2:])"
+    with subprocess.Popen([sys.executable, "-c", code, interpreter(tmp_path, slow), *names]) as controller:
+        told.open().close()  # it is about to compile the second source
+        (pid,) = map(int, Path(f"/proc/{controller.pid}/task/{controller.pid}/children").read_text().split())
+        descriptor = os.pidfd_open(pid)
+        controller.kill()
+    heard.open("w").close()
+    assert select.select([descriptor], [], [], 60)[0]
+    os.close(descriptor)
+    assert written(tmp_path / "tree") == {"a"}
+
+
 def test_what_is_measured_inherits_no_pipe_of_a_compiler(tmp_path: Path) -> None:
     bench = Bench(tmp_path, python=BASE, version=".".join(map(str, sys.version_info[:3])))
     text = "import os\ndef run():\n    found = set()\n    for fd in os.listdir('/proc/self/fd'):\n"

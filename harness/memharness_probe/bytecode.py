@@ -5,11 +5,13 @@ Input: batches of paths; each path is ended by a NUL byte, each batch by one mor
 
 Writes unchecked hash-based .pyc files (PEP 552) into `__pycache__`: never stale by the clock, never compared with
 the source when imported; whoever changes a source has it compiled again. A file that does not compile is skipped, to
-fail where it is imported. Only a byte-code file that cannot be written ends it with an error.
+fail where it is imported. Once its input has ended it writes nothing more, also amid a batch: another run may have the
+files by then. Only a byte-code file that cannot be written ends it with an error.
 """
 
 import marshal
 import os
+import select
 from _frozen_importlib_external import MAGIC_NUMBER, cache_from_source
 from _imp import source_hash
 
@@ -20,6 +22,8 @@ _CHUNK_BYTES = 1 << 16
 
 def main() -> None:
     """Compile what is asked for until nobody can ask any more."""
+    ended = select.poll()
+    ended.register(_INPUT, 0)  # tells of a hang-up alone
     os.write(_OUTPUT, b".")
     asked = b""
     while True:
@@ -29,26 +33,34 @@ def main() -> None:
         asked += chunk
         if asked.endswith(b"\0\0"):
             for name in asked[:-2].split(b"\0"):
-                compile_file(os.fsdecode(name))
+                path = os.fsdecode(name)
+                code = byte_code(path)
+                if ended.poll(0):
+                    return
+                if code:
+                    write(cache_from_source(path), code)
                 os.write(_OUTPUT, b".")
             asked = b""
 
 
-def compile_file(path: str) -> None:
-    """Compile one file beside its source; what py_compile does, without the 15 ms of importing it."""
+def byte_code(path: str) -> bytes:
+    """Return what a .pyc file holds, as py_compile makes it without its 15 ms to import, or nothing."""
     try:
         with open(path, "rb") as file:
             source = file.read()
         code = marshal.dumps(compile(source, path, "exec", dont_inherit=True))
     except (OSError, SyntaxError, ValueError, RecursionError, OverflowError, MemoryError):
-        return
+        return b""
     key = int.from_bytes(MAGIC_NUMBER, "little")
-    header = MAGIC_NUMBER + _UNCHECKED.to_bytes(4, "little") + source_hash(key, source)
-    target = cache_from_source(path)
+    return MAGIC_NUMBER + _UNCHECKED.to_bytes(4, "little") + source_hash(key, source) + code
+
+
+def write(target: str, code: bytes) -> None:
+    """Put a file in place, whole."""
     os.makedirs(os.path.dirname(target), exist_ok=True)
     temporary = f"{target}.{os.getpid()}"
     with open(temporary, "wb") as file:
-        file.write(header + code)
+        file.write(code)
     os.replace(temporary, target)
 
 
