@@ -1,11 +1,10 @@
-"""What children and killed runs leave behind in a slot: processes, and files that would reach the next child."""
+"""What children and killed runs leave behind in a slot: processes, and folders that resist being removed."""
 
 import contextlib
 import os
 import select
 import shutil
 import signal
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,29 +43,6 @@ def _end(pid: int) -> None:
         select.select([process], [], [], _PATIENCE_SECONDS)
     finally:
         os.close(process)
-
-
-def look(folder: Path) -> dict[str, tuple[int, ...]]:
-    """Map every path below `folder` to numbers that differ once it is touched; parents come before what they hold.
-
-    Writing, replacing, and changing the mode or the time of a file all change its ctime, which nobody can set. Of
-    folders the mode counts. The folder's own .git, and what cannot be read, are left out.
-    """
-    found: dict[str, tuple[int, ...]] = {}
-    aside = f"{folder}/.git"
-    waiting = [str(folder)]
-    while waiting:
-        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
-            for entry in entries:
-                if entry.path == aside:
-                    continue
-                facts = entry.stat(follow_symlinks=False)
-                if stat.S_ISDIR(facts.st_mode):
-                    found[entry.path] = (facts.st_mode,)
-                    waiting.append(entry.path)
-                else:
-                    found[entry.path] = (facts.st_ino, facts.st_size, facts.st_ctime_ns)
-    return found
 
 
 def remove(folder: Path) -> None:

@@ -6,9 +6,10 @@ whose `git` method reads. Nothing here writes to a user's repository; a URL is m
 
 import os
 import re
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from filelock import FileLock
 
@@ -70,6 +71,30 @@ class Repository(Value):
 
 def run_git(arguments: Sequence[str], *, folder: str, variables: Mapping[str, str] | None = None) -> GitResult:
     """Run git in `folder` through GitPython, unaffected by a surrounding hook; raise only where git is missing."""
+    status, output, messages = _execute(
+        arguments,
+        folder,
+        variables,
+        with_extended_output=True,
+        with_exceptions=False,
+        stdout_as_string=False,
+        strip_newline_in_stdout=False,
+    )
+    return GitResult(status=status, output=output, messages=without_credentials(messages))
+
+
+def start_git(
+    arguments: Sequence[str], *, folder: str, variables: Mapping[str, str] | None = None
+) -> "subprocess.Popen[bytes]":
+    """Start git like `run_git`, with pipes, and let it run; an interrupt from the keyboard does not reach it."""
+    pipe = subprocess.PIPE
+    started = _execute(arguments, folder, variables, istream=pipe, as_process=True, start_new_session=True)
+    process: subprocess.Popen[bytes] = started.proc
+    started.proc = None  # which would end it with this object
+    return process
+
+
+def _execute(arguments: Sequence[str], folder: str, variables: Mapping[str, str] | None, **how: Any) -> Any:
     missing = MemharnessError(
         "git was not found", hint="Install git 2.32 or later and see that it is on PATH, then try again."
     )
@@ -80,17 +105,9 @@ def run_git(arguments: Sequence[str], *, folder: str, variables: Mapping[str, st
     unset = [part for name in _LOCAL_VARIABLES if name in os.environ for part in ("-u", name)]
     command = ["env", *unset, "git", *arguments] if unset else ["git", *arguments]
     try:
-        status, output, messages = git.Git(folder).execute(
-            command,
-            env={**QUIET, **(variables or {})},
-            with_extended_output=True,
-            with_exceptions=False,
-            stdout_as_string=False,
-            strip_newline_in_stdout=False,
-        )
+        return git.Git(folder).execute(command, env={**QUIET, **(variables or {})}, **how)
     except git.GitCommandNotFound:
         raise missing from None
-    return GitResult(status=status, output=output, messages=without_credentials(messages))
 
 
 def without_credentials(text: str) -> str:

@@ -1,0 +1,81 @@
+"""What children are to find below some folders, so that what they leave there can be told from it."""
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from memharness.leftovers import remove
+
+_Facts = tuple[int, ...]  # of one path; differ once it is touched; a folder has one
+
+
+class Inventory:
+    """Every path below `folders` that is as it should be; the folders' own .git, and what cannot be read, left out.
+
+    Writing, replacing, and changing the mode or the time of a file all change its ctime, which nobody can set. Of
+    folders the mode counts.
+    """
+
+    def __init__(self, *folders: Path) -> None:
+        self._folders = tuple(map(str, folders))
+        self._known: dict[str, _Facts] = {}
+
+    def take(self) -> Iterable[str]:
+        """Look at everything: all is as it should be. Return the paths."""
+        self._known = self._look()
+        return self._known.keys()
+
+    def note(self, *paths: str) -> None:
+        """Look at some paths and the folders that they are in: they are as they should be, or rightly gone.
+
+        What was below a folder that is gone is to be named as well, or counts as gone at the next look.
+        """
+        for path in paths:
+            for step in self._upward(path):
+                before = self._known.pop(step, None)
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                    self._known[step] = _facts(os.lstat(step))
+                if _is_folder(before) and _is_folder(self._known.get(step)):
+                    break  # those that it is in are known with it
+
+    def remove_foreign(self) -> set[str]:
+        """Remove all that is not as it should be, and return what is gone of that."""
+        now = self._look()
+        if now == self._known:
+            return set()
+        for path, facts in now.items():
+            if self._known.get(path) != facts:
+                remove(Path(path))
+        before, now = self._known, self._look()
+        self._known = {path: facts for path, facts in before.items() if path in now}
+        return before.keys() - now.keys()
+
+    def _upward(self, path: str) -> Iterator[str]:
+        while path not in self._folders:
+            yield path
+            path = path.rpartition("/")[0]
+
+    def _look(self) -> dict[str, _Facts]:
+        found: dict[str, _Facts] = {}
+        waiting = list(self._folders)
+        aside = {f"{folder}/.git" for folder in waiting}
+        while waiting:
+            with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    if entry.path not in aside:
+                        found[entry.path] = facts = _facts(entry.stat(follow_symlinks=False))
+                        if _is_folder(facts):
+                            waiting.append(entry.path)
+        return found
+
+
+def _facts(status: os.stat_result) -> _Facts:
+    if stat.S_ISDIR(status.st_mode):
+        return (status.st_mode,)
+    return status.st_ino, status.st_size, status.st_ctime_ns
+
+
+def _is_folder(facts: _Facts | None) -> bool:
+    return facts is not None and len(facts) == 1

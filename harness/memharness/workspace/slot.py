@@ -1,0 +1,250 @@
+"""A slot: the checkout that children import from, its byte code, and what builds add to it.
+
+Children read byte code without checking it against its source, so a checkout deletes the byte code of every source
+that it changes, and the first checkout of a lease deletes all; byte code that is part of a commit is never checked out.
+What children write into the tree or beside the scenarios is removed before the next child, byte code included.
+"""
+
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from memharness.leftovers import remove
+from memharness.model import Checkout
+from memharness.repository import Repository
+from memharness.workspace.inventory import Inventory
+from memharness.workspace.tree import Tree
+
+
+class Slot:
+    """A leased slot. All paths are absolute; see the package's docstring for its folders."""
+
+    def __init__(self, repository: Repository, folder: Path, scenarios: Path | None) -> None:
+        self.tree = folder / "tree"
+        self.scenarios = folder / "scenarios"
+        self.work = folder / "work"
+        self._inventory = Inventory(self.tree, self.scenarios)  # what children are to find
+        self._exposed = False  # a child may have run since the last look
+        self._sources: set[str] = set()  # .py files of the tree, relative to it
+        self._links: set[str] = set()  # of those, links
+        self._compiled: dict[str, set[str]] = {}  # cache tag -> those that have its byte code, and scenarios, absolute
+        self._placed: dict[str, str] = {}  # path below the tree -> file that it links to
+        self._covered: set[str] = set()  # of those, files of the commit
+        self._checkout: Checkout | None = None
+        self._source = scenarios
+        folder.mkdir(parents=True, exist_ok=True)
+        self.clear_work()
+        self._copy_scenarios()
+        self._git = Tree(repository, self.tree)
+
+    def close(self) -> None:
+        """End what the slot keeps running."""
+        self._git.close()
+
+    def checkout(self, commit: str, *, import_root: str = ".", packages: tuple[str, ...] = ()) -> Checkout:
+        """Put the files of a commit into the tree, as committed, and nothing else but valid byte code.
+
+        Raises MemharnessError where git cannot, even into a rebuilt tree.
+        """
+        self._arrive(commit, self._remove_foreign())
+        self._checkout = Checkout(tree=str(self.tree), commit=commit, import_root=import_root, packages=packages)
+        return self._checkout
+
+    def tidy(self) -> None:
+        """Remove what children wrote since the files were last complete, and put back what they changed or deleted.
+
+        To be called after a child, before the next; what is pending then must be compiled again. One look at the
+        files, and one git process where a file of the commit is to be put back. Raises MemharnessError like checkout.
+        """
+        gone = self._remove_foreign()
+        if any(path.startswith(f"{self.scenarios}/") for path in gone):
+            self._copy_scenarios()
+            self._inventory.take()
+        if self._checkout is not None and any(path.startswith(f"{self.tree}/") for path in gone):
+            placed = dict(self._placed)
+            self._arrive(self._checkout.commit, gone)
+            self.place(placed)
+
+    def place(self, generated: Mapping[str, str]) -> None:
+        """Link files that a build made into the tree (path below it -> file), in place of those linked before.
+
+        To be called after every checkout. A file of the commit that the build rewrote is covered by the link.
+        """
+        for name in self._placed.keys() - generated.keys():
+            self._remove_placed(name)
+        for name, target in generated.items():
+            path = self.tree / name
+            if self._placed.get(name) != target:
+                self._forget(name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if os.path.lexists(path) and not self._is_placed(name):
+                self._covered.add(name)
+            path.unlink(missing_ok=True)
+            path.symlink_to(target)
+            self._note(name)
+        self._placed = dict(generated)
+
+    def pending(self, cache_tag: str) -> tuple[str, ...]:
+        """Return the .py files that an interpreter with this cache tag may import and that lack its byte code.
+
+        Absolute paths, sorted: the scenarios, and what lies below the import root; where that is the whole tree,
+        its top-level packages and modules alone.
+        """
+        return tuple(sorted(self._importable() - self._compiled.get(cache_tag, set())))
+
+    def compiled(self, cache_tag: str) -> None:
+        """Note that all pending files were compiled (or cannot be, which no second try would change).
+
+        To be called before every child: from here on the files may be changed by one.
+        """
+        known = self._compiled.setdefault(cache_tag, set())
+        fresh = self._importable() - known
+        known.update(fresh)
+        self._inventory.note(*(_byte_code(path, cache_tag) for path in fresh))
+        self._exposed = self._checkout is not None
+
+    def clear_work(self) -> Path:
+        """Empty `work/`, with its folders `cwd`, `home` and `tmp` for the next child, and return it."""
+        remove(self.work)
+        for name in ("cwd", "home", "tmp"):
+            (self.work / name).mkdir(parents=True)
+        return self.work
+
+    def _importable(self) -> set[str]:
+        checkout = self._checkout
+        if checkout is None:
+            return set(self._scripts)
+        if checkout.import_root == ".":
+            tops = set(checkout.packages)
+            below = {name for name in self._sources if name.partition("/")[0].removesuffix(".py") in tops}
+        else:
+            below = {name for name in self._sources if name.startswith(f"{checkout.import_root}/")}
+        return self._scripts | {f"{self.tree}/{name}" for name in below}
+
+    def _copy_scenarios(self) -> None:
+        remove(self.scenarios)
+        for known in self._compiled.values():
+            known.difference_update([path for path in known if path.startswith(f"{self.scenarios}/")])
+        if self._source is None:
+            self.scenarios.mkdir()
+        else:
+            ignore = shutil.ignore_patterns("__pycache__", ".git")
+            shutil.copytree(self._source, self.scenarios, ignore=ignore, ignore_dangling_symlinks=True)
+        self._scripts = {str(path) for path in self.scenarios.rglob("*.py")}
+
+    def _remove_foreign(self) -> set[str]:
+        """Remove what children left, and return what they took away; its byte code is pending again."""
+        gone = self._inventory.remove_foreign() if self._exposed else set()
+        self._exposed = False
+        for path in gone:
+            if path.endswith(".pyc"):
+                source, tag = _compiled_from(path)
+                self._compiled.get(tag, set()).discard(source)
+        return {path for path in gone if not path.endswith((".pyc", "/__pycache__"))}
+
+    # --- the tree ---
+
+    def _arrive(self, commit: str, gone: Iterable[str]) -> None:
+        """Move the tree to `commit`, and put back what is `gone` from it; links stay away until they are placed."""
+        below = [os.path.relpath(path, self.tree) for path in gone if path.startswith(f"{self.tree}/")]
+        for name in self._placed:
+            self._unlink(name)
+        changed = self._git.move(commit, spoilt=bool(below or self._covered))
+        self._covered.clear()
+        if changed is None:
+            self._start_afresh()
+        else:
+            self._settle(changed, [*below, *self._placed])
+
+    def _start_afresh(self) -> None:
+        paths = self._inventory.take()
+        folders = [path for path in paths if path.endswith("/__pycache__")]
+        for folder in folders:  # those with byte code of the commit are not cleaned
+            remove(Path(folder))
+        if folders:
+            paths = self._inventory.take()
+        sources = (path for path in paths if path.endswith(".py") and path.startswith(f"{self.tree}/"))
+        self._sources = {os.path.relpath(path, self.tree) for path in sources}
+        self._links = {name for name in self._sources if (self.tree / name).is_symlink()}
+        self._compiled.clear()
+        self._placed.clear()
+
+    def _settle(self, changed: Sequence[str], restored: Sequence[str]) -> None:
+        """Drop the byte code of changed and removed sources, and folders left with nothing but byte code."""
+        links = self._links - self._placed.keys() if changed else ()
+        for name in (*changed, *links):  # what a link leads to may have changed with it
+            self._forget(name)
+        for name in (*changed, *restored):
+            self._note(name)
+        for name in changed:
+            self._prune((self.tree / name).parent)
+
+    def _note(self, name: str) -> None:
+        """Take note of what is now at a path below the tree."""
+        path = f"{self.tree}/{name}"
+        self._inventory.note(path)
+        if name.endswith(".py") and os.path.lexists(path):
+            self._sources.add(name)
+        else:
+            self._sources.discard(name)
+        if name in self._sources and Path(path).is_symlink():
+            self._links.add(name)
+        else:
+            self._links.discard(name)
+
+    def _forget(self, name: str) -> None:
+        """Drop the byte code that any interpreter has of a source."""
+        if not name.endswith(".py"):
+            return
+        path = self.tree / name
+        cache = path.parent / "__pycache__"
+        if cache.is_dir():
+            for compiled in [entry for entry in cache.iterdir() if _compiled_from(str(entry))[0] == str(path)]:
+                compiled.unlink()
+                self._inventory.note(str(compiled))
+        for known in self._compiled.values():
+            known.discard(str(path))
+
+    def _remove_placed(self, name: str) -> None:
+        self._forget(name)
+        self._unlink(name)
+        if name in self._covered:
+            self._covered.discard(name)
+            self._git.restore(name)
+        self._note(name)
+        self._prune((self.tree / name).parent)
+
+    def _is_placed(self, name: str) -> bool:
+        """Tell whether the link that was placed there is there."""
+        path = self.tree / name
+        return path.is_symlink() and str(path.readlink()) == self._placed.get(name)
+
+    def _unlink(self, name: str) -> None:
+        if self._is_placed(name):
+            (self.tree / name).unlink()
+
+    def _prune(self, folder: Path) -> None:
+        """Remove a folder that holds byte code alone: it could be imported as a namespace package."""
+        while folder != self.tree and self.tree in folder.parents:
+            if folder.is_dir():
+                if any(entry.name != "__pycache__" for entry in folder.iterdir()):
+                    return
+                remove(folder)
+                self._inventory.note(str(folder))
+                for known in self._compiled.values():
+                    known.difference_update([path for path in known if path.startswith(f"{folder}/")])
+            folder = folder.parent
+
+
+def _byte_code(source: str, cache_tag: str) -> str:
+    """Return where the byte code of a source is written."""
+    folder, _, name = source.rpartition("/")
+    return f"{folder}/__pycache__/{name.removesuffix('.py')}.{cache_tag}.pyc"
+
+
+def _compiled_from(byte_code: str) -> tuple[str, str]:
+    """Return the source of a byte-code file, and the cache tag."""
+    folder, _, name = byte_code.rpartition("/__pycache__/")
+    stem, _, tag = name.removesuffix(".pyc").rpartition(".")
+    return f"{folder}/{stem}.py", tag
