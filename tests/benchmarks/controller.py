@@ -4,7 +4,7 @@ usage: python controller.py FILE COMMAND ARGUMENTS...
        python controller.py FILE measure-once UNTIL
 
 `measure-once` is the part of `run` that a bare loop over the commits can be compared with: every commit up to one is
-measured, and nothing is repeated or explained. The configuration is that of the current folder.
+measured, and nothing is reused, repeated or explained. The configuration is that of the current folder.
 
 The size is VmHWM, which begins anew with the process; `ru_maxrss` would tell that of whoever started it.
 """
@@ -21,7 +21,8 @@ from memharness.pipeline.measuring import begin
 def measure_once(until: str) -> int:
     """Measure, and return an exit code."""
     selection = memharness.Selection(until=until)
-    with begin(memharness.load_config(Path.cwd()), selection) as work:
+    config = memharness.load_config(Path.cwd(), overrides={"run.reuse": False})
+    with begin(config, selection) as work:
         work.first(work.project.commits(selection))
     return 0
 

@@ -10,6 +10,7 @@ usage: python tests/benchmarks/scaling.py [--full] [--json FILE] [--folder DIR]
 - full (`--full`, about half an hour): 1,000 commits x 10 scenarios measured by one `run`, from nothing.
 """
 
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Final
 from costs import run
 from histories import make_history
 from report import Report, Target, parser, workplace
-from subject import Subject, knows
+from subject import Subject
 
 MIB: Final = 1 << 20
 LONG: Final = (1000, 10)  # commits and scenarios that the targets are about
@@ -27,7 +28,6 @@ EXPLAINED: Final = (10_000, 100_000)
 STORED: Final = ((10, 1), (100, 1), (1000, 1), (100, 10), LONG)
 ALONE: Final = 'metrics = ["peak", "retained", "result"]\nworkers = 1\n'
 _SYNTHETIC: Final = Path(__file__).with_name("synthetic.py")
-_ALL: Final = ("run", "--no-reuse") if knows("run", "--no-reuse") else ("run",)
 
 
 def main() -> int:
@@ -75,11 +75,13 @@ def _stored(report: Report, folder: Path, commits: int, scenarios: int) -> None:
         if (commits, scenarios) == LONG and bound:
             report.targets.append(Target(f"{name} at {commits} x {scenarios}, CPU seconds", cost.cpu_seconds, bound))
     assert _files(subject.folder / "results") == files, "something was left to measure"
+    changes = len(json.loads(subject.call("check", "--all", "--json").stdout)["changes"])
+    report.notes.append(f"stored results of {commits} commits x {scenarios} scenarios hold {changes} changes")
 
 
 def _full(report: Report, folder: Path) -> None:
     commits, scenarios = LONG
-    cost = _subject(folder, "full", commits, scenarios, 1).call(*_ALL)
+    cost = _subject(folder, "full", commits, scenarios, 1).call("run", "--no-reuse")
     each = cost.cpu_seconds / commits / scenarios * 1000
     report.add("full", commits, scenarios, 1, cost.cpu_seconds, each, cost.rss_bytes / MIB)
     report.targets.append(Target(f"controller at {commits} x {scenarios}, MiB", cost.rss_bytes / MIB, 150))

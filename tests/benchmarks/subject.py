@@ -5,7 +5,6 @@ import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from costs import run
@@ -15,10 +14,11 @@ _CONTROLLER = Path(__file__).with_name("controller.py")
 
 @dataclass(frozen=True)
 class Cost:
-    """What a command cost: CPU seconds with all children, and the controller's own highest resident size."""
+    """What a command cost, CPU seconds with all children and the controller's highest resident size, and its output."""
 
     cpu_seconds: float
     rss_bytes: int
+    stdout: str
 
 
 class Subject:
@@ -39,7 +39,7 @@ class Subject:
         environment = {**kept, "MEMHARNESS_CACHE": str(self.folder / "cache")}
         command = [sys.executable, str(_CONTROLLER), str(size), *arguments]
         ran = run(command, self.folder, environment=environment, expected=(0, 1))
-        return Cost(cpu_seconds=ran.cpu_seconds, rss_bytes=int(size.read_text()))
+        return Cost(cpu_seconds=ran.cpu_seconds, rss_bytes=int(size.read_text()), stdout=ran.stdout)
 
     def measure_once(self, until: str = "HEAD") -> Cost:
         """Measure every commit up to one, with no repeats and no explanations."""
@@ -48,9 +48,3 @@ class Subject:
     def forget(self) -> None:
         """Delete the results; environments stay."""
         shutil.rmtree(self.folder / "results")
-
-
-@cache
-def knows(command: str, option: str) -> bool:
-    """Tell whether a command of memharness has an option."""
-    return option in run([sys.executable, "-m", "memharness.cli", command, "--help"], Path.cwd()).stdout

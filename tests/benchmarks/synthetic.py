@@ -9,7 +9,6 @@ usage: python synthetic.py, in the folder of a memharness.toml
 """
 
 import random
-import sys
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Final
 
 import memharness
 from memharness.model import (
+    Commit,
     EnvironmentFacts,
     Frame,
     LineStat,
@@ -28,8 +28,7 @@ from memharness.model import (
     Stack,
     TypeCount,
 )
-from memharness.pipeline.measuring import Measuring, Silent
-from memharness.pipeline.project import open_project
+from memharness.pipeline.measuring import Measuring, begin
 from memharness.pipeline.worker import Done
 from memharness.plan import Task
 
@@ -102,18 +101,16 @@ class Walk:
         return LineStat(path=path, line=line, function=f"work_{line}", source="return []", size=size, count=size // 50)
 
 
-class Synthetic(Measuring):
-    """Answers every task at once instead of measuring it."""
+class Answers:
+    """Answers every task of some work at once, in place of measuring it."""
 
-    def answer(self) -> None:
-        """Do what `run` and a comparison of the middle with the newest commit would do."""
-        commits = self.project.commits(memharness.Selection())
+    def __init__(self, work: Measuring, commits: Sequence[Commit]) -> None:
+        self._work = work
         self._index = {commit.id: number for number, commit in enumerate(commits)}
-        self._walks = {case.name: Walk(case.name, len(commits)) for case in self.project.cases}
-        self.complete(commits)
-        self.complete([commits[len(commits) // 2], commits[-1]])
+        self._walks = {case.name: Walk(case.name, len(commits)) for case in work.project.cases}
 
-    def _execute(self, tasks: Sequence[Task], *, workers: int) -> None:  # noqa: ARG002  (as it is called)
+    def execute(self, tasks: Sequence[Task], *, workers: int) -> None:  # noqa: ARG002  (as it is called)
+        """Deliver an observation of each case."""
         for task in tasks:
             python = task.spec.interpreter
             facts = EnvironmentFacts(
@@ -122,8 +119,8 @@ class Synthetic(Measuring):
                 implementation=python.implementation,
                 install=task.spec.install,
             )
-            observed = tuple((case, self._observe(task, case.name)) for case in task.cases)
-            self._deliver(Done(task=task, facts=facts, observed=observed))
+            observed = {case.name: self._observe(task, case.name) for case in task.cases}
+            self._work._deliver(Done(task=task, facts=facts, observed=observed))
 
     def _observe(self, task: Task, case: str) -> Observation:
         walk, index = self._walks[case], self._index[task.commit.id]
@@ -144,8 +141,15 @@ class Synthetic(Measuring):
         return Observation(outcome=outcome, profiles={profile.id: profile for profile in profiles.values()})
 
 
+def main() -> None:
+    """Do what `run` and a comparison of the middle with the newest commit would do."""
+    config = memharness.load_config(Path.cwd(), overrides={"run.reuse": False})
+    with begin(config, memharness.Selection()) as work:
+        commits = work.project.commits(memharness.Selection())
+        work._execute = Answers(work, commits).execute  # type: ignore[method-assign]  # the one seam: children
+        work.complete(commits)
+        work.complete([commits[len(commits) // 2], commits[-1]])
+
+
 if __name__ == "__main__":
-    project = open_project(memharness.load_config(Path.cwd()), memharness.Selection())
-    with project.store.run_lock():
-        Synthetic(project, Path("scenarios"), Silent(), retry_failed=False).answer()
-    sys.exit()
+    main()

@@ -23,16 +23,12 @@ from typing import Final, NamedTuple
 from asv_suite import SETTINGS, AsvSuite
 from histories import make_history
 from report import Report, Target, parser, workplace
-from subject import Subject, knows
+from subject import Subject
 from wastebox import ASV_BENCHMARK, SCENARIO, wastebox
 
 METRICS: Final = ("peak", "retained", "result")
-FULL: Final = ("--no-reuse",) if knows("run", "--no-reuse") else ()
-MODES: Final[Mapping[str, tuple[str, ...]]] = {
-    "full": FULL,
-    **({"reuse": ()} if FULL else {}),
-    **({"adaptive": ("--adaptive",)} if knows("run", "--adaptive") else {}),
-}
+FULL: Final = ("--no-reuse",)
+MODES: Final[Mapping[str, tuple[str, ...]]] = {"full": FULL, "reuse": (), "adaptive": ("--adaptive",)}
 
 
 class Figures(NamedTuple):
