@@ -17,11 +17,11 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 @dataclass(frozen=True)
 class Ran:
-    """A finished command: `cpu_seconds` of it and all its descendants, its exit code and its output."""
+    """A finished command: `cpu_seconds` of it and all its descendants, and its output."""
 
     cpu_seconds: float
-    status: int
     stdout: str
+    stderr: str
 
 
 def run(
@@ -44,7 +44,7 @@ def run(
     if done.returncode not in expected:
         words = " ".join(command)
         raise RuntimeError(f"{words}: exit code {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
-    return Ran(cpu_seconds=children_cpu() - before, status=done.returncode, stdout=done.stdout)
+    return Ran(cpu_seconds=children_cpu() - before, stdout=done.stdout, stderr=done.stderr)
 
 
 def children_cpu() -> float:

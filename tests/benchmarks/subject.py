@@ -38,7 +38,10 @@ class Subject:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("MEMHARNESS_")}
         environment = {**kept, "MEMHARNESS_CACHE": str(self.folder / "cache")}
         command = [sys.executable, str(_CONTROLLER), str(size), *arguments]
+        size.unlink(missing_ok=True)
         ran = run(command, self.folder, environment=environment, expected=(0, 1))
+        if not size.exists():  # an uncaught exception also ends with exit code 1
+            raise RuntimeError(f"{' '.join(command)} broke off\n{ran.stderr}")
         return Cost(cpu_seconds=ran.cpu_seconds, rss_bytes=int(size.read_text()), stdout=ran.stdout)
 
     def measure_once(self, until: str = "HEAD") -> Cost:
