@@ -49,6 +49,15 @@ Response, a JSON file put in place by a rename; always with format, method (of m
   calls         number of calls used, null in other passes than growth
   suspected     ["growth"] where a leak, which may end, was not pursued over four times the calls; a note says why
   notes         [sentence, ..]
+  seen          what the run looked at, from before the scenario is loaded to the end of teardown; not in "deep" and
+                "peak". {"opened": [paths], "looked": [paths], "listed": [paths], "native": bool, "obstacle": null}:
+                files opened, paths whose existence or state was asked for, also in vain, and folders listed; those
+                entries of a folder count as asked for that came with the means to do so unheard. Below the tree and
+                the folder of scenarios; absolute, normalised, sorted, byte code as its source. Left out are Python's
+                own installation, site_paths, the folder of the response, /dev/null and the like, and folders that
+                lead to one of all these, where nothing but their state was asked for.
+                native: an extension module that is not of Python's own libraries was loaded, or sqlite used
+                obstacle: or a reason why the rest proves nothing: another path was looked at, a process started, ..
 or
   status        "failed"
   phase         "import", "setup", "run", "teardown";  kind  "exception" or "memory"
@@ -76,6 +85,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _FORMAT = 1
+_SEEN = ("first", "growth", "rss")  # passes whose figures may be reused where all that they saw is alike
 _BALLAST = 8 << 20  # never touched; freed to have room for the report when memory is exhausted
 
 
@@ -87,13 +97,16 @@ def main() -> None:
     with open(sys.argv[1], encoding="utf-8") as file:
         request = _parse(file.read())
     sys.argv[:] = [request["scenario"]]
+    sight = probe["sight"].Sight(request) if request["pass"] in _SEEN else None
     _prepare(request)
     ballast = [bytes(_BALLAST)]
     hooks = (sys.settrace, sys.setprofile)
-    work = probe["workload"].Workload(request)
+    work = probe["workload"].Workload(request, sight)
     answer: dict[str, Any] = {"format": _FORMAT, "method": probe["method"]}
     try:
         answer.update(status="measured", **probe[request["pass"]].measure(work, request))
+        if sight is not None:
+            answer["seen"] = sight.report()
     except BaseException as error:  # noqa: BLE001  (the workload may raise anything)
         hooks[0](None)
         hooks[1](None)
@@ -110,7 +123,7 @@ def _load_probe() -> dict[str, Any]:
     parent = folder.rpartition("/")[0]
     sys.path[:] = [parent] + [path for path in sys.path if path != folder]
     import memharness_probe
-    from memharness_probe import failure, first, growth, lines, outcome, peak, resident, workload
+    from memharness_probe import failure, first, growth, lines, outcome, peak, resident, sight, workload
 
     del sys.path[0]
     for name in [name for name in sys.modules if name.partition(".")[0] == "memharness_probe"]:
@@ -124,6 +137,7 @@ def _load_probe() -> dict[str, Any]:
         "outcome": outcome,
         "peak": peak,
         "rss": resident,
+        "sight": sight,
         "workload": workload,
     }
     return {**modules, "method": memharness_probe.METHOD, "folder": folder + "/"}

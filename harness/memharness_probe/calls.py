@@ -75,6 +75,7 @@ class Calls:
                 self._wall[i] = monotonic()
             ballast = _begin_peak(scratch) if WARM <= i < 2 * WARM else b""
             call()
+            scratch[_PEAK] = tracing.traced()[1]
             tracing.hook_trace(None)
             tracing.hook_profile(None)
             if WARM <= i < 2 * WARM:
@@ -155,8 +156,8 @@ def _begin_peak(scratch: memoryview[Any]) -> bytes:
 
 
 def _end_peak(scratch: memoryview[Any]) -> None:
-    """Put the peak above the size at the start into `scratch[_PEAK]`, less what the type cache holds."""
-    scratch[_PEAK] = tracing.traced()[1] - scratch[_START]
+    """Make the peak in `scratch[_PEAK]` one above the size at the start, less what the type cache holds."""
+    scratch[_PEAK] -= scratch[_START]
     scratch[_END] = tracing.traced()[0]  # after that first tuple went to a free list
     tracing.clear_caches()
     scratch[_CLEARED] = tracing.traced()[0]  # no number may be alive beside it

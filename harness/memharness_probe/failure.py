@@ -13,14 +13,14 @@ _FRAMES = 50  # innermost; a recursion without end has a thousand alike
 
 
 def describe(error: BaseException, phase: str, locator: Locator, own: str) -> dict[str, Any]:
-    """Return the response for `error`; files below `own` are the probe's and not shown.
+    """Return the response for `error`; files below `own` are the probe's and not shown, nor are its wrappers.
 
     The frames' variables are dropped first: after a MemoryError they hold what there is no room beside.
     """
     kind = "memory" if isinstance(error, MemoryError) else "exception"
     places = _places(error)
     reason = " ".join(_reason(error).split())[:_REASON_CHARACTERS]
-    shown = [place for place in places if not place[0].startswith((own, "<frozen importlib"))]
+    shown = [place for place in places if not place[0].startswith((own, "<frozen importlib", "<os."))]
     frames = [locator.frame(*place) for place in shown[-_FRAMES:]]
     return {"status": "failed", "phase": phase, "kind": kind, "reason": reason, "frames": frames}
 

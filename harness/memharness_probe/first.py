@@ -60,6 +60,7 @@ def _import(work: Workload, request: dict[str, Any], folder: Folder, answer: dic
         traces = tracing.take()
     finally:
         tracing.stop()
+    work.rest()
     counts = tracing.count(traces)
     del traces
     answer["metrics"]["import"] = total = tracing.total(counts)
@@ -91,6 +92,7 @@ def _first_call(work: Workload, request: dict[str, Any], folder: Folder, answer:
         traced = _trace_call(call, readings, request["frames"], counting, types_of)
     finally:
         tracing.stop()
+    work.rest()
     held, kept = tracing.count(traced.alive), tracing.count(traced.retained)
     del traced.alive, traced.retained
     metrics: dict[str, int] = answer["metrics"]

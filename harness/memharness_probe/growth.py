@@ -70,6 +70,7 @@ def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
             answer["metrics"]["growth"] = max(round(leak.slope / _WORD), 1) * _WORD if leak.slope else 0
     finally:
         tracing.stop()
+    work.rest()
     if leak.slope:
         _describe(leak, Locator(request), answer)
     work.teardown()

@@ -28,11 +28,14 @@ def measure(work: Workload, _request: dict[str, Any]) -> dict[str, Any]:
     work.setup()
     call = work.bind_run()
     tracing.settle()
+    work.rest()
     notes = [] if _forget_peak() else ["rss_peak: the mark could not be reset, so it may come out too low"]
     before = _peak_bytes()
+    work.enter("run")
     result = call()
     tracing.hook_trace(None)
     tracing.hook_profile(None)
+    work.rest()
     after = _peak_bytes()
     leave_if_forked()
     del result

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
+    from memharness_probe.sight import Sight
+
 _CALL_FILE = dirname(abspath(__file__)) + "/call"  # counts as the probe's own file
 
 
@@ -24,11 +26,12 @@ class WrongCopyError(Exception):
 
 
 class Workload:
-    """One scenario with one set of parameters. `phase` is the one entered last."""
+    """One scenario with one set of parameters. `phase` is the one entered last; what it looks at, `sight` records."""
 
-    def __init__(self, request: dict[str, Any]) -> None:
+    def __init__(self, request: dict[str, Any], sight: Sight | None = None) -> None:
         self.phase = "import"
         self._request = request
+        self._sight = sight
         self._module: ModuleType | None = None
         self._state: Any = None
 
@@ -73,6 +76,13 @@ class Workload:
         """Leave word of the phase for the host, in case that this process dies in it."""
         self.phase = phase
         write_file(self._request["phase_file"], phase)
+        if self._sight is not None:
+            self._sight.watch()
+
+    def rest(self) -> None:
+        """Leave the phase: what is looked at until the next one begins is the probe's doing."""
+        if self._sight is not None:
+            self._sight.rest()
 
     def _bind(self, name: str) -> Callable[[], Any]:
         """Return a callable that allocates nothing of its own beside the call: no dict, no tuple.

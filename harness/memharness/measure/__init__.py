@@ -38,7 +38,7 @@ from memharness.model import (
 
 __all__ = ["PROBE_METHOD", "Cancelled", "Terms", "compile_bytecode", "is_beside", "observe"]
 
-PROBE_METHOD = 2  # memharness_probe.METHOD, which must not be imported; a test holds the two together
+PROBE_METHOD = 3  # memharness_probe.METHOD, which must not be imported; a test holds the two together
 _DEEP = 25  # frames
 _PEAKS = {"peak", "warm_peak"}
 _INEXACT = 0.02  # of the peak

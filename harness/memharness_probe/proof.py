@@ -1,0 +1,162 @@
+"""What was recorded of a run, as the host wants it: the paths that a commit must have alike, or why none would do."""
+
+from __future__ import annotations
+
+import os
+import sys
+from os import listdir
+from os.path import dirname, normpath, realpath
+from posix import lstat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Record = tuple[str, str]  # kind, text
+
+KINDS = OPENED, LOOKED, LISTED, SCANNED, MOVED, DATABASE, OBSTACLE = "OLDSMQ!"
+_OF_PYTHON = ("/lib/python", "/lib64/python", "/include/python", "/bin/python", "/share/locale/", "/pyvenv.cfg")
+_HARMLESS = frozenset(("/dev/null", "/dev/urandom", "/dev/zero"))
+_BYTE_CODE = "/__pycache__/"
+_TYPE, _LINK, _FOLDER = 0o170000, 0o120000, 0o040000  # of st_mode
+
+
+class Grounds:
+    """Whose a path is, by how it begins: `kept` is the project's or a scenario's, `left_out` is proven otherwise."""
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        """Call no function of Python's libraries: up to 3.10 its frame would be there when the workload calls it."""
+        self.kept = (request["project"]["tree"] + "/", request["scenarios"] + "/")
+        self._installed = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
+        self._folders = {_folder_of(file) for file in (os.__file__, __file__, request["response"])}
+        self._folders.update(request["site_paths"])
+        self.left_out = _beginnings(self._installed, self._folders)
+        self._above: set[str] = set()
+
+    def survey(self) -> None:
+        """Learn of paths by their other names as well, now that all is measured."""
+        self.left_out += _beginnings(set(map(realpath, self._installed)), set(map(realpath, self._folders)))
+        for path in (*self.kept, *self.left_out):
+            self._above.update(_folders_of(path.rstrip("/")))
+
+    def owns(self, path: str) -> bool | None:
+        """Tell whether a path is kept or left out, by the longest folder that holds it; None: it lies elsewhere."""
+        whole = path + "/"
+        kept = max([len(folder) for folder in self.kept if whole.startswith(folder)], default=0)
+        left = max([len(start) for start in self.left_out if whole.startswith(start)], default=0)
+        if path in _HARMLESS or path == sys.executable or left > kept:
+            return False
+        return True if kept else None
+
+    def is_above(self, path: str) -> bool:
+        """Tell whether a path is a folder on the way to one of these; that it is there says nothing."""
+        return path in self._above
+
+
+def _beginnings(installed: set[str], folders: set[str]) -> tuple[str, ...]:
+    """Return what the paths of installed Pythons, and those below folders, begin with."""
+    return (*[prefix + part for prefix in installed for part in _OF_PYTHON], *[folder + "/" for folder in folders])
+
+
+def seen(records: list[Record], grounds: Grounds, *, native: bool) -> dict[str, Any]:
+    """Return the field `seen` of the response for what was recorded.
+
+    The state of the entries of a scanned folder may have been asked for without a further event, so all are looked at,
+    those that are there now: what was removed or moved meanwhile was recorded itself. Links are looked up now, too.
+    """
+    grounds.survey()
+    found: dict[str, set[str]] = {kind: set() for kind in (OPENED, LOOKED, LISTED)}
+    obstacles = [text for kind, text in records if kind == OBSTACLE]
+    straight: set[str] = set()  # folders that are no links
+    records = [record for record in records if record[0] != OBSTACLE]
+    records += [
+        (LOOKED, f"{path}/{name}") for kind, path in records if kind == SCANNED for name in _entries(path, grounds)
+    ]
+    records += [(LOOKED, folder) for _, path in records for folder in _left_again(path)]
+    for kind, text in records:
+        path = _source(normpath(text))
+        if grounds.owns(path) is False or (kind == LOOKED and grounds.is_above(path)):
+            continue
+        reason = _obstacle(kind, path, grounds)
+        if not reason and _passes_link(path, grounds, straight):
+            reason = f"it followed a symbolic link to {ascii(path)[1:-1]}"
+        if reason:
+            obstacles.append(reason)
+        else:
+            found[LISTED if kind == SCANNED else kind].add(path)
+    opened, looked, listed = (sorted(paths) for paths in found.values())
+    reason = obstacles[0] if obstacles else None
+    return {"opened": opened, "looked": looked, "listed": listed, "native": native, "obstacle": reason}
+
+
+def _obstacle(kind: str, path: str, grounds: Grounds) -> str | None:
+    """Return why a path keeps all from being proven, if it does."""
+    shown = ascii(path)[1:-1]
+    if kind == MOVED:
+        return f"it moved or linked {shown}"
+    if kind == DATABASE:
+        return f"it opened the database {shown}"
+    if grounds.owns(path) is None or not _is_text(path):
+        return f"it looked at {shown}"
+    return f"it opened the folder {shown}" if kind == OPENED and _kind_of(path) == _FOLDER else None
+
+
+def _passes_link(path: str, grounds: Grounds, straight: set[str]) -> bool:
+    """Tell whether a path is a link or leads over one."""
+    if _kind_of(path) == _LINK:
+        return True
+    for folder in _folders_of(dirname(path)):
+        if folder in straight or grounds.is_above(folder):
+            return False
+        if _kind_of(folder) == _LINK:
+            return True
+        straight.add(folder)
+    return False
+
+
+def _entries(path: str, grounds: Grounds) -> list[str]:
+    """Names in a folder; not that of the repository, which has nothing to do with a commit's files."""
+    try:
+        return [name for name in listdir(path) if name != ".git"] if grounds.owns(normpath(path)) else []
+    except OSError:
+        return []
+
+
+def _left_again(path: str) -> list[str]:
+    """Return the folders of `folder/../other`, which must be there, and must be no links for this to be `other`."""
+    parts = path.split("/")
+    return ["/".join(parts[:i]) for i in range(2, len(parts)) if parts[i] == ".." and parts[i - 1] != ".."]
+
+
+def _kind_of(path: str) -> int:
+    try:
+        return lstat(path).st_mode & _TYPE
+    except OSError:
+        return 0
+
+
+def _source(path: str) -> str:
+    """Return the source that byte code is made of."""
+    folder, found, name = path.partition(_BYTE_CODE)
+    return f"{folder}/{name.partition('.')[0]}.py" if found and name.endswith(".pyc") else path
+
+
+def _folders_of(path: str) -> list[str]:
+    """Return a path and all folders that it lies in, the innermost first."""
+    folders = [path]
+    while dirname(path) != path:
+        path = dirname(path)
+        folders.append(path)
+    return folders
+
+
+def _folder_of(file: str) -> str:
+    return file.rpartition("/")[0]
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

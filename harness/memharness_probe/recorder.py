@@ -1,0 +1,76 @@
+"""A log of texts, each once, that keeps nothing allocated: for what is to be noted while memory is traced.
+
+Texts go as bytes into room allocated before and are known again by their hashes in a table: two with the same hash of
+64 bits would pass for one, which ten thousand do in one of 10**11 cases. A write is one step, so that threads that
+race write a text twice at worst.
+"""
+
+from __future__ import annotations
+
+from _io import BytesIO
+
+from memharness_probe import tracing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_ROOM = 2 << 20  # bytes; not touched until written
+_SLOTS = 1 << 14  # of the table
+_MOST = _SLOTS * 3 // 4
+
+
+class Recorder:
+    """`full` tells that texts were lost."""
+
+    def __init__(self) -> None:
+        self._log = BytesIO(bytes(_ROOM))
+        self._table = tracing.cells(_SLOTS)
+        self._used = tracing.cells(1)
+
+    def add(self, kind: str, text: str) -> None:
+        """Note a text of a kind, which is one letter. No text that a file system knows has a NUL in it."""
+        log, table = self._log, self._table
+        key = hash(text) ^ ord(kind)
+        slot = key & (_SLOTS - 1)
+        while table[slot]:
+            if table[slot] == key:
+                return
+            slot = (slot + 1) & (_SLOTS - 1)
+        if self.full or "\0" in text:
+            return
+        data = f"{kind}{text}\0".encode("utf-8", "surrogatepass")
+        self._used[0] += _MOST if log.tell() + len(data) > _ROOM else 1
+        if not self.full:
+            log.write(data)
+            table[slot] = key
+
+    @property
+    def full(self) -> bool:
+        """Tell whether there was no room for a text."""
+        return bool(self._used[0] >= _MOST)
+
+    def forget(self) -> None:
+        """Be as at the beginning."""
+        self._table[:] = tracing.cells(_SLOTS)
+        self._log.seek(0)
+        self._used[0] = 0
+
+    def records(self) -> list[tuple[str, str]]:
+        """Return (kind, text) of all that was noted, sorted, each once."""
+        noted = self._log.getvalue()[: self._log.tell()].decode("utf-8", "surrogatepass")
+        return sorted({(record[0], record[1:]) for record in noted.split("\0")[:-1]})
+
+
+def pass_for(function: Any, path: str, line: int = 0) -> None:
+    """Have a function's code lie in another file: what is allocated in it does not count as the probe's then.
+
+    A tuple that it frees may be handed to the workload next, and would be missing from what that holds. For the same
+    reason it is called once before tracing starts: up to 3.10 a function's first call allocates its frame.
+    """
+    function.__code__ = function.__code__.replace(co_filename=path, co_firstlineno=line)
+
+
+for _value in vars(Recorder).values():
+    if type(_value) is type(pass_for):
+        pass_for(_value, "<memharness>")

@@ -1,0 +1,268 @@
+"""What a run could see: every path of the file system that it opened, asked for or listed.
+
+An audit hook hears of what is opened, listed, changed, started or connected; what raises no event is wrapped. The
+reply serves as a proof: what cannot be followed is an obstacle to it, and so is what goes wrong here, as the workload
+must not notice any of it. Not heard of is what Python's own libraries read in C by names of their own (OpenSSL its
+certificates); sqlite, which can attach any file, counts as native code.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from _thread import get_ident
+from os import fspath, getcwd, waitid
+
+from memharness_probe import tracing
+from memharness_probe.asking import readlink, wrap
+from memharness_probe.proof import DATABASE, LISTED, LOOKED, MOVED, OBSTACLE, OPENED, SCANNED, Grounds, seen
+from memharness_probe.recorder import Recorder, pass_for
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Handler = Callable[[str, Any], None]
+
+_QUIET, _FAILED, _NATIVE, _CHILDREN = range(4)  # places in the cells
+_NOWHERE = "/memharness"
+_FILE = "<memharness>"
+_WARM = 1024 if sys.version_info < (3, 11) else 1
+_ENCODING = sys.getfilesystemencoding()
+_PROCESS, _NETWORK = "it started a process", "it used the network"
+_FORBIDDEN = {
+    **dict.fromkeys(("os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"), _PROCESS),
+    **dict.fromkeys(("pty.spawn", "subprocess.Popen", "cpython.PyInterpreterState_New"), _PROCESS),
+    **dict.fromkeys(("socket.bind", "socket.connect", "socket.sendmsg", "socket.sendto"), _NETWORK),
+    **dict.fromkeys(("socket.getaddrinfo", "socket.gethostbyaddr", "socket.gethostbyname"), _NETWORK),
+    **dict.fromkeys(("socket.getnameinfo", "socket.getservbyname", "socket.getservbyport"), _NETWORK),
+}
+_ASKED = ("os.chdir", "os.getxattr", "os.listxattr", "os.removexattr", "os.setxattr", "os.truncate")
+_ASKED_IN = ("os.chmod", "os.chown", "os.mkdir", "os.remove", "os.rmdir", "os.utime")  # their last argument: a folder
+_STAT_FILE = "/proc/self/stat"
+_BEFORE_FAULTS = 9  # spaces in it, after the name, before cminflt; see proc(5)
+_open, _read, _close = os.open, os.read, os.close
+
+
+class Sight:
+    """Records from its making on, but not what the thread that made it does at rest.
+
+    What runs in the workload's stead passes for code of another file than the probe's, and was called once before.
+    """
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        self._recorder = Recorder()
+        self._cells = tracing.cells(4)
+        self._thread = get_ident()
+        self._grounds = Grounds(request)
+        self._libraries = tuple([path + "/" for path in sys.path if path.endswith("/lib-dynload")])
+        self._wrappers = wrap(self._look)
+        hook = self._make_hook()
+        self._rehearse(hook)
+        sys.addaudithook(hook)
+        self._cells[_QUIET] = self._thread
+        self.watch()
+
+    # --- for the probe ---------------------------------------------------------------------------------------
+
+    def watch(self) -> None:
+        """Record what this thread does from now on: the workload's."""
+        if self._cells[_QUIET]:
+            self._cells[_CHILDREN] = _faults_of_children()
+            self._cells[_QUIET] = 0
+
+    def rest(self) -> None:
+        """Record nothing of this thread: what it does is the probe's own. Processes are noticed in any case."""
+        if self._cells[_QUIET] != self._thread:
+            self._cells[_QUIET] = self._thread
+            if self._cells[_CHILDREN] != _faults_of_children() or _has_children():
+                self._recorder.add(OBSTACLE, f"{_PROCESS} unheard")
+
+    def report(self) -> dict[str, Any]:
+        """Return the field `seen` of the response, with all that was recorded so far."""
+        self.rest()
+        if self._cells[_FAILED]:
+            self._recorder.add(OBSTACLE, "it disturbed the recording of what it looks at")
+        for (module, name), wrapper in self._wrappers.items():
+            if getattr(module, name, None) is not wrapper:
+                self._recorder.add(OBSTACLE, f"it replaced os.{name}")
+        records = self._recorder.records()
+        if self._recorder.full:
+            records.append((OBSTACLE, "it looked at too many paths"))
+        return seen(records, self._grounds, native=bool(self._cells[_NATIVE]))
+
+    # --- in the workload's stead -----------------------------------------------------------------------------
+
+    def _make_hook(self) -> Any:
+        """Return the audit hook. Most events are not its business, `builtins.id` among them: the first look tells."""
+        cells = self._cells
+        handlers: dict[str, Handler] = {
+            **dict.fromkeys(_FORBIDDEN, self._forbidden),
+            **dict.fromkeys(_ASKED, self._asked),
+            **dict.fromkeys(_ASKED_IN, self._asked_in),
+            **dict.fromkeys(("os.rename", "os.link"), self._moved),
+            "ctypes.dlopen": self._library,
+            "ctypes.dlsym": self._symbol,
+            "ctypes.dlsym/handle": self._symbol,
+            "import": self._imported,
+            "open": self._opened,
+            "os.listdir": self._listed,
+            "os.scandir": self._scanned,
+            "os.symlink": self._linked,
+            "sqlite3.connect": self._connected,
+        }
+
+        def hook(event: str, args: Any) -> None:
+            if event in handlers:
+                try:
+                    if cells[_QUIET] != get_ident():
+                        handlers[event](event, args)
+                except BaseException:  # noqa: BLE001  (see `_look`)
+                    cells[_FAILED] = 1
+
+        pass_for(hook, _FILE)
+        return hook
+
+    def _look(self, path: Any, folder: Any) -> None:
+        """Note what a wrapper is asked; never raise, whatever is odd: the path, the depth of a recursion, no memory."""
+        cells = self._cells
+        try:
+            if cells[_QUIET] != get_ident():
+                self._note(LOOKED, path, folder)
+        except BaseException:  # noqa: BLE001
+            cells[_FAILED] = 1
+
+    def _opened(self, _event: str, args: Any) -> None:
+        self._note(OPENED, args[0])
+
+    def _listed(self, _event: str, args: Any) -> None:
+        self._note(LISTED, args[0])
+
+    def _scanned(self, _event: str, args: Any) -> None:
+        self._note(SCANNED, args[0])
+
+    def _asked(self, _event: str, args: Any) -> None:
+        self._note(LOOKED, args[0])
+
+    def _asked_in(self, _event: str, args: Any) -> None:
+        self._note(LOOKED, args[0], args[-1])
+
+    def _moved(self, _event: str, args: Any) -> None:
+        self._note(MOVED, args[0], args[2])
+        self._note(MOVED, args[1], args[3])
+
+    def _linked(self, _event: str, args: Any) -> None:
+        target, path = _text(args[0]), _text(args[1])
+        self._note(MOVED, path, args[2])
+        self._note(MOVED, target if target[:1] == "/" else f"{path.rpartition('/')[0] or '.'}/{target}", args[2])
+
+    def _imported(self, _event: str, args: Any) -> None:
+        """Note an extension module; other imports are told without a file, and open it."""
+        if args[1] is not None and not args[1].startswith(self._libraries):
+            self._cells[_NATIVE] = 1
+            self._note(OPENED, args[1])
+
+    def _connected(self, _event: str, args: Any) -> None:
+        self._cells[_NATIVE] = 1
+        path = _text(args[0])
+        if path.startswith("file:"):
+            self._recorder.add(OBSTACLE, f"it opened the database {path}")
+        elif path not in ("", ":memory:"):
+            self._note(DATABASE, path)
+
+    def _library(self, _event: str, args: Any) -> None:
+        if args[0] is not None:
+            self._recorder.add(OBSTACLE, f"it loaded the library {args[0]}")
+
+    def _symbol(self, _event: str, args: Any) -> None:
+        if type(args[1]) is not str or not args[1].startswith(("Py", "_Py")):
+            self._recorder.add(OBSTACLE, f"it called {args[1]} of a library")
+
+    def _forbidden(self, event: str, _args: Any) -> None:
+        self._recorder.add(OBSTACLE, f"{_FORBIDDEN[event]} ({event})")
+
+    def _note(self, kind: str, path: Any, folder: Any = None) -> None:
+        """Note a path of any form; a relative one in `folder`, a descriptor, None or -1 where there is none."""
+        if type(path) is not str:
+            if path is None:
+                path = "."
+            elif not isinstance(path, int):
+                path = _text(path)
+            elif kind in (LISTED, SCANNED):
+                path = readlink(f"/proc/self/fd/{path}")
+            else:  # open already, by a path that was noted
+                return
+        if path[:1] != "/":
+            base = getcwd() if folder is None or folder < 0 else readlink(f"/proc/self/fd/{folder}")
+            path = f"{base}/{path}"
+        grounds = self._grounds
+        if not path.startswith(grounds.left_out) or path.startswith(grounds.kept) or "/.." in path:
+            self._recorder.add(kind, path)
+
+    def _rehearse(self, hook: Any) -> None:
+        """Have each function called once: up to 3.10 its frame is allocated then, and a cache after 1024 calls."""
+        stdin, path = 0, _NOWHERE.encode()
+        for event, args in (
+            *[
+                (event, (path, "", stdin, stdin))
+                for event in ("open", "os.listdir", "os.scandir", "os.chdir", "os.link")
+            ],
+            *[("os.remove", ("x", folder)) for folder in (-1, stdin)],
+            *[(event, (stdin, stdin, stdin)) for event in ("os.listdir", "os.fork")],
+            ("os.symlink", ("x", path, -1)),
+            ("import", ("x", _NOWHERE)),
+            ("ctypes.dlopen", (_NOWHERE,)),
+            ("ctypes.dlsym", (None, "x")),
+            ("sqlite3.connect", (path,)),
+        ):
+            hook(event, args)
+        for (_, name), wrapper in self._wrappers.items():
+            try:  # noqa: SIM105  (contextlib would be an import)
+                wrapper(*([_NOWHERE, 0] if name == "access" else [_NOWHERE]))
+            except OSError:
+                pass
+        for _ in range(_WARM):
+            hook("open", (_NOWHERE,))
+            hook("import", ("", None))
+            self._look(_NOWHERE, None)
+        self._cells[_FAILED] = self._cells[_NATIVE] = 0
+        self._recorder.forget()
+
+
+def _text(path: Any) -> str:
+    path = fspath(path)
+    return path.decode(_ENCODING, "surrogateescape") if isinstance(path, bytes) else str.__str__(path)
+
+
+def _faults_of_children() -> int:
+    """Page faults of the processes that this one has waited for: none lives without one.
+
+    Read digit by digit: bytes of length one stay in a cache, where the workload would find them.
+    """
+    descriptor = _open(_STAT_FILE, os.O_RDONLY)
+    try:
+        data = _read(descriptor, 4096)
+    finally:
+        _close(descriptor)
+    space, at, faults = ord(" "), data.rfind(ord(")")), 0
+    for _ in range(_BEFORE_FAULTS):
+        at = data.find(space, at + 1)
+    while data[at + 1] != space:
+        at += 1
+        faults = 10 * faults + data[at] - ord("0")
+    return faults
+
+
+def _has_children() -> bool:
+    """Tell whether there are processes that this one has not waited for, dead or alive."""
+    try:
+        waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+for _function in (_text, *vars(Sight).values()):
+    if type(_function) is type(_text):
+        pass_for(_function, _FILE)
