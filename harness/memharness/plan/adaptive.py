@@ -55,8 +55,11 @@ class AdaptiveSearch(Generic[S]):
     """The search of several series in one line of `n` positions.
 
     `starts` holds each series with the first position that it applies to. `difference(series, before, after)` tells
-    how many report thresholds lie between the values at two measured positions, noise allowed for. What is known of
-    each series is handed to every call and may have changed in any way, so that a search goes on where it stopped.
+    how many report thresholds lie between the values at two measured positions, noise allowed for.
+
+    Every call is handed what is known of each series. Begin with nothing and answer requests from stored results where
+    there are some: so a search that was stopped goes on at the same place. Other positions may be added where they are
+    "measured", but not where they are "skip": that would use up the patience on commits that were not chosen for it.
     """
 
     def __init__(
