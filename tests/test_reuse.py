@@ -94,6 +94,10 @@ def test_the_tree_itself_and_missing_folders_can_be_listed() -> None:
     assert proof({"nowhere": "040000 1", "nowhere/x": "100644 1"}, none) != proof({}, none)
 
 
+def test_an_entry_is_mode_and_id() -> None:
+    assert [Tree(FILES).entry(path) for path in ("src/box", "README", "nothing")] == ["040000 ab", "100644 01", ""]
+
+
 def test_files_are_what_has_contents() -> None:
     assert Tree(FILES).files == {
         ".gitattributes": "0a",

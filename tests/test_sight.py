@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from children import FIRST, VERSIONS, Bench, measured
 from memharness.measure.child import Limits, run_child
@@ -241,6 +242,18 @@ def test_all_phases_are_recorded_and_nothing_that_the_probe_does_itself(bench: B
     assert asked == {"import", "setup", "run", "teardown", "box.py", scenario}
     assert below(bench.tree, seen, "opened") == {"box.py", scenario}
     assert (below(bench.tree, seen, "listed") - {str(bench.scenarios)}, seen["obstacle"]) == ({""}, None)
+
+
+def test_what_a_build_made_is_as_sound_as_the_environment(bench: Bench) -> None:
+    bench.write("tree/box/__init__.py", "from box import version\n")
+    (bench.tree / "box" / "version.py").symlink_to(bench.write("generated/version.py", ""))
+    text = "import box\ndef run(): pass\n"
+    found = []
+    for generated in ({}, {"box/version.py": str(bench.tree.parent / "generated" / "version.py")}):
+        environment = replace(bench.environment(), generated=generated)
+        bench.observe(text, ("peak",), checkout=bench.checkout("box"), environment=environment)
+        found.append(json.loads((bench.work / "response.json").read_text())["seen"]["obstacle"])
+    assert found == [f"it followed a symbolic link to {bench.tree}/box/version.py", None]
 
 
 @every_version

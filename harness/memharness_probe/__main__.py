@@ -18,7 +18,8 @@ is read as a Python literal); all paths are absolute and without symbolic links 
   late_paths    folders put after everything else: the scenario folder, lest a file in it hide a package
   site_paths    folders added in between with site.addsitedir, .pth files included
   project       {"tree": the checkout, "origin": folder its modules must come from, "prefix": path of the import
-                root below the tree or ".", "packages": [top-level names]}
+                root below the tree or ".", "packages": [top-level names], "placed": links in the tree to files that
+                the build made, which the environment stands for}
   calls         calls in the growth pass after the first, or null to find the most of 127, 63, 31, 15 that cost
                 at most budget_seconds of CPU time and take at most an eighth of timeout_seconds (never less than 15)
   budget_seconds

@@ -31,6 +31,7 @@ class Grounds:
         self._folders = {_folder_of(file) for file in (os.__file__, __file__, request["response"])}
         self._folders.update(request["site_paths"])
         self.left_out = _beginnings(self._installed, self._folders)
+        self.placed = frozenset(request["project"]["placed"])
         self._above: set[str] = set()
 
     def survey(self) -> None:
@@ -78,7 +79,7 @@ def seen(records: list[Record], grounds: Grounds, *, native: bool) -> dict[str, 
         if grounds.owns(path) is False or (kind == LOOKED and grounds.is_above(path)):
             continue
         reason = _obstacle(kind, path, grounds)
-        if not reason and _passes_link(path, grounds, straight):
+        if not reason and path not in grounds.placed and _passes_link(path, grounds, straight):
             reason = f"it followed a symbolic link to {ascii(path)[1:-1]}"
         if reason:
             obstacles.append(reason)

@@ -117,6 +117,7 @@ class Exchange:
                 "origin": environment.origin or import_root,
                 "prefix": checkout.import_root,
                 "packages": checkout.packages,
+                "placed": [f"{checkout.tree}/{name}" for name in environment.generated],
             },
             **measure,
         }

@@ -15,7 +15,7 @@ def sight_of(seen: Seen, checkout: Checkout, scenarios: Path, frozen: Iterable[s
     with alone, `frozen`, count as seen.
     """
     if seen.obstacle is not None:
-        return seen.obstacle
+        return seen.obstacle.replace(f"{checkout.tree}/", "").replace(f"{scenarios}/", "<scenarios>/")
     paths, folders, beside = set(frozen), set(), {}
     for kind, names in (("", seen.opened), ("", seen.looked), ("/", seen.listed)):
         for name in names:

@@ -7,12 +7,13 @@ search. In the end every commit gets the results that are proven for it, so that
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
+from typing import Final
 
 from memharness.analyse.series import Series
 from memharness.analyse.steps import Rule, weight
 from memharness.config import Config
 from memharness.measure import PROBE_METHOD
-from memharness.model import Commit, Measured, Outcome, Sight
+from memharness.model import Commit, Failed, Measured, Outcome, Sight
 from memharness.pipeline.judging import judge
 from memharness.pipeline.measuring import Listener, Measuring, begin
 from memharness.pipeline.missing import starts_of
@@ -21,6 +22,7 @@ from memharness.pipeline.results import Results
 from memharness.plan import AdaptiveSearch, Found, Request, Task
 
 _Subject = tuple[str, str]  # family, case
+_NOTHING: Final = Failed(phase="crash", reason="nothing was stored")  # lest the search ask again
 
 
 def explore(
@@ -79,8 +81,9 @@ class _Exploration:
         while requests := self._search.next_requests(self._known(), workers):
             self._work.measure([task for one in requests for task in self._tasks(one)], purpose="exploring")
             for request in requests:
-                for subject, outcome in self._stored(request.position):
-                    self._outcomes[subject][request.position] = outcome
+                stored = dict(self._stored(request.position))
+                for subject in request.series:
+                    self._outcomes[subject][request.position] = stored.get(subject, _NOTHING)
 
     def summary(self) -> str:
         """Say how much of the history was looked at, and what was not."""
