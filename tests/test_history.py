@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from memharness.errors import MemharnessError
-from memharness.history import RevisionRange, commit_ids, file_edits, paths, read_blob, resolve, select
+from memharness.history import Blobs, RevisionRange, commit_ids, file_edits, paths, read_blob, resolve, select
 from memharness.model import Commit, FileEdit, Hunk
 from memharness.repository import open_repository
 from repositories import FIRST_TIME, RepositoryBuilder, contents
@@ -276,3 +276,27 @@ def test_repository_of_another_user(
     with pytest.raises(MemharnessError, match="belongs to another user") as caught:
         open_repository(str(builder.path), tmp_path / "cache")
     assert f"safe.directory {builder.path}" in caught.value.hint
+
+
+def test_many_files_are_read_through_one_process(builder: RepositoryBuilder, tmp_path: Path) -> None:
+    content = b"one\n\0two\n" * 100_000  # more than a pipe holds
+    files: dict[str, str | bytes | None] = {"a.py": content, "empty": "", "no blob 12": "\n", "\udcff": "3", "x/y": "4"}
+    commit = builder.commit(files)
+    repository = open_repository(str(builder.path), tmp_path / "cache")
+    asked = [*files, "x", "no blob 13", "missing", "a.py\nx/y", "a.py"]
+    with Blobs(repository) as blobs:
+        found = [blobs.read(commit, path) for path in asked]
+        assert blobs.read("0" * 40, "a.py") is None
+    assert found == [content, b"", b"\n", b"3", b"4", None, None, None, None, content]
+
+
+def test_a_reader_that_ends_early_is_an_error(builder: RepositoryBuilder, tmp_path: Path) -> None:
+    commit = builder.commit({"a.py": "1"})
+    repository = open_repository(str(builder.path), tmp_path / "cache")
+    (builder.path / ".git" / "HEAD").unlink()
+    with (
+        Blobs(repository) as blobs,
+        pytest.raises(MemharnessError, match=r"git ended while it read a\.py") as raised,
+    ):
+        blobs.read(commit, "a.py")
+    assert "fsck" in raised.value.hint

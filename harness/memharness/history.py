@@ -4,14 +4,16 @@ In: a `Repository` and a `RevisionRange`. Out: `Commit` values, oldest first, al
 git process whatever its length. Errors name the revision and say what to do instead.
 """
 
+import contextlib
 import difflib
 import re
+import subprocess
 from collections.abc import Iterator
 from typing import Final, Self
 
 from memharness.errors import MemharnessError
 from memharness.model import Commit, FileEdit, Hunk, Value
-from memharness.repository import Repository
+from memharness.repository import Repository, start_git
 
 _FIELDS: Final = ("%H", "%P", "%an", "%ct", "%D", "%s")
 _HEADERS: Final = {
@@ -171,6 +173,50 @@ def paths(repository: Repository, commit: str) -> dict[str, str]:
 def read_blob(repository: Repository, commit: str, path: str) -> bytes:
     """Return the contents of a file of a commit; raise MemharnessError where it has no such file."""
     return repository.git("cat-file", "blob", f"{commit}:{path}")
+
+
+class Blobs:
+    """Reads files of commits, however many, through one git process, which starts with the first of them.
+
+    To be used as a context, at whose end git ends.
+    """
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._git: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._git is not None:
+            self._git.communicate()
+
+    def read(self, commit: str, path: str) -> bytes | None:
+        """Return the contents of a file of a commit; None where it has no such file, or the name holds a line end."""
+        if "\n" in path:
+            return None  # one line is one question
+        if self._git is None:
+            folder = self._repository.git_dir
+            self._git = start_git([f"--git-dir={folder}", "cat-file", "--batch"], folder=folder)
+        git = self._git
+        assert git.stdin is not None
+        assert git.stdout is not None
+        answer = b""
+        with contextlib.suppress(BrokenPipeError):
+            git.stdin.write(f"{commit}:{path}\n".encode(errors="surrogateescape"))
+            git.stdin.flush()
+            answer = git.stdout.readline()
+        if not answer:
+            raise MemharnessError(
+                f"{self._repository.location}: git ended while it read {path} of {commit[:10]}",
+                hint=f"Run `git -C {self._repository.git_dir} fsck` to see whether the repository is intact.",
+            )
+        _, kind, *size = answer.split()
+        if not (len(size) == 1 and size[0].isdigit()):
+            return None
+        content = git.stdout.read(int(size[0]) + 1)[:-1]
+        return content if kind == b"blob" else None
 
 
 def _log(repository: Repository, *revisions: str) -> list[Commit]:

@@ -7,7 +7,7 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
-from memharness.analyse.edits import Place, View
+from memharness.analyse.edits import Place, View, tree_of
 from memharness.model import Frame, Value
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -84,7 +84,7 @@ def _files(path: str, level: int, module: str) -> Iterator[str]:
 @lru_cache(maxsize=256)
 def bindings_of(source: str) -> tuple[Binding, ...]:
     """Return what the statements of a module bind, in their order; nothing where this Python cannot parse it."""
-    return tuple(binding for statement in _statements(_tree(source)) for binding in _bound(statement))
+    return tuple(binding for statement in _statements(tree_of(source)) for binding in _bound(statement))
 
 
 def _statements(node: ast.AST) -> Iterator[ast.stmt]:
@@ -114,17 +114,18 @@ def _bound(statement: ast.stmt) -> Iterator[Binding]:
                 yield Binding(name=alias.asname or alias.name, first=first, last=last, text=repr(origin), origin=origin)
 
 
-def _used(source: str, line: int) -> list[str]:
+@lru_cache(maxsize=256)
+def _used(source: str, line: int) -> tuple[str, ...]:
     """Return the names that a line uses, then those that its function, or else its statement, uses elsewhere.
 
     Attributes are dotted names; what a function binds itself is left out.
     """
-    statements = [node for node in ast.walk(_tree(source)) if isinstance(node, ast.stmt)]
+    statements = [node for node in ast.walk(tree_of(source)) if isinstance(node, ast.stmt)]
     around = [node for node in statements if node.lineno <= line <= (node.end_lineno or 0)]
     functions = [node for node in around if isinstance(node, _Function)]
     scope = max(functions or around, key=lambda node: node.lineno, default=None)
     if scope is None:
-        return []
+        return ()
     own = {name for function in functions for node in ast.walk(function) for name in _local(node)}
     found = []
     for node in ast.walk(scope):
@@ -133,7 +134,7 @@ def _used(source: str, line: int) -> list[str]:
             at_line = node.lineno <= line <= (node.end_lineno or 0)
             if name.partition(".")[0] not in own:
                 found.append((not at_line, node.lineno, node.col_offset, name))
-    return [name for *_, name in sorted(found)]
+    return tuple(name for *_, name in sorted(found))
 
 
 def _local(node: ast.AST) -> Iterator[str]:
@@ -142,11 +143,3 @@ def _local(node: ast.AST) -> Iterator[str]:
         yield node.arg
     elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
         yield node.id
-
-
-@lru_cache(maxsize=256)
-def _tree(source: str) -> ast.Module:
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
-        return ast.Module(body=[], type_ignores=[])

@@ -7,8 +7,8 @@ profiles: what starts with "<" or "/" is no file of the project, and nothing is 
 import ast
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property, lru_cache
 
 from msgspec.structs import replace
 
@@ -86,10 +86,18 @@ class View:
         self._sources = sources
         self._others = others
         self._read, self._read_other = read
-        self._moved = _texts(others)
-        self._by_name: dict[str, list[tuple[str, ...]]] = defaultdict(list)
-        for function in (function for source in others.values() for function in functions_of(source)):
-            self._by_name[function.name].append(function.text)
+
+    @cached_property
+    def _moved(self) -> frozenset[tuple[str, ...] | str]:
+        return _texts(self._others)
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Sequence[tuple[str, ...]]]:
+        """The texts of the functions on the other side."""
+        found: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+        for function in (function for source in self._others.values() for function in functions_of(source)):
+            found[function.name].append(function.text)
+        return found
 
     def other_path(self, path: str) -> str | None:
         """Return the path on the other side; None where the file is not there."""
@@ -216,14 +224,18 @@ def _offset(hunk: Hunk) -> int:
 @lru_cache(maxsize=256)
 def functions_of(source: str) -> tuple[Function, ...]:
     """Return the functions of a source, outer ones first; none where this Python cannot parse it."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
-        return ()
-    lines = _lines(source)
     found: list[Function] = []
-    _collect(tree, "", lines, found)
+    _collect(tree_of(source), "", _lines(source), found)
     return tuple(found)
+
+
+@lru_cache(maxsize=16)  # trees are large
+def tree_of(source: str) -> ast.Module:
+    """Return the syntax tree of a source, an empty one where this Python cannot parse it."""
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return ast.Module(body=[], type_ignores=[])
 
 
 def _collect(node: ast.AST, prefix: str, lines: tuple[str, ...], found: list[Function]) -> set[int]:
@@ -239,7 +251,7 @@ def _collect(node: ast.AST, prefix: str, lines: tuple[str, ...], found: list[Fun
             text = tuple(lines[n - 1] for n in own if n not in inner and n not in _doc(child) and _code(lines[n - 1]))
             found.insert(at, Function(name=name, first=own[0], last=own[-1], text=text))
             covered.update(own)
-        else:
+        elif not isinstance(child, ast.expr):  # most nodes are, and hold none
             inside = f"{prefix}{child.name}." if isinstance(child, ast.ClassDef) else prefix
             covered |= _collect(child, inside, lines, found)
     return covered

@@ -1,7 +1,7 @@
 """From judgements to changes: the lines that hold each step, the branch it came by, and what the ledger says of it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache, partial
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache, partial
 
 from msgspec.structs import replace
 
@@ -10,14 +10,15 @@ from memharness.analyse.edits import Edits
 from memharness.analyse.ledger import accepted_by
 from memharness.analyse.steps import Step
 from memharness.analyse.transients import find_undone
-from memharness.errors import MemharnessError
 from memharness.findings import Change
-from memharness.history import count_between, file_edits, read_blob
+from memharness.history import Blobs, count_between, file_edits
 from memharness.model import METRICS, Commit, Measured, Profile
 from memharness.pipeline.judging import Judged, judge, question_of
 from memharness.pipeline.results import Results
 from memharness.pipeline.searching import follow_merge
 from memharness.repository import Repository
+
+_TEXTS = 256  # kept: neighbouring findings are about the same files
 
 
 def find_changes(results: Results) -> tuple[Change, ...]:
@@ -34,8 +35,10 @@ def describe_each(results: Results, judged: Sequence[Judged]) -> tuple[Change, .
     """Turn what was found into changes, one for each metric with its own figures."""
     order = {commit.id: index for index, commit in enumerate(results.commits)}
     metrics = list(METRICS)
-    sources = _Sources(results.project.repository)
-    changes = [change for one in judged for change in _changes(results, one, order, sources)]
+    repository = results.project.repository
+    with Blobs(repository) as blobs:
+        sources = _Sources(repository, blobs)
+        changes = [change for one in judged for change in _changes(results, one, order, sources)]
     return tuple(sorted(changes, key=lambda c: (order[c.range[1]], c.family, c.case, metrics.index(c.metric))))
 
 
@@ -100,28 +103,47 @@ def _quiet(results: Results, judged: Judged, drift: Step, sources: "_Sources") -
 class _Sources:
     """What git tells of the lines between two commits; of the Python files that profiles mention it reads the text."""
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, blobs: Blobs) -> None:
         self._files = cache(lambda good, bad: file_edits(repository, good, bad))
-        self._text = cache(lambda commit, path: read_blob(repository, commit, path).decode(errors="replace"))
+        self._text = lru_cache(_TEXTS)(lambda commit, path: (blobs.read(commit, path) or b"").decode(errors="replace"))
 
     def edits(self, good: Commit, bad: Commit, sides: Iterable[Side]) -> Edits:
         """Return the edits between the commits of two sides."""
         files = self._files(good.id, bad.id)
         paths = {path for side in sides for path in side.paths}
         wanted = [file for file in files if {file.before, file.after} & paths]
-        before, after = (
-            {name: self._text(commit.id, name) for name in names if name is not None and name.endswith(".py")}
-            for commit, names in ((good, [file.before for file in wanted]), (bad, [file.after for file in wanted]))
-        )
         reads = (partial(self._read, good.id), partial(self._read, bad.id))
+        before, after = (
+            _Texts([name for name in names if name is not None and name.endswith(".py")], read)
+            for names, read in zip(([f.before for f in wanted], [f.after for f in wanted]), reads, strict=True)
+        )
         return Edits(files, before=before, after=after, read=reads)
 
     def _read(self, commit: str, path: str) -> str:
         """Return the text of a Python file; "" where the commit has none, as of one that a build generates."""
-        try:
-            return self._text(commit, path) if path.endswith(".py") else ""
-        except MemharnessError:
-            return ""
+        return self._text(commit, path) if path.endswith(".py") else ""
+
+
+class _Texts(Mapping[str, str]):
+    """The texts of some files of one commit, read when they are asked for."""
+
+    def __init__(self, names: Iterable[str], read: Callable[[str], str]) -> None:
+        self._names = dict.fromkeys(names)
+        self._read = read
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __getitem__(self, name: str) -> str:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._read(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def _sides(results: Results, judged: Judged, *indexes: int) -> tuple[Side, ...]:
