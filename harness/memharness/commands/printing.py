@@ -18,7 +18,8 @@ class _Console(Console):
 
 def output_console() -> Console:
     """Return a console on stdout, as wide as the terminal; wide enough for any line where it is no terminal."""
-    return _Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    width, height = (None, None) if sys.stdout.isatty() else (160, 25)  # without a height rich asks for it at each line
+    return _Console(highlight=False, width=width, height=height)
 
 
 def error_console() -> Console:
