@@ -16,11 +16,12 @@ from memharness.findings import Change, Report, Summary
 from memharness.history import RevisionRange, find_commit, select
 from memharness.model import METRICS, Commit, Value
 from memharness.pipeline.judging import Judged, judge
-from memharness.pipeline.measuring import Listener, Measuring, begin
+from memharness.pipeline.measuring import Measuring, begin
 from memharness.pipeline.project import Project, Selection
 from memharness.pipeline.reports import make_report
 from memharness.pipeline.results import Results
 from memharness.pipeline.searching import SHARE, Question, Unmeasured, answer, search
+from memharness.pipeline.workshop import Listener
 from memharness.repository import Repository
 
 _MARK: Final = re.compile(r"^# (\S+): \[([0-9a-f]+)\]", re.MULTILINE)
@@ -56,7 +57,7 @@ def bisect(
         judged = judge(results)
         described = [_as_found(work.project, one) for one in judged if _is_about(one, question)]
         report = make_report(results, judged, described)
-        counts = replace(report.counts, commits=len(line), measured=len(work.touched))
+        counts = replace(report.counts, commits=len(line), measured=len(work.workshop.touched))
         notices = (*report.notices, *_spread_out(question, report.changes[0]))
         report = replace(report, series=tuple(_told(report, question)), counts=counts, notices=notices)
         return Bisection(line=line, question=question, report=report)

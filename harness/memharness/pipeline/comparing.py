@@ -9,10 +9,11 @@ from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.findings import EnvironmentDifference, Report
 from memharness.history import find_commit
 from memharness.model import Commit, EnvironmentFacts, Value
-from memharness.pipeline.measuring import Listener, Measuring, begin
+from memharness.pipeline.measuring import Measuring, begin
 from memharness.pipeline.project import Selection
 from memharness.pipeline.reports import make_report
 from memharness.pipeline.results import Results
+from memharness.pipeline.workshop import Listener
 from memharness.plan import Suite
 
 

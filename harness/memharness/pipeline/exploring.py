@@ -15,10 +15,11 @@ from memharness.config import Config
 from memharness.measure import PROBE_METHOD
 from memharness.model import Commit, Failed, Measured, Outcome, Sight
 from memharness.pipeline.judging import judge
-from memharness.pipeline.measuring import Listener, Measuring, begin
+from memharness.pipeline.measuring import Measuring, begin
 from memharness.pipeline.missing import starts_of
 from memharness.pipeline.project import Selection
 from memharness.pipeline.results import Results
+from memharness.pipeline.workshop import Listener
 from memharness.plan import AdaptiveSearch, Found, Request, Task
 
 _Subject = tuple[str, str]  # family, case
@@ -47,8 +48,8 @@ def explore(
         except KeyboardInterrupt as interrupt:
             interrupt.add_note(exploration.summary())
             raise
-        work.reuse(work.lacking(work.results(commits)))
-        results = work.confirm(commits)
+        work.workshop.reuse(work.lacking(work.results(commits)))
+        results = work.confirm(work.results(commits))
         return replace(results, notices=(exploration.summary(),))
 
 
@@ -79,7 +80,7 @@ class _Exploration:
                     self._outcomes[subject][position] = outcome
         workers = self._work.project.config.run.workers
         while requests := self._search.next_requests(self._known(), workers):
-            self._work.measure([task for one in requests for task in self._tasks(one)], purpose="exploring")
+            self._work.workshop.measure([task for one in requests for task in self._tasks(one)], purpose="exploring")
             for request in requests:
                 stored = dict(self._stored(request.position))
                 for subject in request.series:
@@ -154,12 +155,12 @@ def _positions(work: Measuring, commits: Sequence[Commit], ends: Results) -> lis
     positions: list[Commit] = []
     last: object = None
     for commit in commits:
-        ground = work.grounds.at(commit.id)
+        ground = work.workshop.grounds.at(commit.id)
         root = PurePosixPath(ground.layout.import_root)
         names = [str(root / f"{package}{suffix}") for package in ground.layout.packages for suffix in ("", ".py")]
         key = (
             ground.layout,
-            [work.grounds.environment_key(ground, suite.spec) for suite in work.suites],
+            [work.workshop.grounds.environment_key(ground, suite.spec) for suite in work.suites],
             [ground.tree.entry(name) for name in names],
             [ground.tree.proof(sight) for sight in sights],
         )

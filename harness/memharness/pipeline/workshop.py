@@ -1,0 +1,179 @@
+"""Tasks in, stored results out: workers in leased slots, and delivery in the order of the history.
+
+Results are stored commit by commit, so that a run that is killed leaves the whole of a beginning.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from threading import Event
+from typing import Final, Protocol
+
+from msgspec.structs import replace
+
+from memharness.environments import provider
+from memharness.errors import INCOMPLETE, MemharnessError
+from memharness.execute.local import execute
+from memharness.measure import PROBE_METHOD
+from memharness.model import Case, Commit, EnvironmentSpec, Measured, Outcome, Reused
+from memharness.pipeline.grounds import Grounds
+from memharness.pipeline.project import Project
+from memharness.pipeline.results import Results
+from memharness.pipeline.reusing import Reuse
+from memharness.pipeline.suites import passes_of
+from memharness.pipeline.worker import Done, Worker
+from memharness.plan import Task
+from memharness.store import Entry
+from memharness.workspace import cache_folder, lease
+
+_BLOCK: Final = 8  # neighbours that one slot measures: what one of them shows may hold for the next
+
+
+class Listener(Protocol):
+    """Is told how a run goes on."""
+
+    def planned(self, tasks: int, *, purpose: str) -> None:
+        """Take note of how much is to do from here on: a task is one commit in one environment."""
+
+    def finished(self, commit: Commit, family: str, outcomes: Sequence[Outcome], *, reused: int) -> None:
+        """Take note that a task is stored: what was measured, and how many results were reused."""
+
+
+class Silent:
+    """A listener that says nothing."""
+
+    def planned(self, tasks: int, *, purpose: str) -> None:
+        """Say nothing."""
+
+    def finished(self, commit: Commit, family: str, outcomes: Sequence[Outcome], *, reused: int) -> None:
+        """Say nothing."""
+
+
+class Workshop:
+    """Executes tasks for one command. Slots are leased when they are needed, and kept in `slots` until its end."""
+
+    def __init__(
+        self,
+        project: Project,
+        scenarios: Path,
+        listener: Listener,
+        slots: ExitStack,
+        *,
+        retry_failed: bool,
+        verify: float,
+    ) -> None:
+        self.touched: set[str] = set()  # commits at which something was measured
+        self.reused: set[str] = set()  # those with results by reference
+        self.calls: dict[tuple[str, str, str], int] = {}  # of the growth pass, by family, case and identity
+        self._project = project
+        self._scenarios = scenarios
+        self._listener = listener
+        self._retry_failed = retry_failed
+        self._environments = provider(project.config.environment.install, cache_folder())
+        self.grounds = Grounds(project, self._environments)
+        self._reuse = Reuse(project, self.grounds, scenarios, verify=verify) if project.config.run.reuse else None
+        self._slots = slots
+        self._idle: list[Worker] = []
+        self._faults: list[str] = []
+
+    def consider(self, results: Results, tasks: Sequence[Task]) -> None:
+        """Take note of stored results that may hold for `tasks`."""
+        if self._reuse is not None:
+            self._reuse.take_stored(results, tasks)
+
+    def reuse(self, tasks: Sequence[Task]) -> None:
+        """Store what can be reused for `tasks`, and measure nothing."""
+        if self._reuse is None:
+            return
+        proven = [(task, tuple(case for case in task.cases if self._reuse.find(task, case))) for task in tasks]
+        found = [replace(task, cases=cases) for task, cases in proven if cases]
+        self._listener.planned(len(found), purpose="reusing")
+        for task in found:
+            self._deliver(Done(task=task, facts=None, observed={}))
+
+    def measure(self, tasks: Sequence[Task], *, purpose: str) -> None:
+        """Execute `tasks`: one after the other until every case has its number of calls, then on all slots."""
+        self._listener.planned(len(tasks), purpose=purpose)
+        while self._uncalibrated(tasks):
+            self._execute(tasks[:1], workers=1)
+            tasks = tasks[1:]
+        self._execute(tasks, workers=self._project.config.run.workers)
+        if self._faults:
+            raise MemharnessError(
+                f"{len(self._faults)} results that seemed proven came out otherwise: {self._faults[0]}",
+                hint="What was measured is stored. Please report this, and measure with --no-reuse until it is mended.",
+                exit_code=INCOMPLETE,
+            )
+
+    def _execute(self, tasks: Sequence[Task], *, workers: int) -> None:
+        repeats = any(task.round for task in tasks)  # which are few, and no neighbours
+        while len(self._idle) < min(workers, len(tasks)):
+            self._idle.append(self._new_worker())
+        try:
+            execute(tasks, self._worker, self._deliver, workers=workers, block=1 if repeats else _BLOCK)
+        except MemharnessError as error:
+            if self.touched:
+                error.exit_code = INCOMPLETE
+            raise
+
+    def _new_worker(self) -> Worker:
+        """Lease another slot, until the end of the work."""
+        leased = lease(self._project.repository, cache_folder(), scenarios=self._scenarios)
+        slot = self._slots.enter_context(leased)
+        return Worker(self._project, slot, self._environments, self.grounds, self._reuse, self._calls_of)
+
+    @contextmanager
+    def _worker(self) -> Iterator[Callable[[Task, Event], Done | None]]:
+        worker = self._idle.pop()
+        try:
+            yield worker.measure
+        finally:
+            self._idle.append(worker)
+
+    def _deliver(self, done: Done) -> None:
+        """Store what was observed, or that it is what another commit showed, then tell the listener."""
+        task, store = done.task, self._project.store
+        entries: list[Entry] = []
+        references: list[Reused] = []
+        for case in task.cases:
+            proven = self._proven(done, case)
+            if proven:
+                references += proven
+                continue
+            observation = done.observed[case.name]
+            outcome = observation.outcome
+            if isinstance(outcome, Measured) and outcome.calls and not case.scenario.calls:
+                key = (task.spec.family, case.name, case.scenario.identity)
+                self.calls[key] = store.set_calls(*key, outcome.calls)
+            entries.append((case.name, case.scenario.identity, PROBE_METHOD, task.round, observation))
+            if self._reuse is not None:
+                self._reuse.take(task, case, observation)
+        store.add(
+            task.spec.family, task.commit, done.facts, entries, reused=references, replace_failed=self._retry_failed
+        )
+        if entries:
+            self.touched.add(task.commit.id)
+        if references:
+            self.reused.add(task.commit.id)
+        outcomes = [entry[-1].outcome for entry in entries]
+        self._listener.finished(task.commit, task.spec.family, outcomes, reused=len(references))
+
+    def _proven(self, done: Done, case: Case) -> tuple[Reused, ...]:
+        """Return the references to be stored for a case, none where its result is its own."""
+        fault = done.faults.get(case.name)
+        if fault is not None:
+            self._faults.append(f"{case.name} at {done.task.commit.short}: {fault}")
+            return ()
+        return self._reuse.find(done.task, case) if self._reuse is not None else ()
+
+    def _calls_of(self, spec: EnvironmentSpec, case: Case) -> int | None:
+        """Return the number of calls of the growth pass; None where it is still to be calibrated."""
+        return case.scenario.calls or self.calls.get((spec.family, case.name, case.scenario.identity))
+
+    def _uncalibrated(self, tasks: Sequence[Task]) -> bool:
+        return any(
+            self._calls_of(task.spec, case) is None
+            for task in tasks
+            for case in task.cases
+            if "growth" in (task.passes or passes_of(self._project, case))
+        )
