@@ -93,8 +93,13 @@ def _asked(spec: EnvironmentSpec) -> list[object]:
 
 def _document(read: Read) -> dict[str, Any]:
     """Return the parsed pyproject.toml; empty where it is absent or cannot be read, which the build will say."""
+    return _parsed(read("pyproject.toml") or b"")
+
+
+@lru_cache(maxsize=64)  # asked for several times at every commit
+def _parsed(content: bytes) -> dict[str, Any]:
     try:
-        return tomllib.loads((read("pyproject.toml") or b"").decode())
+        return tomllib.loads(content.decode())
     except ValueError:
         return {}
 

@@ -4,7 +4,7 @@ Stored is what a run of one worker would find: a result counts as reused where a
 stored before it, proves it, even if it was measured meanwhile because the proof came too late.
 """
 
-from bisect import bisect
+from bisect import bisect, bisect_left
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
@@ -45,8 +45,9 @@ class Reuse:
                 key = (task.spec.family, case.name)
                 if key not in usable:
                     usable[key] = sorted(order[commit] for commit, found in stored.items() if _usable(found))
-                at = bisect(usable[key], order[task.commit.id])
-                for index in usable[key][max(at - 1, 0) : at + 1]:
+                at, line = order[task.commit.id], usable[key]
+                before, after = bisect_left(line, at), bisect(line, at)
+                for index in (*line[max(before - 1, 0) : before], *line[after : after + 1]):
                     commit = results.commits[index].id
                     self._take(task, case, commit, stored[commit][0])
 
@@ -56,7 +57,7 @@ class Reuse:
         assert isinstance(outcome, Measured)
         origin = outcome.reused_from or commit
         key = (origin, task.spec.family, case.name)
-        if key in self._stored:
+        if key in self._stored or origin == task.commit.id or self._project.store.lost_in(outcome):
             return
         self._stored.add(key)
         environment = self._grounds.environment_id(self._grounds.at(origin), task.spec)
