@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import memharness
+from memharness.measure import PROBE_METHOD
 from memharness.model import (
     Commit,
     EnvironmentFacts,
@@ -29,11 +30,11 @@ from memharness.model import (
     TypeCount,
 )
 from memharness.pipeline.measuring import Measuring, begin
-from memharness.pipeline.worker import Done
 from memharness.plan import Task
 
 STEPS: Final = 3
 _LINES: Final = 150  # of a profile
+_CALLS: Final = 127
 _BASES: Final = {"peak": 8 << 20, "result": 3 << 20, "warm_peak": 5 << 20, "import": 2 << 20}
 
 
@@ -102,15 +103,15 @@ class Walk:
 
 
 class Answers:
-    """Answers every task of some work at once, in place of measuring it."""
+    """Answers at once what some work asks to measure."""
 
     def __init__(self, work: Measuring, commits: Sequence[Commit]) -> None:
-        self._work = work
+        self._store = work.project.store
         self._index = {commit.id: number for number, commit in enumerate(commits)}
         self._walks = {case.name: Walk(case.name, len(commits)) for case in work.project.cases}
 
-    def execute(self, tasks: Sequence[Task], *, workers: int) -> None:  # noqa: ARG002  (as it is called)
-        """Deliver an observation of each case."""
+    def measure(self, tasks: Sequence[Task], *, purpose: str) -> None:  # noqa: ARG002  (as it is called)
+        """Store an observation of each case."""
         for task in tasks:
             python = task.spec.interpreter
             facts = EnvironmentFacts(
@@ -119,20 +120,25 @@ class Answers:
                 implementation=python.implementation,
                 install=task.spec.install,
             )
-            observed = {case.name: self._observe(task, case.name) for case in task.cases}
-            self._work._deliver(Done(task=task, facts=facts, observed=observed))
+            entries = [
+                (case.name, case.scenario.identity, PROBE_METHOD, task.round, self._observe(task, case.name))
+                for case in task.cases
+            ]
+            for case, identity, *_ in entries:
+                self._store.set_calls(task.spec.family, case, identity, _CALLS)
+            self._store.add(task.spec.family, task.commit, facts, entries)
 
     def _observe(self, task: Task, case: str) -> Observation:
         walk, index = self._walks[case], self._index[task.commit.id]
         metrics = walk.metrics(index, task.round)
         kinds = {"alive", "retained", "import"} | ({"leak"} if metrics["growth"] else set())
         profiles = {kind: walk.profile(index, kind, explained=task.explain) for kind in kinds}
-        profiles["calls"] = Profile(sizes=tuple(metrics["growth"] * call for call in range(128)))
+        profiles["calls"] = Profile(sizes=tuple(metrics["growth"] * call for call in range(_CALLS + 1)))
         if task.explain:
             profiles["peak"] = walk.profile(index, "peak", explained=True)
         outcome = Measured(
             metrics=metrics,
-            calls=127,
+            calls=_CALLS,
             gc_objects=(5000, 5000 + metrics["gc_objects"]),
             types=tuple(TypeCount(name=f"package.Type{number}", before=0, after=number) for number in range(1, 10)),
             profiles={kind: profile.id for kind, profile in profiles.items()},
@@ -146,7 +152,7 @@ def main() -> None:
     config = memharness.load_config(Path.cwd(), overrides={"run.reuse": False})
     with begin(config, memharness.Selection()) as work:
         commits = work.project.commits(memharness.Selection())
-        work._execute = Answers(work, commits).execute  # type: ignore[method-assign]  # the one seam: children
+        work.workshop.measure = Answers(work, commits).measure  # type: ignore[method-assign]  # the one seam: children
         work.complete(commits)
         work.complete([commits[len(commits) // 2], commits[-1]])
 
