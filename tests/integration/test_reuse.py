@@ -143,6 +143,17 @@ def test_what_a_former_run_measured_holds_for_the_next(bench: Workbench) -> None
     assert report["counts"]["failed"] == 0
 
 
+def test_the_commit_that_was_measured_may_be_missing_in_a_shallow_clone(bench: Workbench) -> None:
+    start = bench.commit(module())
+    prose = bench.repository.commit({"README": "2"})
+    bench.call("run")
+    newest = bench.repository.commit({"README": "3"})
+    clone = bench.path.parent / "clone"
+    bench.repository.git("clone", "--quiet", "--depth", "2", f"file://{bench.path}", str(clone))
+    code, _ = bench.call("run", "--last", "2", "--repo", str(clone))
+    assert (code, reused(bench)) == (0, {prose: start, newest: start})
+
+
 def test_data_beside_the_scenarios_counts_as_seen(bench: Workbench) -> None:
     data = bench.path / "scenarios" / "data.txt"
     data.write_text("1")

@@ -60,11 +60,12 @@ class Reuse:
         if key in self._stored or origin == task.commit.id or self._project.store.lost_in(outcome):
             return
         self._stored.add(key)
-        environment = self._grounds.environment_id(self._grounds.at(origin), task.spec)
+        environment = self._grounds.environment_id(self._grounds.at(commit), task.spec)
         found = {name: self._project.store.sight(id_) for name, id_ in outcome.sights.items()}
         sights = {name: sight for name, sight in found.items() if sight and is_beside(sight, self._scenarios)}
         if environment in {None, known.environment}:
-            self._offer(self._sources, task, case, origin, outcome, sights)
+            # as seen from `commit`, which shows the same: the origin may be missing in a shallow clone
+            self._offer(self._sources, task, case, commit, outcome, sights)
 
     def take(self, task: Task, case: Case, observation: Observation, *, into: Sources | None = None) -> None:
         """Take in what was measured just now; a worker keeps its own `into` others than those of all."""
@@ -79,10 +80,11 @@ class Reuse:
         certain = {name: sight for name, sight in sights.items() if name != "growth" or not outcome.suspected}
         ground = self._grounds.at(commit)
         place = self._grounds.place(ground, task.spec, case)
+        origin = outcome.reused_from or commit
         with self._lock:
-            sources.offer(place, certain, ground.tree, commit)
+            sources.offer(place, certain, ground.tree, origin)
             if self._verify:
-                self._metrics[commit, task.spec.family, case.name] = outcome.metrics
+                self._metrics[origin, task.spec.family, case.name] = outcome.metrics
 
     def find(self, task: Task, case: Case, also: Sources | None = None) -> tuple[Reused, ...]:
         """Return the references that stand for the whole of a first measurement; none where it cannot be proven."""
