@@ -10,6 +10,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
+from msgspec.structs import replace
+
 from memharness.measure import PROBE_METHOD, is_beside
 from memharness.model import METRICS, PASSES, Case, Measured, Measurement, Observation, PassName, Reused, Sight, digest
 from memharness.pipeline.grounds import Grounds
@@ -67,12 +69,28 @@ class Reuse:
             # as seen from `commit`, which shows the same: the origin may be missing in a shallow clone
             self._offer(self._sources, task, case, commit, outcome, sights)
 
-    def take(self, task: Task, case: Case, observation: Observation, *, into: Sources | None = None) -> None:
-        """Take in what was measured just now; a worker keeps its own `into` others than those of all."""
+    def take(
+        self,
+        task: Task,
+        case: Case,
+        observation: Observation,
+        *,
+        into: Sources | None = None,
+        proven: Sequence[Reused] = (),
+    ) -> None:
+        """Take in what was measured just now; a worker keeps its own `into` others than those of all.
+
+        Where it was `proven` meanwhile, what it saw may yet be what the worker relied on: it speaks for those commits.
+        """
         outcome = observation.outcome
-        if _is_first(task) and isinstance(outcome, Measured):
-            sights = {name: observation.sights[id_] for name, id_ in outcome.sights.items()}
-            self._offer(into or self._sources, task, case, task.commit.id, outcome, sights)
+        if not _is_first(task) or not isinstance(outcome, Measured):
+            return
+        sights = {name: observation.sights[id_] for name, id_ in outcome.sights.items()}
+        origins = {name: reference.commit for reference in proven for name in reference.passes}
+        for origin in {origins.get(name) for name in sights}:
+            own = {name: sight for name, sight in sights.items() if origins.get(name) == origin}
+            named = replace(outcome, reused_from=origin)
+            self._offer(self._sources if into is None else into, task, case, task.commit.id, named, own)
 
     def _offer(
         self, sources: Sources, task: Task, case: Case, commit: str, outcome: Measured, sights: dict[PassName, Sight]

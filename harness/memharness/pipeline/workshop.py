@@ -137,17 +137,18 @@ class Workshop:
         references: list[Reused] = []
         for case in task.cases:
             proven = self._proven(done, case)
+            observation = done.observed.get(case.name)
+            if self._reuse is not None and observation is not None:
+                self._reuse.take(task, case, observation, proven=proven)
             if proven:
                 references += proven
                 continue
-            observation = done.observed[case.name]
+            assert observation is not None
             outcome = observation.outcome
             if isinstance(outcome, Measured) and outcome.calls and not case.scenario.calls:
                 key = (task.spec.family, case.name, case.scenario.identity)
                 self.calls[key] = store.set_calls(*key, outcome.calls)
             entries.append((case.name, case.scenario.identity, PROBE_METHOD, task.round, observation))
-            if self._reuse is not None:
-                self._reuse.take(task, case, observation)
         store.add(
             task.spec.family, task.commit, done.facts, entries, reused=references, replace_failed=self._retry_failed
         )
