@@ -46,10 +46,10 @@ class Report:
 
     def finish(self, file: Path | None) -> int:
         """Print the table, write JSON if there is a file for it, and return 1 where a target is missed."""
-        console = Console(width=None if Console().is_terminal else 120)
+        console = Console(width=None if Console().is_terminal else 160)
         table = Table(title=self.title)
         for number, column in enumerate(self.columns):
-            table.add_column(column, justify="right" if number else "left")
+            table.add_column(column, justify="right" if number else "left", overflow="fold")
         for row in self.rows:
             table.add_row(*map(_shown, row))
         console.print(table)
