@@ -227,4 +227,4 @@ def test_an_explanation_that_fails_loses_nothing(bench: Bench) -> None:
 
 def test_without_a_first_call_there_is_nothing_to_explain(bench: Bench) -> None:
     outcome = measured(bench.observe("def run(): pass\n", ("warm_peak",), explain=True, calls=15))
-    assert outcome.passes == ("growth",)
+    assert outcome.passes == ("rss",)

@@ -199,23 +199,6 @@ def test_the_number_of_calls_is_what_the_budget_allows(bench: Bench) -> None:
     assert found == [15, 31, 63, 127]
 
 
-def test_the_warm_peak_does_not_depend_on_the_number_of_calls(bench: Bench) -> None:
-    text = "def run():\n    gone = bytearray(100_000)\n    del gone\n    return bytearray(10)\n"
-    found = [measured(bench.observe(text, ("growth", "warm_peak"), calls=calls)).metrics for calls in (15, 127)]
-    assert found == [{"growth": 0, "warm_peak": 100_000 + 57 + 48}] * 2
-    assert measured(bench.observe(text, ("warm_peak",))).calls is None
-
-
-def test_the_warm_peak_leaves_out_the_first_call_and_a_rare_one(bench: Bench) -> None:
-    text = """
-        calls = iter(range(10 ** 6))
-        def run():
-            number = next(calls)
-            return bytearray(1_000_000 if number in (0, 3, 10) else 20_000 if number % 2 else 10_000)
-    """
-    assert measured(bench.observe(text, ("warm_peak",))).metrics["warm_peak"] in range(20_000, 20_200)
-
-
 def sleeping_leak(seconds: float) -> str:
     """Return a scenario that sleeps in every call, keeps 1,000 bytes of it, and has clocks stand still for others."""
     return f"""

@@ -58,7 +58,7 @@ METRICS: Final[Mapping[str, Metric]] = {
             floor=4 << 10,
             title="held by the returned value",
         ),
-        Metric(name="warm_peak", unit="bytes", measured_in="growth", floor=20 << 10, title="peak of a later call"),
+        Metric(name="warm_peak", unit="bytes", measured_in="rss", floor=20 << 10, title="peak of a later call"),
         Metric(name="growth", unit="bytes per call", measured_in="growth", floor=4, title="leaked by every call"),
         Metric(name="import", unit="bytes", measured_in="first", floor=20 << 10, title="kept by the imports"),
         Metric(name="gc_objects", unit="objects", measured_in="first", floor=None, title="tracked objects gained"),

@@ -6,7 +6,7 @@ is read as a Python literal); all paths are absolute and without symbolic links 
   token         32 hexadecimal digits, to be returned
   response      path of the response
   phase_file    path of a file that always holds the phase being run
-  pass          "first" (import, peak, retained, result, gc_objects), "growth" (growth, warm_peak), "rss" (rss_peak),
+  pass          "first" (import, peak, retained, result, gc_objects), "growth" (growth), "rss" (rss_peak and warm_peak),
                 "deep" (the first call again, to explain it), "peak" (run twice: where the first call's peak is)
   metrics       the names wanted, of this pass; in "deep" of "first"; in "peak" none
   frames        depth of the traces: 25 in "deep" and when the traces of "peak" are taken, else 1

@@ -1,6 +1,6 @@
 """Calls of the workload one after the other: a reading after each, and what a call takes.
 
-In: the workload's `run`, bound. Out: bytes and blocks after each call, peaks of warm calls, the pace of the calls.
+In: the workload's `run`, bound. Out: bytes and blocks after each call, the pace of the calls.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 
 NUMBERS = (127, 63, 31, 15)  # of calls after the first: one less than a power of two, for whole windows
 LEAST = NUMBERS[-1]
-WARM = 8  # the warm peak is the median of calls 8 to 15, whatever the number of calls
-_TIMED = 6  # calls timed for the calibration
+_TIMED = 8  # calls timed for the calibration, the first of which does not count
 _CALIBRATED = 8  # parts of the time-out, one of which the calibrated calls may take
-_START, _END, _PEAK, _CLEARED, _OFFSET, _BASE, _BLOCKS = range(7)  # places in the scratch cells
+_OFFSET, _BASE, _BLOCKS = range(3)  # places in the scratch cells
 _SPARE = 0.2  # of the time-out: what pursuing a leak must leave
 _LOADED = monotonic()  # the host's time-out began some milliseconds before
 
@@ -41,16 +40,13 @@ class Calls:
         self.timeout = timeout
         self.readings = tracing.cells(limit)  # size after each call
         self.blocks = tracing.cells(limit)  # blocks of memory in use then; a reading takes 0.1 ms for a GB of them
-        self.peaks = tracing.cells(WARM)  # of calls 8 to 15, above the size at their start
-        self._cpu = tracing.cells(WARM, "d")  # CPU seconds at the start of calls 0 to 7
-        self._wall = tracing.cells(WARM, "d")  # and wall seconds
+        self._cpu = tracing.cells(_TIMED, "d")  # CPU seconds at the start of the first calls
+        self._wall = tracing.cells(_TIMED, "d")  # and wall seconds
         self._begun = tracing.cells(1, "d")  # wall seconds at the begin of the latest run
         self._pace = tracing.cells(1, "d")  # wall seconds per call of the latest run, readings included
-        self._scratch = tracing.cells(7)
+        self._scratch = tracing.cells(3)
         self._successors = [i + 1 for i in range(limit)]
-        _begin_peak(self._scratch)  # once ahead: up to 3.10 the first call of a function allocates its frame
-        _end_peak(self._scratch)
-        tracing.hook_trace(None)  # and the first of these prepares what it would report
+        tracing.hook_trace(None)  # the first of these prepares what it would report
         tracing.hook_profile(None)
 
     def run(self, end: int) -> None:
@@ -70,18 +66,12 @@ class Calls:
         else:
             scratch[_BASE] = tracing.traced()[0]
         while i < end:
-            if i < WARM:
+            if i < _TIMED:
                 self._cpu[i] = process_time()
                 self._wall[i] = monotonic()
-            ballast = _begin_peak(scratch) if WARM <= i < 2 * WARM else b""
             call()
-            scratch[_PEAK] = tracing.traced()[1]
             tracing.hook_trace(None)
             tracing.hook_profile(None)
-            if WARM <= i < 2 * WARM:
-                _end_peak(scratch)
-                self.peaks[i - WARM] = scratch[_PEAK]
-            del ballast
             leave_if_forked()
             tracing.settle()
             blocks[i] = getallocatedblocks() - scratch[_BLOCKS]
@@ -136,29 +126,4 @@ class Calls:
 
 
 def _least_step(times: memoryview[Any]) -> float:
-    return float(min([times[i + 1] - times[i] for i in range(1, 1 + _TIMED)]))
-
-
-def _begin_peak(scratch: memoryview[Any]) -> bytes:
-    """Forget the peak so far and put the size of now into `scratch[_START]`.
-
-    CPython 3.8 cannot forget it: there a block that nobody touches lifts the size to the peak, and is to be held
-    until the new peak is read.
-    """
-    if tracing.reset_peak is not None:
-        scratch[_START] = tracing.traced()[0]
-        tracing.reset_peak()
-        return b""
-    scratch[_END], scratch[_PEAK] = tracing.traced()
-    ballast = bytes(scratch[_PEAK] - scratch[_END] + 512)
-    scratch[_START] = scratch[_END] + ballast.__sizeof__()
-    return ballast
-
-
-def _end_peak(scratch: memoryview[Any]) -> None:
-    """Make the peak in `scratch[_PEAK]` one above the size at the start, less what the type cache holds."""
-    scratch[_PEAK] -= scratch[_START]
-    scratch[_END] = tracing.traced()[0]  # after that first tuple went to a free list
-    tracing.clear_caches()
-    scratch[_CLEARED] = tracing.traced()[0]  # no number may be alive beside it
-    scratch[_PEAK] -= scratch[_END] - scratch[_CLEARED]
+    return float(min([times[i + 1] - times[i] for i in range(1, _TIMED - 1)]))

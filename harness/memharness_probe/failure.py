@@ -19,10 +19,9 @@ def describe(error: BaseException, phase: str, locator: Locator, own: str) -> di
     """
     kind = "memory" if isinstance(error, MemoryError) else "exception"
     places = _places(error)
-    reason = " ".join(_reason(error).split())[:_REASON_CHARACTERS]
     shown = [place for place in places if not place[0].startswith((own, "<frozen importlib", "<os."))]
     frames = [locator.frame(*place) for place in shown[-_FRAMES:]]
-    return {"status": "failed", "phase": phase, "kind": kind, "reason": reason, "frames": frames}
+    return {"status": "failed", "phase": phase, "kind": kind, "reason": reason(error), "frames": frames}
 
 
 def _places(error: BaseException) -> list[tuple[str, int]]:
@@ -40,10 +39,11 @@ def _places(error: BaseException) -> list[tuple[str, int]]:
     return places
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
+    """Return type and message in one line."""
     name = type(error).__name__
     try:
         text = str(error)
     except BaseException:  # noqa: BLE001  (user code)
         text = "(no message: its __str__ failed)"
-    return f"{name}: {text}" if text else name
+    return " ".join((f"{name}: {text}" if text else name).split())[:_REASON_CHARACTERS]

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _GROWN_TYPES = 10
 _IMPORT_FRAMES = 100  # of a deep pass: six for each module that another imports
 _IMPORT_STACKS = 30
-_PEAK, _END, _CLEARED = range(3)  # places among the readings
 
 
 def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
@@ -133,18 +132,15 @@ def _trace_call(
 ) -> _Traced:
     """Call once.
 
-    From the start to the second reading nothing is allocated here beside the marker, whose traced size is its
-    own; `readings` holds plain numbers, so that no number of theirs is alive while the next is taken.
+    From the start to the first reading nothing is allocated here beside the marker, whose traced size is its own.
     """
     tracing.start(frames)
     marker = tracing.new_marker()
     result = call()
-    readings[_PEAK] = tracing.traced()[1]
-    readings[_END] = tracing.traced()[0]  # read anew, as its first tuple now waits in a free list
-    tracing.clear_caches()
-    readings[_CLEARED] = tracing.traced()[0]
+    readings[tracing.PEAK] = tracing.traced()[1]
     tracing.hook_trace(None)
     tracing.hook_profile(None)
+    tracing.clear_cached(readings)
     leave_if_forked()
     tracing.check(marker)
     tracing.settle()
@@ -163,8 +159,7 @@ def _trace_call(
     objects = gc.get_objects() if frames > 1 else []
     traced.retained = tracing.take()
     traced.kept = types_of(objects)
-    in_type_cache = readings[_END] - readings[_CLEARED]
-    traced.peak = readings[_PEAK] - in_type_cache - marker.__sizeof__()
+    traced.peak = tracing.peak(readings, marker)
     return traced
 
 

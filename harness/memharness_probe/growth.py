@@ -1,4 +1,4 @@
-"""The calls after the first: what every call leaks, and the peak of a warm call.
+"""The calls after the first: what every call leaks.
 
 A leak is suspected by the rule of `rule`, then pursued: decided again on as many calls more, and followed without
 tracing over eight times the calls, which the usual bounded caches do not survive; those of functools and re are
@@ -15,7 +15,7 @@ import gc
 from sys import getallocatedblocks, modules
 
 from memharness_probe import rule, survivors, tracing
-from memharness_probe.calls import LEAST, NUMBERS, WARM, Calls
+from memharness_probe.calls import LEAST, NUMBERS, Calls
 from memharness_probe.lines import Locator
 
 TYPE_CHECKING = False
@@ -61,13 +61,11 @@ def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
         work.load()
         work.setup()
         calls.call = work.bind_run()
-        calls.run(2 * WARM)
-        answer["metrics"]["warm_peak"] = sorted(calls.peaks)[(WARM - 1) // 2]
-        if "growth" in request["metrics"]:
-            wanted = max(request["calls"] or calls.calibrated(request["budget_seconds"]), LEAST)
-            leak = _decide(calls, wanted + 1)
-            answer.update(calls=wanted, profiles={"calls": {"sizes": calls.sizes(wanted + 1)}})
-            answer["metrics"]["growth"] = max(round(leak.slope / _WORD), 1) * _WORD if leak.slope else 0
+        calls.run(LEAST + 1)
+        wanted = max(request["calls"] or calls.calibrated(request["budget_seconds"]), LEAST)
+        leak = _decide(calls, wanted + 1)
+        answer.update(calls=wanted, profiles={"calls": {"sizes": calls.sizes(wanted + 1)}})
+        answer["metrics"]["growth"] = max(round(leak.slope / _WORD), 1) * _WORD if leak.slope else 0
     finally:
         tracing.stop()
     work.rest()

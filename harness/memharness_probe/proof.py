@@ -31,7 +31,7 @@ class Grounds:
         self._folders = {_folder_of(file) for file in (os.__file__, __file__, request["response"])}
         self._folders.update(request["site_paths"])
         self.left_out = _beginnings(self._installed, self._folders)
-        self.placed = frozenset(request["project"]["placed"])
+        self.placed = set(request["project"]["placed"])  # an empty frozenset would stay, for the workload to find
         self._above: set[str] = set()
 
     def survey(self) -> None:

@@ -1,4 +1,4 @@
-"""The rise of the resident memory's high-water mark over the first call, with nothing traced.
+"""Two calls: the rise of the resident memory's high-water mark over the first, untraced; the traced peak of the second.
 
 Never `ru_maxrss`: it survives exec, so it starts with the parent's.
 """
@@ -6,43 +6,79 @@ Never `ru_maxrss`: it survives exec, so it starts with the parent's.
 from __future__ import annotations
 
 import os
-from os import O_RDONLY, O_WRONLY
+from os import O_WRONLY
 
 from memharness_probe import tracing
+from memharness_probe.failure import reason
 from memharness_probe.outcome import leave_if_forked
+from memharness_probe.procfs import resident_peak
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from memharness_probe.workload import Workload
 
-_open, _read, _write, _close = os.open, os.read, os.write, os.close
-_STATUS = "/proc/self/status"
+_open, _write, _close = os.open, os.write, os.close
 _RESET_PEAK = b"5"  # see proc(5), clear_refs
 
 
-def measure(work: Workload, _request: dict[str, Any]) -> dict[str, Any]:
+def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
     """Run the pass and return the fields of the response."""
+    wanted = request["metrics"]
+    metrics: dict[str, int] = {}
+    notes: list[str] = []
     work.load()
     work.setup()
     call = work.bind_run()
     tracing.settle()
     work.rest()
-    notes = [] if _forget_peak() else ["rss_peak: the mark could not be reset, so it may come out too low"]
-    before = _peak_bytes()
-    work.enter("run")
+    if "rss_peak" in wanted and not _forget_peak():
+        notes.append("rss_peak: the mark could not be reset, so it may come out too low")
+    before = resident_peak()
+    work.watch()
     result = call()
     tracing.hook_trace(None)
     tracing.hook_profile(None)
     work.rest()
-    after = _peak_bytes()
+    after = resident_peak()
     leave_if_forked()
     del result
+    if "rss_peak" in wanted and before is not None and after is not None:
+        metrics["rss_peak"] = after - before
+    elif "rss_peak" in wanted:
+        notes.append("rss_peak: /proc/self/status has no VmHWM")
+    if "warm_peak" in wanted:
+        work.watch()
+        try:
+            metrics["warm_peak"] = _warm_peak(call)
+        except Exception as error:  # noqa: BLE001  (what is known of the first call stands)
+            tracing.hook_trace(None)
+            tracing.hook_profile(None)
+            leave_if_forked()
+            notes.append(f"warm_peak: the second call raised {reason(error)}")
+        finally:
+            tracing.stop()
     work.teardown()
-    if before is None or after is None:
-        return {"metrics": {}, "notes": [f"rss_peak: {_STATUS} has no VmHWM"]}
-    return {"metrics": {"rss_peak": after - before}, "notes": notes}
+    return {"metrics": metrics, "notes": notes}
+
+
+def _warm_peak(call: Callable[[], Any]) -> int:
+    """Return the highest traced size during a call, above that at its start; read as that of the first call is."""
+    readings = tracing.cells(3)
+    tracing.settle()
+    tracing.start(1)
+    marker = tracing.new_marker()
+    result = call()
+    readings[tracing.PEAK] = tracing.traced()[1]
+    tracing.hook_trace(None)
+    tracing.hook_profile(None)
+    tracing.clear_cached(readings)
+    leave_if_forked()
+    tracing.check(marker)
+    del result
+    return tracing.peak(readings, marker)
 
 
 def _forget_peak() -> bool:
@@ -56,16 +92,3 @@ def _forget_peak() -> bool:
         return False
     finally:
         _close(descriptor)
-
-
-def _peak_bytes() -> int | None:
-    try:
-        descriptor = _open(_STATUS, O_RDONLY)
-    except OSError:
-        return None
-    try:
-        text = _read(descriptor, 1 << 16)
-    finally:
-        _close(descriptor)
-    _, found, rest = text.partition(b"VmHWM:")
-    return int(rest.split()[0]) << 10 if found else None

@@ -15,6 +15,7 @@ from os import fspath, getcwd, waitid
 
 from memharness_probe import tracing
 from memharness_probe.asking import readlink, wrap
+from memharness_probe.procfs import faults_of_children
 from memharness_probe.proof import DATABASE, LISTED, LOOKED, MOVED, OBSTACLE, OPENED, SCANNED, Grounds, seen
 from memharness_probe.recorder import Recorder, pass_for
 
@@ -40,9 +41,6 @@ _FORBIDDEN = {
 }
 _ASKED = ("os.chdir", "os.getxattr", "os.listxattr", "os.removexattr", "os.setxattr", "os.truncate")
 _ASKED_IN = ("os.chmod", "os.chown", "os.mkdir", "os.remove", "os.rmdir", "os.utime")  # their last argument: a folder
-_STAT_FILE = "/proc/self/stat"
-_BEFORE_FAULTS = 9  # spaces in it, after the name, before cminflt; see proc(5)
-_open, _read, _close = os.open, os.read, os.close
 
 
 class Sight:
@@ -69,14 +67,14 @@ class Sight:
     def watch(self) -> None:
         """Record what this thread does from now on: the workload's."""
         if self._cells[_QUIET]:
-            self._cells[_CHILDREN] = _faults_of_children()
+            self._cells[_CHILDREN] = faults_of_children()
             self._cells[_QUIET] = 0
 
     def rest(self) -> None:
         """Record nothing of this thread: what it does is the probe's own. Processes are noticed in any case."""
         if self._cells[_QUIET] != self._thread:
             self._cells[_QUIET] = self._thread
-            if self._cells[_CHILDREN] != _faults_of_children() or _has_children():
+            if self._cells[_CHILDREN] != faults_of_children() or _has_children():
                 self._recorder.add(OBSTACLE, f"{_PROCESS} unheard")
 
     def report(self) -> dict[str, Any]:
@@ -233,25 +231,6 @@ class Sight:
 def _text(path: Any) -> str:
     path = fspath(path)
     return path.decode(_ENCODING, "surrogateescape") if isinstance(path, bytes) else str.__str__(path)
-
-
-def _faults_of_children() -> int:
-    """Page faults of the processes that this one has waited for: none lives without one.
-
-    Read digit by digit: bytes of length one stay in a cache, where the workload would find them.
-    """
-    descriptor = _open(_STAT_FILE, os.O_RDONLY)
-    try:
-        data = _read(descriptor, 4096)
-    finally:
-        _close(descriptor)
-    space, at, faults = ord(" "), data.rfind(ord(")")), 0
-    for _ in range(_BEFORE_FAULTS):
-        at = data.find(space, at + 1)
-    while data[at + 1] != space:
-        at += 1
-        faults = 10 * faults + data[at] - ord("0")
-    return faults
 
 
 def _has_children() -> bool:

@@ -54,11 +54,11 @@ traced = tracer.get_traced_memory
 allocated_at: Callable[[object], Any] = _get_object_traceback  # frames, None of what is not traced
 start = tracer.start
 is_tracing = tracer.is_tracing
-reset_peak: Callable[[], None] | None = getattr(tracer, "reset_peak", None)  # 3.9 and later
 
 # The type cache keeps names of attributes alive, and which ones depends on addresses.
 clear_caches: Callable[[], None] = getattr(sys, "_clear_internal_caches", None) or sys._clear_type_cache
 
+PEAK, _CACHED, _CLEARED = range(3)  # places among the readings of a call
 _HALF = bytes(8)
 _FOLDER = __file__[: -len("tracing.py")]
 
@@ -88,10 +88,26 @@ def new_marker() -> bytes:
     return _HALF + _HALF
 
 
+new_marker()  # once ahead: up to 3.10 its frame is allocated then
+
+
 def check(marker: object) -> None:
     """Raise `TracerStoppedError` unless `marker`, allocated after the start, is still traced."""
     if not is_tracing() or allocated_at(marker) is None:
         raise TracerStoppedError("the workload stopped, cleared or restarted tracemalloc: nothing can be measured")
+
+
+def clear_cached(readings: memoryview[Any]) -> None:
+    """Clear the caches; put the traced size before and after into cells, so that no number is alive beside the next."""
+    readings[_CACHED] = traced()[0]
+    clear_caches()
+    readings[_CLEARED] = traced()[0]
+
+
+def peak(readings: memoryview[Any], marker: bytes) -> int:
+    """Return the peak, read before the caches were cleared, less what they held then and the marker."""
+    size: int = readings[PEAK] - (readings[_CACHED] - readings[_CLEARED]) - marker.__sizeof__()
+    return size
 
 
 def take() -> Any:

@@ -76,11 +76,15 @@ class Workload:
         """Leave word of the phase for the host, in case that this process dies in it."""
         self.phase = phase
         write_file(self._request["phase_file"], phase)
+        self.watch()
+
+    def watch(self) -> None:
+        """Have what this thread looks at from now on recorded: it is the workload's doing."""
         if self._sight is not None:
             self._sight.watch()
 
     def rest(self) -> None:
-        """Leave the phase: what is looked at until the next one begins is the probe's doing."""
+        """Have nothing recorded until then: it is the probe's doing."""
         if self._sight is not None:
             self._sight.rest()
 
