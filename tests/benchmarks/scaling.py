@@ -7,7 +7,7 @@ usage: python tests/benchmarks/scaling.py [--full] [--json FILE] [--folder DIR]
 - explain: what explaining one commit costs beside it: call stacks, types, and the lines at the moment of the peak.
 - run, show, check, compare: commands on stored results of that size, all default metrics, with nothing left to measure
   (synthetic.py); `check` judges the newest commit, `check --all` everything.
-- full (`--full`, about half an hour): 1,000 commits x 10 scenarios measured by one `run`, from nothing.
+- full (`--full`, minutes): 1,000 commits x 10 scenarios measured by one `run`, from nothing.
 """
 
 import json
