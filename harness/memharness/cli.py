@@ -4,7 +4,6 @@ Commands are imported when they are called, since start-up counts; the table bel
 """
 
 import importlib
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -92,6 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _answer_json(arguments: Sequence[str] | None, message: str, hint: str, code: int) -> None:
     """Print a fault as an object where one was asked for."""
     if "--json" in (sys.argv[1:] if arguments is None else arguments):
+        import json  # here, as `--help` needs none
+
         click.echo(json.dumps({"format": 1, "error": {"message": message, "hint": hint, "exit_code": code}}))
 
 
