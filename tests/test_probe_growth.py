@@ -2,7 +2,7 @@
 
 import pytest
 
-from children import VERSIONS, Bench, measured, profile
+from children import VERSIONS, Bench, failed, measured, profile
 from memharness.model import LineStat, TimedOut
 
 COUNT = "calls = iter(range(1000, 10**6))\n"
@@ -284,3 +284,31 @@ def test_calls_that_exceed_the_time_out_leave_what_the_first_pass_found(bench: B
     assert outcome.metrics.keys() == {"peak", "retained", "result"}
     assert outcome.metrics["result"] == 1057
     assert outcome.profiles.keys() == {"alive", "retained"}
+
+
+def calls_made(bench: Bench, keep: str, *, calls: int, budget: float) -> int:
+    """Return how many calls it takes to tell whether `keep` leaks, which is given the number of the call."""
+    text = f"""
+        import functools, itertools, time
+        KEPT, CALLS = [], itertools.count()
+        @functools.lru_cache(500)
+        def cached(number): return bytearray(943)
+        def run():
+            number = next(CALLS)
+            end = time.process_time() + 0.01
+            while time.process_time() < end: pass
+            {keep}
+        def teardown(): raise ValueError(next(CALLS))
+    """
+    outcome = failed(bench.observe(bench.case(text, teardown=True), ("growth",), calls=calls, budget_seconds=budget))
+    return int(outcome.reason[len("ValueError: ") :])
+
+
+def test_a_leak_is_pursued_as_far_as_the_budget_allows_and_never_less_than_four_times(bench: Bench) -> None:
+    found = [calls_made(bench, "KEPT.append(bytearray(943))", calls=15, budget=budget) for budget in (0.01, 100)]
+    assert found == [64, 128]
+
+
+def test_a_growing_cache_is_known_before_a_leak_is_pursued(bench: Bench) -> None:
+    found = [calls_made(bench, "cached(number)", calls=31, budget=budget) for budget in (0.01, 100)]
+    assert found == [32 + 1 + 16 + 1] * 2

@@ -22,7 +22,7 @@ is read as a Python literal); all paths are absolute and without symbolic links 
                 the build made, which the environment stands for}
   calls         calls in the growth pass after the first, or null to find the most of 127, 63, 31, 15 that cost
                 at most budget_seconds of CPU time and take at most an eighth of timeout_seconds (never less than 15)
-  budget_seconds
+  budget_seconds    and the pursuit of a suspected leak ends, beyond four times the calls, when thrice that is spent
   timeout_seconds   after which the host ends this process; a suspected leak is not pursued into it
 
 Response, a JSON file put in place by a rename; always with format, method (of measuring), token and pid:

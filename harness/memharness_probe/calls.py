@@ -22,6 +22,8 @@ _TIMED = 8  # calls timed for the calibration, the first of which does not count
 _CALIBRATED = 8  # parts of the time-out, one of which the calibrated calls may take
 _OFFSET, _BASE, _BLOCKS = range(3)  # places in the scratch cells
 _SPARE = 0.2  # of the time-out: what pursuing a leak must leave
+_PURSUIT = 3  # times the budget: what a leak may cost
+_SPENT = process_time()  # before any call
 _LOADED = monotonic()  # the host's time-out began some milliseconds before
 
 
@@ -35,18 +37,21 @@ class Calls:
     call: Callable[[], Any]
     marker: bytes  # traced since the start
 
-    def __init__(self, limit: int, timeout: float) -> None:
+    def __init__(self, limit: int, timeout: float, budget: float) -> None:
         self.made = 0
+        self.uncounted = 0  # calls without a reading, beside those made
         self.timeout = timeout
+        self._budget = budget  # CPU seconds
         self.readings = tracing.cells(limit)  # size after each call
         self.blocks = tracing.cells(limit)  # blocks of memory in use then; a reading takes 0.1 ms for a GB of them
         self._cpu = tracing.cells(_TIMED, "d")  # CPU seconds at the start of the first calls
         self._wall = tracing.cells(_TIMED, "d")  # and wall seconds
-        self._begun = tracing.cells(1, "d")  # wall seconds at the begin of the latest run
-        self._pace = tracing.cells(1, "d")  # wall seconds per call of the latest run, readings included
+        self._begun = tracing.cells(2, "d")  # wall and CPU seconds at the begin of the latest run
+        self._pace = tracing.cells(2, "d")  # wall and CPU seconds per call of the latest run, readings included
         self._scratch = tracing.cells(3)
         self._successors = [i + 1 for i in range(limit)]
-        tracing.hook_trace(None)  # the first of these prepares what it would report
+        self._begin()  # once ahead: up to 3.10 the first call of a function allocates its frame
+        tracing.hook_trace(None)  # and the first of these prepares what it would report
         tracing.hook_profile(None)
 
     def run(self, end: int) -> None:
@@ -62,7 +67,7 @@ class Calls:
         if i:
             scratch[_BLOCKS] = getallocatedblocks() - blocks[i - 1]
             scratch[_OFFSET] = tracing.traced()[0] - readings[i - 1]
-            self._begun[0] = monotonic()
+            self._begin()
         else:
             scratch[_BASE] = tracing.traced()[0]
         while i < end:
@@ -80,10 +85,18 @@ class Calls:
         self._keep_pace(i)
         tracing.check(self.marker)
 
+    def run_uncounted(self) -> None:
+        """Make a call without a reading: what it fills again, where caches were emptied, is no growth."""
+        self.call()
+        tracing.hook_trace(None)
+        tracing.hook_profile(None)
+        leave_if_forked()
+        self.uncounted += 1
+
     def run_untraced(self, number: int) -> None:
         """Make so many calls without readings; tracing is off."""
         call = self.call
-        self._begun[0] = monotonic()
+        self._begin()
         for _ in range(number):
             call()
             tracing.hook_trace(None)
@@ -92,12 +105,17 @@ class Calls:
         tracing.settle()
         self._keep_pace(self.made + number)
 
+    def _begin(self) -> None:
+        self._begun[0], self._begun[1] = monotonic(), process_time()
+
     def _keep_pace(self, made: int) -> None:
         """Note that so many calls are made by now, and how long each took since the run began, the first left out."""
-        first = not self.made
+        if not self.made:
+            self._begun[0], self._begun[1] = self._wall[1], self._cpu[1]
         if made > self.made:
-            begun = self._wall[1] if first else self._begun[0]
-            self._pace[0] = (monotonic() - begun) / (made - self.made - first)
+            number = made - self.made - (not self.made)
+            self._pace[0] = (monotonic() - self._begun[0]) / number
+            self._pace[1] = (process_time() - self._begun[1]) / number
         self.made = made
 
     def sizes(self, number: int) -> list[int]:
@@ -105,14 +123,14 @@ class Calls:
         base = self._scratch[_BASE]
         return [reading - base for reading in self.readings[:number]]
 
-    def calibrated(self, budget: float) -> int:
-        """Return the most calls within `budget` CPU seconds and a part of the time-out that allows for the pursuit.
+    def calibrated(self) -> int:
+        """Return the most calls within the budget of CPU seconds and a part of the time-out, never less than 15.
 
-        Never less than 15. Judged by the cheapest of calls 1 to 6, its reading included.
+        Judged by the cheapest of calls 1 to 6, its reading included; the time-out has to allow for the pursuit.
         """
         cpu, wall = _least_step(self._cpu), _least_step(self._wall)
         for calls in NUMBERS:
-            if calls * cpu <= budget and calls * wall <= self.timeout / _CALIBRATED:
+            if calls * cpu <= self._budget and calls * wall <= self.timeout / _CALIBRATED:
                 return calls
         return LEAST
 
@@ -123,6 +141,10 @@ class Calls:
         """
         seconds = monotonic() - _LOADED + number * float(self._pace[0])
         return seconds <= (1 - _SPARE) * self.timeout
+
+    def afford(self, number: int) -> bool:
+        """Tell whether so many more calls cost no more than pursuing a leak may, all that was spent before included."""
+        return process_time() - _SPENT + number * float(self._pace[1]) <= _PURSUIT * self._budget
 
 
 def _least_step(times: memoryview[Any]) -> float:

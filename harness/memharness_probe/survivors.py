@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _SAMPLE = 10
 _FEWEST = 3  # at a line, of a type: one alone, such as a function defined there, was there before
-_LOOKED_AT = 100_000  # objects at most: to ask where one was allocated takes 5 microseconds, and the time-out is near
+_LOOKED_AT = 30_000  # objects at most: to ask where one was allocated takes 5 microseconds, and the time-out is near
 _SPARE = 10  # more of them, as some may be gone when they are to be shown
 
 
