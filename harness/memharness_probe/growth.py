@@ -189,8 +189,8 @@ def _bounded_caches() -> list[Any]:
 
 
 def _entries_cached() -> int:
-    patterns: int = len(getattr(modules.get("re"), "_cache", ()))
-    return sum([cache.cache_info()[3] for cache in _bounded_caches()], patterns)
+    entries: int = sum([cache.cache_info()[3] for cache in _bounded_caches()])
+    return entries + len(getattr(modules.get("re"), "_cache", ()))
 
 
 def _blocks_without_caches() -> int:
