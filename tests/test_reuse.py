@@ -92,6 +92,7 @@ def test_the_tree_itself_and_missing_folders_can_be_listed() -> None:
     assert proof({"new": "100644 1"}, top) != proof({}, top)
     assert proof({"README": "100644 99"}, top) == proof({}, top)
     assert proof({"nowhere": "040000 1", "nowhere/x": "100644 1"}, none) != proof({}, none)
+    assert proof({"nowhere": "100644 1"}, none) != proof({}, none)  # listing a file is another error
 
 
 def test_an_entry_is_mode_and_id() -> None:
@@ -141,6 +142,14 @@ def test_the_first_of_equal_commits_and_the_latest_sight_go_before() -> None:
     assert sources.find(PLACE, FIRST, Tree(FILES)) == {"first": "one"}
     sources.offer(PLACE, {"first": narrow}, Tree(FILES), "three")
     assert sources.find(PLACE, FIRST, Tree(FILES)) == {"first": "three"}
+
+
+def test_no_sight_is_forgotten() -> None:
+    sources = Sources()
+    sources.offer(PLACE, {"first": SIGHT}, Tree(FILES), "one")
+    for number in range(100):
+        sources.offer(PLACE, {"first": Sight(paths=(f"{number}.txt", "README"))}, Tree({"README": "100644 99"}), "two")
+    assert sources.find(PLACE, FIRST, Tree(FILES)) == {"first": "one"}
 
 
 def test_what_leads_through_a_link_is_not_taken_in() -> None:

@@ -212,8 +212,9 @@ def test_extension_modules_of_others_and_databases_are_native_code(versioned: Be
             spec.loader.exec_module(importlib.util.module_from_spec(spec))
         def run(): {}
     """
-    found = [see(versioned, text.format(act)) for act in ("pass", "load('.')", "sqlite3.connect(':memory:').close()")]
-    assert [(seen["native"], seen["obstacle"]) for seen in found] == [(False, None), (True, None), (True, None)]
+    acts = ("pass", "load('.')", "sqlite3.connect(':memory:').close()", "__import__('readline')")
+    found = [see(versioned, text.format(act)) for act in acts]
+    assert [(seen["native"], seen["obstacle"]) for seen in found] == [(False, None), *[(True, None)] * 3]
     seen = see(versioned, text.format(f"load({str(versioned.tree)!r})"))
     (library,) = versioned.tree.glob("_bisect*.so")
     assert (seen["native"], str(library) in seen["opened"], seen["obstacle"]) == (True, True, None)

@@ -431,6 +431,18 @@ def test_what_was_measured_goes_before_what_is_reused(store: Store) -> None:
     )
 
 
+def test_references_to_two_commits_are_one_result(store: Store) -> None:
+    first = Measured(metrics={"peak": 1}, passes=("first",), sights={"first": SIGHT.id})
+    growth = Measured(metrics={"growth": 8}, calls=15, passes=("growth",), sights={"growth": SIGHT.id})
+    store.add(FAMILY, commit(1), FACTS, [entry("good", first)])
+    store.add(FAMILY, commit(2), FACTS, [entry("good", growth)])
+    store.add(FAMILY, commit(3), None, [], reused=[reused(1, "first"), reused(2, "growth")])
+    # the sights are those of the one commit that is named
+    both = replace(first, metrics={"peak": 1, "growth": 8}, calls=15, passes=("first", "growth"))
+    (known,) = store.measurements(FAMILY, commit(3).id)
+    assert known == stored("good", replace(both, reused_from=commit(1).id))
+
+
 def test_a_result_by_reference_takes_the_place_of_a_failure(store: Store) -> None:
     store.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
     store.add(FAMILY, commit(2), FACTS, [entry("good", FAILED)])

@@ -382,7 +382,7 @@ class Measured(Value, tag_field="outcome", tag="measured"):
 
     `passes` are those that ran: of `PASSES`, and "deep" and "peak" where the case was explained. `sights` names the
     stored sight of each pass of which it is known what it saw. `reused_from` is the commit that was measured, where the
-    result is another's by reference; it is never stored.
+    result is another's by reference, of several the one whose sights these are; it is never stored.
 
     Kinds: "alive" (end of the first call), "retained", "peak" (the highest moment of the first call), "import",
     "leak" (kept by the later calls) and "calls" (the size after each). Where the case was explained, "alive",

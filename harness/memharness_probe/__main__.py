@@ -98,6 +98,7 @@ def main() -> None:
     with open(sys.argv[1], encoding="utf-8") as file:
         request = _parse(file.read())
     sys.argv[:] = [request["scenario"]]
+    probe["names"].make_room()
     sight = probe["sight"].Sight(request) if request["pass"] in _SEEN else None
     _prepare(request)
     ballast = [bytes(_BALLAST)]
@@ -124,7 +125,7 @@ def _load_probe() -> dict[str, Any]:
     parent = folder.rpartition("/")[0]
     sys.path[:] = [parent] + [path for path in sys.path if path != folder]
     import memharness_probe
-    from memharness_probe import failure, first, growth, lines, outcome, peak, resident, sight, workload
+    from memharness_probe import failure, first, growth, lines, names, outcome, peak, resident, sight, workload
 
     del sys.path[0]
     for name in [name for name in sys.modules if name.partition(".")[0] == "memharness_probe"]:
@@ -135,6 +136,7 @@ def _load_probe() -> dict[str, Any]:
         "first": first,
         "growth": growth,
         "lines": lines,
+        "names": names,
         "outcome": outcome,
         "peak": peak,
         "rss": resident,

@@ -92,8 +92,7 @@ def _first_call(work: Workload, request: dict[str, Any], folder: Folder, answer:
     finally:
         tracing.stop()
     work.rest()
-    held, kept = tracing.count(traced.alive), tracing.count(traced.retained)
-    del traced.alive, traced.retained
+    held, kept = traced.alive, traced.retained
     metrics: dict[str, int] = answer["metrics"]
     metrics["peak"] = traced.peak
     metrics["retained"] = tracing.total(kept)
@@ -112,12 +111,12 @@ def _first_call(work: Workload, request: dict[str, Any], folder: Folder, answer:
 
 
 class _Traced:
-    """What one traced call comes to: peak in bytes, raw traces with and without the result, and more where wanted."""
+    """What one traced call comes to: peak in bytes, traces with and without the result, and more where wanted."""
 
     def __init__(self) -> None:
         self.peak = 0
-        self.alive: Any = None
-        self.retained: Any = None
+        self.alive: tracing.Counts = {}
+        self.retained: tracing.Counts = {}
         self.types: dict[str, int] = {}  # tracked objects, the result among them
         self.held: list[LineType] = []  # in a deep pass, types with and without the result
         self.kept: list[LineType] = []
@@ -149,15 +148,13 @@ def _trace_call(
     traced.types = types
     # the list around the result is for what the collector does not track; all is dropped by `types_of`
     objects = [*gc.get_objects(), [result]] if frames > 1 else []
-    traced.alive = tracing.take()
+    traced.alive = tracing.count(tracing.take())  # the traces themselves would be looked at as objects
     traced.held = types_of(objects)
-    for _ in range(3 if frames > 1 else 0):  # let the collector let go of the traces, tuples of tuples of tuples
-        gc.collect()
     del result
     tracing.settle()
     tracing.check(marker)
     objects = gc.get_objects() if frames > 1 else []
-    traced.retained = tracing.take()
+    traced.retained = tracing.count(tracing.take())
     traced.kept = types_of(objects)
     traced.peak = tracing.peak(readings, marker)
     return traced

@@ -2,8 +2,8 @@
 
 An audit hook hears of what is opened, listed, changed, started or connected; what raises no event is wrapped. The
 reply serves as a proof: what cannot be followed is an obstacle to it, and so is what goes wrong here, as the workload
-must not notice any of it. Not heard of is what Python's own libraries read in C by names of their own (OpenSSL its
-certificates); sqlite, which can attach any file, counts as native code.
+must not notice any of it. Modules of Python's that read files in C (certificates, databases, histories) count as native
+code, of which nobody knows what it reads.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Handler = Callable[[str, Any], None]
 
 _QUIET, _FAILED, _NATIVE, _CHILDREN = range(4)  # places in the cells
+_READERS = frozenset(("_curses", "_dbm", "_gdbm", "_ssl", "_tkinter", "readline"))
 _NOWHERE = "/memharness"
 _FILE = "<memharness>"
 _WARM = 1024 if sys.version_info < (3, 11) else 1
@@ -157,8 +158,10 @@ class Sight:
 
     def _imported(self, _event: str, args: Any) -> None:
         """Note an extension module; other imports are told without a file, and open it."""
-        if args[1] is not None and not args[1].startswith(self._libraries):
+        foreign = args[1] is not None and not args[1].startswith(self._libraries)
+        if foreign or args[0] in _READERS:
             self._cells[_NATIVE] = 1
+        if foreign:
             self._note(OPENED, args[1])
 
     def _connected(self, _event: str, args: Any) -> None:

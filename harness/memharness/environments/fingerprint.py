@@ -36,10 +36,10 @@ _NO_BUILD_TOOLS: Final = frozenset(  # tables below [tool] that cannot change wh
 )
 
 
-def buildable(tree: str) -> bool:
-    """Tell whether a checkout has anything to build: setup.py, or a pyproject.toml with a project or a back end."""
-    pyproject = _document(reader(tree))
-    return Path(tree, "setup.py").is_file() or "build-system" in pyproject or "project" in pyproject
+def buildable(read: Read) -> bool:
+    """Tell whether a commit has anything to build: setup.py, or a pyproject.toml with a project or a back end."""
+    pyproject = _document(read)
+    return read("setup.py") is not None or "build-system" in pyproject or "project" in pyproject
 
 
 def reader(tree: str) -> Read:

@@ -50,8 +50,9 @@ class UvEnvironments:
     def prepare(self, spec: EnvironmentSpec, checkout: Checkout, files: Mapping[str, str]) -> Environment | Failed:
         """Return the environment of a commit; build it unless it is there. Raises where the cache cannot be used."""
         layout = Layout(import_root=checkout.import_root, packages=checkout.packages)
-        key = fingerprint(spec, layout, files, reader(checkout.tree))
-        project = spec.install != "path" and buildable(checkout.tree)
+        read = reader(checkout.tree)
+        key = fingerprint(spec, layout, files, read)
+        project = spec.install != "path" and buildable(read)
         if not project and not spec.dependencies:
             return _bare(spec, key)
         while True:
@@ -67,6 +68,8 @@ class UvEnvironments:
     ) -> tuple[str, str | None]:
         """Return the fingerprint of a commit's environment and the id of its facts, None where it is not built."""
         key = fingerprint(spec, layout, files, read)
+        if not spec.dependencies and (spec.install == "path" or not buildable(read)):
+            return key, _bare(spec, key).facts.id
         built = self._built.get(key) or _load(self._folder / f"{spec.install}-{key}")
         return key, built.environment.facts.id if built else None
 

@@ -54,7 +54,10 @@ class Reuse:
                     self._take(task, case, commit, stored[commit][0])
 
     def _take(self, task: Task, case: Case, commit: str, known: Measurement) -> None:
-        """Take in a stored result, unless its environment or what it saw of the scenario folder is another by now."""
+        """Take in a stored result, unless its environment or what it saw of the scenario folder may be another now.
+
+        One that is not there would be built anew, with whatever versions there are today.
+        """
         outcome = known.outcome
         assert isinstance(outcome, Measured)
         origin = outcome.reused_from or commit
@@ -65,7 +68,7 @@ class Reuse:
         environment = self._grounds.environment_id(self._grounds.at(commit), task.spec)
         found = {name: self._project.store.sight(id_) for name, id_ in outcome.sights.items()}
         sights = {name: sight for name, sight in found.items() if sight and is_beside(sight, self._scenarios)}
-        if environment in {None, known.environment}:
+        if environment == known.environment:
             # as seen from `commit`, which shows the same: the origin may be missing in a shallow clone
             self._offer(self._sources, task, case, commit, outcome, sights)
 

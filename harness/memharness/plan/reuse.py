@@ -12,7 +12,6 @@ from functools import cached_property
 
 from memharness.model import PassName, Sight, Value
 
-_TRIED = 16  # sights of one case, the latest first: what a workload imports changes seldom
 _FOLDER = "040000"
 _LINK = "120000"
 _SUBMODULE = "160000"
@@ -45,7 +44,8 @@ class Tree:
         for folder in sight.folders:
             if self._linked(f"{folder}/"):
                 return None
-            parts.append("/".join(self._names.get(folder, ())))
+            mode = self._entries.get(folder, "")[: len(_FOLDER)]  # a file in its place is no empty folder
+            parts.append("/".join((mode, *self._names.get(folder, ()))))
         return _digest(parts)
 
     def _linked(self, path: str) -> bool:
@@ -109,8 +109,8 @@ class Sources:
         """Return the commit whose result holds at `tree`, for each of `passes`; None where one has none."""
         found: dict[PassName, str] = {}
         for name in sorted(passes):
-            tried = [*self._known.get((place, name), {}).values()][-_TRIED:]
-            holds = (proofs.get(tree.proof(sight) or "") for sight, proofs in reversed(tried))
+            tried = reversed(self._known.get((place, name), {}).values())  # the latest first: it changes seldom
+            holds = (proofs.get(tree.proof(sight) or "") for sight, proofs in tried)
             commit = next((commit for commit in holds if commit), None)
             if commit is None:
                 return None

@@ -45,6 +45,7 @@ def merged(
         sights=new.sights | left.sights,
         failed_passes=new.failed_passes | failed,
         suspected=suspected,
+        reused_from=old.reused_from,
     )
     same = (outcome.metrics, outcome.passes, outcome.failed_passes) == (old.metrics, old.passes, old.failed_passes)
     if same and (left == old or outcome.profiles == old.profiles):
