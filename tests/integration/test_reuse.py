@@ -50,6 +50,7 @@ def test_a_commit_at_which_nothing_differs_takes_the_result_of_another(bench: Wo
     assert one == other
     (shown,) = bench.call_json("show", middle)[1]["cases"]
     assert shown["outcome"]["reused_from"] == start
+    assert f"reused from commit {start[:10]}" in bench.call("show", middle)[1]
 
 
 def test_what_is_reused_is_measured_again_where_a_finding_rests_on_it(bench: Workbench) -> None:
@@ -118,8 +119,9 @@ OBSTACLES = {
 def test_what_cannot_be_proven_is_measured(bench: Workbench, name: str) -> None:
     start = bench.repository.commit({"box.py": workload(OBSTACLES[name])})
     bench.repository.commit({"README": "2"})
-    bench.call("run")
+    _, report = bench.call_json("run")
     assert reused(bench) == {}
+    assert [note[:45] for note in report["notices"]] == ["fill: its result can be reused for no other c"]
     (shown,) = bench.call_json("show", start)[1]["cases"]
     assert [note for note in shown["outcome"]["notes"] if note.startswith("its result can be reused for no other")]
 
@@ -196,7 +198,19 @@ def test_a_share_of_what_is_reused_is_verified(bench: Workbench) -> None:
     start = bench.commit(module())
     prose = bench.repository.commit({"README": "2"})
     code, report = bench.call_json("run", "--verify-reuse", "1")
-    assert (code, reused(bench), report["counts"]["failed"]) == (0, {prose: start}, 0)
+    assert (code, reused(bench), report["notices"]) == (
+        0,
+        {prose: start},
+        ["1 of 1 reusable results verified: none differs"],
+    )
+    _, again = bench.call_json("run", "--verify-reuse", "1")
+    assert again["notices"] == ["no result was verified: 0 could be reused"]
+
+
+def test_verifying_nothing_is_a_mistake(bench: Workbench) -> None:
+    bench.commit(module())
+    code, _ = bench.call("run", "--no-reuse", "--verify-reuse", "0.5")
+    assert (code, "nothing to verify" in bench.stderr) == (2, True)
 
 
 def test_a_wrong_reuse_fails_loudly(bench: Workbench) -> None:

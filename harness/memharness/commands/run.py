@@ -9,6 +9,7 @@ from memharness.commands.exit_code import exit_code
 from memharness.commands.options import configured, json_option, measuring, print_config, selecting
 from memharness.commands.printing import error_console, output_console, print_json
 from memharness.config import Config
+from memharness.errors import MemharnessError
 from memharness.pipeline.exploring import explore
 from memharness.pipeline.measuring import run
 from memharness.pipeline.project import Selection
@@ -47,6 +48,10 @@ def command(
 
     Without a range the whole first-parent history is measured. What is stored is not measured again.
     """
+    if verify and not config.run.reuse:
+        raise MemharnessError(
+            "without reuse there is nothing to verify", hint="Leave out --verify-reuse or --no-reuse."
+        )
     print_config(config)
     measure = explore if adaptive else run
     work = functools.partial(measure, config, selection, retry_failed=retry_failed, verify=verify)

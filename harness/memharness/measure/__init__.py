@@ -36,9 +36,10 @@ from memharness.model import (
     outcome_reason,
 )
 
-__all__ = ["PROBE_METHOD", "Cancelled", "Terms", "compile_bytecode", "is_beside", "observe"]
+__all__ = ["PROBE_METHOD", "UNPROVEN", "Cancelled", "Terms", "compile_bytecode", "is_beside", "observe"]
 
 PROBE_METHOD = 3  # memharness_probe.METHOD, which must not be imported; a test holds the two together
+UNPROVEN = "its result can be reused for no other commit: "  # begins a note
 _DEEP = 25  # frames
 _PEAKS = {"peak", "warm_peak"}
 _INEXACT = 0.02  # of the peak
@@ -120,7 +121,7 @@ class _Found:
         sight = sight_of(seen, checkout, scenarios, environment.frozen)
         if isinstance(sight, Sight):
             self.sights[name] = sight
-        elif (note := f"its result can be reused for no other commit: {sight}") not in self.notes:
+        elif (note := f"{UNPROVEN}{sight}") not in self.notes:
             self.notes.append(note)
 
 

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,6 @@ from memharness.plan import Task
 from memharness.scenarios import load_scenarios
 from memharness.workspace import cache_folder
 
-_BLOCK: Final = 8  # neighbours that one slot measures: what one of them shows may hold for the next
 _ROUNDS: Final = 4  # repeats may show that a series is noisier than it looked, which takes more of them
 
 
@@ -76,7 +76,8 @@ class Measuring:
         ids = {commit.id for commit in commits}
         touched = self.workshop.touched
         measured, reused = len(touched & ids), len((self.workshop.reused - touched) & ids)
-        return load_commits(self.project, commits, families=families, measured=measured, reused=reused)
+        found = load_commits(self.project, commits, families=families, measured=measured, reused=reused)
+        return replace(found, notices=self.workshop.notices)
 
     def complete(self, commits: Sequence[Commit], judging: Callable[[Results], Sequence[Judged]] = judge) -> Results:
         """Measure what is missing at `commits`, then what the findings rest on."""

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from memharness.environments import provider
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.execute.local import execute
-from memharness.measure import PROBE_METHOD
+from memharness.measure import PROBE_METHOD, UNPROVEN
 from memharness.model import Case, Commit, EnvironmentSpec, Measured, Outcome, Reused
 from memharness.pipeline.grounds import Grounds
 from memharness.pipeline.project import Project
@@ -75,6 +75,21 @@ class Workshop:
         self._slots = slots
         self._idle: list[Worker] = []
         self._faults: list[str] = []
+        self._verify = verify
+        self._verified = self._taken = 0  # reusable results: measured all the same, and not measured
+        self._unproven: dict[str, str] = {}  # by case, why its results are its own
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What there is to say of reuse: why a case has none, and what verifying came to."""
+        notices = [f"{case}: {note}" for case, note in self._unproven.items()] if self._reuse else []
+        if self._verify and self._verified:
+            notices.append(
+                f"{self._verified} of {self._verified + self._taken} reusable results verified: none differs"
+            )
+        elif self._verify:
+            notices.append(f"no result was verified: {self._taken} could be reused")
+        return tuple(notices)
 
     def consider(self, results: Results, tasks: Sequence[Task]) -> None:
         """Take note of stored results that may hold for `tasks`."""
@@ -100,8 +115,9 @@ class Workshop:
         self._execute(tasks, workers=self._project.config.run.workers)
         if self._faults:
             raise MemharnessError(
-                f"{len(self._faults)} results that seemed proven came out otherwise: {self._faults[0]}",
-                hint="What was measured is stored. Please report this, and measure with --no-reuse until it is mended.",
+                f"what seemed proven came out otherwise: {'; '.join(self._faults)}",
+                hint="What was measured is stored. Please report the scenario as a fault of memharness, "
+                "and measure it with --no-reuse until that is mended.",
                 exit_code=INCOMPLETE,
             )
 
@@ -142,9 +158,15 @@ class Workshop:
                 self._reuse.take(task, case, observation, proven=proven)
             if proven:
                 references += proven
+                chosen = observation is not None and self._reuse is not None and self._reuse.is_chosen(task, case)
+                self._verified += chosen
+                self._taken += not chosen
                 continue
             assert observation is not None
             outcome = observation.outcome
+            for note in outcome.notes if isinstance(outcome, Measured) else ():
+                if note.startswith(UNPROVEN):
+                    self._unproven[case.name] = note
             if isinstance(outcome, Measured) and outcome.calls and not case.scenario.calls:
                 key = (task.spec.family, case.name, case.scenario.identity)
                 self.calls[key] = store.set_calls(*key, outcome.calls)

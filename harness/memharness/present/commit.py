@@ -49,11 +49,13 @@ def draw_commit(console: Console, commit: Commit, stored: Iterable[StoredCase]) 
 
 
 def _draw_case(console: Console, stored: StoredCase) -> None:
-    times = "once" if stored.repeats == 1 else f"{stored.repeats} times"
+    outcome = stored.outcome
+    how = "measured once" if stored.repeats == 1 else f"measured {stored.repeats} times"
+    if isinstance(outcome, Measured) and outcome.reused_from is not None:
+        how = f"reused from commit {outcome.reused_from[:10]}"
     console.print()
     head = Text().append(visible(stored.case), style="bold")
-    draw_text(console, head.append(f"  {visible(stored.family)}, measured {times}", style="dim"))
-    outcome = stored.outcome
+    draw_text(console, head.append(f"  {visible(stored.family)}, {how}", style="dim"))
     if not isinstance(outcome, Measured):
         _draw_failed(console, outcome)
         return

@@ -8,7 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.text import Text
 
 from memharness.model import Commit, Failed, Measured, Outcome, OutOfMemory, TimedOut, outcome_reason
-from memharness.present.text import visible
+from memharness.present.text import number_text, visible
 
 
 class Lines:
@@ -64,7 +64,7 @@ def _result(outcomes: Sequence[Outcome], reused: int) -> str:
         parts = [(number, word) for number, word in done if number]
         if len(parts) == 1 and parts[0][0] == 1:
             return parts[0][1]
-        return ", ".join(f"{number} cases {word}" for number, word in parts)
+        return ", ".join(f"{number_text(number, 'case')} {word}" for number, word in parts)
     phase, reason = outcome_reason(failed[0])
     if len(outcomes) == 1:
         return f"failed in {phase}: {visible(reason)}"
