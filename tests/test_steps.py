@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from memharness.analyse.series import Point, Series
-from memharness.analyse.steps import Rule, Step, find_steps, needs_repeats, rule_for
+from memharness.analyse.steps import Rule, Step, find_steps, needs_repeats, rule_for, weight
 from memharness.findings import Confidence
 from memharness.model import Thresholds
 from serieses import MIB, SUBJECT, noise, rule, series
@@ -28,6 +28,31 @@ RULE = Rule(relative=0.01, absolute=100)
 )
 def test_a_step_needs_the_floor_and_the_relative_threshold(before: int, after: int, flagged: bool) -> None:
     assert bool(find_steps(series((before,), (after,)), RULE)) is flagged
+
+
+@pytest.mark.parametrize(
+    ("measured", "metric", "thresholds"),
+    [
+        (((1000,),), "peak", 2),  # of 100 bytes
+        (((1000, 1010, 1020),), "peak", 2),  # four times the spread is less than that
+        (((1000, 1100),), "peak", 0.5),
+        (((1000, 1100),), "growth", 2),
+        (((10 * MIB, 11 * MIB),), "peak", 200 / (4 * MIB)),
+    ],
+)
+def test_a_difference_is_weighed_in_thresholds(
+    measured: tuple[tuple[int, ...], ...], metric: str, thresholds: float
+) -> None:
+    assert weight(series(*measured, metric=metric), RULE, 1000, 1200) == thresholds
+    assert weight(series(*measured, metric=metric), RULE, 1200, 1000) == thresholds
+
+
+def test_a_noisy_difference_is_weighed_in_greater_thresholds() -> None:
+    noisy = series((10 * MIB, 11 * MIB))
+    assert noisy.metric_class == "noisy"
+    wide = Rule(relative=0.01, absolute=100, noisy_absolute=8 * MIB)
+    assert weight(noisy, wide, 0, 16 * MIB) == 2
+    assert weight(noisy, RULE, 200 * MIB, 212 * MIB) == 2
 
 
 def test_no_difference_is_no_step_even_with_thresholds_of_zero() -> None:
