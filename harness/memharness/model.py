@@ -7,6 +7,7 @@ allocations unless a name says otherwise; times are Unix seconds (UTC).
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Final, Literal, dataclass_transform
 
 import msgspec
@@ -23,8 +24,8 @@ Install = Literal["auto", "wheel", "path", "existing"]
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
-class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Base of all value types."""
+class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+    """Base of all value types. Being frozen they form no cycles, so the collector need not visit them."""
 
 
 # --- metrics ---------------------------------------------------------------------------------------------
@@ -165,13 +166,13 @@ class Scenario(Value):
     since: str | None = None
 
 
-class Case(Value):
+class Case(Value, dict=True, gc=True):
     """A scenario with one combination of its parameters."""
 
     scenario: Scenario
     params: dict[str, Scalar] = {}
 
-    @property
+    @cached_property
     def name(self) -> str:
         """`waste_memory[cols=100,rows=100]`, or the scenario's name where there are no parameters."""
         if not self.params:
@@ -201,7 +202,7 @@ class Interpreter(Value):
 PINNED: Final = "-pinned-"  # in the names of families that are no part of any series
 
 
-class EnvironmentSpec(Value):
+class EnvironmentSpec(Value, dict=True, gc=True):
     """What is asked for, the same along a series. `dependencies` are the configured and the scenario's own."""
 
     interpreter: Interpreter
@@ -210,7 +211,7 @@ class EnvironmentSpec(Value):
     variables: dict[str, str] = {}
     pinned: bool = False  # to what the environment of one commit holds, for one comparison
 
-    @property
+    @cached_property
     def family(self) -> str:
         """The name that all environments of a series share: `cpython-3.11.7-auto` and a hash of the rest.
 

@@ -73,7 +73,7 @@ class Point(Value):
         return max(self.values) - min(self.values) if len(self.values) > 1 else 0
 
 
-class Series(Value, dict=True):
+class Series(Value, dict=True, gc=True):
     """The points of one (case, metric, family), one for every commit of the range, oldest first.
 
     What follows from the points is asked for at every step, so it is found once.

@@ -1,7 +1,7 @@
 """What is stored already, and what is missing: first measurements, repeats that confirm them, branches of merges."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -27,7 +27,7 @@ def missing(
     """
     wanted = {case.name: passes_of(results.project, case) & set(passes or PASSES) for case in results.project.cases}
     due = [replace(suite, cases=tuple(case for case in suite.cases if wanted[case.name])) for suite in suites]
-    stored = _stored(results, retry_failed=retry_failed)
+    stored = _stored(results, (commit.id for commit in results.commits), retry_failed=retry_failed)
     complete = {key for key, known in stored.items() if wanted.get(key.case, set()) <= known.passes}
     return plan_range(results.commits, due, complete, starts_of(results.project, results.commits), passes=passes)
 
@@ -50,7 +50,8 @@ def unconfirmed(
             passes = frozenset({METRICS[judged.series.metric].measured_in})
             repeat = Repeat(times=times, passes=passes, explain=index in explained)
             of_commit[key] = _both(of_commit[key], repeat) if key in of_commit else repeat
-    return plan_repeats(wanted, results.commits, suites, _stored(results, retry_failed=retry_failed))
+    stored = _stored(results, wanted, retry_failed=retry_failed)
+    return plan_repeats(wanted, results.commits, suites, stored)
 
 
 def merged_steps(judgements: Sequence[Judged]) -> tuple[tuple[Judged, Step], ...]:
@@ -109,8 +110,9 @@ def known_calls(results: Results, suites: Sequence[Suite]) -> dict[tuple[str, st
     return measured | stored_calls
 
 
-def _stored(results: Results, *, retry_failed: bool) -> dict[Key, Known]:
-    """Return what need not be measured (again)."""
+def _stored(results: Results, commits: Iterable[str], *, retry_failed: bool) -> dict[Key, Known]:
+    """Return what need not be measured (again) at some commits, given by id."""
+    ids = tuple(commits)
     wanted = {case.name: metrics_of(results.project, case) for case in results.project.cases}
     return {
         Key(family=family, commit=commit, case=m.case, identity=m.identity, round=m.round): Known(
@@ -118,8 +120,8 @@ def _stored(results: Results, *, retry_failed: bool) -> dict[Key, Known]:
             explained=not isinstance(m.outcome, Measured) or m.outcome.explained,
         )
         for family, records in results.measurements.items()
-        for commit, stored in records.items()
-        for m in stored
+        for commit in ids
+        for m in records.get(commit, ())
         if m.probe == PROBE_METHOD
     }
 

@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 
 from msgspec.structs import replace
-from packaging.specifiers import SpecifierSet
 
 from memharness.model import Case, Commit, EnvironmentSpec, PassName, Value
 
@@ -75,7 +74,11 @@ def make_suites(specs: Iterable[tuple[EnvironmentSpec, Iterable[Case]]]) -> tupl
 def runs_on(case: Case, version: str) -> bool:
     """Tell whether a Python of this version may run the case (`requires-python`)."""
     required = case.scenario.requires_python
-    return required is None or SpecifierSet(required).contains(version, prereleases=True)
+    if required is None:
+        return True
+    from packaging.specifiers import SpecifierSet  # here, as few scenarios need it
+
+    return SpecifierSet(required).contains(version, prereleases=True)
 
 
 def key_of(commit: Commit, spec: EnvironmentSpec, case: Case, round_: int = 0) -> Key:
@@ -123,7 +126,7 @@ def plan_repeats(
     """Return what is missing of the repeats that are wanted, by commit id and then by (family, case name)."""
     tasks = []
     for commit in commits:
-        for suite in suites:
+        for suite in suites if commit.id in wanted else ():
             grouped: dict[tuple[int, tuple[PassName, ...], bool], list[Case]] = defaultdict(list)
             for case in suite.cases:
                 repeat = wanted.get(commit.id, {}).get((suite.spec.family, case.name))
