@@ -28,7 +28,8 @@ def sight_of(seen: Seen, checkout: Checkout, scenarios: Path, frozen: Iterable[s
             elif inside == ".git" or inside.startswith(".git/"):
                 return "it looked into the repository"
             elif kind:
-                folders.add(inside.removesuffix("__pycache__").rstrip("/"))  # its names follow those of the sources
+                holder, _, last = inside.rpartition("/")
+                folders.add(holder if last == "__pycache__" else inside)  # its names follow those of the sources
             elif inside:
                 paths.add(inside)
     return Sight(paths=tuple(sorted(paths)), folders=tuple(sorted(folders)), beside=beside, native=seen.native)
