@@ -626,6 +626,10 @@ DAMAGES: dict[str, tuple[bytes, bytes]] = {  # regular expression and what it is
     "empty": (rb"(?s).*", b""),
     "no text": (rb"Ada", b"\xff\xfe"),
     "nested without end": (rb'"commit": ', b'"commit": ' + b"[" * 100_000),
+    "nested, of an old format": (
+        rb'"commit": ',
+        b'"x": {"cpu_seconds": 1, "y": ' + b"[" * 900 + b"]" * 900 + b'}, "commit": ',
+    ),
     "wrong type": (rb'"peak": 2222976', b'"peak": "much"'),
     "unknown field": (rb'"family"', b'"colour": 1, "family"'),
     "old format": (rb'"format": 3', b'"format": 0'),

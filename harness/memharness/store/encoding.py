@@ -67,7 +67,7 @@ def decode(content: bytes, path: Path, kind: type[T]) -> T:
     """Return the value stored at `path`; raise DamagedFile, or MemharnessError if a newer memharness wrote it."""
     try:
         value = _upgraded(content, kind) if _OLD_TIMES in content else msgspec.json.decode(content, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         _check_format(_format(content), path)
         raise DamagedFile(str(error)) from error
     _check_format(getattr(value, "format", None), path)
