@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from children import Bench, measured
+from children import interpreter as installed
 from memharness.errors import MemharnessError
 from memharness.measure import compile_bytecode
 
@@ -197,3 +198,18 @@ def test_byte_code_that_cannot_be_written_is_an_error_that_says_why(tmp_path: Pa
     (tmp_path / "__pycache__").unlink()
     compile_bytecode(BASE, names)
     assert written(tmp_path) == {"a"}
+
+
+@pytest.mark.parametrize("version", ["3.8.18", "3.9.18", "3.10.13", "3.11.7"])
+def test_byte_code_is_the_same_from_any_compiler(version: str, tmp_path: Path) -> None:
+    python = installed(version)
+    names = {f"name_{number}" for number in range(40)}
+    (tmp_path / "a.py").write_text(f"def run(name):\n    return name in {names!r}\n")
+    found = set()
+    for _ in range(3):
+        for pid in compilers():
+            os.kill(pid, signal.SIGKILL)
+        compile_bytecode(python, [str(tmp_path / "a.py")])
+        (file,) = (tmp_path / "__pycache__").iterdir()
+        found.add(file.read_bytes())
+    assert len(found) == 1

@@ -1,4 +1,4 @@
-"""Byte-compile sources, batch after batch: `python -I -S -B -W ignore bytecode.py`, until its input ends.
+"""Byte-compile sources, batch after batch: `python -s -S -B -W ignore bytecode.py`, until its input ends.
 
 Input: batches of paths; each path is ended by a NUL byte, each batch by one more. Output: "." once it is ready, then
 "." for each path, in their order, as soon as it is done with it: a source that crashes the compiler can be told.

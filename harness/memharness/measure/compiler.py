@@ -18,6 +18,8 @@ from memharness.errors import MemharnessError
 from memharness.measure.child import resident_bytes
 
 _SCRIPT: Final = Path(__file__).parents[2] / "memharness_probe" / "bytecode.py"
+# Up to 3.10 the set constants of byte code are in the order of their hashes, which -I would make random.
+_ENVIRONMENT: Final = {"LANG": "C.UTF-8", "PYTHONHASHSEED": "0"}
 _MOST_RESIDENT_BYTES: Final = 64 << 20  # usual are 20 MiB; a huge source may leave more behind
 _idle: dict[str, list["Compiler"]] = {}  # by the interpreter that they are
 _taking: Final = threading.Lock()
@@ -50,11 +52,11 @@ class Compiler:
         self._python = python
         try:
             self._process = subprocess.Popen(
-                [python, "-I", "-S", "-B", "-W", "ignore", str(_SCRIPT)],
+                [python, "-s", "-S", "-B", "-W", "ignore", str(_SCRIPT)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env={"LANG": "C.UTF-8"},
+                env=_ENVIRONMENT,
                 start_new_session=True,  # an interrupt from the keyboard is not meant for it
             )
         except OSError as error:
