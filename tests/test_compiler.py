@@ -213,3 +213,24 @@ def test_byte_code_is_the_same_from_any_compiler(version: str, tmp_path: Path) -
         (file,) = (tmp_path / "__pycache__").iterdir()
         found.add(file.read_bytes())
     assert len(found) == 1
+
+
+def test_every_source_has_a_folder_for_byte_code_also_one_that_does_not_compile(tmp_path: Path) -> None:
+    for name in ("bad", "bare"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "bad/a.py").write_text("x =\n")
+    (tmp_path / "file").write_text("")
+    crash = "import builtins, os; kept = compile\n"
+    crash += "builtins.compile = lambda s, *a, **k: os.abort() if b'NAME' in s else kept(s, *a, **k)"
+    python = interpreter(tmp_path / "bare", crash)
+    compile_bytecode(BASE, [str(tmp_path / name) for name in ("bad/a.py", "gone/a.py", "file/a.py")])
+    compile_bytecode(python, sources(tmp_path / "bare", "b"))
+    assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("__pycache__"))] == [
+        "bad/__pycache__",
+        "bare/__pycache__",
+    ]
+    assert (written(tmp_path / "bad"), written(tmp_path / "bare"), (tmp_path / "gone").exists()) == (
+        set(),
+        set(),
+        False,
+    )

@@ -9,6 +9,7 @@ import pytest
 
 from memharness.errors import MemharnessError
 from memharness.leftovers import remove
+from memharness.measure import compile_bytecode
 from memharness.model import Checkout
 from memharness.repository import Repository, open_repository
 from memharness.workspace import SLOT_PATH_BYTES, Slot, cache_folder, lease
@@ -479,3 +480,77 @@ def test_a_run_spares_itself_and_those_that_started_it(builder: RepositoryBuilde
     shell = ["sh", "-c", '"$@"; echo done', "sh", sys.executable, "-c", code, str(builder.path), str(cache)]
     done = subprocess.run(shell, env={**os.environ, "HOME": str(home)}, capture_output=True, text=True)
     assert done.stdout == f"{home}\ndone\n"
+
+
+def test_where_byte_code_folders_are_follows_from_the_commit_alone(
+    builder: RepositoryBuilder, cache: Path, tmp_path: Path
+) -> None:
+    layouts: dict[str, tuple[str, tuple[str, ...]]] = {}
+
+    def committed(changes: dict[str, str | None], root: str = ".", packages: tuple[str, ...] = ("pkg",)) -> None:
+        layouts[builder.commit(changes)] = (root, packages)
+
+    committed({"pkg/__init__.py": "", "pkg/data/a.py": "x = 1\n", "pkg/data/x.json": "", "pkg/odd/a.py": "x =\n"})
+    committed({"pkg/data/a.py": None, "pkg/odd/b.py": "x = 1\n"})
+    committed({"pkg/odd/b.py": None, "pkg/data/a.py": "x =\n"})
+    committed({"pkg/data/a.py": None, "pkg/data/dir.py/x.txt": ""})
+    committed({"pkg/data/dir.py/x.txt": None, "pkg/odd/a.py": None})
+    (builder.path / "pkg/data/dir.py").rmdir()
+    committed({"pkg/data/dir.py": "x = 1\n"})
+    committed({"pkg/data/dir.py": None, "other/a.py": ""}, packages=("other", "pkg"))
+    committed({"src/b/c.py": "x =\n"})
+    committed({"pkg/odd/x.txt": ""}, "src")
+    expected = {}
+
+    def look(slot: Slot, commit: str) -> list[str]:
+        root, packages = layouts[commit]
+        slot.checkout(commit, import_root=root, packages=packages)
+        compile_bytecode(sys.executable, slot.pending(TAG))
+        slot.compiled(TAG)
+        before = everything(slot)
+        found = sorted(str(path.parent.relative_to(slot.tree)) for path in slot.tree.rglob("__pycache__"))
+        slot.tidy()  # none of these is taken for a child's
+        assert (everything(slot), slot.pending(TAG)) == (before, ())
+        return found
+
+    for number, commit in enumerate(layouts):
+        with lease(opened(builder, tmp_path / f"{number}"), tmp_path / f"{number}") as slot:
+            expected[commit] = look(slot, commit)
+    assert list(expected.values()) == [
+        ["pkg", "pkg/data", "pkg/odd"],
+        ["pkg", "pkg/odd"],
+        ["pkg", "pkg/data", "pkg/odd"],
+        ["pkg", "pkg/odd"],
+        ["pkg"],
+        ["pkg", "pkg/data"],
+        ["other", "pkg"],
+        ["pkg"],
+        ["src/b"],
+    ]
+    with lease(opened(builder, cache), cache) as slot:
+        for first in layouts:
+            for second in layouts:
+                assert look(slot, first) == expected[first]
+                assert look(slot, second) == expected[second]
+
+
+def test_a_byte_code_folder_that_a_child_removed_comes_back(builder: RepositoryBuilder, cache: Path) -> None:
+    commit = builder.commit({"pkg/bad.py": "x =\n", "other/a.py": ""})
+    with lease(opened(builder, cache), cache) as slot:
+        slot.checkout(commit, packages=("other", "pkg"))
+        compile_bytecode(sys.executable, slot.pending(TAG))
+        slot.compiled(TAG)
+        (slot.tree / "pkg/__pycache__").rmdir()
+        slot.tidy()
+        assert slot.pending(TAG) == (str(slot.tree / "pkg/bad.py"),)
+
+
+def test_a_byte_code_folder_of_no_source_is_a_childs(builder: RepositoryBuilder, cache: Path) -> None:
+    commits = [builder.commit({"pkg/a.py": "", "pkg/x.json": ""}), builder.commit({"pkg/a.py": None})]
+    with lease(opened(builder, cache), cache) as slot:
+        for commit in commits:
+            slot.checkout(commit, packages=("pkg",))
+            compile_pending(slot)
+        (slot.tree / "pkg/__pycache__").mkdir()
+        slot.tidy()
+        assert not (slot.tree / "pkg/__pycache__").exists()

@@ -5,8 +5,10 @@ Input: batches of paths; each path is ended by a NUL byte, each batch by one mor
 
 Writes unchecked hash-based .pyc files (PEP 552) into `__pycache__`: never stale by the clock, never compared with
 the source when imported; whoever changes a source has it compiled again. A file that does not compile is skipped, to
-fail where it is imported. Once its input has ended it writes nothing more, also amid a batch: another run may have the
-files by then. Only a byte-code file that cannot be written ends it with an error.
+fail where it is imported. Its `__pycache__` is made all the same, as for any source before it is compiled: whether
+there is one, which shows when its folder is listed, follows from the names of the sources alone. Once its input has
+ended it writes nothing more, also amid a batch: another run may have the files by then. Only a byte-code file that
+cannot be written ends it with an error.
 """
 
 import marshal
@@ -34,11 +36,15 @@ def main() -> None:
         if asked.endswith(b"\0\0"):
             for name in asked[:-2].split(b"\0"):
                 path = os.fsdecode(name)
+                target = cache_from_source(path)
+                if ended.poll(0):
+                    return
+                make_folder(target)
                 code = byte_code(path)
                 if ended.poll(0):
                     return
                 if code:
-                    write(cache_from_source(path), code)
+                    write(target, code)
                 os.write(_OUTPUT, b".")
             asked = b""
 
@@ -55,9 +61,16 @@ def byte_code(path: str) -> bytes:
     return MAGIC_NUMBER + _UNCHECKED.to_bytes(4, "little") + source_hash(key, source) + code
 
 
+def make_folder(target: str) -> None:
+    """Make the folder that byte code goes into, unless the source's own is gone."""
+    try:  # noqa: SIM105 - contextlib takes long to import
+        os.mkdir(os.path.dirname(target))
+    except (FileExistsError, FileNotFoundError, NotADirectoryError):
+        pass
+
+
 def write(target: str, code: bytes) -> None:
     """Put a file in place, whole."""
-    os.makedirs(os.path.dirname(target), exist_ok=True)
     temporary = f"{target}.{os.getpid()}"
     with open(temporary, "wb") as file:
         file.write(code)

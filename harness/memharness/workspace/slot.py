@@ -48,7 +48,10 @@ class Slot:
         Raises MemharnessError where git cannot, even into a rebuilt tree.
         """
         self._arrive(commit, self._remove_foreign())
+        before = self._checkout
         self._checkout = Checkout(tree=str(self.tree), commit=commit, import_root=import_root, packages=packages)
+        if before is not None and (before.import_root, before.packages) != (import_root, packages):
+            self._forget_others()
         return self._checkout
 
     def tidy(self) -> None:
@@ -141,6 +144,8 @@ class Slot:
             if path.endswith(".pyc"):
                 source, tag = _compiled_from(path)
                 self._compiled.get(tag, set()).discard(source)
+            elif path.endswith("/__pycache__"):
+                self._forget_folder(path)
         return {path for path in gone if not path.endswith((".pyc", "/__pycache__"))}
 
     # --- the tree ---
@@ -164,7 +169,7 @@ class Slot:
             remove(Path(folder))
         if folders:
             paths = self._inventory.take()
-        sources = (path for path in paths if path.endswith(".py") and path.startswith(f"{self.tree}/"))
+        sources = (path for path in paths if path.startswith(f"{self.tree}/") and _is_source(path))
         self._sources = {os.path.relpath(path, self.tree) for path in sources}
         self._links = {name for name in self._sources if (self.tree / name).is_symlink()}
         self._compiled.clear()
@@ -184,7 +189,7 @@ class Slot:
         """Take note of what is now at a path below the tree."""
         path = f"{self.tree}/{name}"
         self._inventory.note(path)
-        if name.endswith(".py") and os.path.lexists(path):
+        if _is_source(path):
             self._sources.add(name)
         else:
             self._sources.discard(name)
@@ -194,7 +199,10 @@ class Slot:
             self._links.discard(name)
 
     def _forget(self, name: str) -> None:
-        """Drop the byte code that any interpreter has of a source."""
+        """Drop the byte code that any interpreter has of a source.
+
+        A `__pycache__` left empty goes as well: whoever lists the folder that it is in is to find the same in any slot.
+        """
         if not name.endswith(".py"):
             return
         path = self.tree / name
@@ -203,8 +211,25 @@ class Slot:
             for compiled in [entry for entry in cache.iterdir() if _compiled_from(str(entry))[0] == str(path)]:
                 compiled.unlink()
                 self._inventory.note(str(compiled))
+            if not any(cache.iterdir()):
+                cache.rmdir()
+                self._inventory.note(str(cache))
+                self._forget_folder(str(cache))
         for known in self._compiled.values():
             known.discard(str(path))
+
+    def _forget_others(self) -> None:
+        """Drop the byte code of what can no longer be imported, of which another slot has none."""
+        importable = self._importable()
+        for name in self._sources:
+            if f"{self.tree}/{name}" not in importable:
+                self._forget(name)
+
+    def _forget_folder(self, cache: str) -> None:
+        """Have the sources beside a `__pycache__` that is gone compiled again, also in vain: they have one, by name."""
+        beside = cache.rpartition("/")[0]
+        for known in self._compiled.values():
+            known.difference_update([path for path in known if path.rpartition("/")[0] == beside])
 
     def _remove_placed(self, name: str) -> None:
         self._forget(name)
@@ -235,6 +260,11 @@ class Slot:
                 for known in self._compiled.values():
                     known.difference_update([path for path in known if path.startswith(f"{folder}/")])
             folder = folder.parent
+
+
+def _is_source(path: str) -> bool:
+    """Tell whether a path is that of a source, also a link to one; a folder may be named like one."""
+    return path.endswith(".py") and (Path(path).is_file() or Path(path).is_symlink())
 
 
 def _byte_code(source: str, cache_tag: str) -> str:
