@@ -180,6 +180,17 @@ def test_reuse_can_be_turned_off(bench: Workbench) -> None:
     assert (reused(bench), report["counts"]["measured"], report["counts"]["reused"]) == ({}, 2, 0)
 
 
+def test_without_reuse_what_was_reused_before_is_measured(bench: Workbench) -> None:
+    for number in range(4):
+        bench.repository.commit({"README": f"{number}.", "box.py": module()})
+    _, before = bench.call_json("run")
+    assert (before["counts"]["measured"], before["counts"]["reused"]) == (2, 2)
+    _, report = bench.call_json("run", "--no-reuse")
+    assert (report["counts"]["measured"], report["counts"]["cached"]) == (3, 1)
+    _, again = bench.call_json("run", "--no-reuse")
+    assert again["counts"]["measured"] == 0
+
+
 def test_workers_do_not_change_what_is_reused(bench: Workbench) -> None:
     for number in range(12):
         bench.repository.commit(

@@ -122,8 +122,13 @@ def _stored(results: Results, commits: Iterable[str], *, retry_failed: bool) -> 
         for family, records in results.measurements.items()
         for commit in ids
         for m in records.get(commit, ())
-        if m.probe == PROBE_METHOD
+        if m.probe == PROBE_METHOD and (results.project.config.run.reuse or not _is_reused(m.outcome))
     }
+
+
+def _is_reused(outcome: Outcome) -> bool:
+    """Tell whether all of a result was measured at another commit."""
+    return isinstance(outcome, Measured) and outcome.reused_from is not None
 
 
 def _settled(project: Project, outcome: Outcome, wanted: Collection[str], *, retry_failed: bool) -> frozenset[PassName]:
