@@ -76,112 +76,13 @@ Exit: 0 after delivery, through os._exit. Any other end, or none, is the workloa
 closes, replaces, forks or starts does not matter. A child that it forks and that comes back leaves silently.
 """
 
-from __future__ import annotations
-
-import itertools
 import sys
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-_FORMAT = 1
-_SEEN = ("first", "growth", "rss")  # passes whose figures may be reused where all that they saw is alike
-_BALLAST = 8 << 20  # never touched; freed to have room for the report when memory is exhausted
-
-
-def main() -> None:
-    """Run the pass that the request asks for and deliver."""
-    probe = _load_probe()
-    if len(sys.argv) < 2:
-        return
-    with open(sys.argv[1], encoding="utf-8") as file:
-        request = _parse(file.read())
-    sys.argv[:] = [request["scenario"]]
-    probe["names"].make_room()
-    sight = probe["sight"].Sight(request) if request["pass"] in _SEEN else None
-    _prepare(request)
-    ballast = [bytes(_BALLAST)]
-    hooks = (sys.settrace, sys.setprofile)
-    work = probe["workload"].Workload(request, sight)
-    answer: dict[str, Any] = {"format": _FORMAT, "method": probe["method"]}
-    try:
-        answer.update(status="measured", **probe[request["pass"]].measure(work, request))
-        if sight is not None:
-            answer["seen"] = sight.report()
-    except BaseException as error:  # noqa: BLE001  (the workload may raise anything)
-        hooks[0](None)
-        hooks[1](None)
-        ballast.clear()
-        probe["outcome"].leave_if_forked()
-        locator = probe["lines"].Locator(request)
-        answer.update(probe["failure"].describe(error, work.phase, locator, probe["folder"]))
-    probe["outcome"].deliver(request["response"], request["token"], answer)
-
-
-def _load_probe() -> dict[str, Any]:
-    """Import all modules of the probe, then hide them: the workload may be memharness itself."""
-    folder = __file__.rpartition("/")[0]
-    parent = folder.rpartition("/")[0]
-    sys.path[:] = [parent] + [path for path in sys.path if path != folder]
-    import memharness_probe
-    from memharness_probe import failure, first, growth, lines, names, outcome, peak, resident, sight, workload
-
-    del sys.path[0]
-    for name in [name for name in sys.modules if name.partition(".")[0] == "memharness_probe"]:
-        del sys.modules[name]
-    modules: dict[str, Any] = {
-        "deep": first,
-        "failure": failure,
-        "first": first,
-        "growth": growth,
-        "lines": lines,
-        "names": names,
-        "outcome": outcome,
-        "peak": peak,
-        "rss": resident,
-        "sight": sight,
-        "workload": workload,
-    }
-    return {**modules, "method": memharness_probe.METHOD, "folder": folder + "/"}
-
-
-def _parse(text: str) -> dict[str, Any]:
-    """Read JSON as a Python literal: importing json would import re, and hide both from the figure for imports."""
-    names = {"null": None, "true": True, "false": False, "NaN": float("nan"), "Infinity": float("inf")}
-    request: dict[str, Any] = eval(text, {"__builtins__": {}}, names)  # noqa: S307  (the host's own file)
-    return request
-
-
-def _prepare(request: dict[str, Any]) -> None:
-    """Make the interpreter what a script would see, and random numbers the same in every run.
-
-    The first compile() of a process allocates 200 kB of types for syntax trees: not the workload's, so done here.
-    """
-    import random
-    import site
-
-    site.setquit()
-    site.setcopyright()
-    site.sethelper()
-    sys.path[:0] = request["import_paths"]
-    for folder in request["site_paths"]:
-        site.addsitedir(folder)
-    sys.path += request["late_paths"]
-    random.seed(0)
-    _seed_instances(random.Random)
-
-
-def _seed_instances(kind: Any) -> None:
-    """Seed by number the generators that libraries make without a seed: entropy would make every run another."""
-    seed, numbers = kind.seed, itertools.count()
-
-    def seed_by_number(self: Any, a: Any = None, version: int = 2) -> None:
-        seed(self, next(numbers) if a is None else a, version)
-
-    kind.seed = seed_by_number
-    compile("", "", "exec")
-
-
 if __name__ == "__main__":
+    # This file is compiled anew by every child, so it is short. Its folder is on the path, where the workload must not
+    # find it; the one above is until the probe is loaded.
+    _folder = __file__.rpartition("/")[0]
+    sys.path[:] = [_folder.rpartition("/")[0]] + [path for path in sys.path if path != _folder]
+    from memharness_probe.child import main
+
     main()

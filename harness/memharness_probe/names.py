@@ -11,18 +11,24 @@ from sys import intern
 from memharness_probe import tracing
 
 _FIRST = 10**9  # numbers as names: quick to make, and nobody else's
-_BATCH = 256
+_BATCH = 1024
 _MOST = 1 << 16
-_LEAP = 48 << 10  # bytes: more than a batch of names takes, less than the smallest table
-_kept: list[str] = []
+_LEAP = 48 << 10  # bytes: more than what else is allocated meanwhile, less than the smallest table
+_kept: list[list[str]] = []
 
 
 def make_room() -> None:
-    """Intern names, for good, until the table has just grown: more than as many again fit in then."""
-    tracing.start(1)
+    """Intern names, for good, until the table has just grown: about as many again fit in then.
+
+    Names are made before tracing starts, which would make them cost three times as much.
+    """
     for first in range(_FIRST, _FIRST + _MOST, _BATCH):
-        before = tracing.traced()[0]
-        _kept.extend(map(intern, map(str, range(first, first + _BATCH))))
-        if tracing.traced()[0] - before > _LEAP:
+        names = list(map(str, range(first, first + _BATCH)))
+        _kept.append(names)
+        tracing.start(1)
+        for name in names:
+            intern(name)
+        grown = tracing.traced()[1] > _LEAP
+        tracing.stop()
+        if grown:
             break
-    tracing.stop()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from sys import gettrace, settrace
+from sys import settrace
 
 from memharness_probe import tracing
 from memharness_probe.allocation import finder
@@ -19,6 +19,7 @@ from memharness_probe.folding import Folder
 from memharness_probe.instances import traced_instances
 from memharness_probe.lines import Locator
 from memharness_probe.outcome import leave_if_forked
+from memharness_probe.watch import Watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,10 +28,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from memharness_probe.instances import Instances
+    from memharness_probe.watch import Trace
     from memharness_probe.workload import Workload
 
-    Trace = Callable[[FrameType, str, Any], Any]
-    Begin = Callable[[int], Trace]  # number of a thread -> its trace function; threads are numbered as they begin
 
 _MARGIN = 512  # bytes of a rise that may be the trace function's own
 _LIMIT, _THREAD, _EVENT, _LAST = range(4)  # places in the cells of `_Finder`
@@ -39,7 +39,6 @@ _GC_HEAD = 16
 _REPLACED = "peak: the workload has a trace function of its own, so the lines of its peak are not known"
 _NO_EVENTS = "peak: no Python code of the workload runs in the call, so the lines of its peak are not known"
 _ELSEWHERE = "peak: the workload went another way when run again, so the lines of its peak are not known"
-_loaded = sys.modules
 
 
 def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
@@ -61,7 +60,7 @@ def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
 def _find(call: Callable[[], Any]) -> dict[str, Any]:
     """Return the event, [thread, number, peak in bytes], or a note where there is none to be trusted."""
     cells, numbers = tracing.cells(4), tracing.cells(_THREADS)
-    watch = _Watch(lambda thread: _finder(cells, numbers, thread))
+    watch = Watch(lambda thread: _finder(cells, numbers, thread))
     watch.rehearse()
     numbers[0] = cells[_EVENT] = 0
     cells[_LIMIT] = _MARGIN
@@ -105,7 +104,7 @@ def _take(call: Callable[[], Any], request: dict[str, Any]) -> dict[str, Any]:
     """Return the profile at the event of the request."""
     thread, number, peak = request["event"]
     moment = _Moment(number, peak, request["frames"])
-    watch = _Watch(lambda this: moment.trace if this == thread else _ignore)
+    watch = Watch(lambda this: moment.trace if this == thread else _ignore)
     watch.rehearse()
     moment.left[0] = number
     tracing.settle()
@@ -180,67 +179,6 @@ class _Moment:
         return tuple(frames)
 
 
-# --- events ------------------------------------------------------------------------------------------------
-
-
-class _Watch:
-    """Has trace functions called for the events of a call, in its thread and all that `threading` starts meanwhile."""
-
-    def __init__(self, begin: Begin) -> None:
-        self.replaced = False
-        self._begin = begin
-        self._locals: list[Trace] = []  # of each thread so far
-        self._hooked = False
-        self._main = self._global_trace()
-
-    def rehearse(self) -> None:
-        """Have each function called once: up to 3.10 its frame is allocated then."""
-        settrace(self._main)
-        _stand_in()
-        settrace(None)
-        self._locals[0](sys._getframe(), "call", None)
-
-    def run(self, call: Callable[[], Any]) -> Any:
-        """Call and return the result; `replaced` tells whether another trace function was set."""
-        self._hook_threads()
-        settrace(self._main)
-        result = call()
-        self.replaced = gettrace() is not self._main
-        tracing.hook_trace(None)
-        tracing.hook_profile(None)
-        if self._hooked:
-            _loaded["threading"].settrace(None)
-        return result
-
-    def _global_trace(self) -> Trace:
-        """Return the function that is told of every call in the next thread."""
-        local = self._begin(len(self._locals))
-        self._locals.append(local)
-
-        def trace(frame: FrameType, event: str, value: Any) -> Any:
-            if not self._hooked:
-                self._hook_threads()
-            return None if tracing.is_own(frame.f_code.co_filename) else local(frame, event, value)
-
-        return trace
-
-    def _hook_threads(self) -> None:
-        """Reach threads to come as soon as `threading` is loaded; loading it here would hide what it costs."""
-        hook = getattr(_loaded.get("threading"), "settrace", None)
-        if hook is not None:
-            self._hooked = True
-            hook(self._adopt)
-
-    def _adopt(self, frame: FrameType, event: str, value: Any) -> Any:
-        trace = self._global_trace()
-        settrace(trace)
-        return trace(frame, event, value)
-
-
-def _stand_in() -> None:
-    """Be called in a rehearsal."""
-
-
 # --- the tracer's own allocations --------------------------------------------------------------------------
 
 
@@ -287,7 +225,7 @@ def _instrumentation(counts: tracing.Counts) -> Iterator[tuple[tracing.Frames, i
 
 def _codes() -> Iterator[CodeType]:
     """Yield the code of all functions that are alive, with the code within."""
-    pending = [thing.__code__ for thing in gc.get_objects() if type(thing) is type(_stand_in)]
+    pending = [thing.__code__ for thing in gc.get_objects() if type(thing) is type(_codes)]
     seen = set()
     while pending:
         code = pending.pop()

@@ -1,0 +1,108 @@
+"""One measured child: load the probe, prepare the interpreter, run the pass, deliver. Its contract: `__main__`."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+
+from memharness_probe import METHOD
+from memharness_probe.failure import describe
+from memharness_probe.lines import Locator
+from memharness_probe.names import make_room
+from memharness_probe.outcome import deliver, leave_if_forked
+from memharness_probe.workload import Workload
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_FORMAT = 1
+_MODULES = {  # of the probe's, by pass; the first one measures
+    "first": ("first", "sight"),
+    "growth": ("growth", "sight"),
+    "rss": ("resident", "sight"),
+    "deep": ("first", "sight"),
+    "peak": ("peak",),
+}
+_SEEN = ("first", "growth", "rss")  # passes whose figures may be reused where all that they saw is alike
+_BALLAST = 8 << 20  # never touched; freed to have room for the report when memory is exhausted
+
+
+def main() -> None:
+    """Run the pass that the request asks for and deliver; without a request only load all modules."""
+    if len(sys.argv) < 2:
+        _load(None)
+        return
+    with open(sys.argv[1], encoding="utf-8") as file:
+        request = _parse(file.read())
+    sys.argv[:] = [request["scenario"]]
+    name = request["pass"]
+    probe = _load(name)
+    make_room()
+    sight = probe.sight.Sight(request) if name in _SEEN else None
+    _prepare(request)
+    ballast = [bytes(_BALLAST)]
+    hooks = (sys.settrace, sys.setprofile)
+    work = Workload(request, sight)
+    answer: dict[str, Any] = {"format": _FORMAT, "method": METHOD}
+    try:
+        answer.update(status="measured", **getattr(probe, _MODULES[name][0]).measure(work, request))
+        if sight is not None:
+            answer["seen"] = sight.report()
+    except BaseException as error:  # noqa: BLE001  (the workload may raise anything)
+        hooks[0](None)
+        hooks[1](None)
+        ballast.clear()
+        leave_if_forked()
+        answer.update(describe(error, work.phase, Locator(request), __file__[: -len("child.py")]))
+    deliver(request["response"], request["token"], answer)
+
+
+def _load(name: str | None) -> Any:
+    """Import the modules of a pass, None: of all; return the package, hidden from now on.
+
+    The workload may be memharness itself, and may replace what an import needs. "deep" has the modules of "first", as
+    both are to find the interpreter in the same state.
+    """
+    package = __import__("memharness_probe", fromlist=_MODULES[name] if name else sum(_MODULES.values(), ()))
+    del sys.path[0]
+    for loaded in [loaded for loaded in sys.modules if loaded.partition(".")[0] == "memharness_probe"]:
+        del sys.modules[loaded]
+    return package
+
+
+def _parse(text: str) -> dict[str, Any]:
+    """Read JSON as a Python literal: importing json would import re, and hide both from the figure for imports."""
+    names = {"null": None, "true": True, "false": False, "NaN": float("nan"), "Infinity": float("inf")}
+    request: dict[str, Any] = eval(text, {"__builtins__": {}}, names)  # noqa: S307  (the host's own file)
+    return request
+
+
+def _prepare(request: dict[str, Any]) -> None:
+    """Make the interpreter what a script would see, and random numbers the same in every run.
+
+    The first compile() of a process allocates 200 kB of types for syntax trees: not the workload's, so done here.
+    """
+    import random
+    import site
+
+    site.setquit()
+    site.setcopyright()
+    site.sethelper()
+    sys.path[:0] = request["import_paths"]
+    for folder in request["site_paths"]:
+        site.addsitedir(folder)
+    sys.path += request["late_paths"]
+    compile("", "", "exec")
+    random.seed(0)
+    _seed_instances(random.Random)
+
+
+def _seed_instances(kind: Any) -> None:
+    """Seed by number the generators that libraries make without a seed: entropy would make every run another."""
+    seed, numbers = kind.seed, itertools.count()
+
+    def seed_by_number(self: Any, a: Any = None, version: int = 2) -> None:
+        seed(self, next(numbers) if a is None else a, version)
+
+    kind.seed = seed_by_number
