@@ -51,6 +51,35 @@ def test_the_changes_are_those_of_a_full_run(bench: Workbench) -> None:
     assert full["counts"]["measured"] + full["counts"]["reused"] + full["counts"]["cached"] == LENGTH
 
 
+READER = "import os\n\n\ndef fill():\n    {obstacle}\n    return open(os.path.dirname(__file__) + '/data/x').read()\n"
+SMALL, BIG = "a" * 100, "a" * 100_000
+
+
+def test_where_it_is_not_known_what_the_ends_saw_each_commit_may_differ(bench: Workbench) -> None:
+    (bench.path / "memharness.toml").write_text(METRICS)
+    files = {"box.py": READER.format(obstacle='os.system("true")'), "data/x": SMALL}  # what a process sees is unknown
+    commits = [bench.repository.commit({**files, "README": str(number)}) for number in range(4)]
+    commits.append(bench.repository.commit({"data/x": BIG}))
+    commits += [bench.repository.commit({"README": str(number)}) for number in range(3)]
+    _, report = bench.call_json("run", "--adaptive")
+    assert {(c["commit"], c["confidence"]) for c in report["changes"]} == {(commits[4], "confirmed")}
+
+
+def test_symbolic_links_prove_nothing(bench: Workbench) -> None:
+    (bench.path / "memharness.toml").write_text(METRICS)
+    files = {"box.py": READER.format(obstacle="pass"), "data/x": SMALL, "data/small": SMALL, "data/big": BIG}
+    commits = [bench.repository.commit(files)]
+    link = bench.path / "data" / "x"
+    for target in ("small", "small", "big", "big"):
+        link.unlink()
+        link.symlink_to(target)
+        commits.append(bench.repository.commit({"README": str(len(commits))}))
+    link.unlink()
+    bench.repository.commit({"data/x": BIG})
+    _, report = bench.call_json("run", "--adaptive")
+    assert {(c["commit"], c["confidence"]) for c in report["changes"]} == {(commits[3], "confirmed")}
+
+
 def test_a_commit_that_cannot_be_measured_is_gone_around(bench: Workbench) -> None:
     commits = history(bench, broken=(30, 31, 50))
     _, report = bench.call_json("run", "--adaptive")

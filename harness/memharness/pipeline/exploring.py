@@ -19,6 +19,7 @@ from memharness.pipeline.measuring import Measuring, begin
 from memharness.pipeline.missing import starts_of
 from memharness.pipeline.project import Selection
 from memharness.pipeline.results import Results
+from memharness.pipeline.suites import passes_of
 from memharness.pipeline.workshop import Listener
 from memharness.plan import AdaptiveSearch, Found, Request, Task
 
@@ -149,9 +150,12 @@ def _scales(ends: Results) -> dict[_Subject, dict[str, tuple[Series, Rule]]]:
 def _positions(work: Measuring, commits: Sequence[Commit], ends: Results) -> list[Commit]:
     """Return the commits at which something changes that the project's packages or what the ends saw is made of.
 
-    Each stands for those up to the next; the newest stands for its own group.
+    Each stands for those up to the next; the newest stands for its own group, unless the oldest does. Where it is not
+    known what the ends saw, or what a commit has there, each commit stands for itself.
     """
     sights = _sights(work, ends)
+    if sights is None:
+        return [*commits]
     positions: list[Commit] = []
     last: object = None
     for commit in commits:
@@ -162,22 +166,29 @@ def _positions(work: Measuring, commits: Sequence[Commit], ends: Results) -> lis
             ground.layout,
             [work.workshop.grounds.environment_key(ground, suite.spec) for suite in work.suites],
             [ground.tree.entry(name) for name in names],
-            [ground.tree.proof(sight) for sight in sights],
+            [ground.tree.proof(sight) or commit.id for sight in sights],
         )
         if key != last:
             positions.append(commit)
         last = key
-    positions[-1:] = commits[-1:]
-    return positions
+    return [*positions[:1], *positions[1:-1], commits[-1]] if len(commits) > 1 else positions
 
 
-def _sights(work: Measuring, ends: Results) -> list[Sight]:
-    ids = {
-        id_
-        for records in ends.measurements.values()
-        for stored in records.values()
-        for one in stored
-        if isinstance(one.outcome, Measured)
-        for id_ in one.outcome.sights.values()
-    }
-    return [sight for id_ in sorted(ids) if (sight := work.project.store.sight(id_)) is not None]
+def _sights(work: Measuring, ends: Results) -> list[Sight] | None:
+    """Return what the cases saw of the project at the ends; None where that is not known of all their passes."""
+    ids: set[str | None] = set()
+    for suite in work.suites:
+        for case in suite.cases:
+            first = [
+                one.outcome
+                for commit in ends.commits
+                for one in ends.of(suite.spec.family, commit.id, case.name, case.scenario.identity)
+                if one.round == 0
+            ]
+            seen = [one.sights for one in first if isinstance(one, Measured)]
+            if first and not seen:
+                return None
+            ids |= {sights.get(name) for sights in seen for name in passes_of(work.project, case)}
+    found = [work.project.store.sight(id_) if id_ else None for id_ in sorted(ids, key=str)]
+    known = [sight for sight in found if sight is not None]
+    return known if len(known) == len(found) else None
