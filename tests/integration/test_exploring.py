@@ -97,6 +97,41 @@ def test_a_second_run_measures_nothing(bench: Workbench) -> None:
     assert (key(second), second["notices"]) == (key(first), first["notices"])
 
 
+def test_what_lacks_a_metric_is_measured_again(bench: Workbench) -> None:
+    (bench.path / "memharness.toml").write_text(METRICS)
+    text = "CALLS = []\n\n\ndef fill():\n    CALLS.append({})\n    return bytearray({} if len(CALLS) == 1 else {})\n"
+    sizes = [(number, 100_000 if number < 4 else 200_000, 100_000 if number < 8 else 200_000) for number in range(12)]
+    commits = [bench.commit(text.format(*one)) for one in sizes]
+    bench.call_json("run", "--adaptive")
+    (bench.path / "memharness.toml").write_text(METRICS.replace('"peak"', '"peak", "warm_peak"'))
+    _, report = bench.call_json("run", "--adaptive")
+    assert [(c["commit"], c["confidence"]) for c in report["changes"] if c["metric"] == "warm_peak"] == [
+        (commits[8], "confirmed")
+    ]
+
+
+def test_failures_that_the_search_meets_are_retried_once(bench: Workbench, tmp_path: Path) -> None:
+    (bench.path / "memharness.toml").write_text(METRICS)
+    mended, failures = tmp_path / "mended", tmp_path / "failures"
+    broken = f"""import os
+if {{number}} in (4, 8) or not os.path.exists({str(mended)!r}):
+    with open({str(failures)!r}, "a") as file:
+        file.write("{{number}} ")
+    raise ValueError
+"""
+    commits = [
+        bench.commit((broken.format(number=number) if number in (3, 4, 5, 8) else f"# {number}\n") + module(size=size))
+        for number, size in enumerate([100_000] * 4 + [200_000] * 5)
+    ]
+    _, first = bench.call_json("run", "--adaptive")
+    assert first["changes"][0]["range"] == [commits[2], commits[6]]
+    mended.touch()
+    failures.unlink()
+    _, second = bench.call_json("run", "--adaptive", "--retry-failed")
+    assert second["changes"][0]["range"] == [commits[3], commits[5]]
+    assert failures.read_text().split() == ["8", "4"]
+
+
 def test_a_single_commit_is_measured(bench: Workbench) -> None:
     history(bench)
     code, report = bench.call_json("run", "--adaptive", "--last", "1")

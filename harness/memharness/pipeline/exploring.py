@@ -61,6 +61,14 @@ class _Exploration:
         self._work = work
         self._commits = commits
         self._positions = _positions(work, commits, ends)
+        tried = {commit.id for commit in ends.commits}  # again just now, where that was asked for
+        lacking = work.lacking(work.results(self._positions))  # plans, and finds what may hold elsewhere
+        self._due = {
+            (task.spec.family, case.name, task.commit.id)
+            for task in lacking
+            if task.commit.id not in tried
+            for case in task.cases
+        }
         self._scales = _scales(ends)
         self._outcomes: dict[_Subject, dict[int, Outcome]] = {subject: {} for subject in self._scales}
         starts = starts_of(work.project, self._positions)
@@ -74,10 +82,10 @@ class _Exploration:
 
     def run(self) -> None:
         """Measure until every step lies between neighbours and no gap is left."""
-        self._work.lacking(self._work.results(self._positions))  # whose stored results may hold elsewhere
-        for position in range(len(self._positions)):
+        for position, commit in enumerate(self._positions):
             for subject, outcome in self._stored(position):
-                if isinstance(outcome, Measured):  # a failure counts once the search asks for it
+                # a failure counts once the search asks for it
+                if isinstance(outcome, Measured) and (*subject, commit.id) not in self._due:
                     self._outcomes[subject][position] = outcome
         workers = self._work.project.config.run.workers
         while requests := self._search.next_requests(self._known(), workers):
@@ -98,12 +106,14 @@ class _Exploration:
         return f"{text}; the largest unexplored gap is {before.short}..{after.short} with {gap.untried} that may differ"
 
     def _tasks(self, request: Request[_Subject]) -> Iterator[Task]:
-        """Yield what is to be measured for a request; what failed before is known."""
-        wanted = {*request.series}.difference(subject for subject, _ in self._stored(request.position))
+        """Yield what is to be measured for a request, which is due no longer then, even if it fails again."""
+        commit = self._positions[request.position]
+        due = self._due.intersection((*subject, commit.id) for subject in request.series)
+        self._due -= due
         for suite in self._work.suites:
-            cases = tuple(case for case in suite.cases if (suite.spec.family, case.name) in wanted)
+            cases = tuple(case for case in suite.cases if (suite.spec.family, case.name, commit.id) in due)
             if cases:
-                yield Task(commit=self._positions[request.position], spec=suite.spec, cases=cases)
+                yield Task(commit=commit, spec=suite.spec, cases=cases)
 
     def _stored(self, position: int) -> Iterator[tuple[_Subject, Outcome]]:
         """Yield what is stored of the first measurements at a position."""
