@@ -6,7 +6,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from integration.conftest import Workbench, module
+from memharness.config import load_config
+from memharness.pipeline.exploring import explore
+from memharness.pipeline.project import EVERYTHING
+from memharness.pipeline.workshop import Silent
 
 METRICS = '[environment]\ninstall = "path"\n[run]\nresults = "../results"\nmetrics = ["peak", "retained", "result"]\n'
 LENGTH = 100
@@ -136,6 +142,53 @@ def test_a_single_commit_is_measured(bench: Workbench) -> None:
     history(bench)
     code, report = bench.call_json("run", "--adaptive", "--last", "1")
     assert (code, report["counts"]["measured"], report["changes"]) == (0, 1, [])
+
+
+def test_it_says_what_lacks_results(bench: Workbench) -> None:
+    (bench.path / "memharness.toml").write_text(METRICS)
+    alike = [bench.repository.commit({"box.py": module(), "README": str(number)}) for number in range(5)]
+    _, unproven = bench.call_json("run", "--adaptive", "--no-reuse")
+    gap = f"the largest unexplored gap is {alike[0][:10]}..{alike[4][:10]} with 3 of them"
+    assert unproven["notices"] == [f"adaptive search: 2 of 5 commits measured; 3 lack results, {gap}"]
+    _, proven = bench.call_json("run", "--adaptive")
+    assert proven["notices"] == ["adaptive search: 2 of 5 commits measured, and no other can differ"]
+    assert proven["counts"]["reused"] == 3
+
+
+class Interrupting(Silent):
+    """Interrupts the run the given time that it begins work of a kind."""
+
+    def __init__(self, purpose: str, time: int) -> None:
+        self.purpose = purpose
+        self.left = time
+
+    def planned(self, tasks: int, *, purpose: str) -> None:
+        super().planned(tasks, purpose=purpose)
+        self.left -= purpose == self.purpose
+        if not self.left:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("purpose", "time", "measured", "gap", "rest"),
+    [
+        ("measuring", 1, 0, "{0}..{7} with 8", ""),
+        ("exploring", 2, 3, "{3}..{7} with 3", "; a difference in {3}..{7} is not placed"),
+        ("reusing", 1, 5, "{0}..{3} with 2", ""),
+        ("measuring once more", 2, 5, "{0}..{3} with 2", ""),  # the first time are the ends
+    ],
+)
+def test_an_interrupt_carries_a_notice_at_any_time(
+    bench: Workbench, purpose: str, time: int, measured: int, gap: str, rest: str
+) -> None:
+    (bench.path / "memharness.toml").write_text(METRICS)
+    commits = [bench.commit(f"# {n}\n" + module(size=100_000 if n < 5 else 200_000))[:10] for n in range(8)]
+    config = load_config(bench.path, overrides={"run.workers": "1"})
+    with pytest.raises(KeyboardInterrupt) as raised:
+        explore(config, EVERYTHING, listener=Interrupting(purpose, time))
+    text = f"adaptive search: {measured} of 8 commits measured; {8 - measured} lack results"
+    expected = f"{text}, the largest unexplored gap is {gap} of them{rest}"
+    assert raised.value.__notes__ == [expected.format(*commits)]
 
 
 def test_an_interrupted_search_says_what_is_unexplored(bench: Workbench, tmp_path: Path) -> None:

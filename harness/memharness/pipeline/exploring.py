@@ -6,6 +6,7 @@ search. In the end every commit gets the results that are proven for it, so that
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -16,12 +17,12 @@ from memharness.measure import PROBE_METHOD
 from memharness.model import Commit, Failed, Measured, Outcome, Sight
 from memharness.pipeline.judging import judge
 from memharness.pipeline.measuring import Measuring, begin
-from memharness.pipeline.missing import starts_of
+from memharness.pipeline.missing import missing, starts_of
 from memharness.pipeline.project import Selection
 from memharness.pipeline.results import Results
 from memharness.pipeline.suites import passes_of
 from memharness.pipeline.workshop import Listener
-from memharness.plan import AdaptiveSearch, Found, Request, Task
+from memharness.plan import AdaptiveSearch, Found, Request, Suite, Task
 
 _Subject = tuple[str, str]  # family, case
 _NOTHING: Final = Failed(phase="crash", reason="nothing was stored")  # lest the search ask again
@@ -42,16 +43,17 @@ def explore(
     """
     with begin(config, selection, listener=listener, retry_failed=retry_failed, verify=verify) as work:
         commits = work.project.commits(selection)
-        ends = work.complete((commits[0], commits[-1]) if len(commits) > 1 else commits)
-        exploration = _Exploration(work, commits, ends)
+        exploration: _Exploration | None = None
         try:
+            ends = work.complete((commits[0], commits[-1]) if len(commits) > 1 else commits)
+            exploration = _Exploration(work, commits, ends)
             exploration.run()
+            work.workshop.reuse(work.lacking(work.results(commits)))
+            results = work.confirm(work.results(commits))
         except KeyboardInterrupt as interrupt:
-            interrupt.add_note(exploration.summary())
+            interrupt.add_note(_summary(work.results(commits), work.suites, exploration))
             raise
-        work.workshop.reuse(work.lacking(work.results(commits)))
-        results = work.confirm(work.results(commits))
-        return replace(results, notices=(exploration.summary(),))
+        return replace(results, notices=(_summary(results, work.suites, exploration),))
 
 
 class _Exploration:
@@ -59,7 +61,6 @@ class _Exploration:
 
     def __init__(self, work: Measuring, commits: Sequence[Commit], ends: Results) -> None:
         self._work = work
-        self._commits = commits
         self._positions = _positions(work, commits, ends)
         tried = {commit.id for commit in ends.commits}  # again just now, where that was asked for
         lacking = work.lacking(work.results(self._positions))  # plans, and finds what may hold elsewhere
@@ -95,15 +96,10 @@ class _Exploration:
                 for subject in request.series:
                     self._outcomes[subject][request.position] = stored.get(subject, _NOTHING)
 
-    def summary(self) -> str:
-        """Say how much of the history was looked at, and what was not."""
-        looked_at = {position for known in self._outcomes.values() for position in known}
-        text = f"adaptive search: {len(looked_at)} of {len(self._commits)} commits measured"
-        gap = self._search.unexplored(self._known())
-        if gap is None:
-            return f"{text}, and no other can differ"
-        before, after = self._positions[gap.before], self._positions[gap.after]
-        return f"{text}; the largest unexplored gap is {before.short}..{after.short} with {gap.untried} that may differ"
+    def unsettled(self) -> tuple[Commit, Commit] | None:
+        """Return the commits with the largest difference of those between which others may still be tried."""
+        found = (one for one in self._search.differing(self._known()) if one.untried)
+        return next(((self._positions[one.before], self._positions[one.after]) for one in found), None)
 
     def _tasks(self, request: Request[_Subject]) -> Iterator[Task]:
         """Yield what is to be measured for a request, which is due no longer then, even if it fails again."""
@@ -145,6 +141,33 @@ class _Exploration:
             ),
             default=0.0,
         )
+
+
+def _summary(results: Results, suites: Sequence[Suite], exploration: _Exploration | None) -> str:
+    """Say how much of the history is known, and where it is not."""
+    commits = results.commits
+    lacking = {task.commit.id for task in missing(results, suites, retry_failed=False)}
+    measured = sum(_is_measured(results, suites, commit) for commit in commits)
+    text = f"adaptive search: {measured} of {len(commits)} commits measured"
+    if not lacking:
+        return f"{text}, and no other can differ"
+    known = [-1, *(index for index, commit in enumerate(commits) if commit.id not in lacking), len(commits)]
+    before, after = max(pairwise(known), key=lambda gap: gap[1] - gap[0])
+    first, last = commits[max(before, 0)], commits[min(after, len(commits) - 1)]
+    text += f"; {len(lacking)} lack results, the largest unexplored gap is {first.short}..{last.short}"
+    text += f" with {after - before - 1} of them"
+    between = exploration.unsettled() if exploration else None
+    return f"{text}; a difference in {between[0].short}..{between[1].short} is not placed" if between else text
+
+
+def _is_measured(results: Results, suites: Sequence[Suite], commit: Commit) -> bool:
+    """Tell whether a commit has a result of its own."""
+    return any(
+        not isinstance(one.outcome, Measured) or one.outcome.reused_from is None
+        for suite in suites
+        for case in suite.cases
+        for one in results.of(suite.spec.family, commit.id, case.name, case.scenario.identity)
+    )
 
 
 def _scales(ends: Results) -> dict[_Subject, dict[str, tuple[Series, Rule]]]:

@@ -40,10 +40,7 @@ class Request(Value, Generic[S]):
 
 
 class Interval(Value, Generic[S]):
-    """Two positions between which nothing of a series was measured; `untried` of those were not even tried.
-
-    Both are measured, except for the first or last one of the line where that cannot be.
-    """
+    """Two measured positions of a series and none between that is; `untried` of those were not even tried."""
 
     series: S
     before: int
@@ -92,22 +89,12 @@ class AdaptiveSearch(Generic[S]):
     def differing(self, known: Mapping[S, Mapping[int, Found]]) -> tuple[Interval[S], ...]:
         """Return the intervals whose ends differ, the largest difference first; with none untried they are settled."""
         found = [
-            (-weight, before, track.interval(series, before, after))
+            (weight, Interval(series=series, before=before, after=after, untried=track.untried(before, after)))
             for series, track in self._tracks(known).items()
             for before, after in pairwise(track.bounds)
             if (weight := self._weight(series, track, before, after)) >= SPLIT
         ]
-        return tuple(interval for *_, interval in sorted(found, key=lambda one: one[:2]))
-
-    def unexplored(self, known: Mapping[S, Mapping[int, Found]]) -> Interval[S] | None:
-        """Return the interval with the most untried positions, of several the oldest; None where all were tried."""
-        intervals = [
-            track.interval(series, before, after)
-            for series, track in self._tracks(known).items()
-            for before, after in pairwise(track.bounds)
-        ]
-        largest = max(intervals, key=lambda one: (one.untried, -one.before), default=None)
-        return largest if largest and largest.untried else None
+        return tuple(interval for _, interval in sorted(found, key=lambda one: (-one[0], one[1].before)))
 
     def _tracks(
         self, known: Mapping[S, Mapping[int, Found]], pending: Collection[Request[S]] = ()
@@ -205,6 +192,10 @@ class _Track:
         """Return what was tried in vain between two positions."""
         return self._in_vain[bisect_right(self._in_vain, before) : bisect_left(self._in_vain, after)]
 
+    def untried(self, before: int, after: int) -> int:
+        """Return how many positions between two bounds were not even tried."""
+        return after - before - 1 - len(self.in_vain(before, after))
+
     def around(self, position: int) -> tuple[int, int] | None:
         """Return the bounds next to an untried position; None for all others."""
         index = bisect_left(self.bounds, position)
@@ -220,9 +211,3 @@ class _Track:
                     yield position
                 if self._known.get(position) != "skip":
                     break
-
-    def interval(self, series: S, before: int, after: int) -> Interval[S]:
-        """Return an interval between two of the bounds as others see it."""
-        first, last = self._positions.start, self._positions.stop - 1
-        untried = after - before - 1 - len(self.in_vain(before, after))
-        return Interval(series=series, before=max(before, first), after=min(after, last), untried=untried)
