@@ -53,7 +53,7 @@ def explore(
         except KeyboardInterrupt as interrupt:
             interrupt.add_note(_summary(work.results(commits), work.suites, exploration))
             raise
-        return replace(results, notices=(_summary(results, work.suites, exploration),))
+        return replace(results, notices=(*results.notices, _summary(results, work.suites, exploration)))
 
 
 class _Exploration:
@@ -154,8 +154,8 @@ def _summary(results: Results, suites: Sequence[Suite], exploration: _Exploratio
     known = [-1, *(index for index, commit in enumerate(commits) if commit.id not in lacking), len(commits)]
     before, after = max(pairwise(known), key=lambda gap: gap[1] - gap[0])
     first, last = commits[max(before, 0)], commits[min(after, len(commits) - 1)]
-    text += f"; {len(lacking)} lack results, the largest unexplored gap is {first.short}..{last.short}"
-    text += f" with {after - before - 1} of them"
+    text += f"; {len(lacking)} lack{'s' * (len(lacking) == 1)} results, the largest unexplored gap is "
+    text += f"{first.short}..{last.short} with {after - before - 1} of them"
     between = exploration.unsettled() if exploration else None
     return f"{text}; a difference in {between[0].short}..{between[1].short} is not placed" if between else text
 
