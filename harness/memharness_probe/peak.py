@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from itertools import repeat
 from sys import settrace
 
 from memharness_probe import tracing
@@ -106,7 +107,7 @@ def _take(call: Callable[[], Any], request: dict[str, Any]) -> dict[str, Any]:
     moment = _Moment(number, peak, request["frames"])
     watch = Watch(lambda this: moment.trace if this == thread else _ignore)
     watch.rehearse()
-    moment.left[0] = number
+    moment.left = repeat(True, number - 1)
     tracing.settle()
     tracing.start(request["frames"])
     watch.run(call)
@@ -126,8 +127,7 @@ class _Moment:
     """Counts down to an event, and holds what is traced there: all of the peak in `counts`."""
 
     def __init__(self, number: int, peak: int, depth: int) -> None:
-        self.left = tracing.cells(1)
-        self.left[0] = number + 2  # out of reach of the rehearsal
+        self.left = repeat(True, number + 1)  # out of reach of the rehearsal; a number counted down would be traced
         self.counts: tracing.Counts | None = None
         self.instances: Instances = {}
         self._peak = peak
@@ -137,11 +137,9 @@ class _Moment:
 
     def _make_trace(self) -> Trace:
         """Return the trace function of the thread in which the event takes place, one object for all its frames."""
-        left = self.left
 
         def trace(frame: FrameType, event: str, _value: Any) -> Trace:
-            left[0] -= 1
-            if not left[0]:
+            if next(self.left, None) is None and self.counts is None:
                 settrace(None)
                 self._capture(frame, event, self._peak - tracing.traced()[0])
             return trace
