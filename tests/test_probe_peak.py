@@ -101,6 +101,21 @@ CASES = {
         "parts = [block[: size // 2] for _ in range(4)]",
         (65, 67),
     ),
+    "a module that the call imports": (
+        """
+        def tokens():
+            import struct
+            rows = [b"%050d" % number for number in range(20_000)]
+            return [row[0] for row in rows]
+        def run():
+            found = {}
+            for token in tokens():
+                found.setdefault(token, 0)
+            return found
+        """,
+        'rows = [b"%050d" % number for number in range(20_000)]',
+        (80, 100),
+    ),
     "threads of a module that the call imports": (
         """
         def work(size):

@@ -47,8 +47,9 @@ def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
     work.load()
     work.setup()
     call = work.bind_run()
+    allocated_at = finder()  # in both children: what it imports the workload finds loaded, and events are counted so
     try:
-        answer = _find(call) if request["event"] is None else _take(call, request)
+        answer = _find(call) if request["event"] is None else _take(call, request, allocated_at)
     finally:
         tracing.stop()
     work.teardown()
@@ -101,10 +102,10 @@ def _finder(cells: memoryview[Any], numbers: memoryview[Any], thread: int) -> Tr
 # --- the second child --------------------------------------------------------------------------------------
 
 
-def _take(call: Callable[[], Any], request: dict[str, Any]) -> dict[str, Any]:
+def _take(call: Callable[[], Any], request: dict[str, Any], allocated_at: Callable[[object], Any]) -> dict[str, Any]:
     """Return the profile at the event of the request."""
     thread, number, peak = request["event"]
-    moment = _Moment(number, peak, request["frames"])
+    moment = _Moment(number, peak, request["frames"], allocated_at)
     watch = Watch(lambda this: moment.trace if this == thread else _ignore)
     watch.rehearse()
     moment.left = repeat(True, number - 1)
@@ -126,13 +127,13 @@ def _ignore(_frame: FrameType, _event: str, _value: Any) -> None:
 class _Moment:
     """Counts down to an event, and holds what is traced there: all of the peak in `counts`."""
 
-    def __init__(self, number: int, peak: int, depth: int) -> None:
+    def __init__(self, number: int, peak: int, depth: int, allocated_at: Callable[[object], Any]) -> None:
         self.left = repeat(True, number + 1)  # out of reach of the rehearsal; a number counted down would be traced
         self.counts: tracing.Counts | None = None
         self.instances: Instances = {}
         self._peak = peak
         self._depth = depth
-        self._allocated_at = finder()
+        self._allocated_at = allocated_at
         self.trace = self._make_trace()
 
     def _make_trace(self) -> Trace:
