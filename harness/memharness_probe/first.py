@@ -148,13 +148,13 @@ def _trace_call(
     traced.types = types
     # the list around the result is for what the collector does not track; all is dropped by `types_of`
     objects = [*gc.get_objects(), [result]] if frames > 1 else []
-    traced.alive = tracing.count(tracing.take())  # the traces themselves would be looked at as objects
+    traced.alive = tracing.take_counts()  # the traces themselves would be looked at as objects
     traced.held = types_of(objects)
     del result
     tracing.settle()
     tracing.check(marker)
     objects = gc.get_objects() if frames > 1 else []
-    traced.retained = tracing.count(tracing.take())
+    traced.retained = tracing.take_counts()
     traced.kept = types_of(objects)
     traced.peak = tracing.peak(readings, marker)
     return traced

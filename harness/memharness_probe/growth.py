@@ -105,7 +105,7 @@ def _decide(calls: Calls, number: int, cached: int) -> _Leak:
     again = max(_AGAIN * made, number)
     if not leak.slope or (again > number and not calls.fit(again - made)):
         return _noted(leak, calls)
-    before = tracing.by_line(tracing.count(tracing.take()))
+    before = tracing.by_line(tracing.take_counts())
     rate = rule.block_rate(calls.blocks[:made])
     if rate and _entries_cached() > cached and _is_cached(calls, rate, min(made + max(made // 2, LEAST + 1), again)):
         return _Leak()
@@ -114,7 +114,7 @@ def _decide(calls: Calls, number: int, cached: int) -> _Leak:
     leak.slope, rate = rule.leak_slope(readings, blocks), rule.block_rate(blocks)
     if not leak.slope or not rule.still_rises(blocks if rate else readings, rate or leak.slope):
         return _Leak()
-    after = tracing.by_line(tracing.count(tracing.take()))
+    after = tracing.by_line(tracing.take_counts())
     leak.lines = _difference(before, after, number / (again - made + calls.uncounted))
     leak.sample = survivors.find(leak.lines)
     goes_on = _follow_blocks if rate else _follow_bytes

@@ -3,8 +3,8 @@
 usage: python floor.py REPOSITORY PYTHON IMPORT_ROOT PREPARATION STATEMENT < full ids of commits, one a line
 
 For each commit its files in a fresh folder (`git archive | tar`) and one interpreter that runs the preparation, then
-the statement once under tracemalloc. Prints what was alive afterwards and the peak, in bytes. Nothing is kept,
-compiled, compared or checked.
+the statement once under tracemalloc, with garbage collected before and after. Prints what was alive afterwards and the
+peak, in bytes, as JSON. Nothing is kept, compiled, compared or checked.
 """
 
 import subprocess
@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import Final
 
 _CHILD: Final = """\
-import sys, tracemalloc
+import gc, json, sys, tracemalloc
 sys.path.insert(0, sys.argv[1])
 names = {}
 exec(sys.argv[2], names)
 code = compile(sys.argv[3], "statement", "exec")
+gc.collect()
 tracemalloc.start()
 exec(code, names)
-print(*tracemalloc.get_traced_memory())
+gc.collect()
+print(json.dumps(tracemalloc.get_traced_memory()))
 """
 
 
