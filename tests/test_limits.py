@@ -1,7 +1,6 @@
 import pytest
 
 from memharness.analyse.limits import find_exceeded, untraced_dominates
-from memharness.analyse.series import Series
 from memharness.findings import Exceeded
 from serieses import MIB, series
 from values import commit
@@ -68,7 +67,7 @@ def test_a_limit_of_zero_holds_for_growth() -> None:
 def test_untraced_memory_dominates_in_proportion_and_in_size(
     peaks: list[int | None], resident: list[int | None], dominates: bool
 ) -> None:
-    def of(metric: str, mebibytes: list[int | None]) -> Series:
-        return series(*[() if m is None else (m * MIB,) for m in mebibytes], metric=metric)
+    def of(mebibytes: list[int | None]) -> list[int | None]:
+        return [None if m is None else m * MIB for m in mebibytes]
 
-    assert untraced_dominates(of("peak", peaks), of("rss_peak", resident)) is dominates
+    assert untraced_dominates(of(peaks), of(resident)) is dominates

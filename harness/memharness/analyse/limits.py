@@ -1,5 +1,6 @@
 """Absolute judgements of a series: its budget, and whether tracing sees the greater part of its memory."""
 
+from collections.abc import Iterable
 from itertools import groupby
 from statistics import median
 
@@ -35,20 +36,16 @@ def find_exceeded(series: Series, limit: int) -> tuple[Exceeded, ...]:
     )
 
 
-def untraced_dominates(peak: Series, rss: Series) -> bool:
+def untraced_dominates(traced: Iterable[int | None], resident: Iterable[int | None]) -> bool:
     """Tell whether most of the memory is invisible to tracing, so that `rss_peak` has to be judged beside `peak`.
 
-    Resident memory moves by pages and arenas that have nothing to do with the project, so it is judged only where it
-    tells something else than the traced peak: at the median of the commits with both, it is at least twice as much,
-    and at least 8 MiB more, which is beyond what arenas, stacks and lazily loaded libraries of a small workload take.
-    The median keeps the answer the same from commit to commit.
+    In: the values of both along one history. Resident memory moves by pages and arenas that have nothing to do with the
+    project, so it is judged only where it tells something else than the traced peak: at the median of the commits with
+    both, it is at least twice as much, and at least 8 MiB more, which is beyond what arenas, stacks and lazily loaded
+    libraries of a small workload take. The median keeps the answer the same from commit to commit.
     """
-    pairs = [
-        (traced.value, resident.value)
-        for traced, resident in zip(peak.points, rss.points, strict=True)
-        if traced.value is not None and resident.value is not None
-    ]
+    pairs = [(peak, rss) for peak, rss in zip(traced, resident, strict=True) if peak is not None and rss is not None]
     if not pairs:
         return False
-    beyond_double = median(resident - DOMINATING * traced for traced, resident in pairs)
-    return beyond_double >= 0 and median(resident - traced for traced, resident in pairs) >= LEAST_UNTRACED
+    beyond_double = median(rss - DOMINATING * peak for peak, rss in pairs)
+    return beyond_double >= 0 and median(rss - peak for peak, rss in pairs) >= LEAST_UNTRACED

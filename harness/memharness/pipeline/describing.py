@@ -1,6 +1,7 @@
 """From judgements to changes: the lines that hold each step, the branch it came by, and what the ledger says of it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache, lru_cache, partial
 
 from msgspec.structs import replace
@@ -33,16 +34,26 @@ def describe(results: Results, judged: Sequence[Judged]) -> tuple[Change, ...]:
 
 def describe_each(results: Results, judged: Sequence[Judged]) -> tuple[Change, ...]:
     """Turn what was found into changes, one for each metric with its own figures."""
+    with sources_of(results.project.repository) as sources:
+        return describe_with(sources, results, judged)
+
+
+@contextmanager
+def sources_of(repository: Repository) -> Iterator["Sources"]:
+    """Yield what git tells of the lines between commits, kept for all that is described with it."""
+    with Blobs(repository) as blobs:
+        yield Sources(repository, blobs)
+
+
+def describe_with(sources: "Sources", results: Results, judged: Sequence[Judged]) -> tuple[Change, ...]:
+    """Do as `describe_each`."""
     order = {commit.id: index for index, commit in enumerate(results.commits)}
     metrics = list(METRICS)
-    repository = results.project.repository
-    with Blobs(repository) as blobs:
-        sources = _Sources(repository, blobs)
-        changes = [change for one in judged for change in _changes(results, one, order, sources)]
+    changes = [change for one in judged for change in _changes(results, one, order, sources)]
     return tuple(sorted(changes, key=lambda c: (order[c.range[1]], c.family, c.case, metrics.index(c.metric))))
 
 
-def _changes(results: Results, judged: Judged, order: Mapping[str, int], sources: "_Sources") -> Iterator[Change]:
+def _changes(results: Results, judged: Judged, order: Mapping[str, int], sources: "Sources") -> Iterator[Change]:
     """Yield a change for each finding; rises that were taken back stand for the falls that did it."""
     if judged.rule is None or not judged.findings:
         return
@@ -75,7 +86,7 @@ def _changes(results: Results, judged: Judged, order: Mapping[str, int], sources
         yield change if entry is None else replace(change, verdict="accepted", reason=entry.reason)
 
 
-def _quiet(results: Results, judged: Judged, drift: Step, sources: "_Sources") -> tuple[Stretch, ...] | None:
+def _quiet(results: Results, judged: Judged, drift: Step, sources: "Sources") -> tuple[Stretch, ...] | None:
     """Return the stretches of a drift between the flagged steps in its range; None where there are none."""
     inner = [step for step in judged.steps if drift.good <= step.good and step.bad <= drift.bad]
     if not inner:
@@ -100,7 +111,7 @@ def _quiet(results: Results, judged: Judged, drift: Step, sources: "_Sources") -
     )
 
 
-class _Sources:
+class Sources:
     """What git tells of the lines between two commits; of the Python files that profiles mention it reads the text."""
 
     def __init__(self, repository: Repository, blobs: Blobs) -> None:

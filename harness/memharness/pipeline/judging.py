@@ -1,12 +1,14 @@
 """From stored measurements to judgements: series, the steps and drifts in them, and what is to be measured again."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from weakref import WeakKeyDictionary
 
 from memharness.analyse.ledger import find_drifts
 from memharness.analyse.limits import untraced_dominates
 from memharness.analyse.series import Series, Subject, build_series
 from memharness.analyse.steps import Rule, Step, find_steps, needs_repeats, rule_for
+from memharness.config import Config
+from memharness.findings import Acceptance
 from memharness.measure import PROBE_METHOD
 from memharness.model import Case, Value
 from memharness.pipeline.project import Project
@@ -52,27 +54,31 @@ def judge(results: Results) -> tuple[Judged, ...]:
 def _judge(results: Results) -> Iterator[Judged]:
     for family in results.measurements:
         for case in results.cases(family):
-            subject = _subject(results.project, case, family)
+            subject = subject_of(results.project, case, family)
             stored = results.series(family, subject.case, subject.identity)
             own = build_series(subject, results.commits, stored, results.environments)
-            yield from _judge_case(results, case, {series.metric: series for series in own})
+            named = {series.metric: series for series in own}
+            both = [named[name] for name in ("peak", "rss_peak") if name in named]
+            untraced = len(both) == 2 and untraced_dominates(*([point.value for point in one.points] for one in both))
+            yield from judge_case(results.project.config, results.accepted, case, own, untraced=untraced)
 
 
-def _judge_case(results: Results, case: Case, own: dict[str, Series]) -> Iterator[Judged]:
-    """Judge the metrics of one case; `rss_peak` only where most memory is not traced."""
-    for metric, series in own.items():
-        rule = rule_for(metric, case.scenario.thresholds, results.project.config.thresholds)
-        if metric == "rss_peak" and not ("peak" in own and untraced_dominates(own["peak"], series)):
-            rule = None
-        if rule is None:
+def judge_case(
+    config: Config, accepted: Sequence[Acceptance], case: Case, own: Iterable[Series], *, untraced: bool
+) -> Iterator[Judged]:
+    """Judge the series of one case; `rss_peak` only where most memory is not traced."""
+    for series in own:
+        rule = rule_for(series.metric, case.scenario.thresholds, config.thresholds)
+        if rule is None or (series.metric == "rss_peak" and not untraced):
             yield Judged(case=case, series=series, rule=None)
             continue
         steps = find_steps(series, rule)
-        drifts = find_drifts(series, steps, rule, results.accepted)
+        drifts = find_drifts(series, steps, rule, accepted)
         yield Judged(case=case, series=series, rule=rule, steps=steps, drifts=drifts)
 
 
-def _subject(project: Project, case: Case, family: str) -> Subject:
+def subject_of(project: Project, case: Case, family: str) -> Subject:
+    """Return what the series of a case in a family are about."""
     return Subject(
         case=case.name,
         identity=case.scenario.identity,

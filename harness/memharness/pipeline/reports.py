@@ -26,11 +26,12 @@ def failures(results: Results) -> tuple[Failure, ...]:
         for commit in results.commits
         for family, case, series in stored
         for m in series.get(commit.id, ())[:1]
-        for phase, reason in _reasons(m.outcome)
+        for phase, reason in reasons(m.outcome)
     )
 
 
-def _reasons(outcome: Outcome) -> Iterator[tuple[Phase, str]]:
+def reasons(outcome: Outcome) -> Iterator[tuple[Phase, str]]:
+    """Yield phase and reason of each failure in an outcome: none, its own, or those of later passes."""
     if not isinstance(outcome, Measured):
         yield outcome_reason(outcome)
         return

@@ -3,6 +3,7 @@
 In come observations, out come records; nothing is printed, what a person should know is in `Store.notices`.
 """
 
-from memharness.store.results import Entry, Store
+from memharness.store.files import write as write_atomically
+from memharness.store.results import Entry, Store, machines
 
-__all__ = ["Entry", "Store"]
+__all__ = ["Entry", "Store", "machines", "write_atomically"]

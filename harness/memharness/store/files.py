@@ -49,6 +49,18 @@ def names(folder: Path) -> list[str]:
         raise failure("read", folder, error) from error
 
 
+def stamps(folder: Path) -> dict[str, tuple[int, int]]:
+    """Return mtime (ns) and size of each file in a folder by name, sorted; none where it does not exist."""
+    try:
+        with os.scandir(folder) as entries:
+            found = {entry.name: entry.stat() for entry in entries if entry.is_file()}
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise failure("read", folder, error) from error
+    return {name: (stat.st_mtime_ns, stat.st_size) for name, stat in sorted(found.items())}
+
+
 def write(path: Path, content: bytes) -> None:
     """Replace a file so that even a power failure leaves the old contents or the new, never a part."""
     temporary = path.with_name(path.name + TEMPORARY)

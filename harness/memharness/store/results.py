@@ -73,6 +73,7 @@ class Store:
     def __init__(self, folder: Path, machine: str, *, read_only: bool = False, lock_seconds: float = 60.0) -> None:
         self.folder = folder
         self.notices: list[str] = []
+        self.machine = machine
         self._home = folder / _checked_name(machine, "machine")
         self._read_only = read_only
         self._lock_seconds = lock_seconds
@@ -167,6 +168,14 @@ class Store:
         matches = map(_RECORD.fullmatch, files.names(self._family(family)))
         return frozenset(match[1] for match in matches if match)
 
+    def stamps(self, family: str) -> dict[str, tuple[int, int]]:
+        """Return by full id what tells that the record of a commit was rewritten: its file's mtime (ns) and size."""
+        return {
+            match[1]: stamp
+            for name, stamp in files.stamps(self._family(family)).items()
+            if (match := _RECORD.fullmatch(name))
+        }
+
     def record(self, family: str, commit_id: str) -> Record | None:
         """Return what is stored of a commit, references as such."""
         decoded = partial(_decode_record, family=family, commit_id=commit_id)
@@ -183,7 +192,11 @@ class Store:
     def measurements(self, family: str, commit_id: str) -> tuple[Measurement, ...]:
         """Return what is known of a commit, what it refers to included."""
         record = self.record(family, commit_id)
-        return self._resolved(record) if record else ()
+        return self.resolved(record) if record else ()
+
+    def resolved(self, record: Record) -> tuple[Measurement, ...]:
+        """Return the measurements of a record, those included that it refers to."""
+        return resolved(record, partial(self._source, record.family)) if record.reused else record.measurements
 
     def profile(self, profile_id: str) -> Profile | None:
         """Return a stored profile; None, with a notice, where it is missing or damaged."""
@@ -259,9 +272,6 @@ class Store:
     def _path(self, kind: str, id_: str) -> Path:
         return self._home / kind / id_[:2] / f"{id_}{_COMPRESSED}"
 
-    def _resolved(self, record: Record) -> tuple[Measurement, ...]:
-        return resolved(record, partial(self._source, record.family)) if record.reused else record.measurements
-
     def _source(self, family: str, commit_id: str) -> Record | None:
         """Return a record that others refer to, as neighbours do to the same."""
         key = (family, commit_id)
@@ -332,6 +342,12 @@ class Store:
                 f"{self._home} holds results of another kind of machine ({stored.name}; this one is {here.name})",
                 hint="Give this machine a name of its own, since values of the two cannot be compared.",
             )
+
+
+def machines(folder: Path) -> tuple[str, ...]:
+    """Return the names of the machines that have results in a folder, sorted."""
+    names = (name for name in files.names(folder) if _NAME.fullmatch(name) and name not in _OURS)
+    return tuple(name for name in names if (folder / name / "machine.json").is_file())
 
 
 def _decode_record(content: bytes, path: Path, *, family: str, commit_id: str) -> Record:

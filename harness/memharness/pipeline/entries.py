@@ -1,0 +1,153 @@
+"""The changes of a site: found anew only where something moved that they follow from, each with what became of it."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+
+import memharness.analyse
+from memharness.analyse.changes import fold_warm_peaks
+from memharness.analyse.steps import rule_for
+from memharness.findings import Change
+from memharness.history import find_commit
+from memharness.measure import PROBE_METHOD
+from memharness.model import Measurement, digest
+from memharness.pages import Entry, Status
+from memharness.pipeline import describing
+from memharness.pipeline.columns import MISSING
+from memharness.pipeline.describing import Sources, describe_with
+from memharness.pipeline.kept import Findings
+from memharness.pipeline.results import Results
+from memharness.pipeline.shelves import Subject
+
+_KEY_LENGTH: Final = 32
+
+
+@dataclass(frozen=True, eq=False)
+class _Sides(Results):
+    """What is stored of one subject, read where it is asked for; `asked` are the commits."""
+
+    subject: Subject | None = None
+    asked: set[str] = field(default_factory=set)
+
+    def of(self, family: str, commit_id: str, case: str, identity: str) -> tuple[Measurement, ...]:  # noqa: ARG002
+        """Return the repeats at a commit."""
+        assert self.subject is not None
+        self.asked.add(commit_id)
+        return self.subject.measurements(self.subject.shelf.positions[commit_id])
+
+
+def find_changes(subject: Subject, sources: Sources, known: Findings | None) -> Findings:
+    """Return the changes of a subject: those that are known, where all that they follow from is as it was."""
+    key = _key(subject)
+    if known and known.key == key and _stamps(subject, known.stamps) == known.stamps:
+        return known
+    shelf = subject.shelf
+    results = _Sides(
+        project=shelf.project,
+        commits=tuple(shelf.history),
+        measurements={},
+        environments=shelf.environments,
+        accepted=tuple(shelf.accepted),
+        subject=subject,
+    )
+    changes = fold_warm_peaks(describe_with(sources, results, subject.judge()))
+    merges = any(len(shelf.history[shelf.positions[change.range[1]]].parents) > 1 for change in changes)
+    return Findings(
+        key="" if merges else key,  # their branches may be searched further, which no key tells
+        stamps=_stamps(subject, results.asked),
+        changes=changes,
+    )
+
+
+def entries_of(subject: Subject, changes: tuple[Change, ...]) -> Iterator[Entry]:
+    """Yield each change with what became of it."""
+    shelf = subject.shelf
+    for change in changes:
+        good, bad = (shelf.history[shelf.positions[id_]] for id_ in change.range)
+        culprit = find_commit(shelf.project.repository, change.commit) if change.merge and change.commit else None
+        undone = None if change.undone_by is None else shelf.history[shelf.positions[change.undone_by]]
+        yield Entry(
+            id=digest([subject.name.id, change.metric, change.range, change.drift], 12),
+            subject=subject.name,
+            change=change,
+            status=_status(subject, change),
+            good=good,
+            bad=culprit or bad,
+            undone_by=undone,
+            merge=bad if culprit else None,
+        )
+
+
+def _status(subject: Subject, change: Change) -> Status:
+    """Say what became of a change: a rise of which the newest value shows nothing is fixed."""
+    if change.verdict in {"accepted", "transient"}:
+        return "accepted" if change.verdict == "accepted" else "transient"
+    if change.after < change.before:
+        return "improved"
+    if change.confidence == "suspected":
+        return "suspected"
+    case, config = subject.case, subject.shelf.project.config
+    rule = rule_for(change.metric, case.scenario.thresholds, config.thresholds)
+    values = subject.values(change.metric)
+    newest = values[values != MISSING][-1]
+    gone = rule is not None and int(newest) - change.before < max(rule.needed(change.before), 1)
+    return "fixed" if gone else "open"
+
+
+def _stamps(subject: Subject, commits: set[str] | Mapping[str, object]) -> dict[str, str]:
+    """Return what tells that the records of commits were rewritten."""
+    shelf = subject.shelf
+    rows = {commit: int(shelf.rows[shelf.positions[commit]]) for commit in commits if commit in shelf.positions}
+    return {commit: digest(shelf.columns.stamps[row], _KEY_LENGTH) if row >= 0 else "" for commit, row in rows.items()}
+
+
+def _key(subject: Subject) -> str:
+    """Return a digest of all that the changes of a subject follow from, beside the records of the commits named there.
+
+    A newest commit that is like the one before moves nothing, so it does not count.
+    """
+    shelf, config = subject.shelf, subject.shelf.project.config
+    whole = "noisy" in subject.classes.values()
+    told = subject.measured if whole else subject.turns
+    if len(told) > 1 and not whole and _repeats_the_last(subject, *told[-2:]):
+        told = told[:-1]
+    rows = shelf.rows[np.array(told, np.int64)]
+    environments = [shelf.columns.facts[at] if at >= 0 else "" for at in _cells(subject, rows)]
+    acceptances = [one for one in shelf.accepted if one.case == subject.case.name]
+    parts: list[object] = [
+        [_analysis(), PROBE_METHOD, subject.judged_metrics, config.thresholds, subject.case.scenario.thresholds],
+        [acceptances, environments, [shelf.history[at].id for at in told]],
+        [(at, subject.special[at]) for at in told if at in subject.special],
+    ]
+    found = hashlib.sha256(msgspec.msgpack.encode(parts))
+    for metric in subject.judged_metrics:
+        found.update(subject.values(metric)[told].tobytes())
+    return found.hexdigest()[:_KEY_LENGTH]
+
+
+def _cells(subject: Subject, rows: "np.typing.NDArray[np.int64]") -> list[int]:
+    cells: list[int] = subject.shelf.columns.environments[rows, subject.number].tolist()
+    return cells
+
+
+def _repeats_the_last(subject: Subject, one: int, other: int) -> bool:
+    """Tell whether two positions have the same values, measured once each in the same environment."""
+    if one in subject.special or other in subject.special:
+        return False
+    environments = _cells(subject, subject.shelf.rows[[one, other]])
+    same = all(subject.values(metric)[one] == subject.values(metric)[other] for metric in subject.judged_metrics)
+    return same and environments[0] == environments[1]
+
+
+@cache
+def _analysis() -> str:
+    """Return a digest of the code that finds changes: another version may find others."""
+    folder = Path(memharness.analyse.__file__).parent
+    files = [*sorted(folder.glob("*.py")), Path(describing.__file__)]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

@@ -1,0 +1,208 @@
+"""The stored results that a site is made of: by machine, environment family and subject, along one history.
+
+A `Subject` reads its cells from columns and judges them. So that a long history costs little, only the commits at which
+something moved become points of a series. That changes no finding: between neighbours that are equal, on the same scale
+and without repeats there is no step, and a drift begins and ends where values change.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from memharness.analyse.limits import untraced_dominates
+from memharness.analyse.series import Point, Series, build_series
+from memharness.analyse.series import Subject as SeriesSubject
+from memharness.findings import Acceptance, MetricClass
+from memharness.measure import PROBE_METHOD
+from memharness.model import FLAGGING, Case, Commit, EnvironmentFacts, Measured, Measurement, digest
+from memharness.pages import SubjectName
+from memharness.pipeline.columns import MISSING, NOTHING, SPECIAL, Columns, Integers
+from memharness.pipeline.judging import Judged, judge_case, subject_of
+from memharness.pipeline.project import Project
+
+_RECORDS: Final = 16  # of whole commits kept: several subjects moved at the same ones
+
+
+@dataclass(frozen=True, eq=False)
+class Shelf:
+    """The results of one machine in one family. `rows` maps positions in the history to rows of the columns, or -1."""
+
+    project: Project  # with the store of this machine
+    family: str
+    columns: Columns
+    history: Sequence[Commit]
+    environments: Mapping[str, EnvironmentFacts]
+    accepted: Sequence[Acceptance]
+
+    @property
+    def machine(self) -> str:
+        """The machine's name."""
+        return self.project.store.machine
+
+    @cached_property
+    def rows(self) -> Integers:
+        """The row of each position, -1 where nothing is stored."""
+        row_of = {commit: row for row, commit in enumerate(self.columns.commits)}
+        return np.array([row_of.get(commit.id, -1) for commit in self.history], np.int64)
+
+    @cached_property
+    def positions(self) -> dict[str, int]:
+        """The position of each commit."""
+        return {commit.id: at for at, commit in enumerate(self.history)}
+
+    @cached_property
+    def _measurements(self):  # type: ignore[no-untyped-def]  # a cache has no simpler type than its function
+        store, family = self.project.store, self.family
+        return lru_cache(_RECORDS)(lambda commit: store.measurements(family, commit))
+
+    def measurements(self, commit: str) -> tuple[Measurement, ...]:
+        """Return all that is stored of one commit."""
+        found: tuple[Measurement, ...] = self._measurements(commit)
+        return found
+
+    def subjects(self) -> tuple["Subject", ...]:
+        """Return the subjects that anything is stored of in this history."""
+        cases = {(case.name, case.scenario.identity): case for case in self.project.cases}
+        stored = np.any(self.columns.states[self.rows[self.rows >= 0]], axis=0).tolist()
+        return tuple(
+            Subject(self, cases[key], number)
+            for number, key in enumerate(self.columns.subjects)
+            if key in cases and stored[number]
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """One case on a shelf; all arrays have one place for each commit of the history."""
+
+    shelf: Shelf
+    case: Case
+    number: int  # of its column
+
+    @cached_property
+    def name(self) -> SubjectName:
+        """What its page is called; another identity of its scenario has the same."""
+        names = (self.case.name, self.shelf.family, self.shelf.machine)
+        return SubjectName(id=digest(names, 12), case=names[0], family=names[1], machine=names[2])
+
+    @cached_property
+    def states(self) -> npt.NDArray[np.uint8]:
+        """What is known at each position."""
+        rows = self.shelf.rows
+        states: npt.NDArray[np.uint8] = np.where(rows >= 0, self.shelf.columns.states[rows, self.number], NOTHING)
+        return states
+
+    @cached_property
+    def special(self) -> dict[int, tuple[Measurement, ...]]:
+        """The whole story of the positions that have more to tell than values."""
+        rows, cells = self.shelf.rows, self.shelf.columns.special
+        positions = np.flatnonzero(self.states == SPECIAL).tolist()
+        return {position: cells[int(rows[position]), self.number] for position in positions}
+
+    @cached_property
+    def special_points(self) -> dict[str, dict[int, Point]]:
+        """By metric, the points of these positions."""
+        built = self._series(sorted(self.special))
+        return {one.metric: dict(zip(sorted(self.special), one.points, strict=True)) for one in built}
+
+    def values(self, metric: str) -> Integers:
+        """Return the values of a metric, the median where there are repeats, MISSING where there is none."""
+        rows = self.shelf.rows
+        values: Integers = np.where(rows >= 0, self.shelf.columns.values[metric][rows, self.number], MISSING)
+        for position, point in self.special_points.get(metric, {}).items():
+            values[position] = MISSING if point.value is None else point.value
+        return values
+
+    def measurements(self, position: int) -> tuple[Measurement, ...]:
+        """Return all repeats at a position, whole but for their sights."""
+        if position in self.special:
+            return self.special[position]
+        key = (self.case.name, self.case.scenario.identity, PROBE_METHOD)
+        stored = self.shelf.measurements(self.shelf.history[position].id)
+        return tuple(m for m in stored if (m.case, m.identity, m.probe) == key)
+
+    @cached_property
+    def classes(self) -> dict[str, MetricClass]:
+        """The class of each metric: repeats alone decide it."""
+        return {
+            metric: Series(subject=self.subject, metric=metric, points=tuple(points.values())).metric_class
+            for metric, points in self.special_points.items()
+        }
+
+    @cached_property
+    def untraced(self) -> bool:
+        """Whether tracing sees the lesser part of its memory."""
+        both = ([None if v == MISSING else v for v in self.values(m).tolist()] for m in ("peak", "rss_peak"))
+        return untraced_dominates(*both)
+
+    @cached_property
+    def judged_metrics(self) -> tuple[str, ...]:
+        """The metrics that can be flagged here."""
+        return tuple(m for m in self.metrics if m in FLAGGING and (m != "rss_peak" or self.untraced))
+
+    def judge(self) -> tuple[Judged, ...]:
+        """Judge all metrics, as `judging.judge` does with every commit at hand."""
+        own = {series.metric: series for series in self._series(self.turns)}
+        noisy = [metric for metric, kind in self.classes.items() if kind == "noisy"]
+        if noisy:  # levels of several commits are compared there, so all of them count
+            whole = {series.metric: series for series in self._series(self.measured)}
+            own |= {metric: whole[metric] for metric in noisy}
+        config = self.shelf.project.config
+        return tuple(judge_case(config, self.shelf.accepted, self.case, own.values(), untraced=self.untraced))
+
+    @cached_property
+    def measured(self) -> list[int]:
+        """The positions that something is stored of."""
+        positions: list[int] = np.flatnonzero(self.states).tolist()
+        return positions
+
+    @cached_property
+    def turns(self) -> list[int]:
+        """The positions at which something may have moved, those beside them, and what judging refers to."""
+        positions = np.array(self.measured, np.int64)
+        special = self.states[positions] == SPECIAL
+        told = special.copy()
+        told[:1] = told[-1:] = True
+        rows = self.shelf.rows[positions]
+        moved = np.diff(self.shelf.columns.environments[rows, self.number]) != 0
+        for metric in self.judged_metrics:
+            moved |= np.diff(self.values(metric)[positions]) != 0
+        told[1:] |= moved | special[:-1]
+        told[:-1] |= moved | special[1:]
+        ends = {acceptance.range[1] for acceptance in self.shelf.accepted if acceptance.case == self.case.name}
+        accepted = {self.shelf.positions[end] for end in ends if end in self.shelf.positions}
+        return sorted({*positions[told].tolist(), *(accepted & set(self.measured))})
+
+    @cached_property
+    def subject(self) -> SeriesSubject:
+        """What its series are about."""
+        return subject_of(self.shelf.project, self.case, self.shelf.family)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics that it is measured by."""
+        return self.subject.metrics
+
+    def _series(self, positions: Sequence[int]) -> tuple[Series, ...]:
+        """Build the series of all metrics at some positions."""
+        history = self.shelf.history
+        stored = {history[at].id: self.special.get(at) or (self._plain(at),) for at in positions}
+        return build_series(self.subject, [history[at] for at in positions], stored, self.shelf.environments)
+
+    def _plain(self, position: int) -> Measurement:
+        """Return a measurement as far as its values go."""
+        columns, row = self.shelf.columns, int(self.shelf.rows[position])
+        values = {metric: int(own[row, self.number]) for metric, own in columns.values.items()}
+        environment = int(columns.environments[row, self.number])
+        return Measurement(
+            case=self.case.name,
+            identity=self.case.scenario.identity,
+            probe=PROBE_METHOD,
+            round=0,
+            environment=None if environment < 0 else columns.facts[environment],
+            outcome=Measured(metrics={metric: value for metric, value in values.items() if value != MISSING}),
+        )
