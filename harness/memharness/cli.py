@@ -24,6 +24,8 @@ COMMANDS: Final = {
     "bisect-step": "Judge one commit for `git bisect run`.",
     "list": "Print the scenarios and their cases.",
     "plot": "Draw the trend of a metric as SVG, PNG or PDF.",
+    "publish": "Write a site of trend pages from stored results.",
+    "serve": "Publish, show the pages on this machine, and publish again when results change.",
     "demo": "Make a small repository with a leak in it and measure it.",
 }
 EPILOG: Final = """\b

@@ -53,6 +53,15 @@ class RunConfig(Value):
     reuse: bool = True  # results of commits that look the same to a scenario
 
 
+class PublishConfig(Value):
+    """The site: where it goes, the address it will have, and links to the forge in place of recognised ones."""
+
+    folder: Path
+    url: str | None = None
+    line_link: str | None = None
+    commit_link: str | None = None
+
+
 class Config(Value):
     """The whole configuration. `source` is the file used, `folder` its folder or else the git root."""
 
@@ -61,6 +70,7 @@ class Config(Value):
     environment: EnvironmentConfig
     run: RunConfig
     thresholds: Thresholds
+    publish: PublishConfig
     source: Path | None = None
     notes: tuple[str, ...] = ()
 
@@ -106,9 +116,9 @@ def load_config(
 
 
 def variable(name: str) -> str:
-    """Return the variable of a key: MEMHARNESS_TIMEOUT for run.timeout, MEMHARNESS_THRESHOLDS_PEAK."""
+    """Return the variable of a key: MEMHARNESS_TIMEOUT for run.timeout, MEMHARNESS_THRESHOLDS_PEAK, _PUBLISH_URL."""
     section, _, field = name.partition(".")
-    field = f"{section}_{field}" if section == "thresholds" else field
+    field = f"{section}_{field}" if section in {"thresholds", "publish"} else field
     return f"MEMHARNESS_{field.upper().replace('-', '_')}"
 
 
@@ -254,6 +264,29 @@ def _workers(value: object, where: Where) -> int:
     return readers.positive(readers.typed(value, int, where), where)
 
 
+def _url(value: object, where: Where) -> str:
+    address = readers.text(value, where)
+    if not re.fullmatch(r"https?://[^\s<>\"']+", address):
+        raise MemharnessError(f'{where}: "{address}" is not an address', hint="It begins with https:// or http://.")
+    return address.rstrip("/")
+
+
+def _link(*fields: str) -> Callable[[object, Where], str]:
+    def read(value: object, where: Where) -> str:
+        template = _url(value, where)
+        found = re.findall(r"\{(.*?)\}", template)
+        unknown = [name for name in found if name not in fields]
+        if unknown or "commit" not in found:
+            known = ", ".join(f"{{{name}}}" for name in fields)
+            raise MemharnessError(
+                f'{where}: "{template}" does not lead to a commit',
+                hint=f"Write {{commit}} into it, and no fields but {known}.",
+            )
+        return template
+
+    return read
+
+
 def _reuse(value: object, where: Where) -> bool:
     return readers.typed(value, bool, where)
 
@@ -279,7 +312,7 @@ def _truth(text: str) -> object:
     return {"true": True, "false": False}.get(text, text)
 
 
-SECTIONS: Final = ["project", "environment", "run", "thresholds"]
+SECTIONS: Final = ["project", "environment", "run", "thresholds", "publish"]
 KEYS: Final[Mapping[str, Key]] = {
     "project.repo": Key(_repo, lambda: "."),
     "project.import-root": Key(_plain(_import_root)),
@@ -299,4 +332,8 @@ KEYS: Final[Mapping[str, Key]] = {
     "thresholds.relative": Key(_plain(readers.percent)),
     "thresholds.absolute": Key(_plain(readers.size)),
     **{f"thresholds.{name}": Key(_plain(readers.size)) for name in FLAGGING},
+    "publish.folder": Key(_folder, lambda: "site"),
+    "publish.url": Key(_plain(_url)),
+    "publish.line-link": Key(_plain(_link("commit", "path", "line"))),
+    "publish.commit-link": Key(_plain(_link("commit"))),
 }

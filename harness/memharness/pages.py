@@ -51,6 +51,8 @@ class Entry(Value):
     bad: Commit
     undone_by: Commit | None = None
     merge: Commit | None = None
+    more_lines: int = 0  # that moved besides those of `change.blame`, by so much in all
+    more_bytes: int = 0
 
 
 class Mark(Value):

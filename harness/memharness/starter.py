@@ -37,6 +37,12 @@ python = [{python}]  # versions or paths of interpreters; each is a series of it
 [thresholds]                  # a difference counts from both on: the share of the old value, and the size
 # relative = "1%"             # written out, it holds for growth too, whose default is 10%
 {floors}
+
+[publish]                     # the pages that `memharness publish` writes
+# folder = "site"
+# url = "https://example.org/memory"                                # where they will be, for the feed
+# line-link = "https://example.org/{{commit}}/{{path}}#L{{line}}"      # default: GitHub, GitLab, Codeberg by the remote
+# commit-link = "https://example.org/commit/{{commit}}"
 """
 
 SCENARIO: Final = '''\

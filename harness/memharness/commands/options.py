@@ -60,6 +60,8 @@ def configured(function: Command) -> Command:
             "environment.install": kwargs.pop("install", None),
             "run.workers": kwargs.pop("workers", None),
             "run.reuse": kwargs.pop("reuse", None),
+            "publish.folder": kwargs.pop("output", None),
+            "publish.url": kwargs.pop("url", None),
         }
         config = load_config(Path.cwd(), file=config_file, overrides=overrides)
         for note in config.notes:
@@ -87,6 +89,15 @@ def measuring(function: Command) -> Command:
             default=None,
             help="Whether results hold for commits at which a scenario can see no difference (default: they do).",
         ),
+    )
+    return with_options(options)(function)
+
+
+def publishing(function: Command) -> Command:
+    """Add the options of commands that write the site; `configured` takes them."""
+    options = (
+        click.option("-o", "--output", metavar="FOLDER", help="Folder of the site (default: site)."),
+        click.option("--url", help="Where the site will be, for the links in its feed."),
     )
     return with_options(options)(function)
 

@@ -47,7 +47,7 @@ def compare(
         if same_env:
             work.suites = tuple(_pinned(work, pair[1]))
         results = work.complete(pair)
-        report = replace(make_report(results), environments=tuple(_environment_differences(results)))
+        report = replace(make_report(results), environments=tuple(_differences(results)))
         if same_env:
             note = f"both were measured with the dependencies of {pair[1].short}"
             report = replace(report, notices=(*report.notices, note))
@@ -76,14 +76,19 @@ def _facts(results: Results, family: str, commit: Commit) -> EnvironmentFacts | 
     return next((results.environments[m.environment] for m in stored if m.environment), None)
 
 
-def _environment_differences(results: Results) -> Iterator[EnvironmentDifference]:
-    """Yield the interpreter and the distributions whose versions differ, by family and name."""
+def _differences(results: Results) -> Iterator[EnvironmentDifference]:
+    """Yield how the environments of the two commits differ, by family and name."""
     for family in results.measurements:
         before, after = (_facts(results, family, commit) for commit in results.commits)
         if before is None or after is None:
             continue
-        sides = [{"python": facts.python, **facts.packages} for facts in (before, after)]
-        for name in sorted(sides[0].keys() | sides[1].keys(), key=lambda name: (name != "python", name)):
-            old, new = (side.get(name) for side in sides)
-            if old != new:
-                yield EnvironmentDifference(family=family, name=name, before=old, after=new)
+        yield from environment_differences(before, after)
+
+
+def environment_differences(before: EnvironmentFacts, after: EnvironmentFacts) -> Iterator[EnvironmentDifference]:
+    """Yield the interpreter and the distributions whose versions differ, by name."""
+    sides = [{"python": facts.python, **facts.packages} for facts in (before, after)]
+    for name in sorted(sides[0].keys() | sides[1].keys(), key=lambda name: (name != "python", name)):
+        old, new = (side.get(name) for side in sides)
+        if old != new:
+            yield EnvironmentDifference(family=after.family, name=name, before=old, after=new)

@@ -1,7 +1,7 @@
 """The changes of a site: found anew only where something moved that they follow from, each with what became of it."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -9,11 +9,12 @@ from typing import Final
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 import memharness.analyse
 from memharness.analyse.changes import fold_warm_peaks
 from memharness.analyse.steps import rule_for
-from memharness.findings import Change
+from memharness.findings import Acceptance, Change
 from memharness.history import find_commit
 from memharness.measure import PROBE_METHOD
 from memharness.model import Measurement, digest
@@ -21,11 +22,13 @@ from memharness.pages import Entry, Status
 from memharness.pipeline import describing
 from memharness.pipeline.columns import MISSING
 from memharness.pipeline.describing import Sources, describe_with
-from memharness.pipeline.kept import Findings
+from memharness.pipeline.judging import Judged
+from memharness.pipeline.kept import Finding, Findings
 from memharness.pipeline.results import Results
 from memharness.pipeline.shelves import Subject
 
 _KEY_LENGTH: Final = 32
+_LINES: Final = 12  # of a change that pages show
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +48,13 @@ class _Sides(Results):
 def find_changes(subject: Subject, sources: Sources, known: Findings | None) -> Findings:
     """Return the changes of a subject: those that are known, where all that they follow from is as it was."""
     key = _key(subject)
-    if known and known.key == key and _stamps(subject, known.stamps) == known.stamps:
+    current = known is not None and _stamps(subject, known.stamps) == known.stamps
+    if known and current and known.key == key:
         return known
+    judged = subject.judge()
+    steps = _steps(subject, judged)
+    if known and current and known.steps == steps:
+        return replace(known, key=key)
     shelf = subject.shelf
     results = _Sides(
         project=shelf.project,
@@ -56,19 +64,27 @@ def find_changes(subject: Subject, sources: Sources, known: Findings | None) -> 
         accepted=tuple(shelf.accepted),
         subject=subject,
     )
-    changes = fold_warm_peaks(describe_with(sources, results, subject.judge()))
-    merges = any(len(shelf.history[shelf.positions[change.range[1]]].parents) > 1 for change in changes)
-    return Findings(
-        key="" if merges else key,  # their branches may be searched further, which no key tells
-        stamps=_stamps(subject, results.asked),
-        changes=changes,
-    )
+    changes = fold_warm_peaks(describe_with(sources, results, judged))
+    if any(len(shelf.history[shelf.positions[change.range[1]]].parents) > 1 for change in changes):
+        key = steps = ""  # the merged branches may be searched further, which no key tells
+    return Findings(key=key, steps=steps, stamps=_stamps(subject, results.asked), found=tuple(map(_shortened, changes)))
 
 
-def entries_of(subject: Subject, changes: tuple[Change, ...]) -> Iterator[Entry]:
+def _shortened(change: Change) -> Finding:
+    """Leave the lines that moved most, in their order; a change may have hundreds."""
+    if len(change.blame) <= _LINES:
+        return Finding(change=change)
+    most = sorted(range(len(change.blame)), key=lambda at: -abs(change.blame[at].bytes))
+    rest = [change.blame[at].bytes for at in most[_LINES:]]
+    kept = replace(change, blame=tuple(change.blame[at] for at in sorted(most[:_LINES])))
+    return Finding(change=kept, more_lines=len(rest), more_bytes=sum(rest))
+
+
+def entries_of(subject: Subject, findings: Findings) -> Iterator[Entry]:
     """Yield each change with what became of it."""
     shelf = subject.shelf
-    for change in changes:
+    for finding in findings.found:
+        change = finding.change
         good, bad = (shelf.history[shelf.positions[id_]] for id_ in change.range)
         culprit = find_commit(shelf.project.repository, change.commit) if change.merge and change.commit else None
         undone = None if change.undone_by is None else shelf.history[shelf.positions[change.undone_by]]
@@ -81,6 +97,8 @@ def entries_of(subject: Subject, changes: tuple[Change, ...]) -> Iterator[Entry]
             bad=culprit or bad,
             undone_by=undone,
             merge=bad if culprit else None,
+            more_lines=finding.more_lines,
+            more_bytes=finding.more_bytes,
         )
 
 
@@ -104,7 +122,23 @@ def _stamps(subject: Subject, commits: set[str] | Mapping[str, object]) -> dict[
     """Return what tells that the records of commits were rewritten."""
     shelf = subject.shelf
     rows = {commit: int(shelf.rows[shelf.positions[commit]]) for commit in commits if commit in shelf.positions}
-    return {commit: digest(shelf.columns.stamps[row], _KEY_LENGTH) if row >= 0 else "" for commit, row in rows.items()}
+    stamps = shelf.columns.stamps
+    return {commit: digest(stamps[row], _KEY_LENGTH) if row >= 0 else "" for commit, row in rows.items()}
+
+
+def _steps(subject: Subject, judged: Sequence[Judged]) -> str:
+    """Return a digest of what was found in the series of a subject, and of what the ledger says of it."""
+    found = [
+        [
+            one.series.metric,
+            one.rule,
+            [one.series.points[at].commit.id for at in (step.good, step.bad)],
+            replace(step, good=0, bad=0),
+        ]
+        for one in judged
+        for step in one.findings
+    ]
+    return digest([_analysis(), _accepted(subject), found], _KEY_LENGTH)
 
 
 def _key(subject: Subject) -> str:
@@ -119,16 +153,19 @@ def _key(subject: Subject) -> str:
         told = told[:-1]
     rows = shelf.rows[np.array(told, np.int64)]
     environments = [shelf.columns.facts[at] if at >= 0 else "" for at in _cells(subject, rows)]
-    acceptances = [one for one in shelf.accepted if one.case == subject.case.name]
     parts: list[object] = [
         [_analysis(), PROBE_METHOD, subject.judged_metrics, config.thresholds, subject.case.scenario.thresholds],
-        [acceptances, environments, [shelf.history[at].id for at in told]],
+        [_accepted(subject), environments, [shelf.history[at].id for at in told]],
         [(at, subject.special[at]) for at in told if at in subject.special],
     ]
     found = hashlib.sha256(msgspec.msgpack.encode(parts))
     for metric in subject.judged_metrics:
         found.update(subject.values(metric)[told].tobytes())
     return found.hexdigest()[:_KEY_LENGTH]
+
+
+def _accepted(subject: Subject) -> list[Acceptance]:
+    return [one for one in subject.shelf.accepted if one.case == subject.case.name]
 
 
 def _cells(subject: Subject, rows: "np.typing.NDArray[np.int64]") -> list[int]:

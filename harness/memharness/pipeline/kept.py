@@ -31,12 +31,25 @@ class _Header(Value):
     special: list[tuple[int, int, tuple[Measurement, ...]]]
 
 
+class Finding(Value):
+    """A change with the lines that moved most, and how many others moved by how much in all."""
+
+    change: Change
+    more_lines: int = 0
+    more_bytes: int = 0
+
+
 class Findings(Value):
-    """The changes of one subject, and what they follow from: a digest, and stamps of records by commit."""
+    """What was found in a subject, and what it follows from.
+
+    `key` is a digest of its values, `steps` one of what was judged from them, `stamps` are those of the records that
+    the lines come from, by commit.
+    """
 
     key: str
+    steps: str
     stamps: dict[str, str]
-    changes: tuple[Change, ...]
+    found: tuple[Finding, ...]
 
 
 def read_columns(path: Path) -> Columns | None:

@@ -5,7 +5,7 @@ something moved become points of a series. That changes no finding: between neig
 and without repeats there is no step, and a drift begins and ends where values change.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Final
@@ -18,7 +18,7 @@ from memharness.analyse.series import Point, Series, build_series
 from memharness.analyse.series import Subject as SeriesSubject
 from memharness.findings import Acceptance, MetricClass
 from memharness.measure import PROBE_METHOD
-from memharness.model import FLAGGING, Case, Commit, EnvironmentFacts, Measured, Measurement, digest
+from memharness.model import FLAGGING, Case, Commit, EnvironmentFacts, Measured, Measurement, Profile, digest
 from memharness.pages import SubjectName
 from memharness.pipeline.columns import MISSING, NOTHING, SPECIAL, Columns, Integers
 from memharness.pipeline.judging import Judged, judge_case, subject_of
@@ -64,6 +64,22 @@ class Shelf:
         found: tuple[Measurement, ...] = self._measurements(commit)
         return found
 
+    @cached_property
+    def failures(self) -> dict[int, tuple[tuple[int, tuple[Measurement, ...]], ...]]:
+        """By position, the columns of what failed there, wholly or in a later pass, with all its measurements."""
+        position = {int(row): at for at, row in enumerate(self.rows) if row >= 0}
+        found: dict[int, list[tuple[int, tuple[Measurement, ...]]]] = {}
+        for (row, number), cell in sorted(self.columns.special.items()):
+            outcome = cell[0].outcome
+            if row in position and not (isinstance(outcome, Measured) and not outcome.failed_passes):
+                found.setdefault(position[row], []).append((number, cell))
+        return {at: tuple(cells) for at, cells in found.items()}
+
+    @cached_property
+    def names(self) -> dict[int, SubjectName]:
+        """What the pages of the subjects are called that anything is stored of in this history, by column."""
+        return {subject.number: subject.name for subject in self.subjects()}
+
     def subjects(self) -> tuple["Subject", ...]:
         """Return the subjects that anything is stored of in this history."""
         cases = {(case.name, case.scenario.identity): case for case in self.project.cases}
@@ -82,6 +98,10 @@ class Subject:
     shelf: Shelf
     case: Case
     number: int  # of its column
+
+    def bare(self) -> "Subject":
+        """Return the same without what was read so far."""
+        return Subject(self.shelf, self.case, self.number)
 
     @cached_property
     def name(self) -> SubjectName:
@@ -124,6 +144,20 @@ class Subject:
         key = (self.case.name, self.case.scenario.identity, PROBE_METHOD)
         stored = self.shelf.measurements(self.shelf.history[position].id)
         return tuple(m for m in stored if (m.case, m.identity, m.probe) == key)
+
+    def measured_at(self, position: int) -> Iterator[Measured]:
+        """Yield what the repeats at a position found, explained ones last."""
+        outcomes = [m.outcome for m in self.measurements(position) if isinstance(m.outcome, Measured)]
+        yield from sorted(outcomes, key=lambda outcome: outcome.explained)
+
+    def profile_ids(self, position: int) -> dict[str, str]:
+        """Return by kind the profiles of a position, those of an explained repeat before others."""
+        return {kind: id_ for outcome in self.measured_at(position) for kind, id_ in outcome.profiles.items()}
+
+    def profile(self, position: int, kind: str) -> Profile | None:
+        """Return one of them; None where there is none."""
+        id_ = self.profile_ids(position).get(kind)
+        return self.shelf.project.store.profile(id_) if id_ else None
 
     @cached_property
     def classes(self) -> dict[str, MetricClass]:

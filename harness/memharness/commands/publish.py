@@ -1,0 +1,35 @@
+"""`memharness publish`: a static site of trend pages from stored results."""
+
+import click
+
+from memharness.commands.options import configured, json_option, publishing, selecting
+from memharness.commands.printing import print_json, print_notices
+from memharness.config import Config
+from memharness.pipeline.project import Selection
+from memharness.present.text import number_text, visible
+
+
+@click.command()
+@selecting
+@json_option
+@publishing
+@configured
+def command(config: Config, selection: Selection, *, as_json: bool) -> None:
+    """Write trend pages that work offline, from any folder and any web server.
+
+    Only files whose content changed are written again. Without a range the pages begin at the first measured commit.
+    """
+    from memharness.pipeline.publishing import publish
+
+    published = publish(config, selection)
+    print_notices(published.notices)
+    if as_json:
+        print_json({"format": 1, **{name: getattr(published, name) for name in published.__struct_fields__}})
+        return
+    files = published.files
+    click.echo(visible(str(published.folder / "index.html")))
+    click.echo(
+        f"{number_text(published.subjects, 'trend page')}, {number_text(published.commits, 'commit')}; "
+        f"{number_text(files.written, 'file')} written, {files.kept} as they were, {files.removed} removed",
+        err=True,
+    )

@@ -1,0 +1,85 @@
+"""`memharness serve`: the published pages in a browser, up to date while results come in."""
+
+import threading
+import time
+import webbrowser
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from memharness.commands.options import configured, publishing, selecting
+from memharness.commands.printing import print_notices
+from memharness.config import Config
+from memharness.errors import MemharnessError
+from memharness.pipeline.project import Selection
+from memharness.present.text import visible
+
+
+@click.command()
+@selecting
+@publishing
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at; others can read it there.")
+@click.option("--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="0: a free one.")
+@click.option("--open", "browse", is_flag=True, help="Open the pages in the browser.")
+@click.option(
+    "--interval", default=2.0, show_default=True, type=click.FloatRange(min=0.1), help="Seconds between looks."
+)
+@configured
+def command(config: Config, selection: Selection, *, host: str, port: int, browse: bool, interval: float) -> None:
+    """Publish, then serve the pages on this machine; publish again whenever results or scenarios change.
+
+    The address is printed on stdout. End it with Ctrl-C.
+    """
+    from memharness.pipeline.publishing import publish
+    from memharness.present.server import SiteServer
+
+    seen = frozenset(_state(config))
+    print_notices(publish(config, selection).notices)
+    with SiteServer(config.publish.folder, host, port) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        click.echo(server.url)
+        if browse:
+            webbrowser.open(server.url)
+        try:
+            while True:
+                time.sleep(interval)
+                now = frozenset(_state(config))
+                if now != seen:
+                    seen = now
+                    _publish_again(config, selection)
+        except KeyboardInterrupt:  # the usual end
+            server.shutdown()
+
+
+def _publish_again(config: Config, selection: Selection) -> None:
+    """Publish; what is wrong just now, as while a scenario is edited, is said and leaves the pages as they were."""
+    from memharness.pipeline.publishing import publish
+
+    try:
+        published = publish(config, selection)
+    except MemharnessError as error:
+        click.echo(f"memharness: {visible(error.message)}; the pages stay as they were", err=True)
+        return
+    if published.files.written or published.files.removed:
+        click.echo(f"published again: {published.files.written} files", err=True)
+
+
+def _state(config: Config) -> Iterator[tuple[str, int]]:
+    """Yield what changes when results are stored, a scenario is edited, or a commit is made."""
+    results, scenarios = config.run.results, config.run.scenarios
+    repository = Path(config.project.repo)
+    heads = [repository / ".git" / name for name in ("HEAD", "logs/HEAD", "packed-refs")]
+    families = [path for machine in _folders(results) for path in (machine, *_folders(machine))]
+    for path in (*heads, results / "accepted.toml", *scenarios.glob("**/*.py"), *families):
+        try:
+            yield str(path), path.stat().st_mtime_ns
+        except OSError:
+            continue
+
+
+def _folders(path: Path) -> list[Path]:
+    try:
+        return [entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+    except OSError:
+        return []

@@ -1,0 +1,124 @@
+"""All that a site is about: the history, the shelves of every machine and family, and the changes of every subject."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from memharness.config import Config
+from memharness.errors import MemharnessError
+from memharness.model import PINNED, Case, Commit, EnvironmentFacts, digest
+from memharness.pages import Entry, TrendSummary
+from memharness.pipeline.columns import Columns, load_columns
+from memharness.pipeline.describing import sources_of
+from memharness.pipeline.entries import entries_of, find_changes
+from memharness.pipeline.kept import Findings, read_columns, read_findings, write_columns, write_findings
+from memharness.pipeline.project import Project, Selection, open_project
+from memharness.pipeline.shelves import Shelf, Subject
+from memharness.pipeline.trending import summarise
+from memharness.scenarios import expand, load_scenarios
+from memharness.store import Store, machines
+from memharness.workspace import cache_folder
+
+
+@dataclass(frozen=True, eq=False)
+class Catalogue:
+    """The results of a project; each shelf knows the whole `history`."""
+
+    project: Project
+    history: tuple[Commit, ...]
+    shelves: tuple[Shelf, ...]
+    notices: tuple[str, ...]
+
+    @property
+    def newest_tag(self) -> int | None:
+        """The position of the newest tagged commit before the newest commit."""
+        tagged = [at for at, commit in enumerate(self.history[:-1]) if commit.tags]
+        return tagged[-1] if tagged else None
+
+
+@dataclass(frozen=True, eq=False)
+class Chapter:
+    """A subject with its changes and its metrics."""
+
+    subject: Subject
+    entries: tuple[Entry, ...]
+    rows: tuple[TrendSummary, ...]
+
+
+def open_catalogue(config: Config, selection: Selection) -> Catalogue:
+    """Read what is stored of the selected commits and cases, on all machines; nothing is an error.
+
+    Without a choice of commits the history begins at the first that anything is stored of.
+    """
+    project = open_project(config, selection, read_only=True)
+    every_case = expand(load_scenarios(config.run.scenarios))  # whatever is chosen now, so that what is kept stays
+    history = project.commits(selection)
+    stored = [
+        (project_of(project, machine), family, columns)
+        for machine in machines(config.run.results)
+        for family, columns in _columns(config, machine, every_case)
+    ]
+    known = {commit for _, _, columns in stored for commit in columns.commits}
+    first = next((at for at, commit in enumerate(history) if commit.id in known), None)
+    if first is None:
+        raise MemharnessError(
+            f"nothing is stored of these commits in {config.run.results}",
+            hint="Measure them with `memharness run`, or choose others.",
+        )
+    if not any((selection.since, selection.base, selection.last, selection.tags, selection.every)):
+        history = history[first:]
+    shelves = tuple(
+        Shelf(
+            project=own,
+            family=family,
+            columns=columns,
+            history=history,
+            environments=_environments(own.store, family, columns),
+            accepted=project.store.accepted(),
+        )
+        for own, family, columns in stored
+    )
+    notices = tuple(dict.fromkeys(notice for shelf in shelves for notice in shelf.project.store.notices))
+    return Catalogue(project=project, history=history, shelves=shelves, notices=notices)
+
+
+def project_of(project: Project, machine: str) -> Project:
+    """Return the project with the results of another machine."""
+    return replace(project, store=Store(project.config.run.results, machine, read_only=True))
+
+
+def chapters(catalogue: Catalogue) -> Iterator[Chapter]:
+    """Yield every subject of a catalogue; what was found before is taken from the cache folder, and kept there."""
+    tag = catalogue.newest_tag
+    with sources_of(catalogue.project.repository) as sources:
+        for shelf in catalogue.shelves:
+            file = _kept(catalogue.project.config, shelf.machine, shelf.family, "findings")
+            known, found = read_findings(file), dict[str, Findings]()
+            for subject in shelf.subjects():
+                own = find_changes(subject, sources, known.get(subject.name.id))
+                found[subject.name.id] = own
+                entries = tuple(entries_of(subject, own))
+                yield Chapter(subject, entries, summarise(subject, entries, tag))
+            if found != known:
+                write_findings(file, known | found)
+
+
+def _columns(config: Config, machine: str, cases: tuple[Case, ...]) -> Iterator[tuple[str, Columns]]:
+    store = Store(config.run.results, machine, read_only=True)
+    subjects = [(case.name, case.scenario.identity) for case in cases]
+    for family in store.families():
+        if PINNED not in family:
+            file = _kept(config, machine, family, "columns")
+            columns = load_columns(store, family, subjects, read_columns(file))
+            if columns.read:
+                write_columns(file, columns)
+            yield family, columns
+
+
+def _kept(config: Config, machine: str, family: str, what: str) -> Path:
+    return cache_folder() / "publish" / f"{digest([str(config.run.results), machine, family], 16)}.{what}"
+
+
+def _environments(store: Store, family: str, columns: Columns) -> dict[str, EnvironmentFacts]:
+    found = {id_: store.environment(family, id_) for id_ in columns.facts}
+    return {id_: facts for id_, facts in found.items() if facts is not None}

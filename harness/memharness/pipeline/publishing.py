@@ -1,0 +1,265 @@
+"""A site of trend pages, published from stored results; measures nothing.
+
+Subjects are read, judged and drawn one after the other, so that what is held at once stays small. What is kept in the
+cache folder and in the site itself spares the work on what did not change.
+"""
+
+import hashlib
+import shlex
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+import memharness.present
+from memharness.config import Config
+from memharness.findings import Trend, TrendChange, TrendPoint
+from memharness.forge import Links, recognise
+from memharness.history import paths
+from memharness.model import METRICS, Measured, Profile, Value, digest
+from memharness.pages import Entry, Index, Leak, Site, SubjectName, SubjectPage, TrendSummary
+from memharness.pipeline.catalogue import Catalogue, Chapter, chapters, open_catalogue
+from memharness.pipeline.columns import MISSING
+from memharness.pipeline.commit_pages import publish_commits
+from memharness.pipeline.project import Selection, name_at
+from memharness.pipeline.shelves import Subject
+from memharness.pipeline.status import status_of
+from memharness.pipeline.trending import chart_data, failure_details, failure_stretches, failures_at
+from memharness.present import site as pages
+from memharness.present.folder import SiteFolder, Written
+from memharness.present.pictures import picture
+
+PICTURED: Final = "peak"
+_EXACT_PICTURES: Final = 1000  # commits; beyond, a picture may end some commits before the newest
+_PICTURE_STEPS: Final = 200
+
+
+class Published(Value, omit_defaults=False):
+    """What publishing came to: the folder, what was written, and remarks on stored files."""
+
+    folder: Path
+    files: Written
+    subjects: int
+    commits: int
+    notices: tuple[str, ...] = ()
+
+
+def publish(config: Config, selection: Selection) -> Published:
+    """Write the site of the selected commits and cases into its folder, as far as anything in it changed.
+
+    Raises MemharnessError, also where nothing is stored of them.
+    """
+    catalogue = open_catalogue(config, selection)
+    site = _site(catalogue)
+    with SiteFolder(config.publish.folder) as folder:
+        for path, content in pages.assets().items():
+            folder.put(path, content)
+        siblings = _siblings(catalogue)
+        told = [
+            _publish_subject(folder, site, chapter, siblings[chapter.subject.case.name])
+            for chapter in chapters(catalogue)
+        ]
+        named = publish_commits(folder, site, catalogue, told, code_digest())
+        folder.put("data/history.js", pages.history_script(catalogue.history))
+        _publish_lists(folder, site, catalogue, told)
+        files = folder.finish()
+    return Published(
+        folder=config.publish.folder, files=files, subjects=len(told), commits=named, notices=catalogue.notices
+    )
+
+
+def _site(catalogue: Catalogue) -> Site:
+    config, history, repository = catalogue.project.config, catalogue.history, catalogue.project.repository
+    links = _links(catalogue)
+    tag = catalogue.newest_tag
+    name = name_at(repository, history[-1].id, paths(repository, history[-1].id))
+    return Site(
+        project=name or Path(repository.location).name,
+        first=history[0],
+        newest=history[-1],
+        commits=len(history),
+        tag=None if tag is None else history[tag].tags[-1],
+        line_link=config.publish.line_link or (links.line if links else None),
+        commit_link=config.publish.commit_link or (links.commit if links else None),
+        url=config.publish.url,
+        pages=frozenset(
+            history[at].id for shelf in catalogue.shelves for at, row in enumerate(shelf.rows.tolist()) if row >= 0
+        ),
+    )
+
+
+def _links(catalogue: Catalogue) -> Links | None:
+    """Recognise where the repository is browsed: by its remote, or by the address it was fetched from."""
+    repository = catalogue.project.repository
+    remote = repository.try_git("config", "--get", "remote.origin.url").output.decode(errors="replace").strip()
+    return recognise(remote) or recognise(repository.location)
+
+
+def _siblings(catalogue: Catalogue) -> dict[str, tuple[SubjectName, ...]]:
+    """Return by case the subjects that it is on all machines and in all environments."""
+    found: dict[str, tuple[SubjectName, ...]] = {}
+    for shelf in catalogue.shelves:
+        for name in shelf.names.values():
+            found[name.case] = (*found.get(name.case, ()), name)
+    return found
+
+
+# --- one subject -----------------------------------------------------------------------------------------
+
+
+def _publish_subject(folder: SiteFolder, site: Site, chapter: Chapter, siblings: tuple[SubjectName, ...]) -> Chapter:
+    """Write the files of a subject; return its chapter without what was read for them."""
+    subject, id_ = chapter.subject, chapter.subject.name.id
+    data = chart_data(subject, chapter.rows)
+    folder.put(f"data/scenario/{id_}.js", pages.subject_script(data))
+    calls = subject.profile(subject.measured[-1], "calls")
+    page = SubjectPage(
+        subject=subject.name,
+        summary=subject.case.scenario.summary,
+        rows=chapter.rows,
+        entries=chapter.entries,
+        failures=failure_stretches(subject),
+        unmeasured=len(subject.states) - len(subject.measured) - subject.measured[0],
+        siblings=siblings,
+        reproduce=_reproduce(subject),
+        sizes=calls.sizes if calls else (),
+        notes=_notes(subject),
+    )
+    folder.put(f"scenario/{id_}.html", pages.render_subject(site, page))
+    _publish_picture(folder, chapter)
+    return Chapter(subject.bare(), chapter.entries, chapter.rows)
+
+
+def _reproduce(subject: Subject) -> tuple[str, ...]:
+    """Return the commands that measure its newest result anew and show what is behind it."""
+    case, commit = subject.case, subject.shelf.history[subject.measured[-1]].short
+    parts = [case.scenario.name, *case.name.partition("[")[2].removesuffix("]").split(",")]
+    choice = shlex.quote(" and ".join(filter(None, parts)))
+    return (
+        f"memharness run --until {commit} --last 1 -k {choice}",
+        f"memharness show {commit} -k {choice}",
+    )
+
+
+def _notes(subject: Subject) -> tuple[str, ...]:
+    outcomes = [m.outcome for m in subject.measurements(subject.measured[-1])]
+    return tuple(dict.fromkeys(note for o in outcomes if isinstance(o, Measured) for note in o.notes))
+
+
+def _publish_picture(folder: SiteFolder, chapter: Chapter) -> None:
+    """Draw the metric that a page shows first; along a long history not for every commit that repeats the one before.
+
+    Of different subjects different commits make their pictures due, so that few of them are drawn at once.
+    """
+    row = next((row for row in chapter.rows if row.metric == PICTURED), chapter.rows[0] if chapter.rows else None)
+    if row is None:
+        return
+    number, path = len(chapter.subject.states), f"picture/{row.subject.id}-{row.metric}.svg"
+    last = number - 1
+    if number > _EXACT_PICTURES:
+        step = number // _PICTURE_STEPS
+        last -= (last - int(row.subject.id, 16)) % step
+        last = max([last, *(mark.position for mark in row.marks)])
+    trend = _trend(chapter, row, last)
+    key = digest([code_digest(), msgspec.to_builtins(trend)], 32)
+    if not folder.keeps(path, key):
+        folder.put(path, picture(trend), key)
+
+
+def _trend(chapter: Chapter, row: TrendSummary, last: int) -> Trend:
+    subject, changes = chapter.subject, {entry.id: entry.change for entry in chapter.entries}
+    values, history = subject.values(row.metric).tolist(), subject.shelf.history
+    points = [
+        TrendPoint(
+            commit=history[at].short,
+            tags=history[at].tags,
+            value=None if values[at] == MISSING else values[at],
+            failed=values[at] == MISSING and bool(failures_at(subject, at)),
+        )
+        for at in range(last + 1)
+    ]
+    for at, point in subject.special_points.get(row.metric, {}).items():
+        if point.spread and at <= last:
+            points[at] = replace(points[at], low=min(point.values), high=max(point.values))
+    return Trend(
+        case=row.subject.case,
+        metric=row.metric,
+        unit=row.unit,
+        points=tuple(points),
+        changes=tuple(
+            TrendChange(
+                index=mark.position,
+                before=mark.before,
+                after=mark.after,
+                verdict=changes[mark.entry].verdict,
+                exact=changes[mark.entry].commit is not None,
+            )
+            for mark in row.marks
+        ),
+        family=row.subject.family,
+        limit=row.limit,
+    )
+
+
+# --- the lists -------------------------------------------------------------------------------------------
+
+
+def _publish_lists(folder: SiteFolder, site: Site, catalogue: Catalogue, told: Sequence[Chapter]) -> None:
+    order = {commit.id: at for at, commit in enumerate(catalogue.history)}
+    entries = sorted(
+        (entry for chapter in told for entry in chapter.entries),
+        key=lambda entry: (-order[entry.change.range[1]], entry.subject.case, list(METRICS).index(entry.change.metric)),
+    )
+    index = Index(
+        open=tuple(entry for entry in entries if entry.status == "open"),
+        rows=tuple(row for chapter in told for row in chapter.rows),
+        failing=tuple(
+            failure
+            for shelf in catalogue.shelves
+            for number, cell in shelf.failures.get(len(catalogue.history) - 1, ())
+            if number in shelf.names
+            for failure in failure_details(shelf.names[number], catalogue.history[-1], cell)
+        ),
+    )
+    folder.put("index.html", pages.render_index(site, index))
+    folder.put("changes.html", pages.render_changes(site, entries))
+    folder.put("changes.atom", pages.render_feed(site, entries))
+    folder.put("leaks.html", pages.render_leaks(site, _leaks(told)))
+    folder.put("status.html", pages.render_status(site, status_of(catalogue)))
+    folder.put("compare.html", pages.render_compare(site, [chapter.subject.name for chapter in told]))
+
+
+def _leaks(told: Iterable[Chapter]) -> list[Leak]:
+    found = []
+    for chapter in told:
+        for row in chapter.rows:
+            if row.metric == "growth" and row.now:
+                subject = chapter.subject.bare()
+                newest = subject.measured[-1]
+                calls, profile = subject.profile(newest, "calls"), subject.profile(newest, "leak")
+                found.append(
+                    Leak(
+                        row=row,
+                        since=_began(chapter.entries),
+                        profile=profile or Profile(),
+                        sizes=calls.sizes if calls else (),
+                        calls=next((o.leak_calls for o in subject.measured_at(newest) if "leak" in o.profiles), 1),
+                    )
+                )
+    return found
+
+
+def _began(entries: Sequence[Entry]) -> Entry | None:
+    grown = [e for e in entries if e.change.metric == "growth" and e.change.after > e.change.before]
+    return grown[-1] if grown else None
+
+
+@cache
+def code_digest() -> str:
+    """Return a digest of what draws the pages: of another version all are made anew."""
+    folder = Path(memharness.present.__file__).parent
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:32]

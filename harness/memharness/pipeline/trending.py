@@ -1,0 +1,169 @@
+"""Rows and charts of one subject: its metrics as the tables of a site show them, and as charts draw them."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Final
+
+import numpy as np
+
+from memharness.model import METRICS, Commit, Measured, Measurement, Outcome, Phase
+from memharness.pages import (
+    Entry,
+    FailureAt,
+    FailureStretch,
+    Mark,
+    SubjectData,
+    SubjectName,
+    TrendData,
+    TrendSummary,
+)
+from memharness.pipeline.columns import MISSING, Integers
+from memharness.pipeline.reports import reasons
+from memharness.pipeline.shelves import Subject
+
+SPARK_POINTS: Final = 60
+
+
+def summarise(subject: Subject, entries: Sequence[Entry], tag: int | None) -> tuple[TrendSummary, ...]:
+    """Return every metric that has a value; `tag` is the position of the newest tag before the newest commit."""
+    return tuple(
+        row
+        for metric in METRICS
+        if metric in subject.metrics and (row := _summary(subject, metric, entries, tag)) is not None
+    )
+
+
+def _summary(subject: Subject, metric: str, entries: Sequence[Entry], tag: int | None) -> TrendSummary | None:
+    values = subject.values(metric)
+    known = np.flatnonzero(values != MISSING)
+    if not known.size:
+        return None
+    newest = int(known[-1])
+    own = [entry for entry in entries if metric in (entry.change.metric, *entry.change.also)]
+    limit = subject.case.scenario.limits.get(metric)
+    now = int(values[newest])
+    return TrendSummary(
+        subject=subject.name,
+        metric=metric,
+        unit=METRICS[metric].unit,
+        title=METRICS[metric].title,
+        metric_class=subject.classes.get(metric, "exact"),
+        spark=reduced(values, SPARK_POINTS),
+        marks=tuple(_marks(subject, metric, values, own)),
+        now=now,
+        low=int(values[known].min()),
+        high=int(values[known].max()),
+        at_tag=None if tag is None or values[tag] == MISSING else int(values[tag]),
+        first=int(values[known[0]]),
+        limit=limit,
+        over_limit=limit is not None and now > limit,
+        age=len(values) - 1 - newest,
+        failed_now=bool(failures_at(subject, len(values) - 1)),
+        last=own[-1] if own else None,
+        judged=metric in subject.judged_metrics,
+    )
+
+
+def _marks(subject: Subject, metric: str, values: Integers, entries: Sequence[Entry]) -> Iterator[Mark]:
+    for entry in entries:
+        change = entry.change
+        before, after = change.before, change.after
+        good, bad = (subject.shelf.positions[id_] for id_ in change.range)
+        if metric != change.metric:  # named beside it: what it did itself
+            before, after = int(values[good]), int(values[bad])
+        yield Mark(position=bad, before=before, after=after, status=entry.status, entry=entry.id)
+
+
+def reduced(values: Integers, most: int) -> tuple[tuple[int, int | None], ...]:
+    """Return at most `most` (position, value) pairs, None for a stretch without values.
+
+    Of each stretch of equal length the lowest and the highest value stay, where they are, so no step or spike is lost;
+    of the whole also the first and the last value.
+    """
+    number = len(values)
+    if number <= most:
+        return tuple((at, None if value == MISSING else value) for at, value in enumerate(values.tolist()))
+    edges = np.linspace(0, number, most // 2, dtype=np.int64)
+    pairs: dict[int, int | None] = {}
+    for begin, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        part = values[begin:end]
+        known = np.flatnonzero(part != MISSING)
+        if not known.size:
+            pairs[begin] = None
+            continue
+        own = part[known]
+        for at in sorted({int(known[own.argmin()]), int(known[own.argmax()])}):
+            pairs[begin + at] = int(part[at])
+    for at in (0, number - 1):
+        if values[at] != MISSING:
+            pairs[at] = int(values[at])
+    return tuple(sorted(pairs.items()))
+
+
+def chart_data(subject: Subject, rows: Sequence[TrendSummary]) -> SubjectData:
+    """Return what the charts of a subject draw."""
+    return SubjectData(
+        subject=subject.name,
+        trends=tuple(_trend(subject, row) for row in rows),
+        failures=tuple(
+            (at, "; ".join(f"{phase}: {reason}" for phase, reason in failed))
+            for at in sorted(subject.special)
+            if (failed := failures_at(subject, at))
+        ),
+    )
+
+
+def _trend(subject: Subject, row: TrendSummary) -> TrendData:
+    values = subject.values(row.metric)
+    listed: list[int | None] = values.tolist()
+    if (values == MISSING).any():
+        listed = [None if value == MISSING else value for value in listed]
+    return TrendData(
+        metric=row.metric,
+        unit=row.unit,
+        title=row.title,
+        values=listed,
+        band=tuple(
+            (at, min(point.values), max(point.values))
+            for at, point in subject.special_points.get(row.metric, {}).items()
+            if point.spread
+        ),
+        limit=row.limit,
+        marks=row.marks,
+    )
+
+
+def failures_at(subject: Subject, position: int) -> tuple[tuple[Phase, str], ...]:
+    """Return phase and reason of what failed at a position, by the first measurement there."""
+    measurements = subject.special.get(position)
+    return tuple(reasons(measurements[0].outcome)) if measurements else ()
+
+
+def failure_stretches(subject: Subject) -> tuple[FailureStretch, ...]:
+    """Return the neighbouring measured commits that failed for one reason, oldest first."""
+    failed = [(at, failures_at(subject, at)[:1]) for at in subject.measured]
+    found = []
+    for causes, run in groupby(failed, key=lambda pair: pair[1]):
+        positions = [at for at, _ in run]
+        for phase, reason in causes:
+            first_at, last_at = (subject.shelf.history[at] for at in (positions[0], positions[-1]))
+            found.append(
+                FailureStretch(first=first_at, last=last_at, number=len(positions), phase=phase, reason=reason)
+            )
+    return tuple(found)
+
+
+def failure_details(subject: SubjectName, commit: Commit, measurements: Sequence[Measurement]) -> Iterator[FailureAt]:
+    """Yield what failed at a commit, by the first measurement there, with what it printed."""
+    outcome = measurements[0].outcome
+    parts: list[Outcome] = [*outcome.failed_passes.values()] if isinstance(outcome, Measured) else [outcome]
+    for part, (phase, reason) in zip(parts, reasons(outcome), strict=True):
+        yield FailureAt(
+            subject=subject,
+            commit=commit,
+            phase=phase,
+            reason=reason,
+            exit_code=getattr(part, "exit_code", None),
+            output=getattr(part, "output", ()),
+            frames=getattr(part, "frames", ()),
+        )
