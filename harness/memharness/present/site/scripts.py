@@ -1,0 +1,91 @@
+"""Data as classic scripts: `file://` forbids pages to fetch, so each script hands one value to `memharness.put`.
+
+The values are JSON without "<" and without characters that hide anything; field names are those of `pages`, except
+where a docstring says otherwise.
+"""
+
+from collections.abc import Collection, Sequence
+from itertools import groupby
+
+import msgspec
+
+from memharness.model import Commit, Profile
+from memharness.pages import CommitData, SubjectData
+from memharness.present.site.words import author_text
+from memharness.present.text import visible
+
+
+def history_script(commits: Sequence[Commit], pages: Collection[str]) -> bytes:
+    """Return `data/history.js`: columns with one place for each commit, oldest first.
+
+    `author` are indices into `authors`, `tags` are by position. `pages` are the positions of commits that have a page.
+    """
+    authors = {name: index for index, name in enumerate(dict.fromkeys(map(author_text, commits)))}
+    return data_script(
+        "history",
+        {
+            "ids": [commit.id for commit in commits],
+            "subjects": [commit.subject for commit in commits],
+            "authors": list(authors),
+            "author": [authors[author_text(commit)] for commit in commits],
+            "times": [commit.time for commit in commits],
+            "tags": {str(index): commit.tags for index, commit in enumerate(commits) if commit.tags},
+            "pages": [index for index, commit in enumerate(commits) if commit.id in pages],
+        },
+    )
+
+
+def subject_script(data: SubjectData) -> bytes:
+    """Return `data/scenario/<id>.js`. In `values`, [value, n] stands for n equal ones in a row."""
+    value = msgspec.to_builtins(data)
+    value["trends"] = [
+        {
+            "metric": trend.metric,
+            "unit": trend.unit,
+            "title": trend.title,
+            "values": _runs(trend.values),
+            "band": trend.band,
+            "limit": trend.limit,
+            "marks": msgspec.to_builtins(trend.marks),
+        }
+        for trend in data.trends
+    ]
+    value["failures"] = data.failures
+    return data_script(f"scenario/{data.subject.id}", value)
+
+
+def commit_script(data: CommitData) -> bytes:
+    """Return `data/commit/<id>.js`."""
+    return data_script(f"commit/{data.id}", {"id": data.id, "values": data.values, "profiles": data.profiles})
+
+
+def profile_script(id: str, profile: Profile) -> bytes:  # noqa: A002 - the word of all values here
+    """Return `data/profile/<id>.js`: what a comparison needs, the lines."""
+    return data_script(f"profile/{id}", {"lines": msgspec.to_builtins(profile.lines)})
+
+
+def data_script(key: str, value: object) -> bytes:
+    """Return a script that hands a value to the page under a key."""
+    encoded = msgspec.json.encode([visible(key), _harmless(value)])
+    return b"memharness.put(" + encoded[1:-1].replace(b"<", b"\\u003c") + b");\n"
+
+
+def _harmless(value: object) -> object:
+    """Return a JSON-like value with all of its text visible."""
+    match value:
+        case str():
+            return visible(value)
+        case dict():
+            return {visible(key): _harmless(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_harmless(item) for item in value]
+        case _:
+            return value
+
+
+def _runs(values: Sequence[int | None]) -> list[object]:
+    runs: list[object] = []
+    for value, equal in groupby(values):
+        number = sum(1 for _ in equal)
+        runs += [value] if number == 1 else [[value, number]]
+    return runs

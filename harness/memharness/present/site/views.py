@@ -1,0 +1,122 @@
+"""The pages that show measured trends: the index, that of a subject and that of a commit."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from memharness.model import METRICS, LineStat, Profile
+from memharness.pages import Allocations, CommitPage, Index, Site, SubjectPage, TrendSummary
+from memharness.present.site.icicle import difference_icicle, icicle
+from memharness.present.site.rendering import render
+from memharness.present.site.sparks import size_chart, size_steps, spark
+from memharness.present.site.words import relative_text, row_labels
+from memharness.present.text import delta_text, value_text
+
+SHOWN_OPEN: Final = 20  # entries before the rest is folded away
+_TOP_LINES: Final = 12
+_DEFAULT: Final = "peak"
+_KINDS: Final = {
+    "peak": "at the peak",
+    "alive": "alive at the end of the call",
+    "retained": "kept after the call",
+    "import": "kept by the imports",
+}
+
+
+def render_index(site: Site, index: Index) -> str:
+    """Return index.html: what is open, what fails, and every trend as a row."""
+    metrics = _metrics(index.rows)
+    return render(
+        "index.html",
+        site,
+        index=index,
+        rows=[row_fields(row, site) for row in index.rows],
+        metrics=metrics,
+        chosen=_DEFAULT if _DEFAULT in metrics or not metrics else metrics[0],
+        same_place=len({(row.subject.family, row.subject.machine) for row in index.rows}) < 2,
+        shown=SHOWN_OPEN,
+    )
+
+
+def render_subject(site: Site, page: SubjectPage) -> str:
+    """Return scenario/<id>.html."""
+    metrics = _metrics(page.rows)
+    chosen = _DEFAULT if _DEFAULT in metrics or not metrics else metrics[0]
+    return render(
+        "scenario.html",
+        site,
+        "../",
+        page=page,
+        rows=[row_fields(row, site) for row in page.rows],
+        chosen=chosen,
+        sizes=size_chart(page.sizes) if page.sizes else None,
+        size_steps=size_steps(page.sizes),
+        build=build_word(site),
+    )
+
+
+def render_commit(site: Site, page: CommitPage) -> str:
+    """Return commit/<id>.html."""
+    return render(
+        "commit.html",
+        site,
+        "../",
+        page=page,
+        allocations=[allocation_fields(held) for held in page.allocations],
+    )
+
+
+def build_word(site: Site) -> str:
+    """Return a word that changes with the history, so that browsers do not keep old data beside new pages."""
+    return f"{site.newest.short}-{site.commits}"
+
+
+def row_fields(row: TrendSummary, site: Site) -> dict[str, object]:
+    """Return what a template prints of a trend. `order` are numbers to sort by: now, since tag, last, status, age."""
+    labels = row_labels(row)
+    since = row.since_tag
+    share = since * 10_000 // row.at_tag if since is not None and row.at_tag else since
+    position = max((mark.position for mark in row.marks), default=None)
+    order = (row.now, share, position, labels[0].rank, row.age)
+    return {
+        "age": "" if row.age is None else "newest" if row.age == 0 else f"{row.age:,} behind",
+        "labels": labels,
+        "limit": None if row.limit is None else value_text(row.limit, row.unit),
+        "now": value_text(row.now, row.unit),
+        "order": ",".join("" if number is None else str(number) for number in order),
+        "row": row,
+        "since": "" if since is None else delta_text(since, row.unit),
+        "share": "" if row.now is None or row.at_tag is None else relative_text(row.at_tag, row.now),
+        "spark": spark(row, site.commits),
+    }
+
+
+def allocation_fields(held: Allocations) -> dict[str, object]:
+    """Return what a template prints of where a case allocated: icicles, and lines with their difference."""
+    return {
+        "held": held,
+        "title": _KINDS[held.kind],
+        "total": sum(line.size for line in held.after.lines),
+        "after": icicle(held.after.stacks),
+        "difference": difference_icicle(held.before.stacks, held.after.stacks),
+        "lines": line_differences(held.before, held.after),
+        "top": _TOP_LINES,
+    }
+
+
+def line_differences(before: Profile, after: Profile) -> list[tuple[LineStat, int, int]]:
+    """Return line, bytes now and difference, the largest difference first; lines that moved are the same."""
+    sizes: dict[tuple[str, str, str, str], list[int]] = {}
+    lines: dict[tuple[str, str, str, str], LineStat] = {}
+    for index, profile in enumerate((before, after)):
+        for line in profile.lines:
+            key = (line.path, line.function, line.source, line.library)
+            sizes.setdefault(key, [0, 0])[index] += line.size
+            lines[key] = line
+    found = [(lines[key], now, now - old) for key, (old, now) in sizes.items()]
+    return sorted(found, key=lambda item: (-abs(item[2]), -item[1], item[0].path, item[0].line))
+
+
+def _metrics(rows: Sequence[TrendSummary]) -> list[str]:
+    """Return the metrics of rows in their usual order."""
+    found = {row.metric for row in rows}
+    return [name for name in METRICS if name in found] + sorted(found - METRICS.keys())
