@@ -9,16 +9,16 @@ from typing import Final
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
 from memharness.model import Commit, Doing, Failed, Measured, Outcome, OutOfMemory, TimedOut, outcome_reason
 from memharness.present.pace import Pace, left_text
-from memharness.present.tables import draw_text
+from memharness.present.tables import draw_text, with_signs
 from memharness.present.text import number_text, visible
 
 _MOST_WORKERS: Final = 4  # that have a line of their own
+_BAR: Final = 40  # columns at most
+_LEAST_BAR: Final = 8
 _EXPLAINING: Final = {"deep": "explaining lines", "peak": "explaining the peak"}
 
 
@@ -100,13 +100,23 @@ class Bar:
             doing = [self._doing[worker] for worker in sorted(self._doing)]
             done, left = self._pace.done, self._pace.left(self._console.get_time())
             title, total = self._title, self._total
-        head = Table.grid(padding=(0, 1))
-        bar = ProgressBar(total, done, width=max(min(40, self._console.width - 50), 8))
-        head.add_row(Text(title), bar, Text(f"{done:,}/{total:,}"), Text(left_text(left)))
-        lines = [_doing_text(one, self._console.width - 1) for one in doing[:_MOST_WORKERS]]
+        width = self._console.width
+        lines = [_head_text(title, done, total, left_text(left), width)]
+        lines += [_doing_text(one, width) for one in doing[:_MOST_WORKERS]]
         if len(doing) > _MOST_WORKERS:
             lines.append(Text(f"  and {len(doing) - _MOST_WORKERS} more", style="dim"))
-        return Group(head, *lines)
+        return Group(*(with_signs(self._console, line) for line in lines))
+
+
+def _head_text(title: str, done: int, total: int, left: str, width: int) -> Text:
+    """Return title, bar, counts and time left; the bar has the rest of the width, and goes where that is little."""
+    counts = "  ".join(filter(None, (f"{done:,}/{total:,}", left)))
+    columns = min(_BAR, width - cell_len(title) - cell_len(counts) - 5)
+    text = Text(f"{title}  ")
+    if columns >= _LEAST_BAR:
+        full = columns * done // total
+        text.append("━" * full, style="green").append("─" * (columns - full), style="dim").append("  ")
+    return text.append(counts)
 
 
 def _doing_text(doing: Doing, width: int) -> Text:

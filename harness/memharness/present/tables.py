@@ -14,7 +14,7 @@ from memharness.present.sparkline import sparkline
 _ROOM: Final = 36  # with fewer columns left for it, text goes below its figures
 _LEAST_TREND: Final = 8  # columns; with less room for them trends are left out
 _WORDS: Final = 16  # columns that trends leave to the text beside them, at least
-_SIGNS: Final = str.maketrans("▁▂▃▄▅▆▇█✗▲▼✓↺↗↘→…", "_.-:=+*#x^v+~/\\>~")  # for encodings that lack them
+_SIGNS: Final = str.maketrans("▁▂▃▄▅▆▇█✗▲▼✓↺↗↘→…━─", "_.-:=+*#x^v+~/\\>~=-")  # for encodings that lack them
 _COMMAND: Final = "::"  # at the start of a line it is a command to some CI runners
 
 
@@ -123,9 +123,14 @@ def _print(console: Console, line: Text) -> None:
     if line.plain.lstrip().startswith(_COMMAND):
         start = line.plain.index(_COMMAND)
         line = Text().append_text(line[:start]).append(r"\x3a").append_text(line[start + 1 :])
+    console.print(with_signs(console, line), soft_wrap=True)
+
+
+def with_signs(console: Console, text: Text) -> Text:
+    """Return text as it is, or with ASCII for the signs that the console's encoding lacks."""
     if not _has_signs(console.encoding):
-        line.plain = line.plain.translate(_SIGNS)
-    console.print(line, soft_wrap=True)
+        text.plain = text.plain.translate(_SIGNS)
+    return text
 
 
 @cache
