@@ -119,7 +119,10 @@ def test_done_is_what_was_measured_even_if_it_cannot_be_stored_yet() -> None:
         bar.finished(COMMIT, FAMILY, [FINE], reused=0)
     assert " 3/4" in seen(bar, screen, file)
     bar.finished(COMMIT, FAMILY, [], reused=1)  # no worker had to do with it
-    assert " 4/4" in seen(bar, screen, file)
+    assert " 4/4  1 reused" in seen(bar, screen, file)
+    bar.planned(2, purpose="measuring")
+    bar.finished(COMMIT, FAMILY, [FINE], reused=1)
+    assert seen(bar, screen, file).endswith(" 1/2\n")
 
 
 def test_one_bar_stands_for_the_last_plan() -> None:

@@ -59,7 +59,7 @@ class Bar:
         self._lock = Lock()
         self._rounds: Counter[str] = Counter()
         self._title = ""
-        self._total = self._stored = 0
+        self._total = self._stored = self._reused = 0
         self._pace = Pace(0)
         self._doing: dict[int, Doing] = {}
 
@@ -71,7 +71,7 @@ class Bar:
             self._rounds[purpose] += 1
             number = self._rounds[purpose]
             self._title = purpose if number == 1 else f"{purpose}, round {number}"
-            self._total, self._stored, self._pace = tasks, 0, Pace(tasks)
+            self._total, self._stored, self._reused, self._pace = tasks, 0, 0, Pace(tasks)
 
     def working(self, worker: int, doing: Doing | None) -> None:
         """Show what a worker does, or advance the bar: done is what was measured, even if commits before it are not."""
@@ -86,6 +86,7 @@ class Bar:
         """Advance the bar, where no worker did; a failure stays above it."""
         with self._lock:
             self._stored += 1
+            self._reused += not outcomes
             if self._stored > self._pace.done:
                 self._pace.count(self._console.get_time())
         if any(_failures(outcome) for outcome in outcomes):
@@ -98,25 +99,24 @@ class Bar:
             if not self._total:
                 return Group()
             doing = [self._doing[worker] for worker in sorted(self._doing)]
-            done, left = self._pace.done, self._pace.left(self._console.get_time())
-            title, total = self._title, self._total
+            lines = [self._head_text()]
         width = self._console.width
-        lines = [_head_text(title, done, total, left_text(left), width)]
         lines += [_doing_text(one, width) for one in doing[:_MOST_WORKERS]]
         if len(doing) > _MOST_WORKERS:
             lines.append(Text(f"  and {len(doing) - _MOST_WORKERS} more", style="dim"))
         return Group(*(with_signs(self._console, line) for line in lines))
 
-
-def _head_text(title: str, done: int, total: int, left: str, width: int) -> Text:
-    """Return title, bar, counts and time left; the bar has the rest of the width, and goes where that is little."""
-    counts = "  ".join(filter(None, (f"{done:,}/{total:,}", left)))
-    columns = min(_BAR, width - cell_len(title) - cell_len(counts) - 5)
-    text = Text(f"{title}  ")
-    if columns >= _LEAST_BAR:
-        full = columns * done // total
-        text.append("━" * full, style="green").append("─" * (columns - full), style="dim").append("  ")
-    return text.append(counts)
+    def _head_text(self) -> Text:
+        """Return title, bar, counts and time left; the bar has the rest of the width, and goes where that is little."""
+        done, left = self._pace.done, self._pace.left(self._console.get_time())
+        reused = f"{self._reused:,} reused" if self._reused else ""
+        counts = "  ".join(filter(None, (f"{done:,}/{self._total:,}", reused, left_text(left))))
+        columns = min(_BAR, self._console.width - cell_len(self._title) - cell_len(counts) - 5)
+        text = Text(f"{self._title}  ")
+        if columns >= _LEAST_BAR:
+            full = columns * done // self._total
+            text.append("━" * full, style="green").append("─" * (columns - full), style="dim").append("  ")
+        return text.append(counts)
 
 
 def _doing_text(doing: Doing, width: int) -> Text:
