@@ -216,7 +216,7 @@ def test_the_estimate_counts_from_the_end_of_the_first_part_and_runs_down() -> N
         pace.count(now)
         found.append(pace.left(now))
     assert found == [None, None, 70, 62, 50]
-    assert [pace.left(now) for now in (545, 589, 600)] == [45, 1, 0]
+    assert [pace.left(now) for now in (545, 589, 590, 591)] == [45, 1, 0, None]
     assert pace.done == 5
 
 

@@ -8,7 +8,8 @@ class Pace:
 
     The first part prepares what the others find ready, an environment above all, so time counts from its end, and
     nothing is said before two more are done. The mean over all of these is steady; parts that cost nothing, as their
-    results could be reused, are expected as often later on. Between parts the estimate runs down with the clock.
+    results could be reused, are expected as often later on. Between parts the estimate runs down with the clock, and
+    once it is used up none is given, as what is under way takes longer than what went before.
     """
 
     def __init__(self, total: int) -> None:
@@ -28,7 +29,8 @@ class Pace:
         if self._first is None or self.done < 3:
             return None
         each = (self._last - self._first) / (self.done - 1)
-        return max(each * (self._total - self.done) - (now - self._last), 0.0)
+        left = each * (self._total - self.done) - (now - self._last)
+        return left if left >= 0 else None
 
 
 def left_text(seconds: float | None) -> str:

@@ -19,6 +19,7 @@ from memharness.present.text import number_text, visible
 _MOST_WORKERS: Final = 4  # that have a line of their own
 _BAR: Final = 40  # columns at most
 _LEAST_BAR: Final = 8
+_COUNTS: Final = len("/  about 90 min left")
 _EXPLAINING: Final = {"deep": "explaining lines", "peak": "explaining the peak"}
 
 
@@ -111,7 +112,8 @@ class Bar:
         done, left = self._pace.done, self._pace.left(self._console.get_time())
         reused = f"{self._reused:,} reused" if self._reused else ""
         counts = "  ".join(filter(None, (f"{done:,}/{self._total:,}", reused, left_text(left))))
-        columns = min(_BAR, self._console.width - cell_len(self._title) - cell_len(counts) - 5)
+        expected = 2 * len(f"{self._total:,}") + _COUNTS  # of columns, so that the bar keeps its length
+        columns = min(_BAR, self._console.width - cell_len(self._title) - max(len(counts), expected) - 4)
         text = Text(f"{self._title}  ")
         if columns >= _LEAST_BAR:
             full = columns * done // self._total
