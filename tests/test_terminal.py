@@ -257,7 +257,11 @@ def test_no_digit_is_cut(width: int) -> None:
     size = 1023 * KIB + 1
     long = replace(BUFFER, size=size, bytes=size, count=10_000_000, path="a/" * 30 + "b.py", source="[1] * " * 30)
     grown = change("growth", unit="bytes per call", before=size, after=2 * size, blame=(long,))
-    series = (summary("growth", size, size, size), summary("growth", size, size, -size, case="o" * 70))
+    series = (
+        summary("growth", size, size, size, trend=(size,) * 40),
+        summary("growth", size, size, -size, case="o" * 70),
+        summary("gc_objects", 1, 2, None),  # the longest name: at 60 columns figures have no room side by side
+    )
     text = drawn(report(grown, series=series), width)
     figures = Counter(re.findall(r"[+-]?[\d,.]+ [KM]iB(?:/call)?", " ".join(text.split())))
     assert figures == {
