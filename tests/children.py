@@ -22,6 +22,7 @@ from memharness.model import (
     Profile,
     Scalar,
     Scenario,
+    Step,
 )
 
 FIRST = ("import", "peak", "retained", "result", "gc_objects")
@@ -120,7 +121,7 @@ class Bench:
         timeout_seconds: float = 60,
         memory_bytes: int | None = None,
         cancel: threading.Event | None = None,
-        before_pass: Callable[[], None] | None = None,
+        before_pass: Callable[[Step], None] | None = None,
     ) -> Observation:
         """Measure; a text stands for a scenario without parameters and setup."""
         case = self.case(case) if isinstance(case, str) else case

@@ -15,7 +15,7 @@ import pytest
 from children import EVERYTHING, Bench, failed, measured
 from memharness.errors import MemharnessError
 from memharness.measure import Cancelled, compile_bytecode
-from memharness.model import Failed, Frame, Measured, OutOfMemory, TimedOut
+from memharness.model import Failed, Frame, Measured, OutOfMemory, Step, TimedOut
 
 BLOCK = 57  # bytes of a bytearray beside its contents
 
@@ -197,9 +197,11 @@ def test_all_that_a_pass_yields_is_kept(bench: Bench, wanted: tuple[str, ...], k
 
 def test_the_caller_is_called_before_each_child(bench: Bench) -> None:
     seen: list[str] = []
+    steps: list[Step] = []
     left = bench.tree / "left"
 
-    def tidy() -> None:
+    def tidy(step: Step) -> None:
+        steps.append(step)
         seen.append(left.read_text() if left.exists() else "")
         left.unlink(missing_ok=True)
 
@@ -213,6 +215,7 @@ def test_the_caller_is_called_before_each_child(bench: Bench) -> None:
     assert outcome.failed_passes == {}
     assert seen[0] == ""
     assert len({*seen}) == 3
+    assert steps == ["first", "growth", "rss"]
     assert measured(bench.observe("def run(): pass\n", ("rss_peak",), before_pass=tidy))
     assert len(seen) == 4
 

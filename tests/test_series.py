@@ -84,6 +84,20 @@ def test_a_metric_that_was_not_measured_or_is_unknown_has_no_values() -> None:
     assert (series.metric, series.points) == ("retained", (Point(commit=first),))
 
 
+def test_a_metric_whose_pass_failed_has_the_reason_for_it() -> None:
+    first = commit(0)
+    subject = Subject(case="waste", identity="one", probe=1, family="f", metrics=("peak", "growth", "rss_peak"))
+    failed = Failed(phase="run", reason="bad")
+    outcome = Measured(metrics={"peak": 1}, failed_passes={"growth": failed})
+    peak, growth, rss = build_series(subject, [first], {first.id: [measurement(outcome)]}, {})
+    assert peak.points == (Point(commit=first, values=(1,)),)
+    assert growth.points == (Point(commit=first, failure=("run", "bad")),)
+    assert rss.points == (Point(commit=first),)
+    again = measurement(Measured(metrics={"growth": 8}), round_=1)
+    _, growth, _ = build_series(subject, [first], {first.id: [measurement(outcome), again]}, {})
+    assert growth.points == (Point(commit=first, values=(8,)),)
+
+
 def test_a_point_is_suspected_where_no_measurement_was_certain_of_this_metric() -> None:
     commits = [commit(0), commit(1), commit(2), commit(3)]
     outcomes = [

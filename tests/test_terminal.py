@@ -157,9 +157,9 @@ def test_a_report_names_series_changes_failures_and_counts() -> None:
         PEAK,
         change("result", blame=PEAK.blame, elsewhere=-184, after=4445712, stack=STACK),
         series=(
-            summary("peak", 2222976, 4445896),
-            summary("retained", 0, 184),
-            summary("import", 19374, 21658, 2284, metric_class="near"),
+            summary("peak", 2222976, 4445896, trend=(2222976, 2222976, None, "failed", 4445896)),
+            summary("retained", 0, 184, trend=(0, 0, None, "failed", 184)),
+            summary("import", 19374, 21658, 2284, metric_class="near", trend=(19374, 21658)),
             summary("gc_objects", 10102, 10103, None),
             summary("rss_peak", 9 * MIB, None, metric_class="noisy", case="other"),
         ),
@@ -173,14 +173,14 @@ def test_a_report_names_series_changes_failures_and_counts() -> None:
     assert (
         drawn(full, 110)
         == """
-  metric          first       last  unflagged
+  metric          first       last  unflagged  trend
 waste[rows=100]
-  peak         2.12 MiB   4.24 MiB          =  ▲
-  retained          0 B      184 B          =
-  import      18.92 KiB  21.15 KiB  +2.23 KiB  near
+  peak         2.12 MiB   4.24 MiB          =  ▁▁ ✗█  ▲ regressed
+  retained          0 B      184 B          =  ▁▁ ✗█
+  import      18.92 KiB  21.15 KiB  +2.23 KiB  ▁█     near
   gc_objects     10,102     10,103
 other
-  rss_peak        9 MiB          -          =  noisy
+  rss_peak        9 MiB          -          =         noisy
 
 ▲ regressed  peak and warm_peak  waste[rows=100]  (confirmed)
   2.12 MiB → 4.24 MiB  (+2.12 MiB, +99.9%)
@@ -257,7 +257,11 @@ def test_no_digit_is_cut(width: int) -> None:
     size = 1023 * KIB + 1
     long = replace(BUFFER, size=size, bytes=size, count=10_000_000, path="a/" * 30 + "b.py", source="[1] * " * 30)
     grown = change("growth", unit="bytes per call", before=size, after=2 * size, blame=(long,))
-    series = (summary("growth", size, size, size), summary("growth", size, size, -size, case="o" * 70))
+    series = (
+        summary("growth", size, size, size, trend=(size,) * 40),
+        summary("growth", size, size, -size, case="o" * 70),
+        summary("gc_objects", 1, 2, None),  # the longest name: at 60 columns figures have no room side by side
+    )
     text = drawn(report(grown, series=series), width)
     figures = Counter(re.findall(r"[+-]?[\d,.]+ [KM]iB(?:/call)?", " ".join(text.split())))
     assert figures == {
@@ -555,8 +559,8 @@ def test_many_changes_of_one_series_are_counted() -> None:
     rises = [change(range=(IDS[n], IDS[n + 1])) for n in range(4)]
     falls = [change(verdict="improved", after=0, range=(IDS[n], IDS[n + 1])) for n in range(2)]
     row = summary("peak", 0, 1)
-    assert " ▲▲▲▲▼\n" in drawn(report(*rises, falls[0], series=(row,)))
-    assert " 4▲ 2▼\n" in drawn(report(*rises, *falls, series=(row,)))
+    assert " ▲ 4 regressed, ▼ improved\n" in drawn(report(*rises, falls[0], series=(row,)))
+    assert " ▼ 2 improved, ▲ 4 regressed\n" in drawn(report(*falls, *rises, series=(row,)))
 
 
 def test_the_counts_name_every_verdict_that_occurs() -> None:
@@ -587,9 +591,9 @@ def test_families_are_named_where_there_is_more_than_one() -> None:
         == """
   metric    first  last  unflagged
 waste[rows=100]  cpython-3.11.7-auto
-  retained    0 B   8 B          =  ▲
+  retained    0 B   8 B          =  ▲ regressed
 waste[rows=100]  cpython-3.12.1-auto
-  retained    5 B   0 B          =  ▼
+  retained    5 B   0 B          =  ▼ improved
 
 ▲ regressed  retained  waste[rows=100]  cpython-3.11.7-auto  (confirmed)
   2.12 MiB → 4.24 MiB  (+2.12 MiB, +99.9%)

@@ -66,6 +66,7 @@ def test_differences_carry_their_sign(size: int, text: str) -> None:
         ("user\u202etxt.exe\u2069", r"user\u202etxt.exe\u2069"),
         ("a\nb\tc\r\x00\x7f\x85", r"a\nb\tc\r\x00\x7f\x85"),
         ("\udc80\ufeff\u2028\U000e0041", r"\udc80\ufeff\u2028\U000e0041"),
+        ("## head ##[add-mask]x ###vso[a.b]", r"## head #\x23[add-mask]x ##\x23vso[a.b]"),
     ],
 )
 def test_nothing_in_a_text_can_hide(text: str, shown: str) -> None:

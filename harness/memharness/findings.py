@@ -3,7 +3,7 @@
 Value types like those of `model`, which hold what was measured.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 from memharness.model import FORMAT, Frame, ModuleCost, Phase, Stack, Survivor, TypeCount, Value
 
@@ -11,6 +11,8 @@ Verdict = Literal["regressed", "improved", "accepted", "transient", "drifting"]
 Confidence = Literal["confirmed", "located", "range", "suspected"]
 LineStatus = Literal["grown", "shrunk", "new", "gone"]
 MetricClass = Literal["exact", "near", "noisy"]
+Cell = int | Literal["failed"] | None  # of a series: a value, that it could not be measured, that it was not measured
+TREND_CELLS: Final = 40  # of a summary, at most
 
 
 class BlamedLine(Value, omit_defaults=False):
@@ -126,7 +128,10 @@ class Counts(Value, omit_defaults=False):
 class Summary(Value, omit_defaults=False):
     """One series from end to end: first and last value, and what of the difference no change accounts for.
 
-    `residual` is None where the metric is not judged.
+    `residual` is None where the metric is not judged. `trend` is the course of the series, oldest commit first: one
+    cell for each commit where these are few, else `TREND_CELLS` of them that keep every stretch's lowest and highest
+    value (`thinning.thin`). When `check` judges the newest commit alone, `first` is the value measured before it, and
+    `trend` that of the whole history all the same.
     """
 
     case: str
@@ -137,6 +142,7 @@ class Summary(Value, omit_defaults=False):
     last: int | None
     residual: int | None
     metric_class: MetricClass = "exact"
+    trend: tuple[Cell, ...] = ()
 
 
 class EnvironmentDifference(Value, omit_defaults=False):

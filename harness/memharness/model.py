@@ -19,6 +19,7 @@ Scalar = bool | int | float | str
 PassName = Literal["first", "growth", "rss"]
 PASSES: Final[tuple[PassName, ...]] = ("first", "growth", "rss")  # in the order in which they are run
 _OF_GROWTH: Final = frozenset({"leak", "calls"})  # kinds of profiles
+Step = Literal["environment", "first", "growth", "rss", "deep", "peak"]  # of a task: the last two explain
 Phase = Literal["build", "import", "setup", "run", "teardown", "timeout", "memory", "crash"]
 Install = Literal["auto", "wheel", "path", "existing"]
 
@@ -94,6 +95,15 @@ class Commit(Value):
     def short(self) -> str:
         """The first ten digits of the id."""
         return self.id[:10]
+
+
+class Doing(Value):
+    """What is done at a commit in an environment family right now; `case` is "" for what all cases share."""
+
+    commit: Commit
+    family: str
+    step: Step
+    case: str = ""
 
 
 class Hunk(Value, array_like=True):

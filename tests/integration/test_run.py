@@ -2,11 +2,16 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from integration.conftest import LEAK, SCENARIO, Workbench, module
+from memharness.config import load_config
+from memharness.model import Commit, Doing, Outcome
+from memharness.pipeline.measuring import run
+from memharness.pipeline.workshop import Silent
 from repositories import contents
 
 
@@ -85,6 +90,62 @@ def test_the_repository_is_left_as_it_was(bench: Workbench) -> None:
     before = contents(bench.path)
     bench.call("run")
     assert contents(bench.path) == before
+
+
+class Recording(Silent):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.planned_tasks: list[tuple[str, int]] = []
+        self.steps: list[tuple[int, str, str, str] | None] = []  # of a worker that runs beside what takes delivery
+        self.stored: list[tuple[str, str, int, int]] = []
+
+    def planned(self, tasks: int, *, purpose: str) -> None:
+        self.planned_tasks.append((purpose, tasks))
+
+    def working(self, worker: int, doing: Doing | None) -> None:
+        self.steps.append(None if doing is None else (worker, doing.step, doing.case, doing.commit.subject))
+
+    def finished(self, commit: Commit, family: str, outcomes: Sequence[Outcome], *, reused: int) -> None:
+        self.stored.append((commit.subject, family, len(outcomes), reused))
+
+
+def test_a_listener_is_told_what_a_worker_does_before_it_does_it(bench: Workbench) -> None:
+    bench.commit(module(), "one")
+    bench.commit(module(), "two")  # nothing differs but the commit
+    listener = Recording()
+    config = load_config(bench.path, overrides={"run.metrics": ["peak", "growth"], "run.workers": 1})
+    results = run(config, listener=listener)
+    (family,) = results.measurements
+    assert listener.planned_tasks == [("measuring", 2), ("measuring once more", 2)]
+    assert listener.stored == [
+        ("one", family, 1, 0),
+        ("two", family, 0, 1),
+        ("one", family, 1, 0),
+        ("two", family, 1, 0),
+    ]
+    once = [(0, "environment", "", "one"), (0, "first", "fill", "one"), (0, "growth", "fill", "one"), None]
+    assert listener.steps == [
+        *once,
+        None,  # the result of the second is that of the first
+        *once,
+        (0, "environment", "", "two"),
+        *((0, step, "fill", "two") for step in ("first", "growth", "deep", "peak", "peak")),
+        None,
+    ]
+
+
+def test_each_series_is_reported_with_its_course(bench: Workbench) -> None:
+    for size in (100_000, 100_000, 300_000, 300_000):
+        bench.commit(module(size=size))
+    bench.commit("import missing_module\n" + module())
+    bench.commit(module(size=200_000))
+    _, report = bench.call_json("run")
+    trends = {row["metric"]: row["trend"] for row in report["series"]}
+    assert trends["growth"] == [0, 0, 0, 0, "failed", 0]
+    assert [cell if cell == "failed" else cell // 100_000 for cell in trends["result"]] == [1, 1, 3, 3, "failed", 2]
+    _, newest = bench.call_json("check")
+    assert {row["metric"]: row["trend"] for row in newest["series"]} == trends
 
 
 def test_a_gap_makes_a_range(bench: Workbench) -> None:

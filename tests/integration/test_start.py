@@ -53,6 +53,21 @@ def test_the_demo_needs_an_empty_folder(bench: Workbench, tmp_path: Path) -> Non
     assert "is not an empty folder" in bench.stderr
 
 
+def test_nothing_hides_in_the_path_of_a_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MEMHARNESS_CACHE", str(tmp_path / "cache"))
+    builder = RepositoryBuilder(tmp_path / "pro\x1b[31mject\u202e")
+    builder.commit({"box.py": "", "b\x1b[31mx/__init__.py": ""})
+    monkeypatch.chdir(builder.path)
+    assert main(["init"]) == 0
+    wrote = capsys.readouterr().out
+    assert main(["run", "-k", "nothing"]) == 2
+    text = wrote + capsys.readouterr().err
+    assert text.count(r"/pro\x1b[31mject\u202e/") == 3
+    assert [character for character in text if not character.isprintable() and character != "\n"] == []
+
+
 def test_init_writes_what_runs_as_it_stands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

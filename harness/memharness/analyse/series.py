@@ -178,6 +178,8 @@ def _point(
             failure = failure or outcome_reason(outcome)
             continue
         if metric not in outcome.metrics:
+            failed = outcome.failed_passes.get(METRICS[metric].measured_in)
+            failure = failure or (outcome_reason(failed) if failed else None)
             continue
         own = scales.get(measurement.environment or "", ())
         if not values:

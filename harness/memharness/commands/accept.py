@@ -65,7 +65,7 @@ def command(
         if change not in chosen and change.verdict != "accepted":
             rest = f"not accepted: {change.metric} of {change.case}, which moved there too (-m {change.metric})"
             click.echo(visible(rest))
-    click.echo(f"entered in {path}; commit it with the results")
+    click.echo(f"entered in {visible(str(path))}; commit it with the results")
 
 
 def _nothing(changes: Sequence[Change], commit: str, metric: str | None) -> MemharnessError:

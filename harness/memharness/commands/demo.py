@@ -11,6 +11,7 @@ from memharness.config import load_config
 from memharness.demo import build_repository
 from memharness.pipeline.measuring import run
 from memharness.pipeline.project import Selection
+from memharness.present.text import visible
 
 
 @click.command()
@@ -25,10 +26,11 @@ def command(context: click.Context, *, folder: Path | None, as_json: bool) -> No
     """
     folder = (folder or _fresh_folder(Path.cwd())).absolute()
     build_repository(folder)
-    click.echo(f"made {folder}, a repository of 8 commits; now: memharness run --since v1.0", err=True)
+    name = visible(str(folder))
+    click.echo(f"made {name}, a repository of 8 commits; now: memharness run --since v1.0", err=True)
     code = report_run(partial(run, load_config(folder), Selection(since="v1.0")), as_json=as_json)
     click.echo(
-        f"\nTry next:\n  cd {folder}\n  memharness show v1.0          # lines, objects and types behind the numbers"
+        f"\nTry next:\n  cd {name}\n  memharness show v1.0          # lines, objects and types behind the numbers"
         "\n  memharness compare v1.0 HEAD   # any two revisions, line by line"
         "\n  memharness accept HEAD~5 -m result --reason 'undo is worth it'"
         "\n  memharness check --all        # judges what is stored"

@@ -10,6 +10,7 @@ from memharness.errors import MemharnessError
 from memharness.history import paths, resolve
 from memharness.layout import detect
 from memharness.pipeline.project import name_at
+from memharness.present.text import visible
 from memharness.repository import open_repository
 from memharness.starter import write_starter
 from memharness.workspace import cache_folder
@@ -39,8 +40,9 @@ def command(*, python: str, as_json: bool) -> None:
         print_json({"format": 1, "written": [str(path) for path in written], "import_root": layout.import_root})
         return
     for path in written:
-        click.echo(f"wrote {path}")
-    click.echo(f"import root: {layout.import_root}, packages: {', '.join(layout.packages) or 'none found'}")
+        click.echo(f"wrote {visible(str(path))}")
+    found = f"import root: {layout.import_root}, packages: {', '.join(layout.packages) or 'none found'}"
+    click.echo(visible(found))
     click.echo("\nNext: put a workload of yours into the scenario, then\n  memharness run --last 10")
 
 

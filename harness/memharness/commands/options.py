@@ -12,6 +12,7 @@ from memharness.errors import MemharnessError
 from memharness.history import RevisionRange
 from memharness.model import METRICS
 from memharness.pipeline.project import Selection
+from memharness.present.text import visible
 
 Command: TypeAlias = Callable[..., Any]  # click calls it with whatever options were added
 Function = TypeVar("Function", bound=Command)
@@ -65,7 +66,7 @@ def configured(function: Command) -> Command:
         }
         config = load_config(Path.cwd(), file=config_file, overrides=overrides)
         for note in config.notes:
-            click.echo(f"note: {note}", err=True)
+            click.echo(f"note: {visible(note)}", err=True)
         return function(*args, config=config, **kwargs)
 
     options = (
@@ -164,4 +165,5 @@ def selecting(function: Command) -> Command:
 
 def print_config(config: Config) -> None:
     """Say on stderr which configuration is used."""
-    click.echo(f"configuration: {config.source or 'defaults (no memharness.toml found)'}", err=True)
+    source = visible(str(config.source)) if config.source else "defaults (no memharness.toml found)"
+    click.echo(f"configuration: {source}", err=True)

@@ -1,5 +1,6 @@
 """The two streams: results on stdout, progress and remarks on stderr."""
 
+import io
 import sys
 from collections.abc import Iterable
 
@@ -17,7 +18,12 @@ class _Console(Console):
 
 
 def output_console() -> Console:
-    """Return a console on stdout, as wide as the terminal; wide enough for any line where it is no terminal."""
+    """Return a console on stdout, as wide as the terminal; wide enough for any line where it is no terminal.
+
+    What the encoding of stdout lacks is escaped.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
     width, height = (None, None) if sys.stdout.isatty() else (160, 25)  # without a height rich asks for it at each line
     return _Console(highlight=False, width=width, height=height)
 

@@ -31,6 +31,7 @@ from memharness.model import (
     PassName,
     Profile,
     Sight,
+    Step,
     TimedOut,
     Value,
     outcome_reason,
@@ -72,11 +73,12 @@ def observe(
     terms: Terms,
     *,
     cancel: threading.Event | None = None,
-    before_pass: Callable[[], None] | None = None,
+    before_pass: Callable[[Step], None] | None = None,
 ) -> Observation:
     """Measure `case` at `checkout`; `workdir` is emptied, `scenarios` is the copy of the scenario folder to use.
 
-    `before_pass` is called before each child starts, to put right what the one before did to the checkout.
+    `before_pass` is called with its name before each child starts, to put right what the one before did to the
+    checkout.
     Raises Cancelled when `cancel` is set, MemharnessError where no child can start.
     """
     if sys.platform != "linux":
@@ -87,7 +89,7 @@ def observe(
         wanted = _wanted(terms, name)
         if not wanted:
             continue
-        response, ending = children.run({"pass": name, "metrics": wanted, "frames": 1})
+        response, ending = children.run(name, {"metrics": wanted, "frames": 1})
         found.endings[name] = [ending]
         if isinstance(response, Delivered):
             found.delivered[name] = response
@@ -138,7 +140,7 @@ class _Children:
         terms: Terms,
         *,
         cancel: threading.Event | None,
-        before_pass: Callable[[], None] | None,
+        before_pass: Callable[[Step], None] | None,
     ) -> None:
         self._place = case, checkout, environment, scenarios
         self._workdir = workdir
@@ -148,10 +150,12 @@ class _Children:
         self._command = probe_command(environment)
         self._variables = child_environment(environment, workdir)
 
-    def run(self, fields: Mapping[str, object]) -> tuple[Delivered | Failed | TimedOut | OutOfMemory, Ending]:
-        """Run one child; `fields` of the request say what to measure."""
+    def run(
+        self, name: Step, fields: Mapping[str, object]
+    ) -> tuple[Delivered | Failed | TimedOut | OutOfMemory, Ending]:
+        """Run one child for the pass `name`; `fields` of the request say what to measure."""
         if self._before_pass is not None:
-            self._before_pass()
+            self._before_pass(name)
         exchange = Exchange(self._workdir, secrets.token_hex(16))
         terms = self._terms
         how = {
@@ -160,7 +164,7 @@ class _Children:
             "timeout_seconds": terms.timeout_seconds,
             "event": None,
         }
-        exchange.put(*self._place, {**how, **fields})
+        exchange.put(*self._place, {**how, "pass": name, **fields})
         variables = self._variables | {"MEMHARNESS_TOKEN": exchange.token}
         ending = run_child([*self._command, str(exchange.request)], variables, self._workdir / "cwd", self._limits)
         return _judge(exchange, ending, self._limits), ending
@@ -173,7 +177,7 @@ def _wanted(terms: Terms, name: PassName) -> list[str]:
 def _explain(children: _Children, found: _Found, terms: Terms) -> None:
     """Add deep profiles and that of the peak. Where a child fails, a note takes the place of its profiles."""
     wanted = _wanted(terms, "first")
-    deep, ending = children.run({"pass": "deep", "metrics": wanted, "frames": _DEEP})
+    deep, ending = children.run("deep", {"metrics": wanted, "frames": _DEEP})
     found.endings["deep"] = [ending]
     if isinstance(deep, Delivered):
         found.profiles.update(deep.profiles)
@@ -185,12 +189,11 @@ def _explain(children: _Children, found: _Found, terms: Terms) -> None:
 
 def _explain_peak(children: _Children, found: _Found) -> None:
     """Find the event of the peak in one child, take the traces there in another."""
-    fields: dict[str, object] = {"pass": "peak", "metrics": []}
-    finder, ending = children.run({**fields, "frames": 1})
+    finder, ending = children.run("peak", {"metrics": [], "frames": 1})
     found.endings["peak"] = [ending]
     taker: Delivered | Failed | TimedOut | OutOfMemory | None = None
     if isinstance(finder, Delivered) and finder.event is not None:
-        taker, ending = children.run({**fields, "frames": _DEEP, "event": finder.event})
+        taker, ending = children.run("peak", {"metrics": [], "frames": _DEEP, "event": finder.event})
         found.endings["peak"].append(ending)
     for response in (finder, taker):
         if isinstance(response, Delivered):

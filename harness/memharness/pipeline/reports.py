@@ -6,12 +6,26 @@ from msgspec.structs import replace
 
 from memharness.analyse.limits import find_exceeded
 from memharness.analyse.noisy import LEAST_COMMITS
-from memharness.findings import Change, Counts, Exceeded, Failure, Report, Summary, Trend, TrendChange, TrendPoint
+from memharness.analyse.series import Point
+from memharness.findings import (
+    TREND_CELLS,
+    Cell,
+    Change,
+    Counts,
+    Exceeded,
+    Failure,
+    Report,
+    Summary,
+    Trend,
+    TrendChange,
+    TrendPoint,
+)
 from memharness.history import find_commit
 from memharness.model import METRICS, Commit, Measured, Outcome, Phase, outcome_reason
 from memharness.pipeline.describing import describe
 from memharness.pipeline.judging import Judged, judge
 from memharness.pipeline.results import Results
+from memharness.thinning import thin
 
 
 def failures(results: Results) -> tuple[Failure, ...]:
@@ -96,7 +110,10 @@ def report_newest(results: Results) -> Report:
         counts=replace(report.counts, commits=1, cached=1, failed=min(len(failed), 1)),
         changes=tuple(filter(is_new, report.changes)),
         failures=failed,
-        series=tuple(_summary(_newest_pair(one)) for one in judged),
+        series=tuple(
+            replace(_summary(_newest_pair(one)), trend=whole.trend)
+            for one, whole in zip(judged, report.series, strict=True)
+        ),
         exceeded=tuple(over for over in report.exceeded if over.last == recent[-1]),
     )
 
@@ -149,7 +166,12 @@ def _summary(judged: Judged) -> Summary:
         last=last,
         residual=(last or 0) - (first or 0) - flagged if judged.rule else None,
         metric_class=series.metric_class,
+        trend=thin([_cell(point) for point in series.points], TREND_CELLS),
     )
+
+
+def _cell(point: Point) -> Cell:
+    return "failed" if point.failure is not None else point.value
 
 
 def trends(results: Results, metric: str) -> tuple[Trend, ...]:

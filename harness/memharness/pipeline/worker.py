@@ -11,6 +11,7 @@ from memharness.model import (
     PASSES,
     Case,
     Checkout,
+    Doing,
     Environment,
     EnvironmentFacts,
     EnvironmentSpec,
@@ -18,6 +19,7 @@ from memharness.model import (
     Measured,
     Observation,
     Reused,
+    Step,
     Value,
 )
 from memharness.pipeline.grounds import Grounds
@@ -51,6 +53,7 @@ class Worker:
         grounds: Grounds,
         reuse: Reuse | None,
         calls_of: Callable[[EnvironmentSpec, Case], int | None],
+        tell: Callable[[Doing | None], None],
     ) -> None:
         self._project = project
         self._slot = slot
@@ -59,14 +62,22 @@ class Worker:
         self._reuse = reuse
         self._own = Sources()  # measured here, and perhaps not known to all yet
         self._calls_of = calls_of
+        self._tell = tell
         self._fresh = False  # no child has run since the checkout
 
     def measure(self, task: Task, cancel: Event) -> Done | None:
         """Return what was observed; None where `cancel` ended it."""
+        try:
+            return self._measure(task, cancel)
+        finally:
+            self._tell(None)
+
+    def _measure(self, task: Task, cancel: Event) -> Done | None:
         proven = {case.name: self._reuse.find(task, case, self._own) if self._reuse else () for case in task.cases}
         cases = [case for case in task.cases if not proven[case.name] or self._is_chosen(task, case)]
         if not cases:
             return Done(task=task, facts=None, observed={})
+        self._tell(Doing(commit=task.commit, family=task.spec.family, step="environment"))
         ground = self._grounds.at(task.commit.id)
         layout = ground.layout
         checkout = self._slot.checkout(task.commit.id, import_root=layout.import_root, packages=layout.packages)
@@ -113,8 +124,9 @@ class Worker:
         steady = [name for name in found if again.metrics.get(name) == observation.outcome.metrics.get(name)]
         return "; ".join(f"{name} is {found[name]}" for name in steady)
 
-    def _prepare_pass(self, environment: Environment) -> None:
+    def _prepare_pass(self, task: Task, case: Case, environment: Environment, name: Step) -> None:
         """Take away what the child before left in the tree, then compile what has no byte code."""
+        self._tell(Doing(commit=task.commit, family=task.spec.family, step=name, case=case.name))
         if not self._fresh:
             self._slot.tidy()
         self._fresh = False
@@ -140,7 +152,7 @@ class Worker:
                 memory_bytes=scenario.memory_bytes or settings.memory_limit,
             ),
             cancel=cancel,
-            before_pass=partial(self._prepare_pass, environment),
+            before_pass=partial(self._prepare_pass, task, case, environment),
         )
 
 

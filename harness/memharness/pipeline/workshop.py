@@ -5,6 +5,7 @@ Results are stored commit by commit, so that a run that is killed leaves the who
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Final, Protocol
@@ -15,7 +16,7 @@ from memharness.environments import provider
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.execute.local import execute
 from memharness.measure import PROBE_METHOD, UNPROVEN
-from memharness.model import Case, Commit, EnvironmentSpec, Measured, Outcome, Reused
+from memharness.model import Case, Commit, Doing, EnvironmentSpec, Measured, Outcome, Reused
 from memharness.pipeline.grounds import Grounds
 from memharness.pipeline.project import Project
 from memharness.pipeline.results import Results
@@ -30,10 +31,13 @@ _BLOCK: Final = 8  # neighbours that one slot measures: what one of them shows m
 
 
 class Listener(Protocol):
-    """Is told how a run goes on."""
+    """Is told how a run goes on, but for `working` by the thread that started it."""
 
     def planned(self, tasks: int, *, purpose: str) -> None:
         """Take note of how much is to do from here on: a task is one commit in one environment."""
+
+    def working(self, worker: int, doing: Doing | None) -> None:
+        """Take note of what a worker does now, None: it is done with a task. Called by the worker's own thread."""
 
     def finished(self, commit: Commit, family: str, outcomes: Sequence[Outcome], *, reused: int) -> None:
         """Take note that a task is stored: what was measured, and how many results were reused."""
@@ -43,6 +47,9 @@ class Silent:
     """A listener that says nothing."""
 
     def planned(self, tasks: int, *, purpose: str) -> None:
+        """Say nothing."""
+
+    def working(self, worker: int, doing: Doing | None) -> None:
         """Say nothing."""
 
     def finished(self, commit: Commit, family: str, outcomes: Sequence[Outcome], *, reused: int) -> None:
@@ -124,7 +131,7 @@ class Workshop:
     def _execute(self, tasks: Sequence[Task], *, workers: int) -> None:
         repeats = any(task.round for task in tasks)  # which are few, and no neighbours
         while len(self._idle) < min(workers, len(tasks)):
-            self._idle.append(self._new_worker())
+            self._idle.append(self._new_worker(len(self._idle)))
         try:
             execute(tasks, self._worker, self._deliver, workers=workers, block=1 if repeats else _BLOCK)
         except MemharnessError as error:
@@ -132,11 +139,12 @@ class Workshop:
                 error.exit_code = INCOMPLETE
             raise
 
-    def _new_worker(self) -> Worker:
+    def _new_worker(self, number: int) -> Worker:
         """Lease another slot, until the end of the work."""
         leased = lease(self._project.repository, cache_folder(), scenarios=self._scenarios)
         slot = self._slots.enter_context(leased)
-        return Worker(self._project, slot, self._environments, self.grounds, self._reuse, self._calls_of)
+        tell = partial(self._listener.working, number)
+        return Worker(self._project, slot, self._environments, self.grounds, self._reuse, self._calls_of, tell)
 
     @contextmanager
     def _worker(self) -> Iterator[Callable[[Task, Event], Done | None]]:

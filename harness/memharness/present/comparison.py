@@ -11,7 +11,7 @@ from memharness.present.lines import commit_text
 from memharness.present.report import draw_findings, draw_series
 from memharness.present.tables import Row, draw_items, draw_text
 from memharness.present.text import delta_text, value_text, visible
-from memharness.present.verdicts import verdict_text
+from memharness.present.verdicts import verdicts_text
 
 
 def draw_comparison(console: Console, report: Report, before: Commit, after: Commit) -> None:
@@ -42,7 +42,7 @@ def _row(row: Summary, changes: Sequence[Change]) -> Row:
     difference = "" if row.first is None or row.last is None else delta_text(row.last - row.first, row.unit)
     cells = (row.metric, value_text(row.first, row.unit), value_text(row.last, row.unit), difference)
     if changes:
-        return Row(cells, Text("  ").join(verdict_text(change) for change in changes))
+        return Row(cells, verdicts_text(changes))
     if not difference:
         return Row(cells, Text("missing", style="dim"))
     quiet = difference == "=" or row.residual is None

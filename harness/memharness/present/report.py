@@ -16,7 +16,7 @@ from memharness.present.changes import draw_changes
 from memharness.present.lines import commit_text
 from memharness.present.tables import Row, draw_rows, draw_text
 from memharness.present.text import delta_text, number_text, value_text, visible
-from memharness.present.verdicts import certainty, counts_text, signs_text
+from memharness.present.verdicts import certainty, counts_text, verdicts_text
 
 _LIMITS: Final = "a limit stands in the metadata of its scenario; accepting a change does not lift it"
 
@@ -31,7 +31,7 @@ def draw_report(console: Console, report: Report, commits: Mapping[str, Commit])
 def _summary_row(row: Summary, changes: Sequence[Change]) -> Row:
     residual = "" if row.residual is None else delta_text(row.residual, row.unit)
     cells = (row.metric, value_text(row.first, row.unit), value_text(row.last, row.unit), residual)
-    return Row(cells, signs_text(changes))
+    return Row(cells, verdicts_text(changes), row.trend)
 
 
 def draw_series(

@@ -1,16 +1,22 @@
 """Text that a person reads: figures that claim nothing false, and foreign text that cannot hide anything."""
 
+import re
 import unicodedata
 from fractions import Fraction
 from typing import Final
 
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _JOINERS: Final = "\u200c\u200d"  # shape letters and emoji; they hide nothing
+_COMMAND: Final = re.compile(r"##(?=\w*\[)")  # anywhere in a line, "##[" and "##vso[" are commands to CI runners
 
 
 def visible(text: str) -> str:
-    r"""Return text with control, escape, bidirectional and other invisible characters as `\x1b`, `\u202e`."""
-    return text if text.isprintable() else "".join(map(_visible_character, text))
+    r"""Return text with control, escape, bidirectional and other invisible characters as `\x1b`, `\u202e`.
+
+    What a CI runner would take for a command has its second sign as `\x23`.
+    """
+    text = text if text.isprintable() else "".join(map(_visible_character, text))
+    return _COMMAND.sub(r"#\\x23", text) if "##" in text else text
 
 
 def bytes_text(size: int) -> str:

@@ -16,7 +16,6 @@ _SIGNS: Final[Mapping[Verdict, tuple[str, str]]] = {  # for a rise and for a fal
     "transient": ("↺", "↺"),
     "drifting": ("↗", "↘"),
 }
-_MOST_SIGNS: Final = 5  # of one series; with more they are counted
 
 
 def sign(change: Change) -> str:
@@ -40,12 +39,13 @@ def verdict_text(change: Change) -> Text:
     return Text(f"{sign(change)} {change.verdict}", style=style(change))
 
 
-def signs_text(changes: Sequence[Change]) -> Text:
-    """Return the signs of one series' changes in their order, or how many there are of each: "4▲ 2▼"."""
-    if len(changes) <= _MOST_SIGNS:
-        return Text().join(Text(sign(change), style=style(change)) for change in changes)
-    counts = Counter((sign(change), style(change)) for change in changes)
-    return Text(" ").join(Text(f"{count}{shape}", style=color) for (shape, color), count in counts.items())
+def verdicts_text(changes: Sequence[Change]) -> Text:
+    """Return sign and word of one series' changes, those of a verdict counted: "▲ 4 regressed, ▼ improved"."""
+    counts = Counter((sign(change), change.verdict, style(change)) for change in changes)
+    return Text(", ").join(
+        Text(f"{shape} {f'{count:,} ' if count > 1 else ''}{verdict}", style=color)
+        for (shape, verdict, color), count in counts.items()
+    )
 
 
 def certainty(metric: str) -> str:
