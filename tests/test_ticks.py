@@ -5,8 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drawings import trend
 from memharness.findings import TrendPoint
-from memharness.present.ticks import commit_ticks, shortened, value_limits, value_ticks
+from memharness.present.ticks import (
+    commit_ticks,
+    limit_label,
+    shortened,
+    trend_limits,
+    trend_ticks,
+    value_limits,
+    value_ticks,
+)
 
 UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 
@@ -48,6 +57,34 @@ def test_all_values_are_inside_and_small_noise_stays_small(values: list[int]) ->
     assert (high - low) * 20 >= max(map(abs, values))
 
 
+def test_the_axis_of_a_trend_reaches_to_repeats_changes_and_a_limit_that_is_near() -> None:
+    plain = trend([1000, None, 1400])
+    assert trend_limits([plain]) == value_limits([1000, 1400])
+    assert trend_limits([trend([1000, None, 1400], spread={0: (700, 1000), 2: (1400, 1500)})]) == value_limits(
+        [700, 1500]
+    )
+    assert trend_limits([plain, trend([900, 1900], steps=(1,))]) == value_limits([900, 1900])
+    assert trend_limits([trend([1000, None, 1400], limit=1900)]) == value_limits([1000, 1900])
+    assert trend_limits([trend([1000, None, 1400], limit=9000)]) == value_limits([1000, 1400])
+    assert trend_limits([trend([None])]) is None
+
+
+def test_nothing_below_0_is_labelled_unless_a_value_is_there() -> None:
+    for values, least in (([0, 130], "0 B"), ([-90, 130], "-100 B")):
+        drawn = [trend(list[int | None](values), unit="bytes per call")]
+        limits = trend_limits(drawn)
+        assert limits
+        assert trend_ticks(drawn, limits)[0][1] == least
+
+
+@pytest.mark.parametrize(
+    ("limit", "label"),
+    [(1024, ("limit 1 KiB", 1024)), (9999, ("limit 9.76 KiB, above ↑", 1300)), (9, ("limit 9 B, below ↓", 200))],
+)
+def test_a_limit_outside_the_axis_is_named_near_its_end(limit: int, label: tuple[str, float]) -> None:
+    assert limit_label(limit, "bytes", (100, 1300)) == label
+
+
 def points(number: int, tags: dict[int, tuple[str, ...]]) -> list[TrendPoint]:
     return [TrendPoint(commit=f"{index:010x}", tags=tags.get(index, ())) for index in range(number)]
 
@@ -69,6 +106,11 @@ def test_labels_never_crowd(number: int, tagged: set[int], room: int) -> None:
     gaps = [right - left for left, right in pairwise(indexes)]
     assert all(gap * room >= number for gap in gaps)
     assert all(0 <= index < number for index in indexes)
+
+
+def test_the_end_of_a_path_is_kept_where_that_is_wanted() -> None:
+    assert shortened("folder/box.py:4", 9, keep_end=True) == "…box.py:4"
+    assert shortened("box.py:4", 8, keep_end=True) == "box.py:4"
 
 
 def test_foreign_text_is_shortened_after_it_is_made_visible() -> None:

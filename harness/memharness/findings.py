@@ -171,13 +171,18 @@ class Report(Value, omit_defaults=False):
 
 
 class TrendPoint(Value):
-    """One commit of a trend. `value` is None where nothing is known; `failed` tells failure from not measured."""
+    """One commit of a trend. `value` is None where nothing is known; `failed` tells failure from not measured.
+
+    `low` and `high` are the least and the greatest of several repeats, set only where these differ.
+    """
 
     commit: str  # short id
     subject: str = ""
     tags: tuple[str, ...] = ()
     value: int | None = None
     failed: bool = False
+    low: int | None = None
+    high: int | None = None
 
 
 class TrendChange(Value):
@@ -191,7 +196,10 @@ class TrendChange(Value):
 
 
 class Trend(Value):
-    """One metric of one case in one environment family along first-parent history, oldest commit first."""
+    """One metric of one case in one environment family along first-parent history, oldest commit first.
+
+    `limit` is the budget of the scenario for the metric, in its unit.
+    """
 
     case: str
     metric: str
@@ -199,6 +207,7 @@ class Trend(Value):
     points: tuple[TrendPoint, ...]
     changes: tuple[TrendChange, ...] = ()
     family: str = ""
+    limit: int | None = None
 
 
 # --- ledger ----------------------------------------------------------------------------------------------

@@ -1,38 +1,95 @@
-"""`memharness plot`: the trend of a metric over commits as a picture."""
+"""`memharness plot`: trends of metrics over commits, or what one commit changed, as a picture."""
 
 from pathlib import Path
 
 import click
 
-from memharness.commands.options import configured, json_option, metric_option, selecting
+from memharness.commands.options import configured, json_option, selecting, with_options
 from memharness.commands.printing import print_json, print_notices
 from memharness.config import Config
 from memharness.errors import MemharnessError
+from memharness.model import METRICS
+from memharness.pipeline.locating import changes_at
 from memharness.pipeline.project import Selection
 from memharness.pipeline.reports import trends
-from memharness.pipeline.results import load_results
+from memharness.pipeline.results import Results, load_results
+from memharness.present.look import THEMES, Look
+
+_LOOKS = (
+    click.option("--theme", type=click.Choice(list(THEMES)), default="light", show_default=True, help="Colours."),
+    click.option("--width", type=float, metavar="INCHES", help="Width of the picture (default: 11, or 6.7)."),
+    click.option("--height", type=float, metavar="INCHES", help="Height of a panel, or least height of a change."),
+    click.option("--dpi", type=int, default=120, show_default=True, help="Pixels per inch of a .png."),
+)
 
 
 @click.command()
 @selecting
-@metric_option
+@click.option(
+    "-m",
+    "--metric",
+    "metrics",
+    type=click.Choice(list(METRICS)),
+    multiple=True,
+    help="What to draw; may be repeated (default: peak, or all that changed).",
+)
+@click.option("--before-after", "revision", metavar="COMMIT", help="Draw what this commit changed instead of trends.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="File: .svg, .png or .pdf.")
+@with_options(_LOOKS)
 @json_option
 @configured
-def command(config: Config, selection: Selection, *, metric: str, output: Path, as_json: bool) -> None:
-    """Draw the trend of a metric over commits: tags and changes marked, failures as gaps."""
+def command(
+    config: Config,
+    selection: Selection,
+    *,
+    metrics: tuple[str, ...],
+    revision: str | None,
+    output: Path,
+    as_json: bool,
+    theme: str,
+    width: float | None,
+    height: float | None,
+    dpi: int,
+) -> None:
+    """Draw trends over commits: tags, limits and changes marked, the spread of repeats, failures as gaps.
+
+    With --before-after, draw the changes at one commit as bars, with the lines that hold each difference.
+    """
+    look = Look(theme=theme, width=width, height=height, dpi=dpi)
     results = load_results(config, selection)
-    drawn = trends(results, metric)
-    print_notices(results.project.store.notices)
+    draw = _draw_trends if revision is None else _draw_changes
+    drawn = draw(results, revision or "", metrics, output, look)
+    if as_json:
+        print_json({"format": 1, "file": str(output), **drawn})
+    else:
+        click.echo(str(output))
+
+
+def _draw_trends(results: Results, _: str, metrics: tuple[str, ...], output: Path, look: Look) -> dict[str, object]:
+    """Draw the trends of metrics; say which of them have no value, and raise where none has."""
+    wanted = metrics or ("peak",)
+    drawn = trends(results, *wanted)
+    where = f"is stored for the chosen commits and cases in {results.project.config.run.results}"
+    missing = [metric for metric in dict.fromkeys(wanted) if metric not in {trend.metric for trend in drawn}]
+    print_notices((*results.project.store.notices, *(f"no value of {metric} {where}" for metric in missing if drawn)))
     if not drawn:
         raise MemharnessError(
-            f"No value of {metric} is stored for the chosen commits and cases in {config.run.results}",
+            f"No value of {' or '.join(missing)} {where}",
             hint="Measure them with `memharness run` and the same range.",
         )
     from memharness.present.plots import draw_trend
 
-    draw_trend(drawn, output)
-    if as_json:
-        print_json({"format": 1, "file": str(output), "trends": drawn})
-    else:
-        click.echo(str(output))
+    draw_trend(drawn, output, look)
+    return {"trends": drawn}
+
+
+def _draw_changes(
+    results: Results, revision: str, metrics: tuple[str, ...], output: Path, look: Look
+) -> dict[str, object]:
+    """Draw the changes at the commit that `revision` names."""
+    commit, changes = changes_at(results, revision, metrics)
+    print_notices(results.project.store.notices)
+    from memharness.present.before_after import draw_before_after
+
+    draw_before_after(commit, changes, output, look)
+    return {"commit": commit, "changes": changes}

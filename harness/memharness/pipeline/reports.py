@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from memharness.analyse.limits import find_exceeded
 from memharness.analyse.noisy import LEAST_COMMITS
 from memharness.analyse.series import Point
+<<<<<<< HEAD
 from memharness.findings import (
     TREND_CELLS,
     Cell,
@@ -20,6 +21,8 @@ from memharness.findings import (
     TrendChange,
     TrendPoint,
 )
+=======
+from memharness.findings import Change, Counts, Exceeded, Failure, Report, Summary, Trend, TrendChange, TrendPoint
 from memharness.history import find_commit
 from memharness.model import METRICS, Commit, Measured, Outcome, Phase, outcome_reason
 from memharness.pipeline.describing import describe
@@ -174,26 +177,18 @@ def _cell(point: Point) -> Cell:
     return "failed" if point.failure is not None else point.value
 
 
-def trends(results: Results, metric: str) -> tuple[Trend, ...]:
-    """Return every series of one metric that has a value, as it is drawn."""
+def trends(results: Results, *metrics: str) -> tuple[Trend, ...]:
+    """Return every series of the given metrics that has a value, as it is drawn, those of a case side by side."""
     order = {commit.id: index for index, commit in enumerate(results.commits)}
-    drawn = [one for one in judge(results) if one.series.metric == metric and one.newest is not None]
+    drawn = [one for one in judge(results) if one.series.metric in metrics and one.newest is not None]
     return tuple(
         Trend(
             case=one.series.subject.case,
-            metric=metric,
-            unit=METRICS[metric].unit,
+            metric=one.series.metric,
+            unit=METRICS[one.series.metric].unit,
             family=one.series.subject.family,
-            points=tuple(
-                TrendPoint(
-                    commit=point.commit.short,
-                    subject=point.commit.subject,
-                    tags=point.commit.tags,
-                    value=point.value,
-                    failed=point.failure is not None,
-                )
-                for point in one.series.points
-            ),
+            limit=one.case.scenario.limits.get(one.series.metric),
+            points=tuple(map(_trend_point, one.series.points)),
             changes=tuple(
                 TrendChange(
                     index=order[change.range[1]],
@@ -206,4 +201,16 @@ def trends(results: Results, metric: str) -> tuple[Trend, ...]:
             ),
         )
         for one in drawn
+    )
+
+
+def _trend_point(point: Point) -> TrendPoint:
+    return TrendPoint(
+        commit=point.commit.short,
+        subject=point.commit.subject,
+        tags=point.commit.tags,
+        value=point.value,
+        failed=point.failure is not None,
+        low=min(point.values) if point.spread else None,
+        high=max(point.values) if point.spread else None,
     )

@@ -5,8 +5,8 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Final
 
-from memharness.findings import TrendPoint
-from memharness.present.text import visible
+from memharness.findings import Trend, TrendPoint
+from memharness.present.text import value_text, visible
 
 _BINARY: Final = ((1 << 40, " TiB"), (1 << 30, " GiB"), (1 << 20, " MiB"), (1 << 10, " KiB"), (1, " B"))
 _PLAIN: Final = ((1, ""),)
@@ -20,6 +20,38 @@ def value_limits(values: Sequence[int]) -> tuple[float, float]:
     span = max(high - low, max(abs(low), abs(high)) / 20, 8)
     middle = (low + high) / 2
     return middle - 0.65 * span, middle + 0.75 * span
+
+
+def trend_limits(panel: Sequence[Trend]) -> tuple[float, float] | None:
+    """Return the bounds of the axis for some trends, repeats and changes included; None where there is no value.
+
+    They reach to a limit if that does not make the differences of values hard to see.
+    """
+    values = [size for trend in panel for p in trend.points for size in (p.value, p.low, p.high) if size is not None]
+    values += [change.after for trend in panel for change in trend.changes]
+    if not values:
+        return None
+    low, high = value_limits(values)
+    span = high - low
+    near = [t.limit for t in panel if t.limit is not None and low - span <= t.limit <= high + span]
+    return value_limits([*values, *near])
+
+
+def trend_ticks(panel: Sequence[Trend], bounds: tuple[float, float]) -> list[tuple[float, str]]:
+    """Return positions within the bounds of an axis and their labels; none is below 0 unless a value is."""
+    low, high = bounds
+    least = (p.value if p.low is None else p.low for trend in panel for p in trend.points)
+    below = low < 0 and any(value is not None and value < 0 for value in least)
+    return value_ticks(low if below else max(low, 0), high, panel[0].unit)
+
+
+def limit_label(limit: int, unit: str, bounds: tuple[float, float]) -> tuple[str, float]:
+    """Return "limit 8 MiB" and where the label stands: near the end of the axis for a limit that lies outside."""
+    text = f"limit {value_text(limit, unit)}"
+    low, high = bounds
+    if limit > high:
+        return f"{text}, above ↑", high
+    return (f"{text}, below ↓", low + (high - low) / 12) if limit < low else (text, float(limit))
 
 
 def value_ticks(low: float, high: float, unit: str) -> list[tuple[float, str]]:
@@ -53,10 +85,12 @@ def commit_label(point: TrendPoint) -> str:
     return shortened(", ".join(point.tags), 24) if point.tags else visible(point.commit)
 
 
-def shortened(text: str, length: int) -> str:
-    """Return visible text of at most `length` characters."""
+def shortened(text: str, length: int, *, keep_end: bool = False) -> str:
+    """Return visible text of at most `length` characters, the beginning or the end of a longer one."""
     text = visible(text)
-    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
+    if len(text) <= length:
+        return text
+    return f"…{text[len(text) - length + 1 :].lstrip()}" if keep_end else f"{text[: length - 1].rstrip()}…"
 
 
 def _unit_and_step(rough: Fraction, largest: float, units: Sequence[tuple[int, str]]) -> tuple[int, str, Fraction, int]:
