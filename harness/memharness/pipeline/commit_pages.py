@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 import msgspec
 
+import memharness.present.site as pages
 from memharness.findings import EnvironmentDifference
 from memharness.model import Commit, EnvironmentFacts, Profile, digest
 from memharness.pages import Allocations, CommitData, CommitPage, Entry, FailureAt, Site
@@ -15,7 +16,6 @@ from memharness.pipeline.columns import MISSING, PLAIN, REUSED, SPECIAL
 from memharness.pipeline.comparing import environment_differences
 from memharness.pipeline.shelves import Shelf, Subject
 from memharness.pipeline.trending import failure_details
-from memharness.present import site as pages
 from memharness.present.folder import SiteFolder
 
 _MOST_ALLOCATIONS: Final = 3  # of a page: the changes that moved most

@@ -15,6 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 import memharness.present
+import memharness.present.site as pages
 from memharness.config import Config
 from memharness.findings import Trend, TrendChange, TrendPoint
 from memharness.forge import Links, recognise
@@ -28,7 +29,6 @@ from memharness.pipeline.project import Selection, name_at
 from memharness.pipeline.shelves import Subject
 from memharness.pipeline.status import status_of
 from memharness.pipeline.trending import chart_data, failure_details, failure_stretches, failures_at
-from memharness.present import site as pages
 from memharness.present.folder import SiteFolder, Written
 from memharness.present.pictures import picture
 
@@ -55,15 +55,15 @@ def publish(config: Config, selection: Selection) -> Published:
     catalogue = open_catalogue(config, selection)
     site = _site(catalogue)
     with SiteFolder(config.publish.folder) as folder:
-        for path, content in pages.assets().items():
-            folder.put(path, content)
+        for name, content in pages.assets().items():
+            folder.put(f"assets/{name}", content)
         siblings = _siblings(catalogue)
         told = [
             _publish_subject(folder, site, chapter, siblings[chapter.subject.case.name])
             for chapter in chapters(catalogue)
         ]
         named = publish_commits(folder, site, catalogue, told, code_digest())
-        folder.put("data/history.js", pages.history_script(catalogue.history))
+        folder.put("data/history.js", pages.history_script(catalogue.history, site.pages))
         _publish_lists(folder, site, catalogue, told)
         files = folder.finish()
     return Published(

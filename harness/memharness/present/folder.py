@@ -45,7 +45,7 @@ class SiteFolder:
             self._known = _read_manifest(folder)
             self._there = {str(path.relative_to(folder)) for path in _files(folder)}
         self._files: dict[str, str] = {}
-        self._written = 0
+        self._written: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -57,6 +57,8 @@ class SiteFolder:
 
     def keeps(self, path: str, key: str) -> bool:
         """Tell whether the file at `path` was made by `key`; if so it stays, and need not be put."""
+        if self._files.get(path) == key:
+            return True
         same = self._known.get(path) == key and path in self._there
         if same:
             self._files[path] = key
@@ -72,7 +74,7 @@ class SiteFolder:
                 temporary = file.with_name(f"{file.name}.tmp")
                 temporary.write_bytes(data)
                 temporary.replace(file)
-                self._written += 1
+                self._written.add(path)
         self._files[path] = key
 
     def finish(self) -> Written:
@@ -84,7 +86,8 @@ class SiteFolder:
             for folder in sorted({(self.folder / path).parent for path in gone} - {self.folder}, reverse=True):
                 with contextlib.suppress(OSError):  # not empty
                     folder.rmdir()
-        return Written(written=self._written, kept=len(self._files) - self._written, removed=len(gone))
+        written = len(self._written)
+        return Written(written=written, kept=len(self._files) - written, removed=len(gone))
 
     def _write_manifest(self, names: dict[str, str]) -> None:
         content = msgspec.json.encode(_Manifest(format=_FORMAT, files=dict(sorted(names.items()))))

@@ -1,0 +1,99 @@
+"""The folder of a site: what is written, left alone and removed."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from memharness.errors import MemharnessError
+from memharness.present.folder import MANIFEST, SiteFolder, Written
+
+
+def publish(folder: Path, files: dict[str, str]) -> Written:
+    with SiteFolder(folder) as site:
+        for path, text in files.items():
+            site.put(path, text)
+        return site.finish()
+
+
+def contents(folder: Path) -> dict[str, str]:
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    return {str(path.relative_to(folder)): path.read_text() for path in files}
+
+
+def test_only_what_changed_is_written_and_what_is_no_longer_part_goes(tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "site"
+    first = {"index.html": "one", "data/a.js": "a", "data/b.js": "b", "old/page.html": "gone"}
+    assert publish(folder, first) == Written(written=4)
+    before = os.stat(folder / "data/a.js")
+    second = {"index.html": "two", "data/a.js": "a", "data/c.js": "c"}
+    assert publish(folder, second) == Written(written=2, kept=1, removed=2)
+    assert contents(folder) == second
+    assert not (folder / "old").exists()
+    assert os.stat(folder / "data/a.js") == before
+
+
+def test_what_others_put_into_the_folder_stays(tmp_path: Path) -> None:
+    publish(tmp_path / "site", {"old/page.html": "x"})
+    (tmp_path / "site" / "CNAME").write_text("memory.example.org")
+    (tmp_path / "site" / "old" / "note").write_text("mine")
+    publish(tmp_path / "site", {"index.html": "x"})
+    assert contents(tmp_path / "site") == {"CNAME": "memory.example.org", "old/note": "mine", "index.html": "x"}
+
+
+def test_a_file_made_by_the_same_key_is_kept_without_a_look(tmp_path: Path) -> None:
+    with SiteFolder(tmp_path / "site") as site:
+        assert not site.keeps("a", "1")
+        site.put("a", "one", "1")
+        assert site.keeps("a", "1")
+        site.finish()
+    with SiteFolder(tmp_path / "site") as site:
+        assert site.keeps("a", "1")
+        assert not site.keeps("a", "2")
+        assert site.finish() == Written(kept=1)
+    (tmp_path / "site" / "a").unlink()
+    with SiteFolder(tmp_path / "site") as site:
+        assert not site.keeps("a", "1")
+
+
+def test_a_folder_with_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(MemharnessError, match="is not empty and holds no site"):
+        SiteFolder(tmp_path)
+    assert contents(tmp_path) == {"thesis.tex": "mine"}
+
+
+def test_what_was_written_before_a_fault_is_known_afterwards(tmp_path: Path) -> None:
+    publish(tmp_path / "site", {"kept.html": "x"})
+    with pytest.raises(RuntimeError), SiteFolder(tmp_path / "site") as site:
+        site.put("half.html", "y")
+        raise RuntimeError
+    assert publish(tmp_path / "site", {"index.html": "z"}) == Written(written=1, removed=2)
+
+
+@pytest.mark.parametrize("manifest", ["not json", '{"format": 9, "files": {"a": ""}}'])
+def test_a_damaged_list_removes_nothing(tmp_path: Path, manifest: str) -> None:
+    publish(tmp_path / "site", {"a": "x"})
+    (tmp_path / "site" / MANIFEST).write_text(manifest)
+    assert publish(tmp_path / "site", {"b": "y"}) == Written(written=1)
+    assert contents(tmp_path / "site") == {"a": "x", "b": "y"}
+
+
+def test_a_list_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("mine")
+    publish(tmp_path / "site", {"a": "x"})
+    (tmp_path / "site" / MANIFEST).write_text(f'{{"format": 1, "files": {{"../outside": "", "{outside}": ""}}}}')
+    publish(tmp_path / "site", {"a": "x"})
+    assert outside.read_text() == "mine"
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MemharnessError, match=f"cannot publish to {tmp_path / 'file'}"):
+        SiteFolder(tmp_path / "file" / "site")
+
+
+def test_lone_surrogates_are_written_visibly(tmp_path: Path) -> None:
+    publish(tmp_path / "site", {"a": "caf\udce9"})
+    assert (tmp_path / "site" / "a").read_text() == "caf\\udce9"
