@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from memharness.config import KEYS, Config, EnvironmentConfig, ProjectConfig, RunConfig, load_config, variable
+from memharness.config import (
+    KEYS,
+    Config,
+    EnvironmentConfig,
+    ProjectConfig,
+    PublishConfig,
+    RunConfig,
+    load_config,
+    variable,
+)
 from memharness.errors import MemharnessError
 from memharness.model import METRICS, Thresholds
 
@@ -53,6 +62,7 @@ def test_defaults_without_a_file(tmp_path: Path) -> None:
             machine=f"{platform.system()}-{platform.machine()}".lower(),
         ),
         thresholds=Thresholds(),
+        publish=PublishConfig(folder=tmp_path / "site"),
     )
 
 
@@ -78,6 +88,11 @@ machine = "lab-1"
 relative = "2.5%"
 absolute = 100
 peak = "20 KiB"
+[publish]
+folder = "pages"
+url = "https://example.org/memory/"
+line-link = "https://example.org/{commit}/{path}#L{line}"
+commit-link = "https://example.org/commit/{commit}"
 """
 
 
@@ -102,6 +117,12 @@ def everything(folder: Path, source: Path) -> Config:
             machine="lab-1",
         ),
         thresholds=Thresholds(relative=0.025, absolute=100, metrics={"peak": 20480}),
+        publish=PublishConfig(
+            folder=folder / "pages",
+            url="https://example.org/memory",
+            line_link="https://example.org/{commit}/{path}#L{line}",
+            commit_link="https://example.org/commit/{commit}",
+        ),
         source=source,
     )
 
@@ -216,7 +237,7 @@ METRIC_NAMES = ", ".join(METRICS)
     [
         ("[run]\nworkers = \n", "2:11: not valid TOML: Invalid value", "See https://toml.io for the syntax."),
         ("[run", "1: not valid TOML: Expected ']' at the end of a table declaration", "See https://toml.io for the syntax."),
-        ("# x\n[runs]\n", "2: runs: unknown key", 'Did you mean "run"? Known are environment, project, run, thresholds.'),
+        ("# x\n[runs]\n", "2: runs: unknown key", 'Did you mean "run"? Known are environment, project, publish, run, thresholds.'),
         ("workers = 2\n", "1: workers: unknown key", "It belongs in [run]."),
         ("[run]\n\n[project]\n# timeout\ntimeout = '1s'\n", "5: project.timeout: unknown key", "It belongs in [run]."),
         ("[project]\nreop = '.'\n", "2: project.reop: unknown key", 'Did you mean "repo"? Known are import-root, repo.'),
@@ -244,6 +265,10 @@ METRIC_NAMES = ", ".join(METRICS)
         ("[project]\nimport-root = '../x'\n", '2: project.import-root: "../x" is not inside the project', 'Write a folder such as "src".'),
         ("[thresholds]\nrelative = 0.01\n", "2: thresholds.relative: expected a text, got float", 'Write it in quotes; a quantity has its unit: "60s", "1%", "20 KiB".'),
         ("[thresholds]\nrelative = '1'\n", "2: thresholds.relative: '1' is not a percentage", 'Write a number and one of the units %, such as "1%".'),
+        ("[publish]\nurl = 'ftp://x'\n", '2: publish.url: "ftp://x" is not an address', "It begins with https:// or http://."),
+        ("[publish]\nline-link = 'javascript:{commit}'\n", '2: publish.line-link: "javascript:{commit}" is not an address', "It begins with https:// or http://."),
+        ("[publish]\nline-link = 'https://x/{path}'\n", '2: publish.line-link: "https://x/{path}" does not lead to a commit', "Write {commit} into it, and no fields but {commit}, {path}, {line}."),
+        ("[publish]\ncommit-link = 'https://x/{commit}/{path}'\n", '2: publish.commit-link: "https://x/{commit}/{path}" does not lead to a commit', "Write {commit} into it, and no fields but {commit}."),
         ("[thresholds]\npeek = 1\n", "2: thresholds.peek: unknown key", None),
     ],
 )  # fmt: skip

@@ -19,7 +19,7 @@ def test_the_configuration_is_the_default_one(tmp_path: Path) -> None:
     written = load_config(tmp_path, environment={})
     assert written.source == files[0]
     assert (written.project, written.environment) == (default.project, default.environment)
-    assert (written.run, written.thresholds) == (default.run, default.thresholds)
+    assert (written.run, written.thresholds, written.publish) == (default.run, default.thresholds, default.publish)
 
 
 def test_every_key_is_shown_with_its_default(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from msgspec.structs import replace
 from memharness.analyse.limits import find_exceeded
 from memharness.analyse.noisy import LEAST_COMMITS
 from memharness.analyse.series import Point
-<<<<<<< HEAD
 from memharness.findings import (
     TREND_CELLS,
     Cell,
@@ -21,8 +20,6 @@ from memharness.findings import (
     TrendChange,
     TrendPoint,
 )
-=======
-from memharness.findings import Change, Counts, Exceeded, Failure, Report, Summary, Trend, TrendChange, TrendPoint
 from memharness.history import find_commit
 from memharness.model import METRICS, Commit, Measured, Outcome, Phase, outcome_reason
 from memharness.pipeline.describing import describe
