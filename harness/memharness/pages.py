@@ -144,12 +144,15 @@ class SubjectPage(Value):
 
 
 class TrendData(Value):
-    """What the chart of one metric draws. `values` has one place for each commit of the site."""
+    """What the chart of one metric draws.
+
+    `values` are those at all commits of the site; (value, n) stands for n equal ones in a row.
+    """
 
     metric: str
     unit: str
     title: str
-    values: list[int | None]
+    values: tuple[int | tuple[int | None, int] | None, ...]
     band: tuple[tuple[int, int, int], ...]  # position, lowest and highest of repeats that differ
     limit: int | None
     marks: tuple[Mark, ...]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import msgspec
+import numpy as np
 
 import memharness.present.site as pages
 from memharness.findings import EnvironmentDifference
@@ -123,12 +124,11 @@ class _One:
             return
         values: dict[str, dict[str, int]] = {}
         for shelf in self._shelves():
-            row = int(shelf.rows[self.at])
-            for metric, own in shelf.columns.values.items():
-                listed = own[row].tolist()
-                for number, name in shelf.names.items():
-                    if listed[number] != MISSING:
-                        values.setdefault(name.id, {})[metric] = listed[number]
+            row = shelf.rows[self.at]
+            columns = np.array([own[row] for own in shelf.columns.values.values()])[:, list(shelf.names)].T.tolist()
+            for name, column in zip(shelf.names.values(), columns, strict=True):
+                figures = zip(shelf.columns.values, column, strict=True)
+                values[name.id] = {metric: value for metric, value in figures if value != MISSING}
         data = CommitData(id=self.commit.id, values=values, profiles=profiles)
         folder.put(path, pages.commit_script(data), key)
 

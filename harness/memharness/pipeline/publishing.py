@@ -20,7 +20,7 @@ from memharness.config import Config
 from memharness.findings import Trend, TrendChange, TrendPoint
 from memharness.forge import Links, recognise
 from memharness.history import paths
-from memharness.model import METRICS, Measured, Profile, Value, digest
+from memharness.model import METRICS, Measured, Profile, Value
 from memharness.pages import Entry, Index, Leak, Site, SubjectName, SubjectPage, TrendSummary
 from memharness.pipeline.catalogue import Catalogue, Chapter, chapters, open_catalogue
 from memharness.pipeline.columns import MISSING
@@ -30,7 +30,6 @@ from memharness.pipeline.shelves import Subject
 from memharness.pipeline.status import status_of
 from memharness.pipeline.trending import chart_data, failure_details, failure_stretches, failures_at
 from memharness.present.folder import SiteFolder, Written
-from memharness.present.pictures import picture
 
 PICTURED: Final = "peak"
 _EXACT_PICTURES: Final = 1000  # commits; beyond, a picture may end some commits before the newest
@@ -55,8 +54,9 @@ def publish(config: Config, selection: Selection) -> Published:
     catalogue = open_catalogue(config, selection)
     site = _site(catalogue)
     with SiteFolder(config.publish.folder) as folder:
-        for name, content in pages.assets().items():
-            folder.put(f"assets/{name}", content)
+        if not folder.keeps_all("assets", code_digest()):
+            for name, content in pages.assets().items():
+                folder.put(f"assets/{name}", content, code_digest())
         siblings = _siblings(catalogue)
         told = [
             _publish_subject(folder, site, chapter, siblings[chapter.subject.case.name])
@@ -163,10 +163,23 @@ def _publish_picture(folder: SiteFolder, chapter: Chapter) -> None:
         step = number // _PICTURE_STEPS
         last -= (last - int(row.subject.id, 16)) % step
         last = max([last, *(mark.position for mark in row.marks)])
-    trend = _trend(chapter, row, last)
-    key = digest([code_digest(), msgspec.to_builtins(trend)], 32)
+    key = _picture_key(chapter, row, last)
     if not folder.keeps(path, key):
-        folder.put(path, picture(trend), key)
+        from memharness.present.pictures import picture  # matplotlib takes its time
+
+        folder.put(path, picture(_trend(chapter, row, last)), key)
+
+
+def _picture_key(chapter: Chapter, row: TrendSummary, last: int) -> str:
+    """Return a digest of all that a picture shows."""
+    subject, history = chapter.subject, chapter.subject.shelf.history
+    shown = [code_digest(), row.subject, row.metric, row.limit, row.marks, [e.change.verdict for e in chapter.entries]]
+    tags = [(at, history[at].tags) for at in range(last + 1) if history[at].tags]
+    failed = [at for at in subject.special if at <= last and failures_at(subject, at)]
+    spreads = [(at, p.values) for at, p in subject.special_points.get(row.metric, {}).items() if at <= last]
+    found = hashlib.sha256(msgspec.msgpack.encode([shown, tags, failed, spreads, history[last].id, last]))
+    found.update(subject.values(row.metric)[: last + 1].tobytes())
+    return found.hexdigest()[:32]
 
 
 def _trend(chapter: Chapter, row: TrendSummary, last: int) -> Trend:

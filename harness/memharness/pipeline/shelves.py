@@ -6,7 +6,7 @@ and without repeats there is no step, and a drift begins and ends where values c
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Final
 
@@ -98,6 +98,7 @@ class Subject:
     shelf: Shelf
     case: Case
     number: int  # of its column
+    _values: dict[str, Integers] = field(default_factory=dict)
 
     def bare(self) -> "Subject":
         """Return the same without what was read so far."""
@@ -131,6 +132,11 @@ class Subject:
 
     def values(self, metric: str) -> Integers:
         """Return the values of a metric, the median where there are repeats, MISSING where there is none."""
+        if metric not in self._values:
+            self._values[metric] = self._read(metric)
+        return self._values[metric]
+
+    def _read(self, metric: str) -> Integers:
         rows = self.shelf.rows
         values: Integers = np.where(rows >= 0, self.shelf.columns.values[metric][rows, self.number], MISSING)
         for position, point in self.special_points.get(metric, {}).items():

@@ -114,15 +114,11 @@ def chart_data(subject: Subject, rows: Sequence[TrendSummary]) -> SubjectData:
 
 
 def _trend(subject: Subject, row: TrendSummary) -> TrendData:
-    values = subject.values(row.metric)
-    listed: list[int | None] = values.tolist()
-    if (values == MISSING).any():
-        listed = [None if value == MISSING else value for value in listed]
     return TrendData(
         metric=row.metric,
         unit=row.unit,
         title=row.title,
-        values=listed,
+        values=tuple(_runs(subject.values(row.metric))),
         band=tuple(
             (at, min(point.values), max(point.values))
             for at, point in subject.special_points.get(row.metric, {}).items()
@@ -131,6 +127,15 @@ def _trend(subject: Subject, row: TrendSummary) -> TrendData:
         limit=row.limit,
         marks=row.marks,
     )
+
+
+def _runs(values: Integers) -> Iterator[int | tuple[int | None, int] | None]:
+    """Yield values, with the number of equal ones in a row where there are several."""
+    starts = np.concatenate(([0], np.flatnonzero(np.diff(values)) + 1))
+    lengths = np.diff(np.append(starts, len(values))).tolist()
+    for value, length in zip(values[starts].tolist(), lengths, strict=True):
+        known = None if value == MISSING else value
+        yield known if length == 1 else (known, length)
 
 
 def failures_at(subject: Subject, position: int) -> tuple[tuple[Phase, str], ...]:

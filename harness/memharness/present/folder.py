@@ -64,6 +64,14 @@ class SiteFolder:
             self._files[path] = key
         return same
 
+    def keeps_all(self, parent: str, key: str) -> bool:
+        """Tell whether there are files below `parent`, all made by `key`; if so they stay, and need not be put."""
+        below = [path for path in self._known if path.startswith(f"{parent}/")]
+        if not below or any(self._known[path] != key or path not in self._there for path in below):
+            return False
+        self._files.update(dict.fromkeys(below, key))
+        return True
+
     def put(self, path: str, content: str | bytes, key: str = "") -> None:
         """Have `content` in the file at `path`; the file is not touched where it has it already."""
         data = content if isinstance(content, bytes) else content.encode("utf-8", "backslashreplace")

@@ -5,7 +5,6 @@ where a docstring says otherwise.
 """
 
 from collections.abc import Collection, Sequence
-from itertools import groupby
 
 import msgspec
 
@@ -43,7 +42,7 @@ def subject_script(data: SubjectData) -> bytes:
             "metric": trend.metric,
             "unit": trend.unit,
             "title": trend.title,
-            "values": _runs(trend.values),
+            "values": trend.values,
             "band": trend.band,
             "limit": trend.limit,
             "marks": msgspec.to_builtins(trend.marks),
@@ -66,7 +65,9 @@ def profile_script(id: str, profile: Profile) -> bytes:  # noqa: A002 - the word
 
 def data_script(key: str, value: object) -> bytes:
     """Return a script that hands a value to the page under a key."""
-    encoded = msgspec.json.encode([visible(key), _harmless(value)])
+    encoded = msgspec.json.encode([key, value])
+    if b"\\" in encoded or not encoded.decode().isprintable():  # else nothing in it is escaped or hidden
+        encoded = msgspec.json.encode([visible(key), _harmless(value)])
     return b"memharness.put(" + encoded[1:-1].replace(b"<", b"\\u003c") + b");\n"
 
 
@@ -81,11 +82,3 @@ def _harmless(value: object) -> object:
             return [_harmless(item) for item in value]
         case _:
             return value
-
-
-def _runs(values: Sequence[int | None]) -> list[object]:
-    runs: list[object] = []
-    for value, equal in groupby(values):
-        number = sum(1 for _ in equal)
-        runs += [value] if number == 1 else [[value, number]]
-    return runs
