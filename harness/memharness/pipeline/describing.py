@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, lru_cache, partial
+from typing import TypeAlias
 
 from msgspec.structs import replace
 
@@ -45,15 +46,22 @@ def sources_of(repository: Repository) -> Iterator["Sources"]:
         yield Sources(repository, blobs)
 
 
-def describe_with(sources: "Sources", results: Results, judged: Sequence[Judged]) -> tuple[Change, ...]:
-    """Do as `describe_each`."""
+Recall: TypeAlias = Callable[[str, Step, Commit, Commit], Change | None]
+
+
+def describe_with(
+    sources: "Sources", results: Results, judged: Sequence[Judged], recall: Recall = lambda *_: None
+) -> tuple[Change, ...]:
+    """Do as `describe_each`; a step of a metric between two commits that `recall` knows is not looked at again."""
     order = {commit.id: index for index, commit in enumerate(results.commits)}
     metrics = list(METRICS)
-    changes = [change for one in judged for change in _changes(results, one, order, sources)]
+    changes = [change for one in judged for change in _changes(results, one, order, sources, recall)]
     return tuple(sorted(changes, key=lambda c: (order[c.range[1]], c.family, c.case, metrics.index(c.metric))))
 
 
-def _changes(results: Results, judged: Judged, order: Mapping[str, int], sources: "Sources") -> Iterator[Change]:
+def _changes(
+    results: Results, judged: Judged, order: Mapping[str, int], sources: "Sources", recall: Recall
+) -> Iterator[Change]:
     """Yield a change for each finding; rises that were taken back stand for the falls that did it."""
     if judged.rule is None or not judged.findings:
         return
@@ -69,13 +77,8 @@ def _changes(results: Results, judged: Judged, order: Mapping[str, int], sources
         if number in undone.values() or (number in undone and step.after < step.before):
             continue  # the fall that took rises back, or a lesser one on the way there
         good, bad = points[step.good].commit, points[step.bad].commit
-        before, after = _sides(results, judged, step.good, step.bad)
-        edits = sources.edits(good, bad, (before, after))
-        between = 1 if step.adjacent else count_between(results.project.repository, good.id, bad.id)
-        drifts = step.kind == "drift"
-        quiet = _quiet(results, judged, step, sources) if drifts else None
-        change = make_change(series, step, before, after, edits, between=between, quiet=quiet)
-        if step.adjacent and not drifts:
+        change = recall(series.metric, step, good, bad) or _make(results, judged, step, sources)
+        if step.adjacent and step.kind != "drift":
             culprit = follow_merge(results.project, question_of(judged, step), bad)
             if isinstance(culprit, Commit):
                 change = replace(change, commit=culprit.id, merge=bad.id)
@@ -84,6 +87,16 @@ def _changes(results: Results, judged: Judged, order: Mapping[str, int], sources
             change = replace(change, verdict="transient", undone_by=back.id)
         entry = accepted_by(change, results.accepted, rule, order)
         yield change if entry is None else replace(change, verdict="accepted", reason=entry.reason)
+
+
+def _make(results: Results, judged: Judged, step: Step, sources: "Sources") -> Change:
+    points = judged.series.points
+    good, bad = points[step.good].commit, points[step.bad].commit
+    before, after = _sides(results, judged, step.good, step.bad)
+    edits = sources.edits(good, bad, (before, after))
+    between = 1 if step.adjacent else count_between(results.project.repository, good.id, bad.id)
+    quiet = _quiet(results, judged, step, sources) if step.kind == "drift" else None
+    return make_change(judged.series, step, before, after, edits, between=between, quiet=quiet)
 
 
 def _quiet(results: Results, judged: Judged, drift: Step, sources: "Sources") -> tuple[Stretch, ...] | None:

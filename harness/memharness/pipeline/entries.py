@@ -13,11 +13,11 @@ from msgspec.structs import replace
 
 import memharness.analyse
 from memharness.analyse.changes import fold_warm_peaks
-from memharness.analyse.steps import rule_for
-from memharness.findings import Acceptance, Change
+from memharness.analyse.steps import Step, rule_for
+from memharness.findings import Acceptance, Change, Verdict
 from memharness.history import find_commit
 from memharness.measure import PROBE_METHOD
-from memharness.model import Measurement, digest
+from memharness.model import Commit, Measurement, digest
 from memharness.pages import Entry, Status
 from memharness.pipeline import describing
 from memharness.pipeline.columns import MISSING
@@ -64,10 +64,43 @@ def find_changes(subject: Subject, sources: Sources, known: Findings | None) -> 
         accepted=tuple(shelf.accepted),
         subject=subject,
     )
-    changes = fold_warm_peaks(describe_with(sources, results, judged))
+    memory = _Memory(known.found if known and current else ())
+    changes = describe_with(sources, results, judged, memory.recall)
+    results.asked.update(known.stamps if known and memory.used else ())
     if any(len(shelf.history[shelf.positions[change.range[1]]].parents) > 1 for change in changes):
         key = steps = ""  # the merged branches may be searched further, which no key tells
-    return Findings(key=key, steps=steps, stamps=_stamps(subject, results.asked), found=tuple(map(_shortened, changes)))
+    return Findings(
+        key=key,
+        steps=steps,
+        stamps=_stamps(subject, results.asked),
+        found=tuple(memory.finding(change) or _shortened(change) for change in changes),
+    )
+
+
+class _Memory:
+    """What was found before in a subject, where its records are what they were then."""
+
+    def __init__(self, found: Sequence[Finding]) -> None:
+        self._found = {(one.change.metric, one.change.range, one.change.drift): one for one in found}
+        self.used = False
+
+    def recall(self, metric: str, step: Step, good: Commit, bad: Commit) -> Change | None:
+        """Return the change that a step was told as, without what became of it."""
+        known = self._found.get((metric, (good.id, bad.id), step.kind == "drift"))
+        if known is None:
+            return None
+        change = known.change
+        if (change.before, change.after, change.confidence) != (step.before, step.after, step.confidence):
+            return None
+        self.used = True
+        told: Verdict = "drifting" if change.drift else "regressed" if change.after > change.before else "improved"
+        return replace(change, verdict=told, undone_by=None, reason=None)
+
+    def finding(self, change: Change) -> Finding | None:
+        """Return what is known of a change that was recalled, with what became of it by now."""
+        known = self._found.get((change.metric, change.range, change.drift))
+        same = known is not None and known.change.blame == change.blame and known.change.after == change.after
+        return replace(known, change=change) if known and same else None
 
 
 def _shortened(change: Change) -> Finding:
@@ -83,8 +116,8 @@ def _shortened(change: Change) -> Finding:
 def entries_of(subject: Subject, findings: Findings) -> Iterator[Entry]:
     """Yield each change with what became of it."""
     shelf = subject.shelf
-    for finding in findings.found:
-        change = finding.change
+    more = {(one.change.metric, one.change.range): (one.more_lines, one.more_bytes) for one in findings.found}
+    for change in fold_warm_peaks([finding.change for finding in findings.found]):
         good, bad = (shelf.history[shelf.positions[id_]] for id_ in change.range)
         culprit = find_commit(shelf.project.repository, change.commit) if change.merge and change.commit else None
         undone = None if change.undone_by is None else shelf.history[shelf.positions[change.undone_by]]
@@ -97,8 +130,8 @@ def entries_of(subject: Subject, findings: Findings) -> Iterator[Entry]:
             bad=culprit or bad,
             undone_by=undone,
             merge=bad if culprit else None,
-            more_lines=finding.more_lines,
-            more_bytes=finding.more_bytes,
+            more_lines=more[change.metric, change.range][0],
+            more_bytes=more[change.metric, change.range][1],
         )
 
 

@@ -160,7 +160,7 @@ def _publish_picture(folder: SiteFolder, chapter: Chapter) -> None:
     number, path = len(chapter.subject.states), f"picture/{row.subject.id}-{row.metric}.svg"
     last = number - 1
     if number > _EXACT_PICTURES:
-        step = number // _PICTURE_STEPS
+        step = 1 << (number // _PICTURE_STEPS).bit_length() - 1
         last -= (last - int(row.subject.id, 16)) % step
         last = max([last, *(mark.position for mark in row.marks)])
     key = _picture_key(chapter, row, last)
