@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from memharness.errors import MemharnessError
 from memharness.findings import Trend
-from memharness.present.figures import check_format, check_pixels, save, settings
+from memharness.present.figures import check_format, check_pixels, new_figure, save, settings
 from memharness.present.look import VERDICTS, Look, Theme
 from memharness.present.panels import FAILED, LIMIT, TAG, draw_panel, family_style, panel_title, tag_lines
 from memharness.present.plot_labels import label_changes
@@ -66,9 +66,10 @@ def _size(panels: Sequence[Sequence[Trend]], look: Look) -> tuple[float, float]:
 
 
 def _draw(panels: Sequence[Sequence[Trend]], look: Look) -> Figure:
-    width, height = _size(panels, look)
+    size = width, _ = _size(panels, look)
     labels, columns = round(width * _LABELS_PER_INCH), round(width * max(_COLUMNS_PER_INCH, look.dpi))
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = new_figure(size, 100)
+    figure.set_layout_engine("constrained")
     grid = figure.add_gridspec(len(panels), 1)
     axes = [figure.add_subplot(grid[row]) for row in range(len(panels))]
     families = list(dict.fromkeys(trend.family for panel in panels for trend in panel))
