@@ -11,6 +11,7 @@ from typing import get_args
 from xml.etree import ElementTree as ET
 
 import pytest
+from matplotlib.text import Text
 from msgspec.structs import replace
 
 from drawings import MIB, STEP, SVG, coordinates, lines, marks, texts, trend
@@ -160,6 +161,20 @@ def test_the_label_of_a_change_does_not_cover_that_of_the_limit() -> None:
         figure = plots._draw([[trend([MIB, MIB, 2 * MIB], steps=(2,), limit=2 * MIB)]], Look())
         limit, change = (label.get_window_extent() for label in figure.axes[0].texts)
     assert not limit.overlaps(change)
+
+
+@pytest.mark.parametrize("width", [3.0, 11.0])
+def test_a_title_leaves_room_for_the_number_of_changes_without_a_label(width: float) -> None:
+    steps = tuple(range(1, 400))
+    with settings(Look().colors):
+        figure = plots._draw(
+            [[trend([MIB + index % 7 * 99999 for index in range(400)], case="W" * 200, steps=steps)]], Look(width=width)
+        )
+        (ax,) = figure.axes
+        titles = [title for title in ax.get_children() if isinstance(title, Text) and title.get_text()]
+        left, right = (next(t for t in titles if part in t.get_text()) for part in ("WW…", "not labelled"))
+        edges = left.get_window_extent().x1, right.get_window_extent().x0
+    assert edges[0] < edges[1] - 4
 
 
 @pytest.mark.parametrize(("number", "width"), [(9, 3.0), (40, 11.0), (300, 6.0), (5000, 40.0)])

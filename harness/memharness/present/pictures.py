@@ -34,7 +34,7 @@ from memharness.present.placing import Box, Sheet
 from memharness.present.plot_labels import change_text, label_style, largest_first, leader_style, left_out_text
 from memharness.present.strokes import Stroke, first_in_column, joined, strokes
 from memharness.present.text import visible
-from memharness.present.ticks import commit_ticks, limit_label, trend_limits, trend_ticks
+from memharness.present.ticks import commit_ticks, limit_label, shortened, trend_limits, trend_ticks
 
 _POINTS: Final = (720.0, 202.0)  # width and height; points are the units of an SVG, and its pixels here
 _FRAME: Final = Box(62, 52, 712, 180)
@@ -67,7 +67,7 @@ def picture(trend: Trend) -> bytes:
 
     Text stays text. Without points there is nothing but the title.
     """
-    title = panel_title(trend, _LETTERS)
+    title = shortened(panel_title(trend), _LETTERS)
     with settings(_THEME):
         figure = Figure(figsize=(_POINTS[0] / 72, _POINTS[1] / 72), dpi=72)
         canvas = FigureCanvasSVG(figure)

@@ -48,11 +48,11 @@ def leader_style(theme: Theme) -> dict[str, Any]:
     return {"color": theme.muted, "linewidth": 0.6, "zorder": 3.5}
 
 
-def label_changes(ax: Axes, panel: Sequence[Trend], theme: Theme, *, columns: int) -> None:
-    """Label the changes of a panel whose layout is settled, the largest first, and say how many found no room."""
+def label_changes(ax: Axes, panel: Sequence[Trend], theme: Theme, *, columns: int) -> int:
+    """Label the changes of a panel whose layout is settled, the largest first; return how many found no room."""
     changes = largest_first(panel)
     if not changes:
-        return
+        return 0
     pixels = ax.transData
     xs, ys, _ = joined([stroke for trend in panel for stroke in strokes(trend.points, columns)])
     line = pixels.transform(list(zip(xs, ys, strict=True))).tolist() if xs else []
@@ -67,8 +67,7 @@ def label_changes(ax: Axes, panel: Sequence[Trend], theme: Theme, *, columns: in
             left_out += 1
         else:
             _draw_label(ax, text, mark, box, theme)
-    if left_out:
-        ax.set_title(left_out_text(left_out), loc="right", fontsize=7)
+    return left_out
 
 
 def _draw_label(ax: Axes, text: str, mark: tuple[float, float], box: Box, theme: Theme) -> None:
