@@ -271,6 +271,14 @@ def test_a_png_is_as_large_as_was_asked_for(tmp_path: Path, look: Look, size: tu
     assert (int.from_bytes(header[:4]), int.from_bytes(header[4:])) == size
 
 
+def test_a_legend_of_many_rows_does_not_make_panels_lower() -> None:
+    few, many = ([trend([5, 9], family=f"python {number}") for number in range(most)] for most in (2, 9))
+    with settings(Look().colors):
+        figures = [plots._draw([panel], Look(width=3)) for panel in (few, many)]
+    heights = [figure.axes[0].bbox.height for figure in figures]
+    assert heights[1] == pytest.approx(heights[0], abs=10)
+
+
 def test_a_picture_of_too_many_pixels_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(MemharnessError, match=r"^24,000 x 12,660 pixels are more than one picture can have$"):
         plots.draw_trend([STEP], tmp_path / "trend.png", Look(width=40, height=20, dpi=600))

@@ -13,7 +13,7 @@ from matplotlib.path import Path
 
 from memharness.findings import Trend
 from memharness.model import METRICS
-from memharness.present.look import MARKERS, VERDICTS, Theme
+from memharness.present.look import MARKERS, VERDICTS, Theme, backing
 from memharness.present.strokes import Stroke, first_in_column, joined, strokes
 from memharness.present.ticks import commit_ticks, limit_label, trend_limits, trend_ticks
 
@@ -115,7 +115,8 @@ def _draw_limit(ax: Axes, limit: int, unit: str, bounds: tuple[float, float], th
         va="top" if hangs else "bottom",
         fontsize=7,
         color=theme.ink,
-        zorder=5,
+        zorder=4.5,
+        bbox=backing(theme),
     )
 
 

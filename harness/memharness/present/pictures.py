@@ -18,7 +18,7 @@ from matplotlib.transforms import Affine2D, IdentityTransform
 
 from memharness.findings import Trend
 from memharness.present.figures import settings
-from memharness.present.look import THEMES, VERDICTS
+from memharness.present.look import THEMES, VERDICTS, backing
 from memharness.present.panels import (
     BAND,
     FAILED,
@@ -139,7 +139,7 @@ def _draw_values(chart: _Chart, trend: Trend) -> list[Box]:
         chart.line(chart.across, (at, at), **LIMIT)
     y = chart.place.transform((0, at))[1]
     hangs = at == chart.up[1]
-    at_edge = {"ha": "right", "va": "top" if hangs else "bottom", "fontsize": 7}
+    at_edge = {"ha": "right", "va": "top" if hangs else "bottom", "fontsize": 7, "bbox": backing(_THEME)}
     drawn = chart.text(_FRAME.right, y - 2 if hangs else y + 2, text, **at_edge)
     return [Box(*drawn.get_window_extent().extents)]
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.text import Text
 
 from memharness.findings import Trend, TrendChange
-from memharness.present.look import Theme
+from memharness.present.look import Theme, backing
 from memharness.present.placing import Box, Sheet
 from memharness.present.strokes import joined, strokes
 from memharness.present.text import difference_text, number_text, visible
@@ -38,9 +38,8 @@ def left_out_text(number: int) -> str:
 
 
 def label_style(theme: Theme) -> dict[str, Any]:
-    """Return how a label is drawn: on paper, so that a line behind it does not run through its letters."""
-    backing = {"boxstyle": "square,pad=0.2", "facecolor": theme.paper, "edgecolor": "none", "alpha": 0.85}
-    return {"ha": "center", "va": "center", "fontsize": 7, "zorder": 5, "bbox": backing}
+    """Return how a label is drawn."""
+    return {"ha": "center", "va": "center", "fontsize": 7, "zorder": 5, "bbox": backing(theme)}
 
 
 def leader_style(theme: Theme) -> dict[str, Any]:

@@ -4,6 +4,7 @@ In: `Trend` values that are built elsewhere; out: one SVG, PNG or PDF file. Equa
 """
 
 from collections.abc import Iterator, Sequence
+from math import ceil
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,7 @@ MAX_PANELS: Final = 100
 _WIDTH_INCHES: Final = 11.0
 _PANEL_INCHES: Final = 2.9
 _FOOT_INCHES: Final = 1.1  # for the commits and the legend below the last panel
+_LEGEND_ROW_INCHES: Final = 0.17  # for each row of the legend beyond two
 _LABELS_PER_INCH: Final = 2.6  # commits that are named on the axis
 _COLUMNS_PER_INCH: Final = 120  # to which a line is reduced, or more with a higher resolution
 
@@ -61,12 +63,12 @@ def _panels(trends: Sequence[Trend]) -> list[list[Trend]]:
 
 
 def _size(panels: Sequence[Sequence[Trend]], look: Look) -> tuple[float, float]:
-    """Return width and height of the whole picture in inches."""
+    """Return width and height of the whole picture in inches; a legend of many rows adds to it."""
     return look.width or _WIDTH_INCHES, (look.height or _PANEL_INCHES) * len(panels) + _FOOT_INCHES
 
 
 def _draw(panels: Sequence[Sequence[Trend]], look: Look) -> Figure:
-    size = width, _ = _size(panels, look)
+    size = width, height = _size(panels, look)
     labels, columns = round(width * _LABELS_PER_INCH), round(width * max(_COLUMNS_PER_INCH, look.dpi))
     figure = new_figure(size, 100)
     figure.set_layout_engine("constrained")
@@ -79,7 +81,10 @@ def _draw(panels: Sequence[Sequence[Trend]], look: Look) -> Figure:
         draw_panel(ax, panel, families, look.colors, labels=labels, columns=columns)
         ax.tick_params(labelbottom=ticks[row : row + 1] != ticks[row + 1 : row + 2])
     handles = list(_legend(panels, families, look.colors, labels))
-    figure.legend(handles=handles, loc="outside lower center", ncols=max(1, round(width / 2.7)), frameon=False)
+    columns_of_legend = max(1, round(width / 2.7))
+    more_rows = max(0, ceil(len(handles) / columns_of_legend) - 2)
+    figure.set_figheight(height + more_rows * _LEGEND_ROW_INCHES)
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns_of_legend, frameon=False)
     figure.draw_without_rendering()  # settles the layout: labels are placed by their size on the picture
     figure.set_layout_engine("none")
     for panel, ax in zip(panels, axes, strict=True):
