@@ -4,12 +4,14 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from matplotlib.figure import Figure
 from msgspec.structs import replace
 
 from drawings import MIB, SVG, coordinates, texts
 from memharness.errors import MemharnessError
 from memharness.findings import BlamedLine, Change, ModuleChange
 from memharness.model import ModuleCost
+from memharness.present import before_after
 from memharness.present.before_after import draw_before_after
 from memharness.present.difference import difference_parts, head_text, largest_share_first, note_text
 from memharness.present.look import Look
@@ -108,6 +110,21 @@ def test_long_names_are_cut_and_the_line_number_never_is(tmp_path: Path) -> None
     long = [text for text in texts(root) if "…" in text]
     assert [text[:1] + text[-1:] for text in long] == ["s…", "c…", "…4", "f…"]
     assert long[2].endswith("WW/core.py:4")
+
+
+@pytest.mark.parametrize("look", [Look(), Look(width=3), Look(dpi=37)])
+def test_no_text_leaves_the_picture(tmp_path: Path, look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+    edges: list[float] = []
+
+    def measure(figure: Figure, file: Path, dpi: int) -> None:
+        assert (file.name, dpi, figure.dpi) == ("changes.png", look.dpi, look.dpi)
+        edges.extend(text.get_window_extent().x1 / figure.dpi for text in figure.texts)
+
+    monkeypatch.setattr(before_after, "save", measure)
+    wide = change(100, 200, line(4, 100, path="W" * 99, function="M" * 99), case="W" * 99)
+    draw_before_after(replace(AT, subject="m" * 300), [wide, DOUBLED], tmp_path / "changes.png", look)
+    assert len(edges) == 27
+    assert max(edges) < (look.width or 20 / 3) - 0.1
 
 
 def test_foreign_text_hides_nothing_and_is_no_formula(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import get_args
 from xml.etree import ElementTree as ET
 
 import pytest
+from matplotlib.text import Text
 from msgspec.structs import replace
 
 from drawings import MIB, STEP, SVG, coordinates, lines, marks, texts, trend
@@ -162,6 +163,20 @@ def test_the_label_of_a_change_does_not_cover_that_of_the_limit() -> None:
     assert not limit.overlaps(change)
 
 
+@pytest.mark.parametrize("width", [3.0, 11.0])
+def test_a_title_leaves_room_for_the_number_of_changes_without_a_label(width: float) -> None:
+    steps = tuple(range(1, 400))
+    with settings(Look().colors):
+        figure = plots._draw(
+            [[trend([MIB + index % 7 * 99999 for index in range(400)], case="W" * 200, steps=steps)]], Look(width=width)
+        )
+        (ax,) = figure.axes
+        titles = [title for title in ax.get_children() if isinstance(title, Text) and title.get_text()]
+        left, right = (next(t for t in titles if part in t.get_text()) for part in ("WW…", "not labelled"))
+        edges = left.get_window_extent().x1, right.get_window_extent().x0
+    assert edges[0] < edges[1] - 4
+
+
 @pytest.mark.parametrize(("number", "width"), [(9, 3.0), (40, 11.0), (300, 6.0), (5000, 40.0)])
 def test_names_of_commits_do_not_overlap(number: int, width: float) -> None:
     tags = dict.fromkeys(range(0, number, 2), ("a-long-name-of-a-release",))
@@ -254,6 +269,14 @@ def test_a_png_is_as_large_as_was_asked_for(tmp_path: Path, look: Look, size: tu
     plots.draw_trend([STEP], tmp_path / "trend.png", look)
     header = (tmp_path / "trend.png").read_bytes()[16:24]
     assert (int.from_bytes(header[:4]), int.from_bytes(header[4:])) == size
+
+
+def test_a_legend_of_many_rows_does_not_make_panels_lower() -> None:
+    few, many = ([trend([5, 9], family=f"python {number}") for number in range(most)] for most in (2, 9))
+    with settings(Look().colors):
+        figures = [plots._draw([panel], Look(width=3)) for panel in (few, many)]
+    heights = [figure.axes[0].bbox.height for figure in figures]
+    assert heights[1] == pytest.approx(heights[0], abs=10)
 
 
 def test_a_picture_of_too_many_pixels_is_an_error(tmp_path: Path) -> None:

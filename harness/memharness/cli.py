@@ -23,7 +23,7 @@ COMMANDS: Final = {
     "bisect": "Find the commit that moved a metric, with few measurements.",
     "bisect-step": "Judge one commit for `git bisect run`.",
     "list": "Print the scenarios and their cases.",
-    "plot": "Draw the trend of a metric as SVG, PNG or PDF.",
+    "plot": "Draw trends of metrics, or what a commit changed, as a picture.",
     "publish": "Write a site of trend pages from stored results.",
     "serve": "Publish, show the pages on this machine, and publish again when results change.",
     "demo": "Make a small repository with a leak in it and measure it.",

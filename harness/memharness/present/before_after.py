@@ -22,7 +22,7 @@ from memharness.present.difference import (
     largest_share_first,
     note_text,
 )
-from memharness.present.figures import check_format, check_pixels, fit, save, settings
+from memharness.present.figures import check_format, check_pixels, fit, new_figure, save, settings
 from memharness.present.look import VERDICTS, Look, Theme
 from memharness.present.panels import metric_title
 from memharness.present.text import number_text, value_text
@@ -56,7 +56,7 @@ class _Sheet(NamedTuple):
     ) -> Text:
         """Write foreign content that is cut to so many inches of room."""
         drawn = self.figure.text(x, y, "", transform=self.figure.dpi_scale_trans, va="center", **style)
-        fit(drawn, content, room * self.figure.dpi, keep_end=keep_end)
+        fit(drawn, content, 0.98 * room * self.figure.dpi, keep_end=keep_end)
         return drawn
 
     def bar(self, x: float, y: float, width: float, height: float, color: str) -> None:
@@ -78,7 +78,7 @@ def draw_before_after(commit: Commit, changes: Sequence[Change], file: Path, loo
     size = look.width or _WIDTH, _HEAD + sum(heights) + (_LINE if more else 0) + _MARGIN
     check_pixels(file, size, look.dpi)
     with settings(look.colors):
-        figure = Figure(figsize=size)
+        figure = new_figure(size, look.dpi)  # text is measured as it is drawn: hinting depends on it
         sheet = _Sheet(figure, look.colors)
         top = size[1] - _HEAD
         _draw_head(sheet, commit, top)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -25,6 +26,13 @@ FORMATS: Final[Mapping[str, dict[str, None]]] = {  # suffix -> the dates to leav
 }
 _MAX_PIXELS: Final = 100_000_000  # 400 MB while it is drawn
 _MAX_SIDE: Final = 1 << 16  # matplotlib draws no larger one
+
+
+def new_figure(size: tuple[float, float], dpi: float) -> Figure:
+    """Return an empty figure of so many inches. Its text is measured without a new drawing surface each time."""
+    figure = Figure(figsize=size, dpi=dpi)
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def check_format(file: Path) -> None:

@@ -1,7 +1,7 @@
 """How pictures look: theme, size and resolution. Imports nothing that draws, so that options can be checked first."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from memharness.errors import MemharnessError
 from memharness.findings import Verdict
@@ -52,6 +52,11 @@ VERDICTS: Final[Mapping[Verdict, tuple[str, str]]] = {  # colour and shape; they
     "transient": ("#F0E442", "d"),
     "drifting": ("#D55E00", ">"),
 }
+
+
+def backing(theme: Theme) -> dict[str, Any]:
+    """Return the paper behind a label, so that a line does not run through its letters."""
+    return {"boxstyle": "square,pad=0.2", "facecolor": theme.paper, "edgecolor": "none", "alpha": 0.85}
 
 
 class Look(Value):

@@ -13,9 +13,9 @@ from matplotlib.path import Path
 
 from memharness.findings import Trend
 from memharness.model import METRICS
-from memharness.present.look import MARKERS, VERDICTS, Theme
+from memharness.present.look import MARKERS, VERDICTS, Theme, backing
 from memharness.present.strokes import Stroke, first_in_column, joined, strokes
-from memharness.present.ticks import commit_ticks, limit_label, shortened, trend_limits, trend_ticks
+from memharness.present.ticks import commit_ticks, limit_label, trend_limits, trend_ticks
 
 MARKED_POINTS: Final = 120  # with more, a line is clearer without a marker on every point
 TAG_LINES: Final = 60  # with more tags, only those that are named have a line
@@ -41,9 +41,9 @@ def draw_panel(
     _draw_changes(ax, panel, theme)
 
 
-def panel_title(trend: Trend, length: int) -> str:
-    """Return case and metric, shortened to `length` characters."""
-    return shortened(f"{trend.case}: {metric_title(trend.metric)}", length)
+def panel_title(trend: Trend) -> str:
+    """Return case and metric, which may be foreign text."""
+    return f"{trend.case}: {metric_title(trend.metric)}"
 
 
 def metric_title(metric: str) -> str:
@@ -115,7 +115,8 @@ def _draw_limit(ax: Axes, limit: int, unit: str, bounds: tuple[float, float], th
         va="top" if hangs else "bottom",
         fontsize=7,
         color=theme.ink,
-        zorder=5,
+        zorder=4.5,
+        bbox=backing(theme),
     )
 
 

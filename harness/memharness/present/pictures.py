@@ -18,7 +18,7 @@ from matplotlib.transforms import Affine2D, IdentityTransform
 
 from memharness.findings import Trend
 from memharness.present.figures import settings
-from memharness.present.look import THEMES, VERDICTS
+from memharness.present.look import THEMES, VERDICTS, backing
 from memharness.present.panels import (
     BAND,
     FAILED,
@@ -34,7 +34,7 @@ from memharness.present.placing import Box, Sheet
 from memharness.present.plot_labels import change_text, label_style, largest_first, leader_style, left_out_text
 from memharness.present.strokes import Stroke, first_in_column, joined, strokes
 from memharness.present.text import visible
-from memharness.present.ticks import commit_ticks, limit_label, trend_limits, trend_ticks
+from memharness.present.ticks import commit_ticks, limit_label, shortened, trend_limits, trend_ticks
 
 _POINTS: Final = (720.0, 202.0)  # width and height; points are the units of an SVG, and its pixels here
 _FRAME: Final = Box(62, 52, 712, 180)
@@ -67,7 +67,7 @@ def picture(trend: Trend) -> bytes:
 
     Text stays text. Without points there is nothing but the title.
     """
-    title = panel_title(trend, _LETTERS)
+    title = shortened(panel_title(trend), _LETTERS)
     with settings(_THEME):
         figure = Figure(figsize=(_POINTS[0] / 72, _POINTS[1] / 72), dpi=72)
         canvas = FigureCanvasSVG(figure)
@@ -139,7 +139,7 @@ def _draw_values(chart: _Chart, trend: Trend) -> list[Box]:
         chart.line(chart.across, (at, at), **LIMIT)
     y = chart.place.transform((0, at))[1]
     hangs = at == chart.up[1]
-    at_edge = {"ha": "right", "va": "top" if hangs else "bottom", "fontsize": 7}
+    at_edge = {"ha": "right", "va": "top" if hangs else "bottom", "fontsize": 7, "bbox": backing(_THEME)}
     drawn = chart.text(_FRAME.right, y - 2 if hangs else y + 2, text, **at_edge)
     return [Box(*drawn.get_window_extent().extents)]
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.text import Text
 
 from memharness.findings import Trend, TrendChange
-from memharness.present.look import Theme
+from memharness.present.look import Theme, backing
 from memharness.present.placing import Box, Sheet
 from memharness.present.strokes import joined, strokes
 from memharness.present.text import difference_text, number_text, visible
@@ -38,9 +38,8 @@ def left_out_text(number: int) -> str:
 
 
 def label_style(theme: Theme) -> dict[str, Any]:
-    """Return how a label is drawn: on paper, so that a line behind it does not run through its letters."""
-    backing = {"boxstyle": "square,pad=0.2", "facecolor": theme.paper, "edgecolor": "none", "alpha": 0.85}
-    return {"ha": "center", "va": "center", "fontsize": 7, "zorder": 5, "bbox": backing}
+    """Return how a label is drawn."""
+    return {"ha": "center", "va": "center", "fontsize": 7, "zorder": 5, "bbox": backing(theme)}
 
 
 def leader_style(theme: Theme) -> dict[str, Any]:
@@ -48,11 +47,11 @@ def leader_style(theme: Theme) -> dict[str, Any]:
     return {"color": theme.muted, "linewidth": 0.6, "zorder": 3.5}
 
 
-def label_changes(ax: Axes, panel: Sequence[Trend], theme: Theme, *, columns: int) -> None:
-    """Label the changes of a panel whose layout is settled, the largest first, and say how many found no room."""
+def label_changes(ax: Axes, panel: Sequence[Trend], theme: Theme, *, columns: int) -> int:
+    """Label the changes of a panel whose layout is settled, the largest first; return how many found no room."""
     changes = largest_first(panel)
     if not changes:
-        return
+        return 0
     pixels = ax.transData
     xs, ys, _ = joined([stroke for trend in panel for stroke in strokes(trend.points, columns)])
     line = pixels.transform(list(zip(xs, ys, strict=True))).tolist() if xs else []
@@ -67,8 +66,7 @@ def label_changes(ax: Axes, panel: Sequence[Trend], theme: Theme, *, columns: in
             left_out += 1
         else:
             _draw_label(ax, text, mark, box, theme)
-    if left_out:
-        ax.set_title(left_out_text(left_out), loc="right", fontsize=7)
+    return left_out
 
 
 def _draw_label(ax: Axes, text: str, mark: tuple[float, float], box: Box, theme: Theme) -> None:

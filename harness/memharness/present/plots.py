@@ -4,27 +4,29 @@ In: `Trend` values that are built elsewhere; out: one SVG, PNG or PDF file. Equa
 """
 
 from collections.abc import Iterator, Sequence
+from math import ceil
 from pathlib import Path
 from typing import Final
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from memharness.errors import MemharnessError
 from memharness.findings import Trend
-from memharness.present.figures import check_format, check_pixels, save, settings
+from memharness.present.figures import check_format, check_pixels, fit, new_figure, save, settings
 from memharness.present.look import VERDICTS, Look, Theme
 from memharness.present.panels import FAILED, LIMIT, TAG, draw_panel, family_style, panel_title, tag_lines
-from memharness.present.plot_labels import label_changes
+from memharness.present.plot_labels import label_changes, left_out_text
 from memharness.present.ticks import commit_ticks, shortened
 
 MAX_PANELS: Final = 100
 _WIDTH_INCHES: Final = 11.0
 _PANEL_INCHES: Final = 2.9
 _FOOT_INCHES: Final = 1.1  # for the commits and the legend below the last panel
+_LEGEND_ROW_INCHES: Final = 0.17  # for each row of the legend beyond two
 _LABELS_PER_INCH: Final = 2.6  # commits that are named on the axis
 _COLUMNS_PER_INCH: Final = 120  # to which a line is reduced, or more with a higher resolution
-_LETTERS_PER_INCH: Final = 9  # of a title
 
 
 def draw_trend(trends: Sequence[Trend], file: Path, look: Look | None = None) -> None:
@@ -61,29 +63,43 @@ def _panels(trends: Sequence[Trend]) -> list[list[Trend]]:
 
 
 def _size(panels: Sequence[Sequence[Trend]], look: Look) -> tuple[float, float]:
-    """Return width and height of the whole picture in inches."""
+    """Return width and height of the whole picture in inches; a legend of many rows adds to it."""
     return look.width or _WIDTH_INCHES, (look.height or _PANEL_INCHES) * len(panels) + _FOOT_INCHES
 
 
 def _draw(panels: Sequence[Sequence[Trend]], look: Look) -> Figure:
-    width, height = _size(panels, look)
+    size = width, height = _size(panels, look)
     labels, columns = round(width * _LABELS_PER_INCH), round(width * max(_COLUMNS_PER_INCH, look.dpi))
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = new_figure(size, 100)
+    figure.set_layout_engine("constrained")
     grid = figure.add_gridspec(len(panels), 1)
     axes = [figure.add_subplot(grid[row]) for row in range(len(panels))]
     families = list(dict.fromkeys(trend.family for panel in panels for trend in panel))
     ticks = [commit_ticks(panel[0].points, labels) for panel in panels]
     for row, (panel, ax) in enumerate(zip(panels, axes, strict=True)):
-        ax.set_title(panel_title(panel[0], round(width * _LETTERS_PER_INCH)), loc="left", fontweight="bold")
+        ax.set_title(" ", loc="left", fontweight="bold")  # keeps the room
         draw_panel(ax, panel, families, look.colors, labels=labels, columns=columns)
         ax.tick_params(labelbottom=ticks[row : row + 1] != ticks[row + 1 : row + 2])
     handles = list(_legend(panels, families, look.colors, labels))
-    figure.legend(handles=handles, loc="outside lower center", ncols=max(1, round(width / 2.7)), frameon=False)
+    columns_of_legend = max(1, round(width / 2.7))
+    more_rows = max(0, ceil(len(handles) / columns_of_legend) - 2)
+    figure.set_figheight(height + more_rows * _LEGEND_ROW_INCHES)
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns_of_legend, frameon=False)
     figure.draw_without_rendering()  # settles the layout: labels are placed by their size on the picture
     figure.set_layout_engine("none")
     for panel, ax in zip(panels, axes, strict=True):
-        label_changes(ax, panel, look.colors, columns=columns)
+        _draw_title(ax, panel[0], label_changes(ax, panel, look.colors, columns=columns))
     return figure
+
+
+def _draw_title(ax: Axes, trend: Trend, left_out: int) -> None:
+    """Write case and metric, cut to the room that is left beside the number of changes without a label."""
+    room = float(ax.bbox.width)
+    if left_out:
+        note = ax.set_title(left_out_text(left_out), loc="right", fontsize=7)
+        room -= note.get_window_extent().width
+    title = ax.set_title("", loc="left", fontweight="bold")
+    fit(title, panel_title(trend), 0.95 * room - 6)
 
 
 def _legend(panels: Sequence[Sequence[Trend]], families: Sequence[str], theme: Theme, labels: int) -> Iterator[Line2D]:
