@@ -62,7 +62,8 @@
     const head = [['case and metric', ''], ['before', 'number'], ['after', 'number'], ['difference', 'number'], ['', 'number'], ['lines', '']];
     const caption = element('caption', {}, 'From ', link(a), ` ${history.subjects[a]} to `, link(b), ` ${history.subjects[b]}; the largest relative difference first`);
     const table = element('table', {}, caption, element('thead', {}, element('tr', {}, ...head.map(([name, kind]) => element('th', {scope: 'col', class: kind}, name || 'per cent')))), body);
-    result.replaceChildren(element('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Comparison'}, table));
+    const more = element('p', {class: 'note'}, 'The lines of all figures: ', element('code', {}, command(...ids.map(id => id.slice(0, 10)))));
+    result.replaceChildren(element('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Comparison'}, table), more);
     filter();
   }
 
