@@ -29,7 +29,6 @@ _POINT_TIP: Final = f'<div style="{_TIP}"><b>@value</b> @step<br>@commit @date @
 _FAILURE_TIP: Final = f'<div style="{_TIP}"><b>failed</b> @reason<br>@commit @date<br>@subject</div>'
 
 
-
 def chart_document() -> dict[str, object]:
     """Return the document as `Bokeh.embed.embed_item` takes it, the same for the same version of Bokeh."""
     from bokeh.embed import json_item  # takes half a second, and only assets need it

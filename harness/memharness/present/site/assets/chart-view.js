@@ -24,7 +24,11 @@ const TrendChart = (() => {
 
     connect() {
       const fit = memharness.later(50, () => this.fit());
-      const tell = memharness.later(250, () => this.moved(...this.visible()));  // browsers count changes of the address
+      const tell = memharness.later(250, () => {  // not more often: browsers count changes of the address
+        const seen = this.visible();
+        if (seen.join() !== this.told) this.moved(...seen);
+        this.told = seen.join();
+      });
       const follow = () => { fit(); tell(); };
       this.x.change.connect(follow);
       for (const name of ['points', 'failures']) {
@@ -57,6 +61,7 @@ const TrendChart = (() => {
       this.x.reset_start = -0.5 + this.first();
       this.x.reset_end = this.values.length - 0.5;
       this.look(from, to);
+      this.told = this.visible().join();
       this.paint();
     }
 
