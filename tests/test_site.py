@@ -287,7 +287,7 @@ def test_a_row_of_the_index() -> None:
         f'<code>{commit.short}</code></a> <time datetime="2025-02-20T00:00:00Z">2025-02-20</time></span></td> '
         '<td><span class="label bad"><span aria-hidden="true">⊘</span> over its limit</span> '
         '<span class="label bad"><span aria-hidden="true">▲</span> regressed, open</span> </td> '
-        '<td class="number">newest</td></tr>'
+        '<td class="number">newest commit</td></tr>'
     )
 
 
@@ -317,7 +317,7 @@ def test_the_page_of_a_commit_tells_what_it_moved_and_by_which_line() -> None:
     older = values.history()[values.STEP - 1]
     assert "What moved 1 ▲ regressed, open parse[size=1000] peak 1.14 MiB → 2.38 MiB +1.24 MiB +108.3%" in text
     assert "Lines that hold the difference; they explain 97 % of the peak" in text
-    assert "+87.89 KiB +12 <stdlib>/json/decoder.py:353 raw_decode in json new obj, end = scan(s)" in text
+    assert "+87.89 KiB +12 <stdlib>/json/decoder.py:353 raw_decode in json · new obj, end = scan(s)" in text
     assert "changed: src/parser/core.py:12 parse tokens = Tokens(text)" in text
     assert "+14.65 KiB elsewhere" in text
     assert f'href="../compare.html?a={older.short}&amp;b={values.history()[values.STEP].short}"' in page

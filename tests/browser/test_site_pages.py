@@ -191,6 +191,22 @@ def test_the_visible_range_and_the_metric_survive_a_reload(open_tab: Opener) -> 
     )
 
 
+def test_zooming_by_key_and_back(open_tab: Opener) -> None:
+    tab = open_tab()
+    page = tab.open(SCENARIO)
+    page.focus(".frame")
+    page.keyboard.press("+")
+    tab.wait("location.search.includes('from=')")
+    assert bounds(page) == (14.5, 44.5)
+    high = "Bokeh.documents[0].get_model_by_name('y').end"
+    assert page.evaluate(high) > 3_000_000 / 2**20  # the spike is in sight
+    page.keyboard.press("+")
+    tab.wait("location.search.includes('to=')")
+    page.get_by_title("Reset").click()
+    tab.wait("location.search === ''")
+    assert bounds(page) == (-0.5, 59.5)
+
+
 def test_a_click_on_a_point_opens_its_commit(open_tab: Opener) -> None:
     tab = open_tab()
     page = tab.open(SCENARIO)

@@ -11,9 +11,8 @@ const TrendChart = (() => {
   class TrendChart {
     /* `moved` is called with the first and last visible position, `opened` with the one that was clicked. */
     static async draw(place, history, failures, moved, opened) {
-      const [view] = Object.values(await Bokeh.embed.embed_item(memharness.get('chart'), place)).flat();
-      const chart = new TrendChart();
-      Object.assign(chart, {document: (view?.model ?? Bokeh.documents.at(-1).roots()[0]).document, history, failures, moved, opened});
+      await Bokeh.embed.embed_item(memharness.get('chart'), place);
+      const chart = Object.assign(new TrendChart(), {document: Bokeh.documents.at(-1), history, failures, moved, opened});
       chart.x = chart.model('x');
       chart.y = chart.model('y');
       chart.connect();

@@ -61,7 +61,7 @@
     const [a, b] = ids.map(id => history.ids.indexOf(id));
     const head = [['case and metric', ''], ['before', 'number'], ['after', 'number'], ['difference', 'number'], ['', 'number'], ['lines', '']];
     const caption = element('caption', {}, 'From ', link(a), ` ${history.subjects[a]} to `, link(b), ` ${history.subjects[b]}; the largest relative difference first`);
-    const table = element('table', {}, caption, element('thead', {}, element('tr', {}, ...head.map(([name, kind]) => element('th', {scope: 'col', class: kind}, name || 'per cent')))), body);
+    const table = element('table', {class: 'grid compared stack'}, caption, element('thead', {}, element('tr', {}, ...head.map(([name, kind]) => element('th', {scope: 'col', class: kind}, name || 'per cent')))), body);
     const more = element('p', {class: 'note'}, 'The lines of all figures: ', element('code', {}, command(...ids.map(id => id.slice(0, 10)))));
     result.replaceChildren(element('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Comparison'}, table), more);
     filter();
@@ -119,7 +119,7 @@
     const head = element('thead', {}, element('tr', {}, ...['difference', 'before', 'after', 'line'].map((name, index) => element('th', {scope: 'col', class: index < 3 ? 'number' : ''}, name))));
     const heading = element('h2', {tabindex: '-1'}, `Lines of ${subject.case}, ${metric}`);
     lines.replaceChildren(heading, element('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Lines'},
-      element('table', {class: 'blame'}, element('caption', {}, moved.length ? 'The largest difference first' : 'No line differs.'), head, body)));
+      element('table', {class: 'blame stack'}, element('caption', {}, moved.length ? 'The largest difference first' : 'No line differs.'), head, body)));
     heading.focus();
   }
 

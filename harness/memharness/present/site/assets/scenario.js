@@ -5,7 +5,6 @@
   const place = document.getElementById('chart');
   const summary = document.getElementById('summary');
   const links = [...document.querySelectorAll('[data-metric]')];
-  if (!links.length) return;
   let data, history;
   try {
     [history, data] = await Promise.all([load('history'), load(`scenario/${place.dataset.subject}`)]);
@@ -13,6 +12,7 @@
     summary.textContent = `The chart cannot be drawn: ${error.message}.`;
     return;
   }
+  if (!data.trends.length) { summary.textContent = 'Nothing is measured yet.'; return; }
   const pages = new Set(history.pages);
   const position = id => id ? history.ids.findIndex(full => full.startsWith(id)) : -1;
   const found = id => position(id) < 0 ? null : position(id);
