@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from memharness.findings import BlamedLine, Change, EnvironmentDifference
-from memharness.model import Commit, EnvironmentFacts, Frame, LineStat, Profile, Stack, Survivor, TypeCount
+from memharness.model import METRICS, Commit, EnvironmentFacts, Frame, LineStat, Profile, Stack, Survivor, TypeCount
 from memharness.pages import (
     Allocations,
     CommitData,
@@ -350,6 +350,22 @@ def index() -> Index:
         steady(f"odd[text={HOSTILE!r}]", "odd-0506", "peak", 5_000_000),
     )
     return Index(open=(open_entry(), leak_entry(), entries()[6]), rows=rows() + more, failing=(failure(),))
+
+
+def crowded_index(cases: int = 200) -> tuple[Site, Index]:
+    """Return an index of so many cases with every metric, over 5,000 commits."""
+    crowd = [
+        trend(
+            name,
+            unit=metric.unit,
+            subject=subject(f"case_{case}[size={case * 7919 % 1000}]", f"case-{case}"),
+            spark=tuple((at * 50, 100_000 + (case + at) * 7919 % 977 * 100) for at in range(100)),
+            now=100_000 + case * 7919 % 977 * 100,
+        )
+        for case in range(cases)
+        for name, metric in METRICS.items()
+    ]
+    return site(commits=5_000), Index(open=index().open, rows=tuple(crowd), failing=())
 
 
 def subject_page() -> SubjectPage:

@@ -224,7 +224,7 @@ def test_small_noise_is_no_cliff() -> None:
 
 def test_an_icicle_sums_what_lies_below_a_frame() -> None:
     _, after = values.profiles()
-    drawn = Outline(icicle(after.stacks))
+    drawn = Outline(icicle(after))
     rects = [found for tag, found in drawn.tags if tag == "rect"]
     assert [(rect["x"], rect["width"], rect["y"]) for rect in rects] == [
         ("0.00%", "100.00%", "0"),
@@ -234,22 +234,36 @@ def test_an_icicle_sums_what_lies_below_a_frame() -> None:
         ("83.68%", "16.32%", "38"),
     ]
     assert "Tokens.keep\nsrc/parser/tokens.py:41\nself._all.append(token)\n1.91 MiB" in drawn.text
-    assert icicle(()) == ""
+    assert icicle(Profile()) == ""
 
 
 def test_a_caller_that_moved_is_no_difference() -> None:
     before, after = values.profiles()
-    drawn = Outline(difference_icicle(before.stacks, after.stacks))
+    drawn = Outline(difference_icicle(before, after))
     assert "grew 1.14 MiB" in drawn.text
     assert "shrank 4.88 KiB" in drawn.text
     assert "text.strip" not in drawn.text
-    assert difference_icicle(after.stacks, after.stacks) == ""
+    assert difference_icicle(after, after) == ""
     assert [(line.line, now, by) for line, now, by in line_differences(before, after)] == [
         (41, 2_000_000, 1_200_000),
         (3, 0, -5_000),
         (14, 390_000, 0),
     ]
     assert line_differences(Profile(), Profile()) == []
+
+
+def test_stacks_that_a_profile_left_out_are_no_difference() -> None:
+    _, after = values.profiles()
+    keep, text = after.stacks
+    small = values.stack_of(100_000, 1, (*keep.frames[:1], values.frame("src/x.py", 1, "small", "small()")))
+    cut = Profile(lines=(values.line_stat(text.frames[-1], 2_500_000, 1),), stacks=(keep, text))  # knows 110,000 more
+    whole = Profile(lines=cut.lines, stacks=(*after.stacks, small))
+    assert "smaller stacks\n107.42 KiB" in Outline(icicle(cut)).text
+    assert difference_icicle(cut, whole) == ""
+    large = values.stack_of(400_000, 1, small.frames)
+    assert (
+        "grew 390.63 KiB" in Outline(difference_icicle(cut, Profile(lines=cut.lines, stacks=(keep, text, large)))).text
+    )
 
 
 def test_memory_by_call_is_told_at_powers_of_two() -> None:

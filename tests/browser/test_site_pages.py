@@ -1,6 +1,7 @@
 """The site as it is opened from a folder: every page, and what its scripts do."""
 
 import random
+import shutil
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -10,6 +11,7 @@ from playwright.sync_api import Page
 
 import site_values as values
 from browsing import Tab
+from memharness.present import site as pages
 from memharness.present.site.words import relative_text
 from memharness.present.text import bytes_text, delta_text, value_text
 
@@ -270,7 +272,7 @@ def test_print_shows_the_picture_instead_of_the_canvas(open_tab: Opener) -> None
     assert page.locator(".picture").is_hidden()
     page.emulate_media(media="print")
     assert page.locator("#chart").is_hidden()
-    tab.wait("document.querySelector('.picture').naturalWidth > 0")
+    tab.wait("document.querySelector('.picture img').naturalWidth > 0")
     assert page.locator(".picture").is_visible()
 
 
@@ -325,6 +327,27 @@ def test_figures_read_the_same_in_both_languages(open_tab: Opener) -> None:
             "([sizes, unit]) => sizes.map(size => [memharness.valueText(size, unit), memharness.deltaText(size, unit)])"
         )
         assert page.evaluate(both, [sizes, unit]) == [[value_text(s, unit), delta_text(s, unit)] for s in sizes]
+
+
+def test_sixteen_hundred_trends_are_quick(open_tab: Opener, tmp_path: Path, site_folder: Path) -> None:
+    shutil.copytree(site_folder / "assets", tmp_path / "assets")
+    (tmp_path / "index.html").write_text(pages.render_index(*values.crowded_index()))
+    tab = open_tab(f"file://{tmp_path}/")
+    session = tab.context.new_cdp_session(tab.page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def seconds() -> float:
+        found = session.send("Performance.getMetrics")["metrics"]
+        return next(float(metric["value"]) for metric in found if metric["name"] == "TaskDuration")
+
+    page = tab.open("index.html")
+    tab.wait("document.getElementById('count').value === '200 trends'")
+    page.wait_for_timeout(200)
+    assert seconds() < 1.5  # of CPU, on the main thread
+    before = seconds()
+    page.fill("#words", "case_19 over")
+    tab.wait("document.getElementById('count').value === '11 of 200 trends'")
+    assert seconds() - before < 0.5
 
 
 def test_the_site_reads_without_scripts(open_tab: Opener) -> None:

@@ -96,8 +96,8 @@ def allocation_fields(held: Allocations) -> dict[str, object]:
         "held": held,
         "title": _KINDS[held.kind],
         "total": sum(line.size for line in held.after.lines),
-        "after": icicle(held.after.stacks),
-        "difference": difference_icicle(held.before.stacks, held.after.stacks),
+        "after": icicle(held.after),
+        "difference": difference_icicle(held.before, held.after),
         "lines": line_differences(held.before, held.after),
         "top": _TOP_LINES,
     }
