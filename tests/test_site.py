@@ -100,8 +100,8 @@ def test_every_link_within_the_site_leads_to_a_file() -> None:
 
 
 def test_a_value_that_a_template_lacks_is_an_error() -> None:
-    with pytest.raises(UndefinedError, match="index"):
-        render("index.html", values.site(), rows=[], metrics=[], chosen="peak", same_place=True, shown=1)
+    with pytest.raises(UndefinedError, match="groups"):
+        render("changes.html", values.site())
 
 
 # --- addresses -----------------------------------------------------------------------------------------------
