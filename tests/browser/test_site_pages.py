@@ -232,6 +232,7 @@ def test_the_chart_is_walked_by_keyboard(open_tab: Opener) -> None:
     page.keyboard.press("ArrowRight")
     assert page.locator("#summary").inner_text().startswith(f"1.43 MiB {values.history()[0].short} 2025-01-01")
     page.keyboard.press("ArrowRight")
+    assert page.evaluate("Bokeh.documents[0].get_model_by_name('cursor').location") == 1
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/commit/{values.history()[1].id}.html")
 

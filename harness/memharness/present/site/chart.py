@@ -64,6 +64,7 @@ def _plot() -> "Plot":
     plot.add_layout(m.Grid(name="y_grid", dimension=1, ticker=y_axis.ticker))
     _add_glyphs(plot)
     plot.add_layout(Span(name="limit", dimension="width", line_dash="dashed", line_width=1.5, visible=False))
+    plot.add_layout(Span(name="cursor", dimension="height", line_width=1.5, visible=False))
     return plot
 
 

@@ -83,7 +83,9 @@ const TrendChart = (() => {
       for (let next = at + step; next >= 0 && next < this.values.length; next += step) if (this.values[next] !== null) return next;
       return null;
     }
-    text(at) {
+    /* Point at a commit and return its figures. */
+    point(at) {
+      this.model('cursor').setv({location: at, visible: true});
       const {data} = this.model('points_source'), i = data.x.indexOf(at);
       return ['value', 'step', 'commit', 'date', 'author', 'subject'].map(name => data[name][i]).join(' ');
     }
@@ -189,6 +191,7 @@ const TrendChart = (() => {
       }
       this.model('y_grid').grid_line_color = color('--grid');
       this.model('limit').line_color = color('--limit');
+      this.model('cursor').line_color = color('--waver');
     }
   }
   return TrendChart;

@@ -62,9 +62,9 @@
     const step = {ArrowLeft: -1, ArrowRight: 1}[event.key];
     if (step) {
       cursor = chart.neighbour(cursor ?? (step > 0 ? from - 1 : to + 1), step) ?? cursor;
-      summary.textContent = chart.text(cursor);
+      if (cursor !== null) summary.textContent = chart.point(cursor);
     } else if (event.key === 'Enter' && cursor !== null) open(cursor);
-    else if (event.key === '+') chart.look(from + quarter, to - quarter);
+    else if (event.key === '+') chart.look(from + quarter, Math.max(from + quarter, to - quarter));
     else if (event.key === '-') chart.look(Math.max(0, from - quarter), Math.min(history.ids.length - 1, to + quarter));
     else if (event.key === '0') chart.look(null, null);
     else return;
