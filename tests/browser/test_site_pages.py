@@ -12,6 +12,7 @@ from playwright.sync_api import Page
 import site_values as values
 from browsing import Tab
 from memharness.present import site as pages
+from memharness.present.site.links import Links
 from memharness.present.site.words import relative_text
 from memharness.present.text import bytes_text, delta_text, value_text
 
@@ -296,6 +297,10 @@ def test_any_two_commits_are_compared(open_tab: Opener) -> None:
     lines = [row.locator("td").all_inner_texts() for row in page.locator("#lines tbody tr").all()]
     assert [line[0] for line in lines] == ["+1.14 MiB", "-4.88 KiB"]
     assert lines[0][3].startswith("src/parser/tokens.py:41")
+    links = [link.get_attribute("href") for link in page.locator("#lines a").all()]
+    before, after = values.history()[values.STEP - 1], values.history()[values.STEP]
+    here = Links(values.site())
+    assert links == [here.line(after, "src/parser/tokens.py", 41), here.line(before, "src/a b#?.py", 3)]
     page.fill("#words", "tiny")
     tab.wait("document.getElementById('message').textContent === '1 of 4 figures.'")
 
