@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from memharness.findings import BlamedLine, Change, EnvironmentDifference
-from memharness.model import Commit, EnvironmentFacts, Frame, LineStat, Profile, Stack, Survivor, TypeCount
+from memharness.model import METRICS, Commit, EnvironmentFacts, Frame, LineStat, Profile, Stack, Survivor, TypeCount
 from memharness.pages import (
     Allocations,
     CommitData,
@@ -352,6 +352,22 @@ def index() -> Index:
     return Index(open=(open_entry(), leak_entry(), entries()[6]), rows=rows() + more, failing=(failure(),))
 
 
+def crowded_index(cases: int = 200) -> tuple[Site, Index]:
+    """Return an index of so many cases with every metric, over 5,000 commits."""
+    crowd = [
+        trend(
+            name,
+            unit=metric.unit,
+            subject=subject(f"case_{case}[size={case * 7919 % 1000}]", f"case-{case}"),
+            spark=tuple((at * 50, 100_000 + (case + at) * 7919 % 977 * 100) for at in range(100)),
+            now=100_000 + case * 7919 % 977 * 100,
+        )
+        for case in range(cases)
+        for name, metric in METRICS.items()
+    ]
+    return site(commits=5_000), Index(open=index().open, rows=tuple(crowd), failing=())
+
+
 def subject_page() -> SubjectPage:
     commits = history()
     stretch = FailureStretch(
@@ -418,13 +434,13 @@ def profiles() -> tuple[Profile, Profile]:
     run = frame("scenarios/parse.py", 9, "run", "return parse(text)")
     old, new = (frame("src/parser/core.py", line, "parse", "tokens = Tokens(text)") for line in (10, 12))
     keep = frame("src/parser/tokens.py", 41, "Tokens.keep", "self._all.append(token)")
-    text = frame("src/parser/core.py", 14, "parse", "text = text.strip()")
+    moved, text = (frame("src/parser/core.py", line, "parse", "text = text.strip()") for line in (11, 14))
     odd = frame("src/a b#?.py", 3, HOSTILE, HOSTILE)
     before = Profile(
-        lines=(line_stat(keep, 800_000, 9_000), line_stat(text, 390_000, 1), line_stat(odd, 5_000, 1)),
+        lines=(line_stat(keep, 800_000, 9_000), line_stat(moved, 390_000, 1), line_stat(odd, 5_000, 1)),
         stacks=(
             stack_of(800_000, 9_000, (run, old, keep)),
-            stack_of(390_000, 1, (run, text)),
+            stack_of(390_000, 1, (run, moved)),
             stack_of(5_000, 1, (run, odd)),
         ),
     )

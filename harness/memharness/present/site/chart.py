@@ -17,15 +17,16 @@ _HEIGHT: Final = 400
 _GREY: Final = "#777777"  # until the page sets its own
 _COLUMNS: Final = {
     "line": ("x", "y"),
-    "points": ("x", "y", "reach", "value", "step", "commit", "date", "author", "subject"),
+    "points": ("x", "y", "value", "step", "commit", "date", "author", "subject"),
     "band": ("x", "low", "high"),
     "marks": ("x", "y", "marker", "color"),
     "failures": ("left", "right", "x", "reason", "commit", "date", "subject"),
     "unmeasured": ("left", "right"),
     "tags": ("x", "name"),
 }
-_POINT_TIP: Final = """<div class="tip"><b>@value</b> @step<br>@commit @date @author<br>@subject</div>"""
-_FAILURE_TIP: Final = """<div class="tip"><b>failed</b> @reason<br>@commit @date<br>@subject</div>"""
+_TIP: Final = "margin:-5px;padding:5px 9px;background:var(--panel);color:var(--text);max-width:26rem;font-size:13px"
+_POINT_TIP: Final = f'<div style="{_TIP}"><b>@value</b> @step<br>@commit @date @author<br>@subject</div>'
+_FAILURE_TIP: Final = f'<div style="{_TIP}"><b>failed</b> @reason<br>@commit @date<br>@subject</div>'
 
 
 def chart_document() -> dict[str, object]:
@@ -51,7 +52,7 @@ def _plot() -> "Plot":
         height=_HEIGHT,
         sizing_mode="stretch_width",
         min_border_right=16,
-        output_backend="canvas",
+        toolbar_location="above",
         toolbar=m.Toolbar(logo=None, autohide=False),
     )
     x_ticker = m.FixedTicker(ticks=[], name="x_ticker")
@@ -63,6 +64,7 @@ def _plot() -> "Plot":
     plot.add_layout(m.Grid(name="y_grid", dimension=1, ticker=y_axis.ticker))
     _add_glyphs(plot)
     plot.add_layout(Span(name="limit", dimension="width", line_dash="dashed", line_width=1.5, visible=False))
+    plot.add_layout(Span(name="cursor", dimension="height", line_width=1.5, visible=False))
     return plot
 
 
@@ -92,7 +94,7 @@ def _add_glyphs(plot: "Plot") -> None:
     add("dots", m.Scatter(x="x", y="y", size=5, line_color=None), "points")
     marks = m.Scatter(x="x", y="y", size=11, marker="marker", fill_color="color", line_color=_GREY)
     add("marks", marks, "marks")
-    reach = m.Scatter(x="x", y="y", size="reach", line_color=None, fill_alpha=0)
+    reach = m.Scatter(x="x", y="y", size=4, line_color=None, fill_alpha=0)
     reached = add("reach", reach, "points")
     _add_tools(plot, reached, failed)
 

@@ -1,17 +1,22 @@
-"""Call stacks as an icicle: every frame a bar below its caller, as wide as the bytes allocated under it."""
+"""Call stacks as an icicle: every frame a bar below its caller, as wide as the bytes allocated under it.
+
+Profiles hold their largest stacks alone, so what the lines know beyond them is drawn as "smaller stacks".
+"""
 
 from collections.abc import Iterable
 from typing import Final
 
 from markupsafe import Markup, escape
 
-from memharness.model import Frame, Stack
+from memharness.model import Frame, Profile, Stack
 from memharness.present.text import bytes_text, difference_text, visible
 
 _ROW: Final = 19  # pixels
 _LEAST_SHARE: Final = 0.004  # of the whole width; less is not seen
 _DEEPEST: Final = 24
 _IMPORTING: Final = "<stdlib>/importlib/_bootstrap"
+
+_REST: Final = Frame(path="", line=0, function="smaller stacks", source="")
 
 _Key = tuple[str, str, str]  # path, function and source: what stays when a line moves
 
@@ -37,27 +42,35 @@ class _Bar:
             bar.size += size
 
 
-def icicle(stacks: Iterable[Stack]) -> Markup:
-    """Return the icicle of all stacks."""
+def icicle(profile: Profile) -> Markup:
+    """Return the icicle of a profile; nothing where it has no stacks."""
     root = _Bar(None)
-    for stack in stacks:
+    for stack in profile.stacks:
         root.add(_frames(stack), stack.size)
+    if profile.stacks:
+        root.add((_REST,), _untold(profile))
     return _draw([("all", "held", root)], bytes_text(root.size)) if root.size > 0 else Markup()
 
 
-def difference_icicle(before: Iterable[Stack], after: Iterable[Stack]) -> Markup:
-    """Return the icicles of what grew and of what shrank, side by side in one scale. What only moved cancels."""
+def difference_icicle(before: Profile, after: Profile) -> Markup:
+    """Return the icicles of what grew and of what shrank, side by side in one scale. What only moved cancels.
+
+    A stack that is known of one profile alone and no larger than those the other one left out is no difference.
+    """
     sizes: dict[tuple[_Key, ...], int] = {}
     known: dict[tuple[_Key, ...], list[Frame]] = {}
-    for stacks, factor in ((before, -1), (after, 1)):
-        for stack in stacks:
+    sides: dict[tuple[_Key, ...], int] = {}
+    for profile, factor in ((before, -1), (after, 1)):
+        for stack in profile.stacks:
             frames = _frames(stack)
             key = tuple(map(_key, frames))
             sizes[key] = sizes.get(key, 0) + factor * stack.size
             known[key] = frames
+            sides[key] = sides.get(key, 0) | (1 if factor < 0 else 2)
+    hidden = {1: _left_out(after), 2: _left_out(before)}
     grown, shrunk = _Bar(None), _Bar(None)
     for key, size in sizes.items():
-        if size:
+        if size and abs(size) > hidden.get(sides[key], 0):
             (grown if size > 0 else shrunk).add(known[key], abs(size))
     bars = [("grew", "grown", grown), ("shrank", "shrunk", shrunk)]
     label = f"grew {difference_text(grown.size)}, shrank {difference_text(-shrunk.size)}"
@@ -93,8 +106,9 @@ def _below(cells: list[str], tone: str, bar: _Bar, left: float, total: int, dept
         if share < _LEAST_SHARE or child.frame is None:
             break
         frame = child.frame
-        title = (frame.function, f"{frame.path}:{frame.line}", frame.source, bytes_text(child.size))
-        _cell(cells, tone, left, share, depth, f"{frame.function}  {frame.path}:{frame.line}", title)
+        place = f"{frame.path}:{frame.line}" if frame.path else ""
+        title = (frame.function, place, frame.source, bytes_text(child.size))
+        _cell(cells, tone, left, share, depth, f"{frame.function}  {place}", tuple(filter(None, title)))
         deepest = max(deepest, _below(cells, tone, child, left, total, depth + 1))
         left += share
     return deepest
@@ -116,6 +130,16 @@ def _frames(stack: Stack) -> list[Frame]:
         if not frame.path.startswith(_IMPORTING) and (not frames or _key(frames[-1]) != _key(frame)):
             frames.append(frame)
     return frames or list(stack.frames)
+
+
+def _untold(profile: Profile) -> int:
+    """Return the bytes that lines know of and stacks do not."""
+    return max(0, sum(line.size for line in profile.lines) - sum(stack.size for stack in profile.stacks))
+
+
+def _left_out(profile: Profile) -> int:
+    """Return the most that a stack can hold which the profile left out."""
+    return min((stack.size for stack in profile.stacks), default=0) if _untold(profile) else 0
 
 
 def _key(frame: Frame) -> _Key:

@@ -48,6 +48,12 @@ class Links:
             return None
         return _filled(self._site.line_link, commit=commit.id, path=path, line=str(line))
 
+    @property
+    def line_pattern(self) -> str:
+        """Return the pattern of `line` for scripts, nothing where there is none to follow."""
+        pattern = self._site.line_link
+        return pattern if pattern is not None and _WEB.match(pattern) else ""
+
     def compare(self, before: Commit, after: Commit) -> str:
         """Return the address of the comparison of two commits."""
         return f"{self.root}compare.html?a={quote(before.short, safe='')}&b={quote(after.short, safe='')}"

@@ -36,8 +36,7 @@ def history_script(commits: Sequence[Commit], pages: Collection[str]) -> bytes:
 
 def subject_script(data: SubjectData) -> bytes:
     """Return `data/scenario/<id>.js`. In `values`, [value, n] stands for n equal ones in a row."""
-    value = msgspec.to_builtins(data)
-    value["trends"] = [
+    trends = [
         {
             "metric": trend.metric,
             "unit": trend.unit,
@@ -49,7 +48,7 @@ def subject_script(data: SubjectData) -> bytes:
         }
         for trend in data.trends
     ]
-    value["failures"] = data.failures
+    value = {"subject": msgspec.to_builtins(data.subject), "trends": trends, "failures": data.failures}
     return data_script(f"scenario/{data.subject.id}", value)
 
 

@@ -56,20 +56,14 @@ def _shortened(runs: list[list[_Point]]) -> list[list[_Point]]:
 
 
 def _corners(points: list[_Point]) -> list[_Point]:
-    """Leave out points that lie on the straight line through their neighbours, and all but one of each place."""
+    """Leave out points that are the same as the one before, and those within a level stretch."""
     kept: list[_Point] = []
     for point in points:
-        if kept and kept[-1] == point:
-            continue
-        while len(kept) > 1 and _straight(kept[-2], kept[-1], point):
-            kept.pop()
-        kept.append(point)
+        if len(kept) > 1 and kept[-1][1] == point[1] == kept[-2][1]:
+            kept[-1] = point
+        elif not kept or kept[-1] != point:
+            kept.append(point)
     return kept
-
-
-def _straight(a: _Point, b: _Point, c: _Point) -> bool:
-    between = min(a[1], c[1]) <= b[1] <= max(a[1], c[1])
-    return between and (b[0] - a[0]) * (c[1] - a[1]) == (c[0] - a[0]) * (b[1] - a[1])
 
 
 def _extremes(points: list[_Point], columns: int) -> list[_Point]:

@@ -9,7 +9,7 @@ from memharness.present.site.icicle import difference_icicle, icicle
 from memharness.present.site.rendering import render
 from memharness.present.site.sparks import size_chart, size_steps, spark
 from memharness.present.site.words import relative_text, row_labels
-from memharness.present.text import delta_text, value_text
+from memharness.present.text import delta_text, number_text, value_text
 
 SHOWN_OPEN: Final = 20  # entries before the rest is folded away
 _TOP_LINES: Final = 12
@@ -78,7 +78,7 @@ def row_fields(row: TrendSummary, site: Site) -> dict[str, object]:
     position = max((mark.position for mark in row.marks), default=None)
     order = (row.now, share, position, labels[0].rank, row.age)
     return {
-        "age": "" if row.age is None else "newest" if row.age == 0 else f"{row.age:,} behind",
+        "age": "" if row.age is None else f"{number_text(row.age, 'commit')} ago" if row.age else "newest commit",
         "labels": labels,
         "limit": None if row.limit is None else value_text(row.limit, row.unit),
         "now": value_text(row.now, row.unit),
@@ -96,8 +96,8 @@ def allocation_fields(held: Allocations) -> dict[str, object]:
         "held": held,
         "title": _KINDS[held.kind],
         "total": sum(line.size for line in held.after.lines),
-        "after": icicle(held.after.stacks),
-        "difference": difference_icicle(held.before.stacks, held.after.stacks),
+        "after": icicle(held.after),
+        "difference": difference_icicle(held.before, held.after),
         "lines": line_differences(held.before, held.after),
         "top": _TOP_LINES,
     }

@@ -11,9 +11,8 @@ const TrendChart = (() => {
   class TrendChart {
     /* `moved` is called with the first and last visible position, `opened` with the one that was clicked. */
     static async draw(place, history, failures, moved, opened) {
-      const [view] = Object.values(await Bokeh.embed.embed_item(memharness.get('chart'), place)).flat();
-      const chart = new TrendChart();
-      Object.assign(chart, {document: (view?.model ?? Bokeh.documents.at(-1).roots()[0]).document, history, failures, moved, opened});
+      await Bokeh.embed.embed_item(memharness.get('chart'), place);
+      const chart = Object.assign(new TrendChart(), {document: Bokeh.documents.at(-1), history, failures, moved, opened});
       chart.x = chart.model('x');
       chart.y = chart.model('y');
       chart.connect();
@@ -23,7 +22,13 @@ const TrendChart = (() => {
     fill(name, data) { this.model(`${name}_source`).data = data; }
 
     connect() {
-      const follow = memharness.later(60, () => { this.fit(); this.moved(...this.visible()); });
+      const fit = memharness.later(50, () => this.fit());
+      const tell = memharness.later(250, () => {  // not more often: browsers count changes of the address
+        const seen = this.visible();
+        if (seen.join() !== this.told) this.moved(...seen);
+        this.told = seen.join();
+      });
+      const follow = () => { fit(); tell(); };
       this.x.change.connect(follow);
       for (const name of ['points', 'failures']) {
         const selected = this.model(`${name}_source`).selected;
@@ -55,6 +60,7 @@ const TrendChart = (() => {
       this.x.reset_start = -0.5 + this.first();
       this.x.reset_end = this.values.length - 0.5;
       this.look(from, to);
+      this.told = this.visible().join();
       this.paint();
     }
 
@@ -72,18 +78,29 @@ const TrendChart = (() => {
     }
     whole() { return Math.abs(this.x.start - this.x.reset_start) < 0.5 && Math.abs(this.x.end - this.x.reset_end) < 0.5; }
 
+    /* The next measured commit in a direction, null where there is none. */
+    neighbour(at, step) {
+      for (let next = at + step; next >= 0 && next < this.values.length; next += step) if (this.values[next] !== null) return next;
+      return null;
+    }
+    /* Point at a commit and return its figures. */
+    point(at) {
+      this.model('cursor').setv({location: at, visible: true});
+      const {data} = this.model('points_source'), i = data.x.indexOf(at);
+      return ['value', 'step', 'commit', 'date', 'author', 'subject'].map(name => data[name][i]).join(' ');
+    }
+
     fillValues() {
       const {ids, subjects, authors, author, times} = this.history, {unit, band, marks} = this.trend;
       const x = [], line = {x: [], y: []};
       let before = null;
-      const points = {x, y: [], reach: [], value: [], step: [], commit: [], date: [], author: [], subject: []};
+      const points = {x, y: [], value: [], step: [], commit: [], date: [], author: [], subject: []};
       this.values.forEach((value, at) => {
         line.x.push(at);
         line.y.push(value === null ? NaN : value / this.scale);
         if (value === null) return;
         x.push(at);
         points.y.push(value / this.scale);
-        points.reach.push(4);
         points.value.push(valueText(value, unit));
         points.step.push(before === null || before === value ? '' : `${deltaText(value - before, unit)} ${percentText(before, value)}`);
         points.commit.push(ids[at].slice(0, 10));
@@ -150,15 +167,14 @@ const TrendChart = (() => {
         if (fits) free = at;
         return [at, fits ? name : ''];
       });
-      this.fill('tags', {x: names.map(([at]) => at), name: names.map(([, name]) => name)});
+      const shown = JSON.stringify(names);
+      if (shown !== this.shown) this.fill('tags', {x: names.map(([at]) => at), name: names.map(([, name]) => name)});
+      this.shown = shown;
     }
     setDensity(from, to) {
       const width = this.document.roots()[0].inner_width || 800;
-      const source = this.model('points_source'), {x} = source.data;
-      const pixels = width / Math.max(this.x.end - this.x.start, 1);
-      const reach = x.map((at, i) => Math.min(24, Math.max(2, pixels * Math.min(at - (x[i - 1] ?? -Infinity), (x[i + 1] ?? Infinity) - at))));
-      source.data = {...source.data, reach};
-      const count = x.filter(at => at >= from && at <= to).length;
+      const count = this.values.slice(from, to + 1).filter(value => value !== null).length;
+      this.model('reach').glyph.size = {value: Math.min(24, Math.max(2, Math.round(width / (count || 1))))};  // where pointing at a column finds it
       this.model('dots').glyph.size = {value: count > width / 3 ? 2 : count > width / 8 ? 3.5 : 6};
     }
 
@@ -175,6 +191,7 @@ const TrendChart = (() => {
       }
       this.model('y_grid').grid_line_color = color('--grid');
       this.model('limit').line_color = color('--limit');
+      this.model('cursor').line_color = color('--waver');
     }
   }
   return TrendChart;

@@ -18,6 +18,13 @@
     const matches = /^[0-9a-f]{4,}$/i.test(text) ? history.ids.flatMap((id, at) => id.startsWith(text.toLowerCase()) ? [at] : []) : [];
     return matches.length === 1 ? matches[0] : -1;
   }
+  /* Path and line, linked to the forge where the site says how; the same as Links.line of the Python side. */
+  function placeOf(commit, path, line) {
+    const text = `${path}:${line}`, parts = path.split('/');
+    if (!form.dataset.line || !path || /^[</]/.test(path) || parts.includes('..')) return element('span', {class: 'place'}, text);
+    const fields = {commit, path: parts.map(encodeURIComponent).join('/'), line};
+    return element('a', {class: 'place', href: form.dataset.line.replace(/\{(\w+)\}/g, (whole, name) => fields[name] ?? whole)}, text);
+  }
   const command = (a, b) => `memharness compare ${a} ${b}`;
 
   async function compare() {
@@ -61,8 +68,9 @@
     const [a, b] = ids.map(id => history.ids.indexOf(id));
     const head = [['case and metric', ''], ['before', 'number'], ['after', 'number'], ['difference', 'number'], ['', 'number'], ['lines', '']];
     const caption = element('caption', {}, 'From ', link(a), ` ${history.subjects[a]} to `, link(b), ` ${history.subjects[b]}; the largest relative difference first`);
-    const table = element('table', {}, caption, element('thead', {}, element('tr', {}, ...head.map(([name, kind]) => element('th', {scope: 'col', class: kind}, name || 'per cent')))), body);
-    result.replaceChildren(element('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Comparison'}, table));
+    const table = element('table', {class: 'grid compared stack'}, caption, element('thead', {}, element('tr', {}, ...head.map(([name, kind]) => element('th', {scope: 'col', class: kind}, name || 'per cent')))), body);
+    const more = element('p', {class: 'note'}, 'The lines of all figures: ', element('code', {}, command(...ids.map(id => id.slice(0, 10)))));
+    result.replaceChildren(element('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Comparison'}, table), more);
     filter();
   }
 
@@ -73,7 +81,7 @@
     const last = element('td');
     if (kind && held.every(Boolean) && held[0] !== held[1]) {
       const button = element('button', {type: 'button', 'aria-label': `lines of ${subject.case} ${metric}`}, 'lines');
-      button.addEventListener('click', () => showLines(item, held));
+      button.addEventListener('click', () => showLines(item, held, [before.id, after.id]));
       last.append(button);
     }
     const difference = both ? now - old : 0, tone = difference > 0 ? 'number up' : difference < 0 ? 'number down' : 'number';
@@ -95,7 +103,7 @@
   }
 
   /* Lines are told apart by path, function and text, so what only moved is no difference. */
-  async function showLines({subject, metric}, held) {
+  async function showLines({subject, metric}, held, commits) {
     const profiles = await Promise.all(held.map(id => load(`profile/${id}`)));
     const sums = new Map();
     profiles.forEach((profile, index) => {
@@ -103,7 +111,7 @@
         const key = JSON.stringify([path, name, source, library ?? '']);
         const sum = sums.get(key) ?? {path, name, source, library, sizes: [0, 0]};
         sum.sizes[index] += size;
-        sum.line = line;
+        Object.assign(sum, {line, side: index});
         sums.set(key, sum);
       }
     });
@@ -111,14 +119,14 @@
     moved.sort((x, y) => Math.abs(y.difference) - Math.abs(x.difference));
     const body = element('tbody', {}, ...moved.slice(0, 40).map(sum => element('tr', {},
       element('td', {class: 'number'}, deltaText(sum.difference, 'bytes')), element('td', {class: 'number'}, bytesText(sum.sizes[0])), element('td', {class: 'number'}, bytesText(sum.sizes[1])),
-      element('td', {}, element('span', {class: 'place'}, `${sum.path}:${sum.line}`), ' ', element('span', {class: 'function'}, sum.name),
+      element('td', {}, placeOf(commits[sum.side], sum.path, sum.line), ' ', element('span', {class: 'function'}, sum.name),
         sum.library ? ` in ${sum.library}` : '', element('code', {class: 'source'}, sum.source)))));
     const rest = moved.slice(40).reduce((total, sum) => total + sum.difference, 0);
     if (moved.length > 40) body.append(element('tr', {}, element('td', {class: 'number'}, deltaText(rest, 'bytes')), element('td'), element('td'), element('td', {class: 'note'}, `${moved.length - 40} more lines`)));
     const head = element('thead', {}, element('tr', {}, ...['difference', 'before', 'after', 'line'].map((name, index) => element('th', {scope: 'col', class: index < 3 ? 'number' : ''}, name))));
     const heading = element('h2', {tabindex: '-1'}, `Lines of ${subject.case}, ${metric}`);
     lines.replaceChildren(heading, element('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Lines'},
-      element('table', {class: 'blame'}, element('caption', {}, moved.length ? 'The largest difference first' : 'No line differs.'), head, body)));
+      element('table', {class: 'blame stack'}, element('caption', {}, moved.length ? 'The largest difference first' : 'No line differs.'), head, body)));
     heading.focus();
   }
 

@@ -5,7 +5,6 @@
   const place = document.getElementById('chart');
   const summary = document.getElementById('summary');
   const links = [...document.querySelectorAll('[data-metric]')];
-  if (!links.length) return;
   let data, history;
   try {
     [history, data] = await Promise.all([load('history'), load(`scenario/${place.dataset.subject}`)]);
@@ -13,6 +12,7 @@
     summary.textContent = `The chart cannot be drawn: ${error.message}.`;
     return;
   }
+  if (!data.trends.length) { summary.textContent = 'Nothing is measured yet.'; return; }
   const pages = new Set(history.pages);
   const position = id => id ? history.ids.findIndex(full => full.startsWith(id)) : -1;
   const found = id => position(id) < 0 ? null : position(id);
@@ -55,6 +55,21 @@
       keep(...chart.visible());
     });
   }
+  /* The same by keyboard: arrows walk along the measured commits, Enter opens one, + and - zoom, 0 shows all. */
+  let cursor = null;
+  place.parentElement.addEventListener('keydown', event => {
+    const [from, to] = chart.visible(), quarter = Math.ceil((to - from) / 4);
+    const step = {ArrowLeft: -1, ArrowRight: 1}[event.key];
+    if (step) {
+      cursor = chart.neighbour(cursor ?? (step > 0 ? from - 1 : to + 1), step) ?? cursor;
+      if (cursor !== null) summary.textContent = chart.point(cursor);
+    } else if (event.key === 'Enter' && cursor !== null) open(cursor);
+    else if (event.key === '+') chart.look(from + quarter, Math.max(from + quarter, to - quarter));
+    else if (event.key === '-') chart.look(Math.max(0, from - quarter), Math.min(history.ids.length - 1, to + quarter));
+    else if (event.key === '0') chart.look(null, null);
+    else return;
+    event.preventDefault();
+  });
   const query = address();
   choose(query.get('metric') ?? place.dataset.chosen, found(query.get('from')), found(query.get('to')));
   place.dataset.ready = 'true';
