@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from memharness import Results, Selection, load_config, load_results
@@ -15,6 +16,7 @@ from memharness.pipeline.catalogue import Catalogue, open_catalogue
 from memharness.pipeline.columns import MISSING
 from memharness.pipeline.judging import Judged, judge
 from memharness.pipeline.shelves import Shelf
+from memharness.pipeline.trending import reduced
 from memharness.repository import open_repository
 from memharness.scenarios import expand, load_scenarios
 from memharness.store import Store
@@ -155,3 +157,16 @@ def test_only_what_was_rewritten_is_read_again(config: Config, catalogue: Catalo
 
 def _peaks(shelf: Shelf) -> list[list[int]]:
     return [subject.values("peak").tolist() for subject in shelf.subjects()]
+
+
+@pytest.mark.parametrize("length", [0, 1, 7, 60, 61, 500])
+def test_a_spark_keeps_every_step_and_spike(length: int) -> None:
+    source = random.Random(length)
+    values = np.array([source.choice((5, 5, 5, 900, -3, MISSING)) for _ in range(length)], np.int64)
+    pairs = reduced(values, 60)
+    assert len(pairs) <= 62
+    assert all(value is None or values[at] == value for at, value in pairs)
+    known = [value for value in values.tolist() if value != MISSING]
+    shown = [value for _, value in pairs if value is not None]
+    assert [min(shown, default=None), max(shown, default=None)] == [min(known, default=None), max(known, default=None)]
+    assert [at for at, _ in pairs] == sorted({at for at, _ in pairs})

@@ -180,7 +180,7 @@ def _key(subject: Subject) -> str:
     A newest commit that is like the one before moves nothing, so it does not count.
     """
     shelf, config = subject.shelf, subject.shelf.project.config
-    whole = "noisy" in subject.classes.values()
+    whole = bool(subject.noisy_metrics)
     told = subject.measured if whole else subject.turns
     if len(told) > 1 and not whole and _repeats_the_last(subject, *told[-2:]):
         told = told[:-1]

@@ -4,9 +4,11 @@ Subjects are read, judged and drawn one after the other, so that what is held at
 cache folder and in the site itself spares the work on what did not change.
 """
 
+import gc
 import hashlib
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -51,8 +53,12 @@ def publish(config: Config, selection: Selection) -> Published:
 
     Raises MemharnessError, also where nothing is stored of them.
     """
-    catalogue = open_catalogue(config, selection)
-    site = _site(catalogue)
+    with _uncollected():
+        return _publish(open_catalogue(config, selection))
+
+
+def _publish(catalogue: Catalogue) -> Published:
+    config, site = catalogue.project.config, _site(catalogue)
     with SiteFolder(config.publish.folder) as folder:
         if not folder.keeps_all("assets", code_digest()):
             for name, content in pages.assets().items():
@@ -69,6 +75,18 @@ def publish(config: Config, selection: Selection) -> Published:
     return Published(
         folder=config.publish.folder, files=files, subjects=len(told), commits=named, notices=catalogue.notices
     )
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Hold off the collector: nearly all that is made here are values without cycles, and it looks at each again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _site(catalogue: Catalogue) -> Site:

@@ -184,10 +184,15 @@ class Subject:
         """The metrics that can be flagged here."""
         return tuple(m for m in self.metrics if m in FLAGGING and (m != "rss_peak" or self.untraced))
 
+    @cached_property
+    def noisy_metrics(self) -> tuple[str, ...]:
+        """Those of them that are judged by their levels."""
+        return tuple(metric for metric in self.judged_metrics if self.classes.get(metric) == "noisy")
+
     def judge(self) -> tuple[Judged, ...]:
         """Judge all metrics, as `judging.judge` does with every commit at hand."""
         own = {series.metric: series for series in self._series(self.turns)}
-        noisy = [metric for metric, kind in self.classes.items() if kind == "noisy"]
+        noisy = self.noisy_metrics
         if noisy:  # levels of several commits are compared there, so all of them count
             whole = {series.metric: series for series in self._series(self.measured)}
             own |= {metric: whole[metric] for metric in noisy}

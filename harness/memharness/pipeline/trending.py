@@ -146,15 +146,16 @@ def failures_at(subject: Subject, position: int) -> tuple[tuple[Phase, str], ...
 
 def failure_stretches(subject: Subject) -> tuple[FailureStretch, ...]:
     """Return the neighbouring measured commits that failed for one reason, oldest first."""
-    failed = [(at, failures_at(subject, at)[:1]) for at in subject.measured]
+    place = {at: number for number, at in enumerate(subject.measured)}
+    failed = [(at, failures[0]) for at in sorted(subject.special) if (failures := failures_at(subject, at))]
     found = []
-    for causes, run in groupby(failed, key=lambda pair: pair[1]):
-        positions = [at for at, _ in run]
-        for phase, reason in causes:
-            first_at, last_at = (subject.shelf.history[at] for at in (positions[0], positions[-1]))
-            found.append(
-                FailureStretch(first=first_at, last=last_at, number=len(positions), phase=phase, reason=reason)
-            )
+    # what follows without a gap keeps its distance from its number
+    for ((phase, reason), _), run in groupby(
+        enumerate(failed), key=lambda pair: (pair[1][1], place[pair[1][0]] - pair[0])
+    ):
+        positions = [at for _, (at, _) in run]
+        first, last = (subject.shelf.history[at] for at in (positions[0], positions[-1]))
+        found.append(FailureStretch(first=first, last=last, number=len(positions), phase=phase, reason=reason))
     return tuple(found)
 
 

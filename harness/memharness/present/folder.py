@@ -43,7 +43,7 @@ class SiteFolder:
         with _faults(folder):
             folder.mkdir(parents=True, exist_ok=True)
             self._known = _read_manifest(folder)
-            self._there = {str(path.relative_to(folder)) for path in _files(folder)}
+            self._there = frozenset(_files(folder))
         self._files: dict[str, str] = {}
         self._written: set[str] = set()
 
@@ -121,9 +121,12 @@ def _read_manifest(folder: Path) -> dict[str, str]:
     return {path: key for path, key in paths.items() if not path.startswith("/") and ".." not in path.split("/")}
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _files(folder: Path) -> Iterator[str]:
+    """Yield the paths of all files below a folder, relative to it."""
+    start = len(str(folder)) + 1
     for parent, _, names in os.walk(folder):
-        yield from (Path(parent, name) for name in names)
+        below = f"{parent[start:]}/" if len(parent) >= start else ""
+        yield from (f"{below}{name}" for name in names)
 
 
 @contextlib.contextmanager
