@@ -54,7 +54,7 @@
 
   function show(ids, [before, after]) {
     const found = subjects.flatMap(subject => Object.keys(units).flatMap(metric => {
-      const old = before.values[subject.id]?.[metric], now = after.values[subject.id]?.[metric];
+      const [old, now] = [before, after].map(data => data.values[subject.id]?.[data.metrics.indexOf(metric)] ?? undefined);
       return old === undefined && now === undefined ? [] : [{subject, metric, old, now, unit: units[metric]}];
     }));
     const size = ({old, now}) => old === undefined || now === undefined ? -1 : old === now ? 0 : old ? Math.abs(now - old) / Math.abs(old) : Infinity;
