@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from memharness.cli import main
 from playwright.sync_api import sync_playwright
+
+from memharness.cli import main
 
 _IMAGES: Final = Path(__file__).parents[2] / ".github" / "images"
 _WIDTH, _HEIGHT = 1100, 1330
