@@ -8,9 +8,9 @@ from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from memharness.errors import MemharnessError
-from memharness.present.folder import MANIFEST
 
 
 class SiteServer(ThreadingHTTPServer):
@@ -45,7 +45,7 @@ class _Handler(SimpleHTTPRequestHandler):
         if _is_loopback(str(self.server.server_address[0])) and not (asked == "localhost" or _is_loopback(asked)):
             self.send_error(HTTPStatus.FORBIDDEN, "This server answers to localhost")
             return None
-        if self.path.partition("?")[0].endswith(MANIFEST):
+        if "/." in unquote(self.path.partition("?")[0]):  # what is hidden there is not part of the site
             self.send_error(HTTPStatus.NOT_FOUND)
             return None
         return super().send_head()
