@@ -24,7 +24,8 @@ def command(config: Config, selection: Selection, *, as_json: bool) -> None:
     published = publish(config, selection)
     print_notices(published.notices)
     if as_json:
-        print_json({"format": 1, **{name: getattr(published, name) for name in published.__struct_fields__}})
+        found = {name: getattr(published, name) for name in published.__struct_fields__}
+        print_json({"format": 1, **found, "folder": str(published.folder)})
         return
     files = published.files
     click.echo(visible(str(published.folder / "index.html")))

@@ -27,7 +27,11 @@ class Catalogue:
     project: Project
     history: tuple[Commit, ...]
     shelves: tuple[Shelf, ...]
-    notices: tuple[str, ...]
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Remarks on stored files, so far as they were read."""
+        return tuple(dict.fromkeys(notice for shelf in self.shelves for notice in shelf.project.store.notices))
 
     @property
     def newest_tag(self) -> int | None:
@@ -54,9 +58,9 @@ def open_catalogue(config: Config, selection: Selection) -> Catalogue:
     every_case = expand(load_scenarios(config.run.scenarios))  # whatever is chosen now, so that what is kept stays
     history = project.commits(selection)
     stored = [
-        (project_of(project, machine), family, columns)
-        for machine in machines(config.run.results)
-        for family, columns in _columns(config, machine, every_case)
+        (own, family, columns)
+        for own in (project_of(project, machine) for machine in machines(config.run.results))
+        for family, columns in _columns(own, every_case)
     ]
     known = {commit for _, _, columns in stored for commit in columns.commits}
     first = next((at for at, commit in enumerate(history) if commit.id in known), None)
@@ -78,8 +82,7 @@ def open_catalogue(config: Config, selection: Selection) -> Catalogue:
         )
         for own, family, columns in stored
     )
-    notices = tuple(dict.fromkeys(notice for shelf in shelves for notice in shelf.project.store.notices))
-    return Catalogue(project=project, history=history, shelves=shelves, notices=notices)
+    return Catalogue(project=project, history=history, shelves=shelves)
 
 
 def project_of(project: Project, machine: str) -> Project:
@@ -103,12 +106,12 @@ def chapters(catalogue: Catalogue) -> Iterator[Chapter]:
                 write_findings(file, known | found)
 
 
-def _columns(config: Config, machine: str, cases: tuple[Case, ...]) -> Iterator[tuple[str, Columns]]:
-    store = Store(config.run.results, machine, read_only=True)
+def _columns(project: Project, cases: tuple[Case, ...]) -> Iterator[tuple[str, Columns]]:
+    store = project.store
     subjects = [(case.name, case.scenario.identity) for case in cases]
     for family in store.families():
         if PINNED not in family:
-            file = _kept(config, machine, family, "columns")
+            file = _kept(project.config, store.machine, family, "columns")
             columns = load_columns(store, family, subjects, read_columns(file))
             if columns.read:
                 write_columns(file, columns)

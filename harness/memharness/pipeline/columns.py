@@ -21,6 +21,7 @@ Key: TypeAlias = tuple[str, str]  # of a subject: case, identity of its scenario
 Stamp: TypeAlias = tuple[tuple[str, int, int], ...]  # of a record and of those that it refers to
 
 MISSING: Final = int(np.iinfo(np.int64).min)
+_DAMAGED: Final[Stamp] = (("", -1, -1),)  # never current: it is said again each time
 NOTHING, PLAIN, REUSED, SPECIAL = range(4)  # what a cell holds: `Columns.states`
 
 
@@ -68,7 +69,7 @@ def load_columns(store: Store, family: str, subjects: Sequence[Key], known: Colu
     if not fresh and len(kept) == len(old.commits):
         old.read = 0
         return old
-    found = Columns.empty(subjects, len(kept) + len(fresh), old.facts)
+    found = Columns.empty(subjects, len(kept) + len(fresh), [*old.facts])
     _copy(old, kept, found)
     column = {key: number for number, key in enumerate(found.subjects)}
     alike: dict[Outcome, Outcome] = {}
@@ -76,10 +77,12 @@ def load_columns(store: Store, family: str, subjects: Sequence[Key], known: Colu
         record = store.record(family, commit)
         sources = sorted({reference.commit for reference in record.reused}) if record else []
         found.commits[row] = commit
-        found.stamps[row] = tuple((id_, *stamps.get(id_, (0, 0))) for id_ in (commit, *sources))
+        read = tuple((id_, *stamps.get(id_, (0, 0))) for id_ in (commit, *sources))
+        found.stamps[row] = read if record else _DAMAGED
         for number, measurements in _cells(store.resolved(record) if record else (), column):
             _enter(found, row, number, measurements, alike)
     found.read = len(fresh)
+    _sort_facts(found)
     return found
 
 
@@ -98,6 +101,13 @@ def _copy(old: Columns, rows: list[int], found: Columns) -> None:
     found.environments[:number] = old.environments[rows]
     moved = {row: place for place, row in enumerate(rows)}
     found.special = {(moved[row], at): cell for (row, at), cell in old.special.items() if row in moved}
+
+
+def _sort_facts(columns: Columns) -> None:
+    """Give the environments numbers that do not depend on which was read first."""
+    ordered = sorted(columns.facts)
+    places = np.array([*map(ordered.index, columns.facts), -1], np.int32)
+    columns.environments, columns.facts = places[columns.environments], ordered
 
 
 def _cells(

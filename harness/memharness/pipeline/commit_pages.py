@@ -10,6 +10,7 @@ import numpy as np
 
 import memharness.present.site as pages
 from memharness.findings import EnvironmentDifference
+from memharness.measure import PROBE_METHOD
 from memharness.model import Commit, EnvironmentFacts, Profile, digest
 from memharness.pages import Allocations, CommitData, CommitPage, Entry, FailureAt, Site
 from memharness.pipeline.catalogue import Catalogue, Chapter
@@ -39,14 +40,15 @@ def publish_commits(folder: SiteFolder, site: Site, catalogue: Catalogue, told: 
     for chapter in told:
         for entry in chapter.entries:
             entries[entry.change.range[1]].append((entry, chapter.subject))
-    profiles = _profiles(folder, catalogue, told)
+    profiles = _profiles(folder, catalogue, told, code)
     facts = [_facts(shelf) for shelf in catalogue.shelves]
     shared = digest([code, site.project, site.line_link, site.commit_link, site.url], 32)
-    subjects = digest([name.id for shelf in catalogue.shelves for name in shelf.names.values()], 32)
+    columns = [(name.id, shelf.columns.subjects[n]) for shelf in catalogue.shelves for n, name in shelf.names.items()]
+    subjects = digest([code, PROBE_METHOD, columns], 32)
     for number, at in enumerate(positions):
         neighbours = (positions[number - 1] if number else None, [*positions, None][number + 1])
         one = _One(catalogue, at, *neighbours, entries=entries.get(catalogue.history[at].id, []))
-        one.publish_page(folder, site, shared, facts)
+        one.publish_page(folder, site, shared, facts, profiles)
         one.publish_data(folder, subjects, profiles.get(at, {}))
     return len(positions)
 
@@ -62,7 +64,7 @@ def _facts(shelf: Shelf) -> list[EnvironmentFacts | None]:
 
 
 def _profiles(
-    folder: SiteFolder, catalogue: Catalogue, told: Sequence[Chapter]
+    folder: SiteFolder, catalogue: Catalogue, told: Sequence[Chapter], code: str
 ) -> dict[int, dict[str, dict[str, str]]]:
     """Write the profiles that comparisons can show; return their ids by position.
 
@@ -78,18 +80,18 @@ def _profiles(
         for at in own if everything else (sides | tagged | {subject.measured[-1]}) & own:
             wanted[at].append(subject)
     return {
-        at: {subject.name.id: _put_profiles(folder, subject, at) for subject in subjects}
+        at: {subject.name.id: _put_profiles(folder, subject, at, code) for subject in subjects}
         for at, subjects in sorted(wanted.items())
     }
 
 
-def _put_profiles(folder: SiteFolder, subject: Subject, at: int) -> dict[str, str]:
+def _put_profiles(folder: SiteFolder, subject: Subject, at: int, code: str) -> dict[str, str]:
     ids = {kind: id_ for kind, id_ in subject.marked_profile_ids(at).items() if kind.removesuffix("+") in _PROFILES}
     for id_ in ids.values():
         path = f"data/profile/{id_}.js"
-        profile = None if folder.keeps(path, id_) else subject.shelf.project.store.profile(id_)
+        profile = None if folder.keeps(path, code) else subject.shelf.project.store.profile(id_)
         if profile is not None:
-            folder.put(path, pages.profile_script(id_, profile), id_)
+            folder.put(path, pages.profile_script(id_, profile), code)
     return ids
 
 
@@ -108,7 +110,12 @@ class _One:
         return self.catalogue.history[self.at]
 
     def publish_page(
-        self, folder: SiteFolder, site: Site, shared: str, facts: Sequence[Sequence[EnvironmentFacts | None]]
+        self,
+        folder: SiteFolder,
+        site: Site,
+        shared: str,
+        facts: Sequence[Sequence[EnvironmentFacts | None]],
+        profiles: Mapping[int, Mapping[str, Mapping[str, str]]],
     ) -> None:
         """Write the page, unless it is there as it would be."""
         history = self.catalogue.history
@@ -127,7 +134,12 @@ class _One:
             environments=tuple(self._environments(facts)),
         )
         parents = [id_ in site.pages for id_ in self.commit.parents]
-        key = digest([shared, parents, msgspec.to_builtins(page)], 32)
+        drawn = [
+            profiles[subject.shelf.positions[id_]].get(subject.name.id)
+            for entry, subject in self.entries
+            for id_ in entry.change.range
+        ]
+        key = digest([shared, parents, drawn, msgspec.to_builtins(page)], 32)
         path = f"commit/{self.commit.id}.html"
         if not folder.keeps(path, key):
             whole = msgspec.structs.replace(page, allocations=tuple(self._allocations()))

@@ -47,15 +47,16 @@ class _Sides(Results):
 
 def find_changes(subject: Subject, sources: Sources, known: Findings | None) -> Findings:
     """Return the changes of a subject: those that are known, where all that they follow from is as it was."""
-    key = _key(subject)
-    current = known is not None and _stamps(subject, known.stamps) == known.stamps
-    if known and current and known.key == key:
+    shelf, ground, key = subject.shelf, _ground(subject), _key(subject)
+    if known and (known.ground != ground or _stamps(subject, known.stamps) != known.stamps):
+        known = None
+    if known and known.key == key:
         return known
     judged = subject.judge()
     steps = _steps(subject, judged)
-    if known and current and known.steps == steps:
+    if known and known.steps == steps:
         return replace(known, key=key)
-    shelf = subject.shelf
+    notices = len(shelf.project.store.notices)
     results = _Sides(
         project=shelf.project,
         commits=tuple(shelf.history),
@@ -64,12 +65,15 @@ def find_changes(subject: Subject, sources: Sources, known: Findings | None) -> 
         accepted=tuple(shelf.accepted),
         subject=subject,
     )
-    memory = _Memory(known.found if known and current else ())
+    memory = _Memory(known.found if known else ())
     changes = describe_with(sources, results, judged, memory.recall)
     results.asked.update(known.stamps if known and memory.used else ())
     if any(len(shelf.history[shelf.positions[change.range[1]]].parents) > 1 for change in changes):
         key = steps = ""  # the merged branches may be searched further, which no key tells
+    if len(shelf.project.store.notices) > notices:
+        ground = ""  # a profile is missing or damaged, and may come back
     return Findings(
+        ground=ground,
         key=key,
         steps=steps,
         stamps=_stamps(subject, results.asked),
@@ -85,16 +89,20 @@ class _Memory:
         self.used = False
 
     def recall(self, metric: str, step: Step, good: Commit, bad: Commit) -> Change | None:
-        """Return the change that a step was told as, without what became of it."""
-        known = self._found.get((metric, (good.id, bad.id), step.kind == "drift"))
-        if known is None:
+        """Return the change that a step was told as, without what became of it.
+
+        Lines of a drift depend on the steps in its range as well, so it is always told anew.
+        """
+        known = self._found.get((metric, (good.id, bad.id), False))
+        if known is None or step.kind == "drift":
             return None
         change = known.change
         if (change.before, change.after, change.confidence) != (step.before, step.after, step.confidence):
             return None
         self.used = True
-        told: Verdict = "drifting" if change.drift else "regressed" if change.after > change.before else "improved"
-        return replace(change, verdict=told, undone_by=None, reason=None)
+        told: Verdict = "regressed" if change.after > change.before else "improved"
+        commit = change.merge or change.commit  # the culprit on a merged branch is looked for each time
+        return replace(change, verdict=told, undone_by=None, reason=None, commit=commit, merge=None)
 
     def finding(self, change: Change) -> Finding | None:
         """Return what is known of a change that was recalled, with what became of it by now."""
@@ -159,6 +167,11 @@ def _stamps(subject: Subject, commits: set[str] | Mapping[str, object]) -> dict[
     return {commit: digest(stamps[row], _KEY_LENGTH) if row >= 0 else "" for commit, row in rows.items()}
 
 
+def _ground(subject: Subject) -> str:
+    """Return a digest of what measured and analysed a subject: what was found with another tells nothing."""
+    return digest([_analysis(), PROBE_METHOD, subject.case.scenario.identity], _KEY_LENGTH)
+
+
 def _steps(subject: Subject, judged: Sequence[Judged]) -> str:
     """Return a digest of what was found in the series of a subject, and of what the ledger says of it."""
     found = [
@@ -171,7 +184,7 @@ def _steps(subject: Subject, judged: Sequence[Judged]) -> str:
         for one in judged
         for step in one.findings
     ]
-    return digest([_analysis(), _accepted(subject), found], _KEY_LENGTH)
+    return digest([_accepted(subject), found], _KEY_LENGTH)
 
 
 def _key(subject: Subject) -> str:
@@ -187,7 +200,7 @@ def _key(subject: Subject) -> str:
     rows = shelf.rows[np.array(told, np.int64)]
     environments = [shelf.columns.facts[at] if at >= 0 else "" for at in _cells(subject, rows)]
     parts: list[object] = [
-        [_analysis(), PROBE_METHOD, subject.judged_metrics, config.thresholds, subject.case.scenario.thresholds],
+        [subject.judged_metrics, config.thresholds, subject.case.scenario.thresholds],
         [_accepted(subject), environments, [shelf.history[at].id for at in told]],
         [(at, subject.special[at]) for at in told if at in subject.special],
     ]

@@ -1,10 +1,11 @@
 """What publishing keeps in the cache folder: columns, and what was found in them. It can always be made again.
 
-A file that is missing, damaged or of another version counts as nothing known.
+A file that is missing, damaged or of another version counts as nothing known. Each begins with a digest of the rest,
+since a damaged one may still look sound.
 """
 
+import hashlib
 import io
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,8 @@ from memharness.model import Measurement, Value
 from memharness.pipeline.columns import Columns, Key, Stamp
 from memharness.store import write_atomically
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2  # 1: without digest
+_DIGEST: Final = 16  # bytes
 
 
 class _Header(Value):
@@ -42,10 +44,11 @@ class Finding(Value):
 class Findings(Value):
     """What was found in a subject, and what it follows from.
 
-    `key` is a digest of its values, `steps` one of what was judged from them, `stamps` are those of the records that
-    the lines come from, by commit.
+    `ground` is a digest of what measured and analysed it, `key` one of its values, `steps` one of what was judged from
+    them, `stamps` are those of the records that the lines come from, by commit.
     """
 
+    ground: str
     key: str
     steps: str
     stamps: dict[str, str]
@@ -55,7 +58,7 @@ class Findings(Value):
 def read_columns(path: Path) -> Columns | None:
     """Return the columns kept in a file."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(_read(path)), allow_pickle=False) as arrays:
             header = msgspec.msgpack.decode(arrays["header"].tobytes(), type=_Header)
             if (header.format, header.method) != (_FORMAT, PROBE_METHOD):
                 return None
@@ -70,7 +73,7 @@ def read_columns(path: Path) -> Columns | None:
                 facts=header.facts,
                 special={(row, number): cell for row, number, cell in header.special},
             )
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile, msgspec.MsgspecError):
+    except (KeyError, ValueError, msgspec.MsgspecError):
         return None
     return columns if columns.values.keys() == Columns.empty(()).values.keys() else None
 
@@ -90,17 +93,36 @@ def write_columns(path: Path, columns: Columns) -> None:
     arrays |= {"states": columns.states, "environments": columns.environments}
     content = io.BytesIO()
     np.savez(content, header=np.frombuffer(msgspec.msgpack.encode(header), np.uint8), **arrays)
-    write_atomically(path, content.getvalue())
+    _write(path, content.getvalue())
 
 
 def read_findings(path: Path) -> dict[str, Findings]:
     """Return the findings kept in a file, by a subject's id."""
     try:
-        return msgspec.msgpack.decode(path.read_bytes(), type=dict[str, Findings])
-    except (OSError, msgspec.MsgspecError):
+        return msgspec.msgpack.decode(_read(path), type=dict[str, Findings])
+    except (ValueError, msgspec.MsgspecError):
         return {}
 
 
 def write_findings(path: Path, findings: Mapping[str, Findings]) -> None:
     """Keep findings in a file."""
-    write_atomically(path, msgspec.msgpack.encode(findings))
+    _write(path, msgspec.msgpack.encode(findings))
+
+
+def _read(path: Path) -> bytes:
+    """Return what was kept in a file. Raises ValueError where it is not that any more."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"not readable: {path}") from error
+    if content[:_DIGEST] != _digest(content[_DIGEST:]):
+        raise ValueError(f"damaged: {path}")
+    return content[_DIGEST:]
+
+
+def _write(path: Path, content: bytes) -> None:
+    write_atomically(path, _digest(content) + content)
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=_DIGEST).digest()

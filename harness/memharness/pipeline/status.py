@@ -70,8 +70,8 @@ def _stale(shelf: Shelf) -> Iterator[Stale]:
 def _environments(shelf: Shelf) -> Iterator[EnvironmentUse]:
     measured = np.flatnonzero(shelf.rows >= 0)
     used = shelf.columns.environments[shelf.rows[measured]]
-    for number, id_ in enumerate(shelf.columns.facts):
-        own = measured[(used == number).any(axis=1)].tolist()
+    found = [(measured[(used == number).any(axis=1)].tolist(), id_) for number, id_ in enumerate(shelf.columns.facts)]
+    for own, id_ in sorted(found):
         if own and id_ in shelf.environments:
             yield EnvironmentUse(
                 machine=shelf.machine,
