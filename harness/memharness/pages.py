@@ -25,6 +25,7 @@ class Site(Value):
     commit_link: str | None = None
     url: str | None = None  # where the site will be, without a slash at the end
     pages: frozenset[str] = frozenset()  # full ids of the commits that have a page
+    build: str = ""  # changes with everything shown, so that browsers do not keep old data beside new pages
 
 
 class SubjectName(Value):
@@ -68,7 +69,7 @@ class Mark(Value):
 class TrendSummary(Value):
     """One metric of a subject as a row of tables. Values are in `unit`; None: not known.
 
-    `spark` are at most a hundred (position, value) pairs that keep every step and spike; None breaks the line.
+    `spark` are at most about sixty (position, value) pairs that keep every step and spike; None breaks the line.
     `at_tag` is the value at the newest tag before the newest commit. `age` counts the commits since the newest value
     was measured, 0 for the newest commit.
     """
@@ -126,6 +127,7 @@ class Index(Value):
     open: tuple[Entry, ...]
     rows: tuple[TrendSummary, ...]
     failing: tuple[FailureAt, ...]  # at the newest commit
+    over_limit: tuple[TrendSummary, ...] = ()
 
 
 class SubjectPage(Value):

@@ -4,8 +4,10 @@ Subjects are read, judged and drawn one after the other, so that what is held at
 cache folder and in the site itself spares the work on what did not change.
 """
 
+import dataclasses
 import gc
 import hashlib
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import numpy as np
 from msgspec.structs import replace
 
 import memharness.present
@@ -22,7 +25,7 @@ from memharness.config import Config
 from memharness.findings import Trend, TrendChange, TrendPoint
 from memharness.forge import Links, recognise
 from memharness.history import paths
-from memharness.model import METRICS, Measured, Profile, Value
+from memharness.model import METRICS, Measured, Profile, Value, digest
 from memharness.pages import Entry, Index, Leak, Site, SubjectName, SubjectPage, TrendSummary
 from memharness.pipeline.catalogue import Catalogue, Chapter, chapters, open_catalogue
 from memharness.pipeline.columns import MISSING
@@ -91,7 +94,7 @@ def _uncollected() -> Iterator[None]:
 
 def _site(catalogue: Catalogue) -> Site:
     config, history, repository = catalogue.project.config, catalogue.history, catalogue.project.repository
-    links = _links(catalogue)
+    links, accepted = _links(catalogue), catalogue.project.store.accepted()
     tag = catalogue.newest_tag
     name = name_at(repository, history[-1].id, paths(repository, history[-1].id))
     return Site(
@@ -103,6 +106,9 @@ def _site(catalogue: Catalogue) -> Site:
         line_link=config.publish.line_link or (links.line if links else None),
         commit_link=config.publish.commit_link or (links.commit if links else None),
         url=config.publish.url,
+        build=digest(
+            [code_digest(), accepted, [sorted(shelf.columns.stamps) for shelf in catalogue.shelves], history[-1].id], 10
+        ),
         pages=frozenset(
             history[at].id for shelf in catalogue.shelves for at, row in enumerate(shelf.rows.tolist()) if row >= 0
         ),
@@ -133,7 +139,8 @@ def _publish_subject(folder: SiteFolder, site: Site, chapter: Chapter, siblings:
     subject, id_ = chapter.subject, chapter.subject.name.id
     data = chart_data(subject, chapter.rows)
     folder.put(f"data/scenario/{id_}.js", pages.subject_script(data))
-    calls = subject.profile(subject.measured[-1], "calls")
+    grown = subject.newest("growth")
+    calls = None if grown is None else subject.profile(grown, "calls")
     page = SubjectPage(
         subject=subject.name,
         summary=subject.case.scenario.summary,
@@ -148,14 +155,16 @@ def _publish_subject(folder: SiteFolder, site: Site, chapter: Chapter, siblings:
     )
     folder.put(f"scenario/{id_}.html", pages.render_subject(site, page))
     _publish_picture(folder, chapter)
-    return Chapter(subject.bare(), chapter.entries, chapter.rows)
+    return dataclasses.replace(chapter, subject=subject.bare())
 
 
 def _reproduce(subject: Subject) -> tuple[str, ...]:
     """Return the commands that measure its newest result anew and show what is behind it."""
     case, commit = subject.case, subject.shelf.history[subject.measured[-1]].short
-    parts = [case.scenario.name, *case.name.partition("[")[2].removesuffix("]").split(",")]
-    choice = shlex.quote(" and ".join(filter(None, parts)))
+    inner = case.name.removeprefix(case.scenario.name).strip("[]")
+    words = [case.scenario.name, *inner.split(",")] if inner else [case.scenario.name]
+    plain = all(re.fullmatch(r"[\w.=-]+", word) and word not in {"and", "or", "not"} for word in words)
+    choice = shlex.quote(" and ".join(words if plain else [case.scenario.name]))
     return (
         f"memharness run --until {commit} --last 1 -k {choice}",
         f"memharness show {commit} -k {choice}",
@@ -246,6 +255,7 @@ def _publish_lists(folder: SiteFolder, site: Site, catalogue: Catalogue, told: S
     )
     index = Index(
         open=tuple(entry for entry in entries if entry.status == "open"),
+        over_limit=tuple(row for chapter in told for row in chapter.rows if row.over_limit),
         rows=tuple(row for chapter in told for row in chapter.rows),
         failing=tuple(
             failure
@@ -269,12 +279,12 @@ def _leaks(told: Iterable[Chapter]) -> list[Leak]:
         for row in chapter.rows:
             if row.metric == "growth" and row.now:
                 subject = chapter.subject.bare()
-                newest = subject.measured[-1]
+                newest = subject.newest("growth") or 0
                 calls, profile = subject.profile(newest, "calls"), subject.profile(newest, "leak")
                 found.append(
                     Leak(
                         row=row,
-                        since=_began(chapter.entries),
+                        since=_began(subject, chapter.entries),
                         profile=profile or Profile(),
                         sizes=calls.sizes if calls else (),
                         calls=next((o.leak_calls for o in subject.measured_at(newest) if "leak" in o.profiles), 1),
@@ -283,9 +293,15 @@ def _leaks(told: Iterable[Chapter]) -> list[Leak]:
     return found
 
 
-def _began(entries: Sequence[Entry]) -> Entry | None:
-    grown = [e for e in entries if e.change.metric == "growth" and e.change.after > e.change.before]
-    return grown[-1] if grown else None
+def _began(subject: Subject, entries: Sequence[Entry]) -> Entry | None:
+    """Return the rise that began the present leak: the first since the last value that was none."""
+    clean = np.flatnonzero(subject.values("growth") == 0)
+    last_clean = int(clean[-1]) if clean.size else -1
+    for entry in entries:
+        rise = entry.change.metric == "growth" and entry.change.after > entry.change.before
+        if rise and entry.status != "transient" and subject.shelf.positions[entry.change.range[1]] > last_clean:
+            return entry
+    return None
 
 
 @cache

@@ -50,7 +50,7 @@ def render_subject(site: Site, page: SubjectPage) -> str:
         chosen=chosen,
         sizes=size_chart(page.sizes) if page.sizes else None,
         size_steps=size_steps(page.sizes),
-        build=build_word(site),
+        build=site.build,
     )
 
 
@@ -63,11 +63,6 @@ def render_commit(site: Site, page: CommitPage) -> str:
         page=page,
         allocations=[allocation_fields(held) for held in page.allocations],
     )
-
-
-def build_word(site: Site) -> str:
-    """Return a word that changes with the history, so that browsers do not keep old data beside new pages."""
-    return f"{site.newest.short}-{site.commits}"
 
 
 def row_fields(row: TrendSummary, site: Site) -> dict[str, object]:
