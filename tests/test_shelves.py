@@ -55,7 +55,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
             )
             identity = case.scenario.identity
             store.add(FAMILY, commit, facts, [(case.name, identity, PROBE_METHOD, *one) for one in observations])
-    store.accept([_acceptance(one, history[25 + number % 15]) for number, one in enumerate(_drifting(config))])
+    store.accept([_acceptance(one, measured=number % 2 == 0) for number, one in enumerate(_drifting(config))])
     return config
 
 
@@ -63,9 +63,10 @@ def _drifting(config: Config) -> list[Judged]:
     return [one for one in judge(load_results(config)) if one.drifts]
 
 
-def _acceptance(judged: Judged, end: Commit) -> Acceptance:
-    """Return an acceptance of all that a series drifted by up to a commit, at which it may not be measured."""
+def _acceptance(judged: Judged, *, measured: bool) -> Acceptance:
+    """Return an acceptance of all that a series drifted by up to some later commit, measured there or not."""
     drift, points = judged.drifts[0], judged.series.points
+    end = next(point.commit for point in reversed(points[:-5]) if bool(point.values) == measured)
     return Acceptance(
         case=judged.case.name,
         metric=judged.series.metric,

@@ -217,9 +217,8 @@ def _key(subject: Subject) -> str:
     A newest commit that is like the one before moves nothing, so it does not count.
     """
     shelf, config = subject.shelf, subject.shelf.project.config
-    whole = bool(subject.noisy_metrics)
-    told = subject.measured if whole else subject.turns
-    if len(told) > 1 and not whole and _repeats_the_last(subject, *told[-2:]):
+    told = subject.told
+    if len(told) > 1 and not subject.noisy_metrics and _repeats_the_last(subject, *told[-2:]):
         told = told[:-1]
     rows = shelf.rows[np.array(told, np.int64)]
     environments = [shelf.columns.facts[at] if at >= 0 else "" for at in _cells(subject, rows)]

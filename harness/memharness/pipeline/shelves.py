@@ -230,10 +230,9 @@ class Subject:
     def judge(self) -> tuple[Judged, ...]:
         """Judge all metrics, as `judging.judge` does with every commit at hand."""
         own = {series.metric: series for series in self._series(self.turns)}
-        noisy = self.noisy_metrics
-        if noisy:  # levels of several commits are compared there, so all of them count
-            whole = {series.metric: series for series in self._series(self.measured)}
-            own |= {metric: whole[metric] for metric in noisy}
+        if self.noisy_metrics:  # levels of several commits are compared there, so all of them count
+            whole = {series.metric: series for series in self._series(self.told)}
+            own |= {metric: whole[metric] for metric in self.noisy_metrics}
         config = self.shelf.project.config
         return tuple(judge_case(config, self.shelf.accepted, self.case, own.values(), untraced=self.untraced))
 
@@ -242,6 +241,11 @@ class Subject:
         """The positions that something is stored of."""
         positions: list[int] = np.flatnonzero(self.states).tolist()
         return positions
+
+    @property
+    def told(self) -> list[int]:
+        """The positions that judging looks at: where it looks at levels, all."""
+        return sorted({*self.measured, *self._accepted_ends()}) if self.noisy_metrics else self.turns
 
     @cached_property
     def turns(self) -> list[int]:
