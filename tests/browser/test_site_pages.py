@@ -252,7 +252,7 @@ def test_from_the_index_to_a_blamed_line_by_keyboard(open_tab: Opener) -> None:
 
     tab_to(".skip")
     page.keyboard.press("Enter")
-    tab_to('.entries a[href^="commit/"]')
+    tab_to('.group a[href^="commit/"]')
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/{COMMIT}")
     tab_to('a[href^="https://forge.example/"][href*="tokens.py#L41"]')
@@ -369,7 +369,7 @@ def test_the_site_reads_without_scripts(open_tab: Opener) -> None:
     assert tab.page.locator("#grid tbody tr:visible").count() == len(values.index().rows)
     assert tab.page.locator(".controls").is_hidden()
     tab.page.goto(tab.root + SCENARIO)
-    assert tab.page.locator("noscript img").is_visible()
+    assert tab.page.locator(".picture img").is_visible()
 
 
 def test_files_are_complete(site_folder: Path) -> None:
