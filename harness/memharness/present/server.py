@@ -3,6 +3,7 @@
 import ipaddress
 import re
 import socket
+import sys
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -34,6 +35,11 @@ class SiteServer(ThreadingHTTPServer):
         host, port = str(self.server_address[0]), self.server_address[1]
         return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a reader who has left."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
 
 class _Handler(SimpleHTTPRequestHandler):
     server: SiteServer
@@ -45,10 +51,13 @@ class _Handler(SimpleHTTPRequestHandler):
         if _is_loopback(str(self.server.server_address[0])) and not (asked == "localhost" or _is_loopback(asked)):
             self.send_error(HTTPStatus.FORBIDDEN, "This server answers to localhost")
             return None
-        if self.path.partition("?")[0].endswith(MANIFEST):
-            self.send_error(HTTPStatus.NOT_FOUND)
-            return None
-        return super().send_head()
+        try:
+            if Path(self.translate_path(self.path)).name != MANIFEST:
+                return super().send_head()
+        except ValueError:  # no file can have such a name
+            pass
+        self.send_error(HTTPStatus.NOT_FOUND)
+        return None
 
     def list_directory(self, path: Any) -> None:  # noqa: ARG002  (as it is called)
         """Show no folder."""
