@@ -472,7 +472,7 @@ def commit_page(at: int = STEP) -> CommitPage:
 def commit_data(at: int) -> CommitData:
     value, growth = peak_values()[at], 0 if at < 50 else 184
     peak = {} if value is None else {"peak": value}
-    held = {subject().id: {"peak": f"profile{int(at >= STEP)}"}} if at in {STEP - 1, STEP} else {}
+    held = {subject().id: {"peak+": f"profile{int(at >= STEP)}"}} if at in {STEP - 1, STEP} else {}
     values = {
         subject().id: {**peak, "growth": growth},
         "render-c3d4": {"peak": 40_000},

@@ -1,5 +1,6 @@
 """The folder of a site: what is written, left alone and removed."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ def publish(folder: Path, files: dict[str, str]) -> Written:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".memharness-site"))
     return {str(path.relative_to(folder)): path.read_text() for path in files}
 
 
@@ -58,7 +59,7 @@ def test_a_file_made_by_the_same_key_is_kept_without_a_look(tmp_path: Path) -> N
 def test_a_folder_with_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("mine")
     with pytest.raises(MemharnessError, match="is not empty and holds no site"):
-        SiteFolder(tmp_path)
+        publish(tmp_path, {"index.html": "x"})
     assert contents(tmp_path) == {"thesis.tex": "mine"}
 
 
@@ -90,7 +91,19 @@ def test_a_list_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_an_error_with_its_name(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(MemharnessError, match=f"cannot publish to {tmp_path / 'file'}"):
-        SiteFolder(tmp_path / "file" / "site")
+        publish(tmp_path / "file" / "site", {})
+
+
+def test_a_second_publishing_waits_for_the_first(tmp_path: Path) -> None:
+    second = threading.Thread(target=publish, args=(tmp_path / "site", {"a": "second", "b": "second"}))
+    with SiteFolder(tmp_path / "site") as site:
+        second.start()
+        site.put("a", "first")
+        site.put("c", "first")
+        assert contents(tmp_path / "site") == {"a": "first", "c": "first"}
+        site.finish()
+    second.join()
+    assert contents(tmp_path / "site") == {"a": "second", "b": "second"}
 
 
 def test_lone_surrogates_are_written_visibly(tmp_path: Path) -> None:

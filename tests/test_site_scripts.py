@@ -6,7 +6,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 import site_values as values
@@ -55,7 +54,13 @@ def test_the_data_of_a_subject() -> None:
 
 def test_the_data_of_a_commit_and_of_a_profile() -> None:
     data = values.commit_data(values.STEP)
-    assert put(pages.commit_script(data)) == (f"commit/{data.id}", msgspec.to_builtins(data))
+    key, value = put(pages.commit_script(data))
+    assert key == f"commit/{data.id}"
+    told = {
+        subject: {metric: own[at] for at, metric in enumerate(value["metrics"]) if own[at] is not None}
+        for subject, own in value["values"].items()
+    }
+    assert (told, value["profiles"]) == (data.values, data.profiles)
     held = values.profiles()[0]
     key, value = put(pages.profile_script("p1", held))
     assert key == "profile/p1"

@@ -82,7 +82,7 @@ _COMMITS: tuple[tuple[str, dict[str, str]], ...] = (
         "Build a grid of objects",
         {
             "pyproject.toml": _PYPROJECT,
-            ".gitignore": "__pycache__/\n*.egg-info/\nbuild/\n/results/\n",
+            ".gitignore": "__pycache__/\n*.egg-info/\nbuild/\n/results/\n/site/\n",
             "wastebox/__init__.py": "from wastebox.core import MyObject, waste_memory\n",
             **_core(),
         },

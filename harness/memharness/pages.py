@@ -190,7 +190,10 @@ class CommitPage(Value):
 
 
 class CommitData(Value):
-    """What the page for comparisons loads of a commit: values by subject id and metric, ids of profiles in the site."""
+    """What the page for comparisons loads of a commit: values by subject id and metric, ids of profiles in the site.
+
+    The kinds of profiles that explain have a + after them: they are compared with one another only.
+    """
 
     id: str
     values: dict[str, dict[str, int]]

@@ -6,13 +6,11 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
 from browsing import Tab, point
-from memharness.cli import main
 from repositories import RepositoryBuilder
 from serving import Serving, serving
 
@@ -23,7 +21,7 @@ MARKUP = "</script><img src=x onerror=alert(1)>"
 SUBJECT = f"{MARKUP} \u202egnp.exe \x1b[31mred\x1b]8;; ::error::boom ##[error]bad"
 SHOWN = f"{MARKUP} \\u202egnp.exe \\x1b[31mred\\x1b]8;; ::error::boom #\\x23[error]bad"
 REASON = f"wanted {SUBJECT}"
-NAME = 'a\n"b\' \x1b[31m\u202e<img src=x onerror=alert(2)>'
+NAME = "a\n\"b' \x1b[31m\u202e<img src=x onerror=alert(2)>"
 PATH = f"shop/{NAME}.py".replace("\n", "\\n").replace("\x1b", "\\x1b").replace("\u202e", "\\u202e")
 TEXT = f"\n::error::from the scenario\n{SUBJECT}\n"
 SHOP = f"""\
@@ -51,11 +49,13 @@ LEAKY = ROWS.replace("    return [", "    KEPT.append((Item(), bytearray(4000)))
 CONFIGURATION = '[environment]\ninstall = "path"\n[run]\ngrowth-budget = "100ms"\nresults = "../results"\n'
 BLOCK = "# /// script\n# [tool.memharness]\n# calls = 15\n{params}# ///\n"
 SAYING = f'"""Says {MARKUP} \\u202e."""\n' + BLOCK.format(
-    params=f'# params = {{ text = ["{MARKUP} \\u202e\\u001b[31m ::error:: \'q\'"] }}\n'
+    params=f"# params = {{ text = [\"{MARKUP} \\u202e\\u001b[31m ::error:: 'q'\"] }}\n"
 )
 CASE = f"saying[text=\"{MARKUP} \\u202e\\u001b[31m ::error:: 'q'\"]"
 SAYING += f"import shop\n\n\ndef run(text):\n    print({TEXT!r}, text)\n    return shop.work()\n"
-FAILING = BLOCK.format(params="") + f"import shop\n\n\ndef run():\n    print({TEXT!r})\n    raise ValueError({TEXT!r})\n"
+FAILING = (
+    BLOCK.format(params="") + f"import shop\n\n\ndef run():\n    print({TEXT!r})\n    raise ValueError({TEXT!r})\n"
+)
 STEADY = BLOCK.format(params="") + "import shop\n\n\ndef run():\n    return shop.work()\n"
 
 
@@ -88,10 +88,12 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Hostile:
     path = f"shop/{NAME}.py"
     repository.commit({**files, path: ROWS}, "start", tag="v1.0")
     repository.commit({path: ROWS.replace("3000", "4000")}, SUBJECT)
-    repository.git("commit", "--quiet", "--amend", "--no-edit", "--author", f'Eve "&\' {SUBJECT} <eve@example.org>')
+    repository.git("commit", "--quiet", "--amend", "--no-edit", "--author", f"Eve \"&' {SUBJECT} <eve@example.org>")
     repository.commit({path: LEAKY.replace("3000", "4000")}, f"leak {SUBJECT}")
     repository.commit({path: LEAKY.replace("3000", "8000")}, f"::error::{SUBJECT}")
-    made = Hostile(repository.path, folder / "cache", tuple(repository.git("rev-list", "--reverse", "main").split()), "")
+    made = Hostile(
+        repository.path, folder / "cache", tuple(repository.git("rev-list", "--reverse", "main").split()), ""
+    )
     output = made.call("run")
     output += made.call("accept", made.ids[1], "--reason", REASON)
     return Hostile(made.path, made.cache, made.ids, output)
@@ -114,7 +116,12 @@ def scenario_page(hostile: Hostile, case: str) -> str:
 
 def read(tab: Tab, path: str) -> str:
     """Open a page with everything on it unfolded; return what it says."""
-    page = tab.open(path)
+    tab.page.goto(tab.root + path)
+    page = tab.page
+    if path.startswith(("scenario/", "compare.html")):  # its script has looked at the data
+        tab.wait(
+            "document.getElementById('summary')?.textContent || document.getElementById('result')?.children.length"
+        )
     page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
     assert page.locator("img[onerror], img[src=x], script:not([src])").count() == 0
     text = page.locator("body").inner_text()

@@ -45,7 +45,9 @@ def test_the_pages_are_served_and_nothing_else(published: Published, server: Ser
     assert not server.ask("//example.org/commit")[1].get("location", "").startswith(("//", "http"))
 
 
-def test_what_is_no_page_is_not_found(server: Serving) -> None:
+def test_what_is_no_page_is_not_found(published: Published, server: Serving) -> None:
+    (published.site / ".hidden").mkdir()
+    (published.site / ".hidden" / "install").write_text("install")
     for path in (
         f"/{MANIFEST}",
         f"/{MANIFEST}?x",
@@ -58,6 +60,9 @@ def test_what_is_no_page_is_not_found(server: Serving) -> None:
         "/%2e%2e/memharness.toml",
         "/..%2fmemharness.toml",
         "/commit/../../memharness.toml",
+        "/.hidden/install",
+        "/%2ehidden/install",
+        "/commit/../.hidden/install",
         "/%00",
         "/index.html%00",
         "/%ed%a0%80",

@@ -43,6 +43,8 @@ def test_the_demo_finds_what_its_history_holds(bench: Workbench, tmp_path: Path)
     assert [(f["commit"], f["phase"]) for f in report["failures"]] == [
         (ids["Compress buffers (does not import)"], "import")
     ]
+    assert bench.stderr.splitlines()[-1] == f"Trend pages: {folder}/site/index.html"
+    assert "Keep an undo grid" in (folder / "site" / "index.html").read_text()
 
 
 def test_the_demo_needs_an_empty_folder(bench: Workbench, tmp_path: Path) -> None:

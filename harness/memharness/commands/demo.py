@@ -10,7 +10,8 @@ from memharness.commands.run import report_run
 from memharness.config import load_config
 from memharness.demo import build_repository
 from memharness.pipeline.measuring import run
-from memharness.pipeline.project import Selection
+from memharness.pipeline.project import EVERYTHING, Selection
+from memharness.pipeline.publishing import publish
 from memharness.present.text import visible
 
 
@@ -19,7 +20,7 @@ from memharness.present.text import visible
 @json_option
 @click.pass_context
 def command(context: click.Context, *, folder: Path | None, as_json: bool) -> None:
-    """Make a small git repository in FOLDER and run `memharness run --since v1.0` on it.
+    """Make a small git repository in FOLDER, run `memharness run --since v1.0` on it and publish its trend pages.
 
     FOLDER is made; without it a fresh memharness-demo is made here. The exit code is 1, since the history has
     regressions in it.
@@ -28,7 +29,8 @@ def command(context: click.Context, *, folder: Path | None, as_json: bool) -> No
     build_repository(folder)
     name = visible(str(folder))
     click.echo(f"made {name}, a repository of 8 commits; now: memharness run --since v1.0", err=True)
-    code = report_run(partial(run, load_config(folder), Selection(since="v1.0")), as_json=as_json)
+    config = load_config(folder)
+    code = report_run(partial(run, config, Selection(since="v1.0")), as_json=as_json)
     click.echo(
         f"\nTry next:\n  cd {name}\n  memharness show v1.0          # lines, objects and types behind the numbers"
         "\n  memharness compare v1.0 HEAD   # any two revisions, line by line"
@@ -36,9 +38,12 @@ def command(context: click.Context, *, folder: Path | None, as_json: bool) -> No
         "\n  memharness check --all        # judges what is stored"
         "\n  memharness plot -m result -o trend.svg"
         "\n  memharness run --since v1.0   # nothing left to measure"
+        "\n  memharness serve              # the pages, kept up to date"
         "\nIn your own repository: memharness init",
         err=as_json,
     )
+    pages = publish(config, EVERYTHING).folder / "index.html"
+    click.echo(f"\nTrend pages: {visible(str(pages))}", err=as_json)
     context.exit(code)
 
 

@@ -61,7 +61,7 @@ def configured(function: Command) -> Command:
             "environment.install": kwargs.pop("install", None),
             "run.workers": kwargs.pop("workers", None),
             "run.reuse": kwargs.pop("reuse", None),
-            "publish.folder": kwargs.pop("output", None),
+            "publish.folder": kwargs.pop("site_folder", None),
             "publish.url": kwargs.pop("url", None),
         }
         config = load_config(Path.cwd(), file=config_file, overrides=overrides)
@@ -97,7 +97,7 @@ def measuring(function: Command) -> Command:
 def publishing(function: Command) -> Command:
     """Add the options of commands that write the site; `configured` takes them."""
     options = (
-        click.option("-o", "--output", metavar="FOLDER", help="Folder of the site (default: site)."),
+        click.option("-o", "--output", "site_folder", metavar="FOLDER", help="Folder of the site (default: site)."),
         click.option("--url", help="Where the site will be, for the links in its feed."),
     )
     return with_options(options)(function)

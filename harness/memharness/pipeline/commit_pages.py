@@ -21,6 +21,7 @@ from memharness.pipeline.trending import failure_details
 from memharness.present.folder import SiteFolder
 
 _MOST_ALLOCATIONS: Final = 3  # of a page: the changes that moved most
+_SMALL: Final = 2000  # commits times subjects, up to which all profiles are published
 _PROFILES: Final = ("peak", "alive", "retained", "import")
 _Kind = Literal["peak", "alive", "retained", "import"]
 _KINDS: Final[Mapping[str, tuple[_Kind, ...]]] = {  # of metrics, in the order of preference
@@ -39,7 +40,7 @@ def publish_commits(folder: SiteFolder, site: Site, catalogue: Catalogue, told: 
     for chapter in told:
         for entry in chapter.entries:
             entries[entry.change.range[1]].append((entry, chapter.subject))
-    profiles = _profiles(folder, told, code)
+    profiles = _profiles(folder, catalogue, told, code)
     facts = [_facts(shelf) for shelf in catalogue.shelves]
     shared = digest([code, site.project, site.line_link, site.commit_link, site.url], 32)
     columns = [(name.id, shelf.columns.subjects[n]) for shelf in catalogue.shelves for n, name in shelf.names.items()]
@@ -62,21 +63,36 @@ def _facts(shelf: Shelf) -> list[EnvironmentFacts | None]:
     ]
 
 
-def _profiles(folder: SiteFolder, told: Sequence[Chapter], code: str) -> dict[int, dict[str, dict[str, str]]]:
-    """Write the profiles of both sides of every change and of the newest commit; return their ids by position."""
-    found: dict[int, dict[str, dict[str, str]]] = defaultdict(dict)
+def _profiles(
+    folder: SiteFolder, catalogue: Catalogue, told: Sequence[Chapter], code: str
+) -> dict[int, dict[str, dict[str, str]]]:
+    """Write the profiles that comparisons can show; return their ids by position.
+
+    Of a long history those of both sides of every change, of tagged commits and of the newest.
+    """
+    wanted: dict[int, list[Subject]] = defaultdict(list)
+    tagged = {at for at, commit in enumerate(catalogue.history) if commit.tags}
+    everything = len(catalogue.history) * len(told) <= _SMALL
     for chapter in told:
         subject = chapter.subject.bare()
         sides = {subject.shelf.positions[id_] for entry in chapter.entries for id_ in entry.change.range}
-        for at in sorted(sides | {subject.measured[-1]}):
-            ids = {kind: id_ for kind, id_ in subject.profile_ids(at).items() if kind in _PROFILES}
-            for id_ in ids.values():
-                path = f"data/profile/{id_}.js"
-                profile = None if folder.keeps(path, code) else subject.shelf.project.store.profile(id_)
-                if profile is not None:
-                    folder.put(path, pages.profile_script(id_, profile), code)
-            found[at][subject.name.id] = ids
-    return found
+        own = set(subject.measured)
+        for at in own if everything else (sides | tagged | {subject.measured[-1]}) & own:
+            wanted[at].append(subject)
+    return {
+        at: {subject.name.id: _put_profiles(folder, subject, at, code) for subject in subjects}
+        for at, subjects in sorted(wanted.items())
+    }
+
+
+def _put_profiles(folder: SiteFolder, subject: Subject, at: int, code: str) -> dict[str, str]:
+    ids = {kind: id_ for kind, id_ in subject.marked_profile_ids(at).items() if kind.removesuffix("+") in _PROFILES}
+    for id_ in ids.values():
+        path = f"data/profile/{id_}.js"
+        profile = None if folder.keeps(path, code) else subject.shelf.project.store.profile(id_)
+        if profile is not None:
+            folder.put(path, pages.profile_script(id_, profile), code)
+    return ids
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +125,8 @@ class _One:
             commit=self.commit,
             older=None if self.older is None else history[self.older],
             newer=None if self.newer is None else history[self.newer],
-            measured=sum(int(((own == PLAIN) | (own == SPECIAL)).sum()) for own in states),
+            measured=sum(int(((own == PLAIN) | (own == SPECIAL)).sum()) for own in states)
+            - sum(shelf.broken.get(self.at, 0) for shelf in self._shelves()),
             reused=sum(int((own == REUSED).sum()) for own in states),
             entries=tuple(entry for entry, _ in self.entries),
             allocations=(),

@@ -76,6 +76,12 @@ class Shelf:
         return {at: tuple(cells) for at, cells in found.items()}
 
     @cached_property
+    def broken(self) -> dict[int, int]:
+        """By position, how many subjects failed wholly."""
+        failed = {at: [cell for number, cell in cells if number in self.names] for at, cells in self.failures.items()}
+        return {at: sum(not isinstance(cell[0].outcome, Measured) for cell in cells) for at, cells in failed.items()}
+
+    @cached_property
     def names(self) -> dict[int, SubjectName]:
         """What the pages of the subjects are called that anything is stored of in this history, by column."""
         return {subject.number: subject.name for subject in self.subjects()}
@@ -159,6 +165,14 @@ class Subject:
     def profile_ids(self, position: int) -> dict[str, str]:
         """Return by kind the profiles of a position, those of an explained repeat before others."""
         return {kind: id_ for outcome in self.measured_at(position) for kind, id_ in outcome.profiles.items()}
+
+    def marked_profile_ids(self, position: int) -> dict[str, str]:
+        """Return the profiles of a position by kind, with a + after the kind of those that explain."""
+        return {
+            f"{kind}+" if outcome.explained else kind: id_
+            for outcome in self.measured_at(position)
+            for kind, id_ in outcome.profiles.items()
+        }
 
     def profile(self, position: int, kind: str) -> Profile | None:
         """Return one of them; None where there is none."""

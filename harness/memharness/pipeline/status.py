@@ -36,7 +36,7 @@ def _runs(shelf: Shelf) -> Iterator[RunAt]:
             commit=shelf.history[at],
             machine=shelf.machine,
             family=shelf.family,
-            measured=int(((states == PLAIN) | (states == SPECIAL)).sum()),
+            measured=int(((states == PLAIN) | (states == SPECIAL)).sum()) - shelf.broken.get(at, 0),
             reused=int((states == REUSED).sum()),
             failed=failed,
         )

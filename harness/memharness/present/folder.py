@@ -11,11 +11,14 @@ from types import TracebackType
 from typing import Final, Self
 
 import msgspec
+from filelock import FileLock, Timeout
 
 from memharness.errors import MemharnessError
 from memharness.model import Value
 
 MANIFEST: Final = ".memharness-site.json"
+_LOCK: Final = ".memharness-site.lock"
+_PATIENCE_SECONDS: Final = 60.0
 _FORMAT: Final = 1
 
 
@@ -33,27 +36,41 @@ class _Manifest(Value):
 
 
 class SiteFolder:
-    """A folder to publish into, for one publishing at a time; to be used as a context.
+    """A folder to publish into, to be used as a context; another publishing into it waits until its end.
 
     Raises MemharnessError where the folder holds something else, and where the disk refuses.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        with _faults(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            self._known = _read_manifest(folder)
-            self._there = frozenset(_files(folder))
+        self._lock = FileLock(folder / _LOCK, timeout=_PATIENCE_SECONDS)
+        self._known: dict[str, str] = {}
+        self._there: frozenset[str] = frozenset()
         self._files: dict[str, str] = {}
         self._written: set[str] = set()
 
     def __enter__(self) -> Self:
+        with _faults(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _check(self.folder)
+            try:
+                self._lock.acquire()
+            except Timeout:
+                raise MemharnessError(
+                    f"{self.folder} is being published to by another process",
+                    hint="Wait for it to end, or name another folder with --output.",
+                ) from None
+            self._known = _read_manifest(self.folder)
+            self._there = frozenset(_files(self.folder))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
         """Remember what was written; where publishing broke off, beside what was there before."""
-        with _faults(self.folder):
-            self._write_manifest(self._files if kind is None else self._known | self._files)
+        try:
+            with _faults(self.folder):
+                self._write_manifest(self._files if kind is None else self._known | self._files)
+        finally:
+            self._lock.release()
 
     def keeps(self, path: str, key: str) -> bool:
         """Tell whether the file at `path` was made by `key`; if so it stays, and need not be put."""
@@ -104,14 +121,17 @@ class SiteFolder:
         temporary.replace(self.folder / MANIFEST)
 
 
+def _check(folder: Path) -> None:
+    if not (folder / MANIFEST).exists() and any(path.name != _LOCK for path in folder.iterdir()):
+        raise MemharnessError(
+            f"{folder} is not empty and holds no site of memharness",
+            hint="Name a folder of its own with --output; nothing was written.",
+        )
+
+
 def _read_manifest(folder: Path) -> dict[str, str]:
     file = folder / MANIFEST
     if not file.exists():
-        if any(folder.iterdir()):
-            raise MemharnessError(
-                f"{folder} is not empty and holds no site of memharness",
-                hint="Name a folder of its own with --output; nothing was written.",
-            )
         return {}
     try:
         manifest = msgspec.json.decode(file.read_bytes(), type=_Manifest)

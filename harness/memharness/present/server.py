@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from memharness.errors import MemharnessError
-from memharness.present.folder import MANIFEST
 
 
 class SiteServer(ThreadingHTTPServer):
@@ -52,7 +51,8 @@ class _Handler(SimpleHTTPRequestHandler):
             self.send_error(HTTPStatus.FORBIDDEN, "This server answers to localhost")
             return None
         try:
-            if Path(self.translate_path(self.path)).name != MANIFEST:
+            asked_for = Path(self.translate_path(self.path)).relative_to(self.directory)
+            if not any(part.startswith(".") for part in asked_for.parts):  # what is hidden is not part of the site
                 return super().send_head()
         except ValueError:  # no file can have such a name
             pass

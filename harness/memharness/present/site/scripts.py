@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from memharness.model import Commit, Profile
+from memharness.model import METRICS, Commit, Profile
 from memharness.pages import CommitData, SubjectData
 from memharness.present.site.words import author_text
 from memharness.present.text import visible
@@ -53,8 +53,12 @@ def subject_script(data: SubjectData) -> bytes:
 
 
 def commit_script(data: CommitData) -> bytes:
-    """Return `data/commit/<id>.js`."""
-    return data_script(f"commit/{data.id}", {"id": data.id, "values": data.values, "profiles": data.profiles})
+    """Return `data/commit/<id>.js`. `values` of a subject are in the order of `metrics`, null where there is none."""
+    metrics = [metric for metric in METRICS if any(metric in own for own in data.values.values())]
+    values = {subject: [own.get(metric) for metric in metrics] for subject, own in data.values.items()}
+    return data_script(
+        f"commit/{data.id}", {"id": data.id, "metrics": metrics, "values": values, "profiles": data.profiles}
+    )
 
 
 def profile_script(id: str, profile: Profile) -> bytes:  # noqa: A002 - the word of all values here

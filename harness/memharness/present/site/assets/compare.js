@@ -6,7 +6,7 @@
   const form = byId('form'), inputs = [byId('a'), byId('b')], message = byId('message'), result = byId('result'), lines = byId('lines');
   const units = JSON.parse(form.dataset.units);
   const subjects = [...document.querySelectorAll('[data-id]')].map(item => item.dataset);
-  const KINDS = {peak: 'peak', result: 'alive', retained: 'retained', import: 'import', growth: 'leak'};
+  const KINDS = {peak: ['peak'], result: ['alive', 'retained'], retained: ['retained'], import: ['import']};  // less those after the first
   let history, rows = [];
 
   /* The position of what was typed: a tag, newest~3, or the beginning of an id that only one has; -1 for nothing. */
@@ -54,7 +54,7 @@
 
   function show(ids, [before, after]) {
     const found = subjects.flatMap(subject => Object.keys(units).flatMap(metric => {
-      const old = before.values[subject.id]?.[metric], now = after.values[subject.id]?.[metric];
+      const [old, now] = [before, after].map(data => data.values[subject.id]?.[data.metrics.indexOf(metric)] ?? undefined);
       return old === undefined && now === undefined ? [] : [{subject, metric, old, now, unit: units[metric]}];
     }));
     const size = ({old, now}) => old === undefined || now === undefined ? -1 : old === now ? 0 : old ? Math.abs(now - old) / Math.abs(old) : Infinity;
@@ -76,10 +76,10 @@
 
   function makeRow(item, before, after) {
     const {subject, metric, old, now, unit} = item, both = old !== undefined && now !== undefined;
-    const kind = KINDS[metric], held = [before, after].map(data => data.profiles[subject.id]?.[kind]);
+    const held = profilesOf(metric, [before, after].map(data => data.profiles[subject.id] ?? {}));
     const name = element('a', {href: `${root}scenario/${encodeURIComponent(subject.id)}.html?metric=${metric}`}, subject.case);
     const last = element('td');
-    if (kind && held.every(Boolean) && held[0] !== held[1]) {
+    if (held) {
       const button = element('button', {type: 'button', 'aria-label': `lines of ${subject.case} ${metric}`}, 'lines');
       button.addEventListener('click', () => showLines(item, held, [before.id, after.id]));
       last.append(button);
@@ -89,6 +89,15 @@
       element('th', {scope: 'row'}, name, ' ', element('span', {class: 'metric'}, metric), ' ', element('span', {class: 'note'}, subject.where)),
       element('td', {class: 'number'}, valueText(old, unit)), element('td', {class: 'number'}, valueText(now, unit)),
       element('td', {class: tone}, both ? deltaText(difference, unit) : ''), element('td', {class: 'number'}, both ? percentText(old, now) : ''), last);
+  }
+
+  /* The ids of the profiles of both sides: explained ones, marked by +, where both have them, as libraries are folded there. */
+  function profilesOf(metric, sides) {
+    for (const mark of ['+', '']) {
+      const [one, other] = sides.map(ids => (KINDS[metric] ?? []).map(kind => ids[kind + mark]));
+      if (one.length && [...one, ...other].every(Boolean)) return String(one) === String(other) ? null : [one, other];
+    }
+    return null;
   }
 
   function filter() {
@@ -104,17 +113,17 @@
 
   /* Lines are told apart by path, function and text, so what only moved is no difference. */
   async function showLines({subject, metric}, held, commits) {
-    const profiles = await Promise.all(held.map(id => load(`profile/${id}`)));
+    const profiles = await Promise.all(held.map(ids => Promise.all(ids.map(id => load(`profile/${id}`)))));
     const sums = new Map();
-    profiles.forEach((profile, index) => {
+    profiles.forEach((parts, index) => parts.forEach((profile, less) => {
       for (const [path, line, name, source, size, , library] of profile.lines) {
         const key = JSON.stringify([path, name, source, library ?? '']);
         const sum = sums.get(key) ?? {path, name, source, library, sizes: [0, 0]};
-        sum.sizes[index] += size;
+        sum.sizes[index] += less ? -size : size;
         Object.assign(sum, {line, side: index});
         sums.set(key, sum);
       }
-    });
+    }));
     const moved = [...sums.values()].map(sum => ({...sum, difference: sum.sizes[1] - sum.sizes[0]})).filter(sum => sum.difference);
     moved.sort((x, y) => Math.abs(y.difference) - Math.abs(x.difference));
     const body = element('tbody', {}, ...moved.slice(0, 40).map(sum => element('tr', {},
