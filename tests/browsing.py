@@ -35,8 +35,8 @@ def chromium() -> Iterator[Browser]:
 class Tab:
     """One page at the root of a site, "file:///folder/" or "http://host:port/", and what went wrong in it.
 
-    `complaints` are errors of scripts, dialogs, errors and warnings on the console (a violation of the content policy is one),
-    and requests that left the site.
+    `complaints` are errors of scripts, dialogs, errors and warnings on the console (a violation of the content policy
+    is one), and requests that left the site.
     """
 
     context: BrowserContext

@@ -144,7 +144,7 @@ def test_hostile_text_is_read_and_never_runs(open_tab: Opener, hostile: Hostile,
         failing: [reason, SHOWN],
         f"commit/{newest}.html": [f"::error::{SHOWN}", line, CASE, reason, "::error::from the scenario"],
         f"commit/{leak}.html": [f"leak {SHOWN}", line, f"{MARKUP}\\u202e\\x1b[31m"],
-        f"commit/{accepted}.html": [SHOWN, line, "by Eve \"&' ", f"accepted: wanted {SHOWN}"],
+        f"commit/{accepted}.html": [SHOWN, line, 'by Eve "&', f"accepted: wanted {SHOWN}"],
     }.items():
         text = " ".join(read(tab, path).split())
         assert [one for one in expected if " ".join(one.split()) not in text] == [], path
