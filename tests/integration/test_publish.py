@@ -1,8 +1,10 @@
 """`memharness publish` over measured results: what is in the site, and what of it is written when."""
 
 import io
+import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +13,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+import memharness
 from integration.conftest import BROKEN, LEAK, Published, module
 from memharness.present.text import value_text
-from published import data_of, dead_links, read_page, site_times, text_of
+from published import data_of, dead_links, read_page, site_files, site_times, text_of
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 
@@ -246,7 +249,7 @@ def test_a_missing_profile_is_named_and_its_lines_return_with_it(published: Publ
 
 def _flipped(content: bytes) -> bytes:
     """Change a figure: the file still decodes."""
-    at = content.rindex(b"before") + 8
+    at = content.index(b"before\xce") + len(b"before") + 4  # the last byte of a number of four
     return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
 
 
@@ -289,6 +292,20 @@ def test_a_cache_with_another_figure_in_it_is_not_believed(published: Published)
     shutil.rmtree(published.site)
     published.publish()
     assert published.files() == whole
+
+
+def test_another_version_of_the_analysis_finds_anew(published: Published, tmp_path: Path) -> None:
+    published.publish()
+    code = shutil.copytree(Path(memharness.__file__).parents[1], tmp_path / "code")
+    file = code / "memharness" / "analyse" / "changes.py"
+    assert file.read_text().count("return min(1.0, sum(") == 1
+    file.write_text(file.read_text().replace("return min(1.0, sum(", "return min(0.5, sum("))
+    for site, cache in ((published.site, "cache"), (tmp_path / "anew", "empty")):
+        environment = {**os.environ, "PYTHONPATH": str(code), "MEMHARNESS_CACHE": str(tmp_path / cache)}
+        command = [sys.executable, "-m", "memharness.cli", "publish", "-o", str(site)]
+        subprocess.run(command, cwd=published.path, env=environment, check=True, capture_output=True)
+    assert "they explain 50 % of the peak" in published.text(f"commit/{published.ids[1]}.html")
+    assert published.files() == site_files(tmp_path / "anew")
 
 
 # --- links -----------------------------------------------------------------------------------------------
