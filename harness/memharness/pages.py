@@ -7,7 +7,7 @@ is the index of a commit in the history of the site, which is the same on all pa
 from typing import Literal
 
 from memharness.findings import Change, EnvironmentDifference, MetricClass
-from memharness.model import Commit, EnvironmentFacts, Frame, Phase, Profile, Value
+from memharness.model import Commit, EnvironmentFacts, Frame, LineStat, Phase, Profile, Value
 
 Status = Literal["open", "suspected", "fixed", "accepted", "transient", "improved"]
 STATUSES: tuple[Status, ...] = ("open", "suspected", "accepted", "fixed", "transient", "improved")
@@ -143,6 +143,7 @@ class SubjectPage(Value):
     reproduce: tuple[str, ...]  # command lines
     sizes: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()  # metrics that there is a picture of
 
 
 class TrendData(Value):
@@ -175,10 +176,21 @@ class Allocations(Value):
     kind: Literal["peak", "alive", "retained", "import"]
     before: Profile
     after: Profile
+    lines: tuple[tuple[LineStat, int, int], ...]  # with bytes now and difference, those that moved most first
+
+
+class Figure(Value):
+    """A metric of a subject at a commit, and at the older commit where it is known."""
+
+    subject: SubjectName
+    metric: str
+    unit: str
+    value: int
+    before: int | None
 
 
 class CommitPage(Value):
-    """The page of one commit. `measured` and `failed` count subjects at it."""
+    """The page of one commit. `measured` and `reused` count subjects at it; `figures` are left out where many."""
 
     commit: Commit
     older: Commit | None
@@ -189,6 +201,7 @@ class CommitPage(Value):
     allocations: tuple[Allocations, ...]
     failures: tuple[FailureAt, ...]
     environments: tuple[EnvironmentDifference, ...]  # against the older commit
+    figures: tuple[Figure, ...] = ()
 
 
 class CommitData(Value):

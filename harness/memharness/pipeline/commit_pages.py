@@ -10,14 +10,17 @@ import numpy as np
 from msgspec.structs import replace
 
 import memharness.present.site as pages
+from memharness.analyse.blame import line_differences
+from memharness.analyse.changes import Side
 from memharness.findings import EnvironmentDifference
 from memharness.history import file_edits
 from memharness.measure import PROBE_METHOD
-from memharness.model import Commit, Frame, LineStat, Profile, digest
-from memharness.pages import Allocations, CommitData, CommitPage, Entry, FailureAt, Site
+from memharness.model import METRICS, Commit, Frame, LineStat, Profile, digest
+from memharness.pages import Allocations, CommitData, CommitPage, Entry, FailureAt, Figure, Site
 from memharness.pipeline.catalogue import Catalogue, Chapter
 from memharness.pipeline.columns import MISSING, PLAIN, REUSED, SPECIAL
 from memharness.pipeline.comparing import environment_differences
+from memharness.pipeline.describing import Sources, sources_of
 from memharness.pipeline.shelves import Shelf, Subject
 from memharness.pipeline.trending import failure_details
 from memharness.present.folder import SiteFolder
@@ -25,6 +28,7 @@ from memharness.present.folder import SiteFolder
 T = TypeVar("T", LineStat, Frame)
 
 _MOST_ALLOCATIONS: Final = 3  # of a page: the changes that moved most
+_MOST_FIGURED: Final = 25  # subjects, up to which a commit's page shows every figure
 _SMALL: Final = 2000  # commits times subjects, up to which all profiles are published
 _PROFILES: Final = ("peak", "alive", "retained", "import")
 _Kind = Literal["peak", "alive", "retained", "import"]
@@ -52,12 +56,12 @@ def publish_commits(folder: SiteFolder, site: Site, catalogue: Catalogue, told: 
     shared = digest([code, site.project, site.line_link, site.commit_link, site.url], 32)
     columns = [(name.id, shelf.columns.subjects[n]) for shelf in catalogue.shelves for n, name in shelf.names.items()]
     subjects = digest([code, PROBE_METHOD, columns], 32)
-    for number, at in enumerate(positions):
-        neighbours = (positions[number - 1] if number else None, [*positions, None][number + 1])
-        moved = entries.get(catalogue.history[at].id, [])
-        one = _One(catalogue, at, *neighbours, entries=moved, repeated=repeated.get(at, {}))
-        one.publish_page(folder, site, shared, profiles)
-        one.publish_data(folder, subjects, profiles.get(at, {}))
+    with sources_of(catalogue.project.repository) as sources:
+        for older, at, newer in zip([None, *positions], positions, [*positions[1:], None], strict=False):
+            moved = entries.get(catalogue.history[at].id, [])
+            one = _One(catalogue, at, older, newer, entries=moved, repeated=repeated)
+            one.publish_page(folder, site, shared, profiles, sources)
+            one.publish_data(folder, subjects, profiles.get(at, {}))
     return len(positions)
 
 
@@ -98,6 +102,13 @@ def _put_profiles(folder: SiteFolder, subject: Subject, at: int, code: str) -> d
     return found
 
 
+def _lines(before: Profile, after: Profile, entry: Entry, sources: Sources) -> tuple[tuple[LineStat, int, int], ...]:
+    """Return the lines that moved, with bytes now and difference, as the blame of a change matches them."""
+    edits = sources.edits(entry.good, entry.merge or entry.bad, (Side(peak=before), Side(peak=after)))
+    found = [(one.stat, one.now, one.size) for one in line_differences(before.lines, after.lines, edits) if one.size]
+    return tuple(sorted(found, key=lambda line: -abs(line[2])))
+
+
 @dataclass(frozen=True, eq=False)
 class _One:
     """One commit: its position, and those of the commits with a page beside it."""
@@ -107,7 +118,7 @@ class _One:
     older: int | None
     newer: int | None
     entries: list[tuple[Entry, Subject]]
-    repeated: dict[str, dict[str, int]]  # by subject id, the medians of what has more to tell than first values
+    repeated: Mapping[int, dict[str, dict[str, int]]]  # by position and subject id, medians of repeats
 
     @property
     def commit(self) -> Commit:
@@ -119,6 +130,7 @@ class _One:
         site: Site,
         shared: str,
         profiles: Mapping[int, Mapping[str, Mapping[str, str]]],
+        sources: Sources,
     ) -> None:
         """Write the page, unless it is there as it would be."""
         history = self.catalogue.history
@@ -135,6 +147,7 @@ class _One:
             allocations=(),
             failures=failed,
             environments=tuple(self._environments()),
+            figures=tuple(self._figures()),
         )
         parents = [id_ in site.pages for id_ in self.commit.parents]
         drawn = [
@@ -145,8 +158,32 @@ class _One:
         key = digest([shared, parents, drawn, msgspec.to_builtins(page)], 32)
         path = f"commit/{self.commit.id}.html"
         if not folder.keeps(path, key):
-            whole = replace(page, allocations=tuple(self._allocations()))
+            whole = replace(page, allocations=tuple(self._allocations(sources)))
             folder.put(path, pages.render_commit(site, whole), key)
+
+    def _figures(self) -> Iterator[Figure]:
+        """Yield every metric of every subject; of many subjects none."""
+        if sum(len(shelf.names) for shelf in self.catalogue.shelves) > _MOST_FIGURED:
+            return
+        older = {} if self.older is None else self._values(self.older)
+        names = {name.id: name for shelf in self._shelves() for name in shelf.names.values()}
+        for id_, figures in self._values(self.at).items():
+            for metric, value in figures.items():
+                before = older.get(id_, {}).get(metric)
+                yield Figure(subject=names[id_], metric=metric, unit=METRICS[metric].unit, value=value, before=before)
+
+    def _values(self, at: int) -> dict[str, dict[str, int]]:
+        """Return the values at a position by subject id and metric, medians where there are repeats."""
+        values: dict[str, dict[str, int]] = {}
+        for shelf in self.catalogue.shelves:
+            row = shelf.rows[at]
+            if row < 0 or not shelf.names:
+                continue
+            columns = np.array([own[row] for own in shelf.columns.values.values()])[:, list(shelf.names)].T.tolist()
+            for name, column in zip(shelf.names.values(), columns, strict=True):
+                figures = zip(shelf.columns.values, column, strict=True)
+                values[name.id] = {metric: value for metric, value in figures if value != MISSING}
+        return values | self.repeated.get(at, {})
 
     def publish_data(self, folder: SiteFolder, subjects: str, profiles: dict[str, dict[str, str]]) -> None:
         """Write what a comparison loads, unless it is there already."""
@@ -154,15 +191,7 @@ class _One:
         key, path = digest([subjects, stamps, profiles], 32), f"data/commit/{self.commit.id}.js"
         if folder.keeps(path, key):
             return
-        values: dict[str, dict[str, int]] = {}
-        for shelf in self._shelves():
-            row = shelf.rows[self.at]
-            columns = np.array([own[row] for own in shelf.columns.values.values()])[:, list(shelf.names)].T.tolist()
-            for name, column in zip(shelf.names.values(), columns, strict=True):
-                figures = zip(shelf.columns.values, column, strict=True)
-                values[name.id] = {metric: value for metric, value in figures if value != MISSING}
-            values |= self.repeated
-        data = CommitData(id=self.commit.id, values=values, profiles=profiles)
+        data = CommitData(id=self.commit.id, values=self._values(self.at), profiles=profiles)
         folder.put(path, pages.commit_script(data), key)
 
     def _shelves(self) -> Iterator[Shelf]:
@@ -196,7 +225,7 @@ class _One:
         stacks = (replace(stack, frames=tuple(map(moved, stack.frames))) for stack in profile.stacks)
         return replace(profile, lines=tuple(map(moved, profile.lines)), stacks=tuple(stacks)) if paths else profile
 
-    def _allocations(self) -> Iterator[Allocations]:
+    def _allocations(self, sources: Sources) -> Iterator[Allocations]:
         """Yield where the changes that moved most, for their size, were allocated."""
 
         def share(pair: tuple[Entry, Subject]) -> float:
@@ -212,8 +241,13 @@ class _One:
                 if all(side is not None and side.stacks for side in sides) and (subject.name.id, kind) not in shown:
                     shown.add((subject.name.id, kind))
                     before, after = (side or Profile() for side in sides)
-                    before = self._renamed(before, entry)
-                    yield Allocations(entry=entry, kind=kind, before=before, after=after)
+                    yield Allocations(
+                        entry=entry,
+                        kind=kind,
+                        before=self._renamed(before, entry),
+                        after=after,
+                        lines=_lines(before, after, entry, sources),
+                    )
                     break
             if len(shown) == _MOST_ALLOCATIONS:
                 return

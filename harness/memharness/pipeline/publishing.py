@@ -37,6 +37,7 @@ from memharness.pipeline.trending import chart_data, failure_details, failure_st
 from memharness.present.folder import SiteFolder, Written
 
 PICTURED: Final = "peak"
+_ALL_PICTURED: Final = 25  # subjects, up to which every metric has its picture
 _EXACT_PICTURES: Final = 1000  # commits; beyond, a picture may end some commits before the newest
 _PICTURE_STEPS: Final = 200
 
@@ -67,8 +68,9 @@ def _publish(catalogue: Catalogue) -> Published:
             for name, content in pages.assets().items():
                 folder.put(f"assets/{name}", content, code_digest())
         siblings = _siblings(catalogue)
+        few = sum(map(len, siblings.values())) <= _ALL_PICTURED
         told = [
-            _publish_subject(folder, site, chapter, siblings[chapter.subject.case.name])
+            _publish_subject(folder, site, chapter, siblings[chapter.subject.case.name], every_picture=few)
             for chapter in chapters(catalogue)
         ]
         named = publish_commits(folder, site, catalogue, told, code_digest())
@@ -134,10 +136,12 @@ def _siblings(catalogue: Catalogue) -> dict[str, tuple[SubjectName, ...]]:
 # --- one subject -----------------------------------------------------------------------------------------
 
 
-def _publish_subject(folder: SiteFolder, site: Site, chapter: Chapter, siblings: tuple[SubjectName, ...]) -> Chapter:
+def _publish_subject(
+    folder: SiteFolder, site: Site, chapter: Chapter, siblings: tuple[SubjectName, ...], *, every_picture: bool
+) -> Chapter:
     """Write the files of a subject; return its chapter without what was read for them."""
     subject, id_ = chapter.subject, chapter.subject.name.id
-    data = chart_data(subject, chapter.rows)
+    data, pictured = chart_data(subject, chapter.rows), _pictured(chapter, every=every_picture)
     folder.put(f"data/scenario/{id_}.js", pages.subject_script(data))
     grown = subject.newest("growth")
     calls = None if grown is None else subject.profile(grown, "calls")
@@ -152,9 +156,11 @@ def _publish_subject(folder: SiteFolder, site: Site, chapter: Chapter, siblings:
         reproduce=_reproduce(subject),
         sizes=calls.sizes if calls else (),
         notes=_notes(subject),
+        pictures=tuple(row.metric for row in pictured),
     )
     folder.put(f"scenario/{id_}.html", pages.render_subject(site, page))
-    _publish_picture(folder, chapter)
+    for row in pictured:
+        _publish_picture(folder, chapter, row)
     return dataclasses.replace(chapter, subject=subject.bare())
 
 
@@ -176,14 +182,18 @@ def _notes(subject: Subject) -> tuple[str, ...]:
     return tuple(dict.fromkeys(note for o in outcomes if isinstance(o, Measured) for note in o.notes))
 
 
-def _publish_picture(folder: SiteFolder, chapter: Chapter) -> None:
-    """Draw the metric that a page shows first; along a long history not for every commit that repeats the one before.
+def _pictured(chapter: Chapter, *, every: bool) -> tuple[TrendSummary, ...]:
+    """Return the metrics to draw: all, or the one that a page shows first."""
+    if every or not chapter.rows:
+        return chapter.rows
+    return (next((row for row in chapter.rows if row.metric == PICTURED), chapter.rows[0]),)
+
+
+def _publish_picture(folder: SiteFolder, chapter: Chapter, row: TrendSummary) -> None:
+    """Draw a metric; along a long history not for every commit that repeats the one before.
 
     Of different subjects different commits make their pictures due, so that few of them are drawn at once.
     """
-    row = next((row for row in chapter.rows if row.metric == PICTURED), chapter.rows[0] if chapter.rows else None)
-    if row is None:
-        return
     number, path = len(chapter.subject.states), f"picture/{row.subject.id}-{row.metric}.svg"
     last = number - 1
     if number > _EXACT_PICTURES:
