@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from jinja2 import UndefinedError
+from msgspec.structs import replace
 
 import site_values as values
 from memharness.model import Commit, Profile
