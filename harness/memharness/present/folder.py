@@ -61,6 +61,8 @@ class SiteFolder:
                     hint="Wait for it to end, or name another folder with --output.",
                 ) from None
             self._known = _read_manifest(self.folder)
+            if not self._known:
+                self._write_manifest({})  # before any other file, so that whoever waits or comes later knows the folder
             self._there = frozenset(_files(self.folder))
         return self
 
@@ -122,7 +124,9 @@ class SiteFolder:
 
 
 def _check(folder: Path) -> None:
-    if not (folder / MANIFEST).exists() and any(path.name != _LOCK for path in folder.iterdir()):
+    if not (folder / MANIFEST).exists() and any(
+        path.name not in {_LOCK, f"{MANIFEST}.tmp"} for path in folder.iterdir()
+    ):
         raise MemharnessError(
             f"{folder} is not empty and holds no site of memharness",
             hint="Name a folder of its own with --output; nothing was written.",

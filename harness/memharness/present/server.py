@@ -3,12 +3,12 @@
 import ipaddress
 import re
 import socket
+import sys
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from memharness.errors import MemharnessError
 
@@ -34,6 +34,11 @@ class SiteServer(ThreadingHTTPServer):
         host, port = str(self.server_address[0]), self.server_address[1]
         return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a reader who has left."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
 
 class _Handler(SimpleHTTPRequestHandler):
     server: SiteServer
@@ -45,10 +50,14 @@ class _Handler(SimpleHTTPRequestHandler):
         if _is_loopback(str(self.server.server_address[0])) and not (asked == "localhost" or _is_loopback(asked)):
             self.send_error(HTTPStatus.FORBIDDEN, "This server answers to localhost")
             return None
-        if "/." in unquote(self.path.partition("?")[0]):  # what is hidden there is not part of the site
-            self.send_error(HTTPStatus.NOT_FOUND)
-            return None
-        return super().send_head()
+        try:
+            asked_for = Path(self.translate_path(self.path)).relative_to(self.directory)
+            if not any(part.startswith(".") for part in asked_for.parts):  # what is hidden is not part of the site
+                return super().send_head()
+        except ValueError:  # no file can have such a name
+            pass
+        self.send_error(HTTPStatus.NOT_FOUND)
+        return None
 
     def list_directory(self, path: Any) -> None:  # noqa: ARG002  (as it is called)
         """Show no folder."""
