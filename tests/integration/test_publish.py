@@ -15,6 +15,7 @@ import pytest
 
 import memharness
 from integration.conftest import BROKEN, LEAK, Published, module
+from memharness.model import METRICS
 from memharness.present.text import value_text
 from published import data_of, dead_links, read_page, site_files, site_times, text_of
 
@@ -33,7 +34,8 @@ def test_the_layout_is_complete_and_every_link_leads_somewhere(published: Publis
     expected = {*pages, "changes.atom", "data/history.js"}
     expected |= {path for id_ in published.ids for path in (f"commit/{id_}.html", f"data/commit/{id_}.js")}
     for id_ in subjects:
-        expected |= {f"scenario/{id_}.html", f"data/scenario/{id_}.js", f"picture/{id_}-peak.svg"}
+        expected |= {f"scenario/{id_}.html", f"data/scenario/{id_}.js"}
+        expected |= {f"picture/{id_}-{metric}.svg" for metric in METRICS}
     rest = {path for path in files if not path.startswith(("assets/", "data/profile/"))}
     assert rest == expected
     assert dead_links(published.site) == []
