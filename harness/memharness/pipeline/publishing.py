@@ -25,7 +25,7 @@ from memharness.config import Config
 from memharness.findings import Trend, TrendChange, TrendPoint
 from memharness.forge import Links, recognise
 from memharness.history import paths
-from memharness.model import METRICS, Measured, Profile, Value, digest
+from memharness.model import METRICS, Measured, Profile, Value
 from memharness.pages import Entry, Index, Leak, Site, SubjectName, SubjectPage, TrendSummary
 from memharness.pipeline.catalogue import Catalogue, Chapter, chapters, open_catalogue
 from memharness.pipeline.columns import MISSING
@@ -96,7 +96,7 @@ def _uncollected() -> Iterator[None]:
 
 def _site(catalogue: Catalogue) -> Site:
     config, history, repository = catalogue.project.config, catalogue.history, catalogue.project.repository
-    links, accepted = _links(catalogue), catalogue.project.store.accepted()
+    links = _links(catalogue)
     tag = catalogue.newest_tag
     name = name_at(repository, history[-1].id, paths(repository, history[-1].id))
     return Site(
@@ -108,13 +108,21 @@ def _site(catalogue: Catalogue) -> Site:
         line_link=config.publish.line_link or (links.line if links else None),
         commit_link=config.publish.commit_link or (links.commit if links else None),
         url=config.publish.url,
-        build=digest(
-            [code_digest(), accepted, [sorted(shelf.columns.stamps) for shelf in catalogue.shelves], history[-1].id], 10
-        ),
+        build=_build(catalogue),
         pages=frozenset(
             history[at].id for shelf in catalogue.shelves for at, row in enumerate(shelf.rows.tolist()) if row >= 0
         ),
     )
+
+
+def _build(catalogue: Catalogue) -> str:
+    """Return a digest of all figures, in the order of the history: files that are copied are not new."""
+    found = hashlib.sha256(msgspec.msgpack.encode([code_digest(), catalogue.history]))
+    for shelf in catalogue.shelves:
+        found.update(msgspec.msgpack.encode([shelf.machine, shelf.family, shelf.columns.subjects]))
+        for values in shelf.columns.values.values():
+            found.update(values[shelf.rows[shelf.rows >= 0]].tobytes())
+    return found.hexdigest()[:10]
 
 
 def _links(catalogue: Catalogue) -> Links | None:
