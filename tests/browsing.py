@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, Request, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
 _ARGUMENTS = (
@@ -35,8 +35,8 @@ def chromium() -> Iterator[Browser]:
 class Tab:
     """One page at the root of a site, "file:///folder/" or "http://host:port/", and what went wrong in it.
 
-    `complaints` are errors of scripts, errors and warnings on the console (a violation of the content policy is one),
-    and requests that left the site.
+    `complaints` are errors of scripts, dialogs, errors and warnings on the console (a violation of the content policy
+    is one), and requests that left the site.
     """
 
     context: BrowserContext
@@ -47,12 +47,17 @@ class Tab:
         self.page: Page = self.context.new_page()
         self.page.on("console", self._on_console)
         self.page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        self.page.on("dialog", self._on_dialog)
         self.page.on("request", self._on_request)
         self.page.on("requestfailed", lambda request: self.complaints.append(f"failed: {request.url}"))
 
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
             self.complaints.append(f"{message.type}: {message.text}")
+
+    def _on_dialog(self, dialog: Dialog) -> None:
+        self.complaints.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
 
     def _on_request(self, request: Request) -> None:
         if not request.url.startswith((self.root, "data:")):
@@ -77,6 +82,22 @@ class Tab:
         """Return what the address of the page keeps."""
         found: dict[str, str] = self.page.evaluate("Object.fromEntries(new URLSearchParams(location.search))")
         return found
+
+
+def point(page: Page, position: int) -> tuple[float, float]:
+    """Return where on the screen the value of a commit is drawn."""
+    page.locator("#chart").scroll_into_view_if_needed()
+    page.wait_for_timeout(150)
+    found = page.evaluate(
+        """at => {
+            const plot = Bokeh.documents[0].roots()[0], view = Bokeh.index.get_by_id(plot.id);
+            const {data} = plot.document.get_model_by_name('line_source');
+            const box = view.canvas_view.el.getBoundingClientRect();
+            return [box.x + view.frame.x_scale.compute(at), box.y + view.frame.y_scale.compute(data.y[at])];
+        }""",
+        position,
+    )
+    return found[0], found[1]
 
 
 @contextmanager

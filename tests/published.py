@@ -9,11 +9,12 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 MANIFEST = ".memharness-site.json"
+_OURS = (MANIFEST, ".memharness-site.lock")
 
 
 def site_files(folder: Path) -> dict[str, bytes]:
-    """Return every file of a site by its path, but for the list of what was published."""
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    """Return every file of a site by its path, but for the list of what was published and its lock."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name not in _OURS)
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 

@@ -384,6 +384,7 @@ def subject_page() -> SubjectPage:
         reproduce=("memharness run --last 1 -k 'parse and size=1000'", "memharness show -k parse"),
         sizes=tuple(20_000 + 184 * call for call in range(31)),
         notes=(f"reads the network {HOSTILE}",),
+        pictures=("peak",),
     )
 
 
@@ -451,9 +452,15 @@ def profiles() -> tuple[Profile, Profile]:
     return before, after
 
 
+def allocations() -> Allocations:
+    before, after = profiles()
+    old = {line.source: line.size for line in before.lines}
+    lines = [(line, line.size, line.size - old.get(line.source, 0)) for line in after.lines]
+    return Allocations(entry=open_entry(), kind="peak", before=before, after=after, lines=tuple(lines))
+
+
 def commit_page(at: int = STEP) -> CommitPage:
     commits = history()
-    before, after = profiles()
     gone = EnvironmentDifference(family=FAMILY, name="lark", before="1.1.9", after=None)
     moved = [item for item in entries() if item.bad.id == commits[at].id]
     return CommitPage(
@@ -463,7 +470,7 @@ def commit_page(at: int = STEP) -> CommitPage:
         measured=4,
         reused=1,
         entries=tuple(moved),
-        allocations=(Allocations(entry=open_entry(), kind="peak", before=before, after=after),) if at == STEP else (),
+        allocations=(allocations(),) if at == STEP else (),
         failures=(failure(),) if at == len(commits) - 1 else (),
         environments=(gone,) if at == STEP else (),
     )

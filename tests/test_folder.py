@@ -1,6 +1,7 @@
 """The folder of a site: what is written, left alone and removed."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -29,12 +30,12 @@ def test_only_what_changed_is_written_and_what_is_no_longer_part_goes(tmp_path: 
     folder = tmp_path / "deep" / "site"
     first = {"index.html": "one", "data/a.js": "a", "data/b.js": "b", "scenario/page.html": "gone"}
     assert publish(folder, first) == Written(written=4)
-    before = (folder / "data/a.js").stat()
+    before = (folder / "data/a.js").stat().st_mtime_ns
     second = {"index.html": "two", "data/a.js": "a", "data/c.js": "c"}
     assert publish(folder, second) == Written(written=2, kept=1, removed=2)
     assert contents(folder) == second
     assert not (folder / "scenario").exists()
-    assert (folder / "data/a.js").stat() == before
+    assert (folder / "data/a.js").stat().st_mtime_ns == before
 
 
 def test_what_others_put_into_the_folder_stays(tmp_path: Path) -> None:
@@ -203,6 +204,18 @@ def test_a_second_publishing_waits_for_the_first(tmp_path: Path) -> None:
         site.finish()
     second.join()
     assert contents(tmp_path / "site") == {"data/a": "second", "data/b": "second"}
+
+
+def test_a_first_publishing_that_is_under_way_or_was_killed_leaves_a_folder_of_ours(tmp_path: Path) -> None:
+    second = threading.Thread(target=publish, args=(tmp_path / "site", {"data/a": "second"}))
+    with SiteFolder(tmp_path / "site") as site:
+        site.put("data/a", "first")
+        second.start()
+        shutil.copytree(tmp_path / "site", tmp_path / "killed")  # as a process leaves it that is killed now
+    second.join()
+    assert contents(tmp_path / "site") == {"data/a": "second"}
+    publish(tmp_path / "killed", {"data/a": "again"})
+    assert contents(tmp_path / "killed") == {"data/a": "again"}
 
 
 def test_lone_surrogates_are_written_visibly(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from memharness import Results, Selection, load_config, load_results
 from memharness.config import Config
+from memharness.findings import Acceptance
 from memharness.history import select
 from memharness.measure import PROBE_METHOD
 from memharness.model import Commit, EnvironmentFacts, Failed, Measured, Observation
@@ -54,7 +55,28 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
             )
             identity = case.scenario.identity
             store.add(FAMILY, commit, facts, [(case.name, identity, PROBE_METHOD, *one) for one in observations])
+    store.accept([_acceptance(one, measured=number % 2 == 0) for number, one in enumerate(_drifting(config))])
     return config
+
+
+def _drifting(config: Config) -> list[Judged]:
+    return [one for one in judge(load_results(config)) if one.drifts]
+
+
+def _acceptance(judged: Judged, *, measured: bool) -> Acceptance:
+    """Return an acceptance of all that a series drifted by up to some later commit, measured there or not."""
+    drift, points = judged.drifts[0], judged.series.points
+    end = next(point.commit for point in reversed(points[:-5]) if bool(point.values) == measured)
+    return Acceptance(
+        case=judged.case.name,
+        metric=judged.series.metric,
+        family=FAMILY,
+        range=(points[0].commit.id, end.id),
+        before=drift.before,
+        after=drift.before + 10 * (drift.after - drift.before),
+        reason="wanted",
+        drift=True,
+    )
 
 
 def _story(
@@ -122,6 +144,12 @@ def test_a_story_told_by_its_turns_is_judged_as_the_whole_of_it(results: Results
     short = {(one.case.name, one.series.metric): one for subject in shelf.subjects() for one in subject.judge()}
     assert {key: found(one) for key, one in short.items()} == {key: found(one) for key, one in whole.items()}
     assert {key: one.rule for key, one in short.items()} == {key: one.rule for key, one in whole.items()}
+    ends = {(one.case, one.range[1]) for one in results.accepted}
+    measured = {
+        (case, point.commit.id) for (case, _), one in whole.items() for point in one.series.points if point.values
+    }
+    assert ends & measured
+    assert ends - measured
     kinds = {step.kind for one in whole.values() for step in one.findings}
     assert kinds == {"step", "drift"}
     assert any(one.rule for (_, metric), one in whole.items() if metric == "rss_peak")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from jinja2 import UndefinedError
+from msgspec.structs import replace
 
 import site_values as values
 from memharness.model import Commit, Profile
@@ -15,7 +16,6 @@ from memharness.present.site.icicle import difference_icicle, icicle
 from memharness.present.site.links import Links
 from memharness.present.site.rendering import render
 from memharness.present.site.sparks import size_steps, spark
-from memharness.present.site.views import line_differences
 from memharness.present.site.words import date_text, entry_label, iso_time, row_labels, uncertainty_text
 
 POLICY = (
@@ -172,7 +172,7 @@ def test_statuses_differ_in_sign_and_word_not_in_colour_alone() -> None:
 @pytest.mark.parametrize(
     ("more", "text"),
     [
-        ({}, ""),
+        ({}, "confirmed"),
         ({"confidence": "located"}, "located: measured once"),
         ({"confidence": "range", "between": 3}, "one of 3 commits"),
         ({"confidence": "suspected", "metric": "growth"}, "suspected: may still be a cache that fills up"),
@@ -244,12 +244,6 @@ def test_a_caller_that_moved_is_no_difference() -> None:
     assert "shrank 4.88 KiB" in drawn.text
     assert "text.strip" not in drawn.text
     assert difference_icicle(after, after) == ""
-    assert [(line.line, now, by) for line, now, by in line_differences(before, after)] == [
-        (41, 2_000_000, 1_200_000),
-        (3, 0, -5_000),
-        (14, 390_000, 0),
-    ]
-    assert line_differences(Profile(), Profile()) == []
 
 
 def test_stacks_that_a_profile_left_out_are_no_difference() -> None:
@@ -279,11 +273,13 @@ def test_the_index_tells_what_is_open_first() -> None:
     commit = values.history()[values.STEP]
     entry = between(page_of(), '<li class="entry bad" id="open-peak">', "</li>")
     told = (
-        "▲ regressed, open parse[size=1000] peak 1.14 MiB → 2.38 MiB +1.24 MiB +108.3% and warm_peak with it "
-        f"cpython-3.11.9-auto · linux-x86_64 {commit.short} 2025-02-10 Keep all tokens {TOLD} "
+        "▲ regressed, open parse[size=1000] peak 1.14 MiB → 2.38 MiB +1.24 MiB +108.3% and warm_peak with it confirmed "
+        "cpython-3.11.9-auto · linux-x86_64 "
         "src/parser/tokens.py:41 Tokens.keep +1.14 MiB changed here self._all.append(token)"
     )
     assert squeezed(Outline(entry).text).strip() == told
+    head = between(page_of(), '<section class="group">', "<ul")
+    assert squeezed(Outline(head).text).strip() == f"{commit.short} 2025-02-10 Keep all tokens {TOLD}"
     assert f'<a href="https://forge.example/parsekit/blob/{commit.id}/src/parser/tokens.py#L41">' in entry
 
 
@@ -314,7 +310,11 @@ def test_an_index_without_anything_says_so() -> None:
 def test_many_open_regressions_are_folded() -> None:
     many = tuple(values.entry(f"e{number}") for number in range(25))
     page = pages.render_index(values.site(), Index(open=many, rows=(), failing=()))
-    assert "<details><summary>5 more open regressions</summary>" in page
+    assert "<details><summary>21 more metrics of this commit</summary>" in page
+    apart = tuple(replace(one, bad=values.history()[at]) for at, one in enumerate(many))
+    assert "<details><summary>5 more commits with open regressions</summary>" in pages.render_index(
+        values.site(), Index(open=apart, rows=(), failing=())
+    )
 
 
 def test_figures_never_round_to_a_false_claim() -> None:
@@ -335,7 +335,7 @@ def test_the_page_of_a_commit_tells_what_it_moved_and_by_which_line() -> None:
     assert "changed: src/parser/core.py:12 parse tokens = Tokens(text)" in text
     assert "+14.65 KiB elsewhere" in text
     assert f'href="../compare.html?a={older.short}&amp;b={values.history()[values.STEP].short}"' in page
-    assert "4 cases, 1 of them by reference" in text
+    assert "4 cases, 1 more by reference to another commit" in text
     assert "lark 1.1.9 absent" in text
     assert '<a href="https://forge.example/parsekit/blob/' + older.id + '/src/a%20b%23%3F.py#L3">' in page  # gone now
 
@@ -358,7 +358,7 @@ def test_the_page_of_a_subject_chooses_the_default_metric() -> None:
     chosen = [found for _, found in Outline(page).tags if found.get("aria-current") == "true"]
     assert [found["data-metric"] for found in chosen] == ["peak"]
     pictures = [found["src"] for tag, found in Outline(page).tags if tag == "img"]
-    assert pictures == ["../picture/parse-1000-a1b2-peak.svg"] * 2
+    assert pictures == ["../picture/parse-1000-a1b2-peak.svg"]
     assert "62.49 KiB to 62.52 KiB" in page  # the spread of repeats
     only = values.subject_page()
     text = pages.render_subject(
@@ -425,15 +425,12 @@ def contrast(one: str, other: str) -> float:
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
 def test_marks_and_the_focus_stand_out(scheme: int) -> None:
     style = pages.assets()["site.css"].decode()
-    colours = [
-        dict(re.findall(r"(--[\w-]+): (#[0-9a-f]{6})", block))
-        for block in re.findall(r":root \{.*?\}", style, re.DOTALL)
-    ]
+    blocks = re.findall(r":root \{.*?\}", style, re.DOTALL)
+    own = dict(re.findall(r"(--[\w-]+): (#[0-9a-f]{6})", blocks[scheme]))
     outlines = set(re.findall(r"outline: 3px solid var\((--[\w-]+)\)", style))
     fills = set(re.findall(r"\.spark [^{}]*\{ fill: var\((--[\w-]+)\)", style))
     assert outlines
     assert {"--rise", "--fall", "--waver"} <= fills
-    own = colours[scheme]
     faint = [
         name for name in outlines | fills for ground in ("--page", "--panel") if contrast(own[name], own[ground]) < 3
     ]

@@ -7,7 +7,7 @@ is the index of a commit in the history of the site, which is the same on all pa
 from typing import Literal
 
 from memharness.findings import Change, EnvironmentDifference, MetricClass
-from memharness.model import Commit, EnvironmentFacts, Frame, Phase, Profile, Value
+from memharness.model import Commit, EnvironmentFacts, Frame, LineStat, Phase, Profile, Value
 
 Status = Literal["open", "suspected", "fixed", "accepted", "transient", "improved"]
 STATUSES: tuple[Status, ...] = ("open", "suspected", "accepted", "fixed", "transient", "improved")
@@ -25,6 +25,7 @@ class Site(Value):
     commit_link: str | None = None
     url: str | None = None  # where the site will be, without a slash at the end
     pages: frozenset[str] = frozenset()  # full ids of the commits that have a page
+    build: str = ""  # changes with everything shown, so that browsers do not keep old data beside new pages
 
 
 class SubjectName(Value):
@@ -68,7 +69,7 @@ class Mark(Value):
 class TrendSummary(Value):
     """One metric of a subject as a row of tables. Values are in `unit`; None: not known.
 
-    `spark` are at most a hundred (position, value) pairs that keep every step and spike; None breaks the line.
+    `spark` are at most about sixty (position, value) pairs that keep every step and spike; None breaks the line.
     `at_tag` is the value at the newest tag before the newest commit. `age` counts the commits since the newest value
     was measured, 0 for the newest commit.
     """
@@ -126,6 +127,7 @@ class Index(Value):
     open: tuple[Entry, ...]
     rows: tuple[TrendSummary, ...]
     failing: tuple[FailureAt, ...]  # at the newest commit
+    over_limit: tuple[TrendSummary, ...] = ()
 
 
 class SubjectPage(Value):
@@ -141,6 +143,7 @@ class SubjectPage(Value):
     reproduce: tuple[str, ...]  # command lines
     sizes: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()  # metrics that there is a picture of
 
 
 class TrendData(Value):
@@ -173,10 +176,21 @@ class Allocations(Value):
     kind: Literal["peak", "alive", "retained", "import"]
     before: Profile
     after: Profile
+    lines: tuple[tuple[LineStat, int, int], ...]  # with bytes now and difference, those that moved most first
+
+
+class Figure(Value):
+    """A metric of a subject at a commit, and at the older commit where it is known."""
+
+    subject: SubjectName
+    metric: str
+    unit: str
+    value: int
+    before: int | None
 
 
 class CommitPage(Value):
-    """The page of one commit. `measured` and `failed` count subjects at it."""
+    """The page of one commit. `measured` and `reused` count subjects at it; `figures` are left out where many."""
 
     commit: Commit
     older: Commit | None
@@ -187,6 +201,7 @@ class CommitPage(Value):
     allocations: tuple[Allocations, ...]
     failures: tuple[FailureAt, ...]
     environments: tuple[EnvironmentDifference, ...]  # against the older commit
+    figures: tuple[Figure, ...] = ()
 
 
 class CommitData(Value):

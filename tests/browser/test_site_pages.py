@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page
 
 import site_values as values
-from browsing import Tab
+from browsing import Tab, point
 from memharness.present import site as pages
 from memharness.present.site.links import Links
 from memharness.present.site.words import relative_text
@@ -34,22 +34,6 @@ Opener = Callable[..., Tab]
 
 def shown_cases(page: Page) -> list[str]:
     return page.locator("#grid tbody tr:visible th a").all_inner_texts()
-
-
-def point(page: Page, position: int) -> tuple[float, float]:
-    """Return where on the screen the value of a commit is drawn."""
-    page.locator("#chart").scroll_into_view_if_needed()
-    page.wait_for_timeout(150)
-    found = page.evaluate(
-        """at => {
-            const plot = Bokeh.documents[0].roots()[0], view = Bokeh.index.get_by_id(plot.id);
-            const {data} = plot.document.get_model_by_name('line_source');
-            const box = view.canvas_view.el.getBoundingClientRect();
-            return [box.x + view.frame.x_scale.compute(at), box.y + view.frame.y_scale.compute(data.y[at])];
-        }""",
-        position,
-    )
-    return found[0], found[1]
 
 
 def bounds(page: Page) -> tuple[float, float]:
@@ -252,7 +236,7 @@ def test_from_the_index_to_a_blamed_line_by_keyboard(open_tab: Opener) -> None:
 
     tab_to(".skip")
     page.keyboard.press("Enter")
-    tab_to('.entries a[href^="commit/"]')
+    tab_to('.group a[href^="commit/"]')
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/{COMMIT}")
     tab_to('a[href^="https://forge.example/"][href*="tokens.py#L41"]')
@@ -369,7 +353,7 @@ def test_the_site_reads_without_scripts(open_tab: Opener) -> None:
     assert tab.page.locator("#grid tbody tr:visible").count() == len(values.index().rows)
     assert tab.page.locator(".controls").is_hidden()
     tab.page.goto(tab.root + SCENARIO)
-    assert tab.page.locator("noscript img").is_visible()
+    assert tab.page.locator(".picture img").is_visible()
 
 
 def test_files_are_complete(site_folder: Path) -> None:

@@ -1,12 +1,14 @@
 """A small repository with a history of memory, and a way to call memharness on it."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from memharness.cli import main
+from published import data_of, site_files, text_of
 from repositories import RepositoryBuilder
 
 CONFIGURATION = '[environment]\ninstall = "path"\n[run]\ngrowth-budget = "100ms"\nresults = "../results"\n'
@@ -20,6 +22,8 @@ def module(*, size: int = 100_000, kept: str = "", above: str = "") -> str:
 
 
 LEAK = "    KEPT.append(bytearray(5000))\n"
+BROKEN = "print('opening the box')\nimport missing_module\n"
+OTHER = SCENARIO.replace("return box.fill()", "return box.fill(), bytearray(500_000)")
 
 
 class Workbench:
@@ -66,3 +70,74 @@ def bench(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     workbench = Workbench(tmp_path, capsys)
     monkeypatch.chdir(workbench.path)
     return workbench
+
+
+class Published(Workbench):
+    """A workbench with a measured history: begin v1.0, grow, move, break, leak, rest; two scenarios."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str], stock: Path) -> None:
+        super().__init__(folder, capsys)
+        shutil.rmtree(self.path)
+        for name in ("project", "results"):
+            shutil.copytree(stock / name, folder / name, symlinks=True)
+        self.site = self.path / "site"
+        self.ids = self.repository.git("rev-list", "--reverse", "main").split()
+        self.repository.time += 60 * len(self.ids)
+
+    def publish(self, *options: str) -> dict[str, int]:
+        """Publish, which must end well; return the counts of files."""
+        code, found = self.call_json("publish", *options)
+        assert code == 0, self.stderr
+        files: dict[str, int] = found["files"]
+        return files
+
+    def files(self) -> dict[str, bytes]:
+        return site_files(self.site)
+
+    def text(self, path: str) -> str:
+        return text_of((self.site / path).read_bytes())
+
+    def subjects(self) -> dict[str, Any]:
+        """Return what the charts draw, by the id of the subject."""
+        return {Path(path).stem: data_of(data) for path, data in self.files().items() if "data/scenario/" in path}
+
+    def record(self, commit: str) -> Path:
+        (found,) = self.results.rglob(f"{commit}.json")
+        return found
+
+
+@pytest.fixture(scope="session")
+def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the measured project, and the results beside it."""
+    folder = tmp_path_factory.mktemp("stock")
+    repository = RepositoryBuilder(folder / "project")
+    (repository.path / "scenarios").mkdir()
+    (repository.path / "memharness.toml").write_text(CONFIGURATION)
+    (repository.path / ".gitignore").write_text("/site\n")
+    for name, text in (("fill", SCENARIO), ("other", OTHER)):
+        (repository.path / "scenarios" / f"{name}.py").write_text(f'"""Calls {name}."""\n{text}')
+    texts = {
+        "begin": module(),
+        "grow": module(size=300_000),
+        "move": module(size=300_000, above="\n"),
+        "break": BROKEN + module(size=300_000),
+        "leak": module(size=300_000, kept=LEAK),
+        "rest": module(size=300_000, kept=LEAK, above="\n"),
+    }
+    for subject, text in texts.items():
+        repository.commit({"box.py": text}, subject, tag="v1.0" if subject == "begin" else None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEMHARNESS_CACHE", str(folder / "cache"))
+        patch.chdir(repository.path)
+        assert main(["run"]) == 1
+    return folder
+
+
+@pytest.fixture
+def published(
+    stock: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Published:
+    monkeypatch.setenv("MEMHARNESS_CACHE", str(tmp_path / "cache"))
+    found = Published(tmp_path, capsys, stock)
+    monkeypatch.chdir(found.path)
+    return found

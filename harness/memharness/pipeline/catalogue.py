@@ -45,11 +45,12 @@ class Catalogue:
 
 @dataclass(frozen=True, eq=False)
 class Chapter:
-    """A subject with its changes and its metrics."""
+    """A subject with its changes and its metrics, and by position the medians of what has more than first values."""
 
     subject: Subject
     entries: tuple[Entry, ...]
     rows: tuple[TrendSummary, ...]
+    repeated: dict[int, dict[str, int]]
 
 
 def open_catalogue(config: Config, selection: Selection) -> Catalogue:
@@ -105,7 +106,7 @@ def chapters(catalogue: Catalogue) -> Iterator[Chapter]:
                 own = find_changes(subject, sources, known.get(subject.name.id))
                 found[subject.name.id] = own
                 entries = tuple(entries_of(subject, own))
-                yield Chapter(subject, entries, summarise(subject, entries, tag))
+                yield Chapter(subject, entries, summarise(subject, entries, tag), subject.medians())
             if found != known:
                 _keep(catalogue.faults, partial(write_findings, file, known | found))
 

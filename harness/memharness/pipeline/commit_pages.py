@@ -3,24 +3,32 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 import memharness.present.site as pages
+from memharness.analyse.blame import line_differences
+from memharness.analyse.changes import Side
 from memharness.findings import EnvironmentDifference
+from memharness.history import file_edits
 from memharness.measure import PROBE_METHOD
-from memharness.model import Commit, EnvironmentFacts, Profile, digest
-from memharness.pages import Allocations, CommitData, CommitPage, Entry, FailureAt, Site
+from memharness.model import METRICS, Commit, Frame, LineStat, Profile, digest
+from memharness.pages import Allocations, CommitData, CommitPage, Entry, FailureAt, Figure, Site
 from memharness.pipeline.catalogue import Catalogue, Chapter
 from memharness.pipeline.columns import MISSING, PLAIN, REUSED, SPECIAL
 from memharness.pipeline.comparing import environment_differences
+from memharness.pipeline.describing import Sources, sources_of
 from memharness.pipeline.shelves import Shelf, Subject
 from memharness.pipeline.trending import failure_details
 from memharness.present.folder import SiteFolder
 
+T = TypeVar("T", LineStat, Frame)
+
 _MOST_ALLOCATIONS: Final = 3  # of a page: the changes that moved most
+_MOST_FIGURED: Final = 25  # subjects, up to which a commit's page shows every figure
 _SMALL: Final = 2000  # commits times subjects, up to which all profiles are published
 _PROFILES: Final = ("peak", "alive", "retained", "import")
 _Kind = Literal["peak", "alive", "retained", "import"]
@@ -41,26 +49,20 @@ def publish_commits(folder: SiteFolder, site: Site, catalogue: Catalogue, told: 
         for entry in chapter.entries:
             entries[entry.change.range[1]].append((entry, chapter.subject))
     profiles = _profiles(folder, catalogue, told, code)
-    facts = [_facts(shelf) for shelf in catalogue.shelves]
+    repeated: dict[int, dict[str, dict[str, int]]] = defaultdict(dict)
+    for chapter in told:
+        for at, medians in chapter.repeated.items():
+            repeated[at][chapter.subject.name.id] = medians
     shared = digest([code, site.project, site.line_link, site.commit_link, site.url], 32)
     columns = [(name.id, shelf.columns.subjects[n]) for shelf in catalogue.shelves for n, name in shelf.names.items()]
     subjects = digest([code, PROBE_METHOD, columns], 32)
-    for number, at in enumerate(positions):
-        neighbours = (positions[number - 1] if number else None, [*positions, None][number + 1])
-        one = _One(catalogue, at, *neighbours, entries=entries.get(catalogue.history[at].id, []))
-        one.publish_page(folder, site, shared, facts, profiles)
-        one.publish_data(folder, subjects, profiles.get(at, {}))
+    with sources_of(catalogue.project.repository) as sources:
+        for older, at, newer in zip([None, *positions], positions, [*positions[1:], None], strict=False):
+            moved = entries.get(catalogue.history[at].id, [])
+            one = _One(catalogue, at, older, newer, entries=moved, repeated=repeated)
+            one.publish_page(folder, site, shared, profiles, sources)
+            one.publish_data(folder, subjects, profiles.get(at, {}))
     return len(positions)
-
-
-def _facts(shelf: Shelf) -> list[EnvironmentFacts | None]:
-    """Return an environment that was measured in at each position."""
-    columns = shelf.columns
-    highest = columns.environments.max(axis=1, initial=-1).tolist()
-    return [
-        shelf.environments.get(columns.facts[highest[row]]) if row >= 0 and highest[row] >= 0 else None
-        for row in shelf.rows.tolist()
-    ]
 
 
 def _profiles(
@@ -86,13 +88,25 @@ def _profiles(
 
 
 def _put_profiles(folder: SiteFolder, subject: Subject, at: int, code: str) -> dict[str, str]:
-    ids = {kind: id_ for kind, id_ in subject.marked_profile_ids(at).items() if kind.removesuffix("+") in _PROFILES}
-    for id_ in ids.values():
+    """Write the profiles of a subject at a position; return the ids of those that are there by kind."""
+    found = {}
+    for kind, id_ in subject.marked_profile_ids(at).items():
+        if kind.removesuffix("+") not in _PROFILES:
+            continue
         path = f"data/profile/{id_}.js"
         profile = None if folder.keeps(path, code) else subject.shelf.project.store.profile(id_)
         if profile is not None:
             folder.put(path, pages.profile_script(id_, profile), code)
-    return ids
+        if folder.keeps(path, code):
+            found[kind] = id_
+    return found
+
+
+def _lines(before: Profile, after: Profile, entry: Entry, sources: Sources) -> tuple[tuple[LineStat, int, int], ...]:
+    """Return the lines that moved, with bytes now and difference, as the blame of a change matches them."""
+    edits = sources.edits(entry.good, entry.merge or entry.bad, (Side(peak=before), Side(peak=after)))
+    found = [(one.stat, one.now, one.size) for one in line_differences(before.lines, after.lines, edits) if one.size]
+    return tuple(sorted(found, key=lambda line: -abs(line[2])))
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +118,7 @@ class _One:
     older: int | None
     newer: int | None
     entries: list[tuple[Entry, Subject]]
+    repeated: Mapping[int, dict[str, dict[str, int]]]  # by position and subject id, medians of repeats
 
     @property
     def commit(self) -> Commit:
@@ -114,8 +129,8 @@ class _One:
         folder: SiteFolder,
         site: Site,
         shared: str,
-        facts: Sequence[Sequence[EnvironmentFacts | None]],
         profiles: Mapping[int, Mapping[str, Mapping[str, str]]],
+        sources: Sources,
     ) -> None:
         """Write the page, unless it is there as it would be."""
         history = self.catalogue.history
@@ -131,7 +146,8 @@ class _One:
             entries=tuple(entry for entry, _ in self.entries),
             allocations=(),
             failures=failed,
-            environments=tuple(self._environments(facts)),
+            environments=tuple(self._environments()),
+            figures=tuple(self._figures()),
         )
         parents = [id_ in site.pages for id_ in self.commit.parents]
         drawn = [
@@ -142,8 +158,32 @@ class _One:
         key = digest([shared, parents, drawn, msgspec.to_builtins(page)], 32)
         path = f"commit/{self.commit.id}.html"
         if not folder.keeps(path, key):
-            whole = msgspec.structs.replace(page, allocations=tuple(self._allocations()))
+            whole = replace(page, allocations=tuple(self._allocations(sources)))
             folder.put(path, pages.render_commit(site, whole), key)
+
+    def _figures(self) -> Iterator[Figure]:
+        """Yield every metric of every subject; of many subjects none."""
+        if sum(len(shelf.names) for shelf in self.catalogue.shelves) > _MOST_FIGURED:
+            return
+        older = {} if self.older is None else self._values(self.older)
+        names = {name.id: name for shelf in self._shelves() for name in shelf.names.values()}
+        for id_, figures in self._values(self.at).items():
+            for metric, value in figures.items():
+                before = older.get(id_, {}).get(metric)
+                yield Figure(subject=names[id_], metric=metric, unit=METRICS[metric].unit, value=value, before=before)
+
+    def _values(self, at: int) -> dict[str, dict[str, int]]:
+        """Return the values at a position by subject id and metric, medians where there are repeats."""
+        values: dict[str, dict[str, int]] = {}
+        for shelf in self.catalogue.shelves:
+            row = shelf.rows[at]
+            if row < 0 or not shelf.names:
+                continue
+            columns = np.array([own[row] for own in shelf.columns.values.values()])[:, list(shelf.names)].T.tolist()
+            for name, column in zip(shelf.names.values(), columns, strict=True):
+                figures = zip(shelf.columns.values, column, strict=True)
+                values[name.id] = {metric: value for metric, value in figures if value != MISSING}
+        return values | self.repeated.get(at, {})
 
     def publish_data(self, folder: SiteFolder, subjects: str, profiles: dict[str, dict[str, str]]) -> None:
         """Write what a comparison loads, unless it is there already."""
@@ -151,14 +191,7 @@ class _One:
         key, path = digest([subjects, stamps, profiles], 32), f"data/commit/{self.commit.id}.js"
         if folder.keeps(path, key):
             return
-        values: dict[str, dict[str, int]] = {}
-        for shelf in self._shelves():
-            row = shelf.rows[self.at]
-            columns = np.array([own[row] for own in shelf.columns.values.values()])[:, list(shelf.names)].T.tolist()
-            for name, column in zip(shelf.names.values(), columns, strict=True):
-                figures = zip(shelf.columns.values, column, strict=True)
-                values[name.id] = {metric: value for metric, value in figures if value != MISSING}
-        data = CommitData(id=self.commit.id, values=values, profiles=profiles)
+        data = CommitData(id=self.commit.id, values=self._values(self.at), profiles=profiles)
         folder.put(path, pages.commit_script(data), key)
 
     def _shelves(self) -> Iterator[Shelf]:
@@ -170,15 +203,29 @@ class _One:
                 if number in shelf.names:
                     yield from failure_details(shelf.names[number], self.commit, cell)
 
-    def _environments(self, facts: Sequence[Sequence[EnvironmentFacts | None]]) -> Iterator[EnvironmentDifference]:
-        if self.older is None:
-            return
-        for own in facts:
-            before, after = own[self.older], own[self.at]
-            if before is not None and after is not None and before is not after:
-                yield from environment_differences(before, after)
+    def _environments(self) -> Iterator[EnvironmentDifference]:
+        """Yield how the environments of the subjects differ that were measured at the older commit as well."""
+        for shelf in self._shelves():
+            if self.older is None or shelf.rows[self.older] < 0:
+                continue
+            ends = shelf.columns.environments[shelf.rows[[self.older, self.at]]][:, list(shelf.names)]
+            pairs = {(int(old), int(new)) for old, new in ends.T if old != new and min(old, new) >= 0}
+            facts = [tuple(shelf.environments.get(shelf.columns.facts[at]) for at in pair) for pair in sorted(pairs)]
+            known = [(before, after) for before, after in facts if before is not None and after is not None]
+            yield from dict.fromkeys(found for pair in known for found in environment_differences(*pair))
 
-    def _allocations(self) -> Iterator[Allocations]:
+    def _renamed(self, profile: Profile, entry: Entry) -> Profile:
+        """Return the profile before a change with the paths that its files have after it."""
+        edits = file_edits(self.catalogue.project.repository, *entry.change.range)
+        paths = {edit.before: edit.after for edit in edits if edit.before and edit.after and edit.before != edit.after}
+
+        def moved(place: T) -> T:
+            return replace(place, path=paths[place.path]) if place.path in paths else place
+
+        stacks = (replace(stack, frames=tuple(map(moved, stack.frames))) for stack in profile.stacks)
+        return replace(profile, lines=tuple(map(moved, profile.lines)), stacks=tuple(stacks)) if paths else profile
+
+    def _allocations(self, sources: Sources) -> Iterator[Allocations]:
         """Yield where the changes that moved most, for their size, were allocated."""
 
         def share(pair: tuple[Entry, Subject]) -> float:
@@ -194,7 +241,13 @@ class _One:
                 if all(side is not None and side.stacks for side in sides) and (subject.name.id, kind) not in shown:
                     shown.add((subject.name.id, kind))
                     before, after = (side or Profile() for side in sides)
-                    yield Allocations(entry=entry, kind=kind, before=before, after=after)
+                    yield Allocations(
+                        entry=entry,
+                        kind=kind,
+                        before=self._renamed(before, entry),
+                        after=after,
+                        lines=_lines(before, after, entry, sources),
+                    )
                     break
             if len(shown) == _MOST_ALLOCATIONS:
                 return

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from statistics import median_high
 from typing import Final
 
 import msgspec
@@ -13,11 +14,13 @@ from msgspec.structs import replace
 
 import memharness.analyse
 from memharness.analyse.changes import fold_warm_peaks
-from memharness.analyse.steps import Step, rule_for
+from memharness.analyse.noisy import LEAST_COMMITS
+from memharness.analyse.series import SCALE_PACKAGES
+from memharness.analyse.steps import NOISY_RELATIVE, Step, rule_for
 from memharness.findings import Acceptance, Change, Verdict
 from memharness.history import find_commit
 from memharness.measure import PROBE_METHOD
-from memharness.model import Commit, Measurement, digest
+from memharness.model import Commit, EnvironmentFacts, Measurement, digest
 from memharness.pages import Entry, Status
 from memharness.pipeline import describing
 from memharness.pipeline.columns import MISSING
@@ -151,12 +154,33 @@ def _status(subject: Subject, change: Change) -> Status:
         return "improved"
     if change.confidence == "suspected":
         return "suspected"
-    case, config = subject.case, subject.shelf.project.config
-    rule = rule_for(change.metric, case.scenario.thresholds, config.thresholds)
-    values = subject.values(change.metric)
-    newest = values[values != MISSING][-1]
-    gone = rule is not None and int(newest) - change.before < max(rule.needed(change.before), 1)
-    return "fixed" if gone else "open"
+    return "fixed" if _is_gone(subject, change) else "open"
+
+
+def _is_gone(subject: Subject, change: Change) -> bool:
+    """Tell whether the newest value, of a noisy metric the newest level, is what it was before a rise.
+
+    It must be certain, and on one scale with the rise.
+    """
+    metric, shelf = change.metric, subject.shelf
+    rule = rule_for(metric, subject.case.scenario.thresholds, shelf.project.config.thresholds)
+    newest = subject.newest(metric)
+    if rule is None or newest is None or subject.is_suspected(metric, newest):
+        return False
+    scales = [_scale(subject.environment(at)) for at in (shelf.positions[change.range[1]], newest)]
+    if scales[0] != scales[1]:
+        return False
+    if metric not in subject.noisy_metrics:
+        return int(subject.values(metric)[newest]) - change.before < max(rule.needed(change.before), 1)
+    values = subject.values(metric)
+    level: int = median_high(values[values != MISSING][-LEAST_COMMITS:].tolist())
+    return level - change.before < max(
+        NOISY_RELATIVE * abs(change.before), rule.needed(change.before), rule.noisy_absolute
+    )
+
+
+def _scale(facts: EnvironmentFacts | None) -> list[str | None]:
+    return [facts.packages.get(name) if facts else None for name in SCALE_PACKAGES]
 
 
 def _stamps(subject: Subject, commits: set[str] | Mapping[str, object]) -> dict[str, str]:
@@ -193,9 +217,8 @@ def _key(subject: Subject) -> str:
     A newest commit that is like the one before moves nothing, so it does not count.
     """
     shelf, config = subject.shelf, subject.shelf.project.config
-    whole = bool(subject.noisy_metrics)
-    told = subject.measured if whole else subject.turns
-    if len(told) > 1 and not whole and _repeats_the_last(subject, *told[-2:]):
+    told = subject.told
+    if len(told) > 1 and not subject.noisy_metrics and _repeats_the_last(subject, *told[-2:]):
         told = told[:-1]
     rows = shelf.rows[np.array(told, np.int64)]
     environments = [shelf.columns.facts[at] if at >= 0 else "" for at in _cells(subject, rows)]
@@ -215,8 +238,8 @@ def _accepted(subject: Subject) -> list[Acceptance]:
 
 
 def _cells(subject: Subject, rows: "np.typing.NDArray[np.int64]") -> list[int]:
-    cells: list[int] = subject.shelf.columns.environments[rows, subject.number].tolist()
-    return cells
+    found: list[int] = np.where(rows >= 0, subject.shelf.columns.environments[rows, subject.number], -1).tolist()
+    return found
 
 
 def _repeats_the_last(subject: Subject, one: int, other: int) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from memharness.errors import MemharnessError
 from memharness.findings import Change
 from memharness.history import find_commit
-from memharness.model import Commit
+from memharness.model import Commit, Measured
 from memharness.pipeline.describing import find_changes
 from memharness.pipeline.results import Results
 
@@ -36,6 +36,10 @@ def _advice(results: Results, commit: Commit, changes: Sequence[Change]) -> str:
         why = "It is not among the chosen commits, which follow first parents."
     elif not any(commit.id in records for records in results.measurements.values()):
         why = f"It is not measured: `memharness run --until {commit.short} --last 2` does that."
+    elif not any(
+        isinstance(m.outcome, Measured) for own in results.measurements.values() for m in own.get(commit.id, ())
+    ):
+        why = f"It could not be measured: `memharness show {commit.short}` tells why."
     else:
         why = "It is measured, and its figures are those of the commit before it, as far as they are judged."
     others = list(dict.fromkeys((change.commit or change.range[1])[:10] for change in changes))

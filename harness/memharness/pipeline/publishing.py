@@ -4,8 +4,10 @@ Subjects are read, judged and drawn one after the other, so that what is held at
 cache folder and in the site itself spares the work on what did not change.
 """
 
+import dataclasses
 import gc
 import hashlib
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import numpy as np
 from msgspec.structs import replace
 
 import memharness.present
@@ -22,7 +25,7 @@ from memharness.config import Config
 from memharness.findings import Trend, TrendChange, TrendPoint
 from memharness.forge import Links, recognise
 from memharness.history import paths
-from memharness.model import METRICS, Measured, Profile, Value
+from memharness.model import METRICS, Measured, Profile, Value, digest
 from memharness.pages import Entry, Index, Leak, Site, SubjectName, SubjectPage, TrendSummary
 from memharness.pipeline.catalogue import Catalogue, Chapter, chapters, open_catalogue
 from memharness.pipeline.columns import MISSING
@@ -34,6 +37,7 @@ from memharness.pipeline.trending import chart_data, failure_details, failure_st
 from memharness.present.folder import SiteFolder, Written
 
 PICTURED: Final = "peak"
+_ALL_PICTURED: Final = 25  # subjects, up to which every metric has its picture
 _EXACT_PICTURES: Final = 1000  # commits; beyond, a picture may end some commits before the newest
 _PICTURE_STEPS: Final = 200
 
@@ -64,8 +68,9 @@ def _publish(catalogue: Catalogue) -> Published:
             for name, content in pages.assets().items():
                 folder.put(f"assets/{name}", content, code_digest())
         siblings = _siblings(catalogue)
+        few = sum(map(len, siblings.values())) <= _ALL_PICTURED
         told = [
-            _publish_subject(folder, site, chapter, siblings[chapter.subject.case.name])
+            _publish_subject(folder, site, chapter, siblings[chapter.subject.case.name], every_picture=few)
             for chapter in chapters(catalogue)
         ]
         named = publish_commits(folder, site, catalogue, told, code_digest())
@@ -91,7 +96,7 @@ def _uncollected() -> Iterator[None]:
 
 def _site(catalogue: Catalogue) -> Site:
     config, history, repository = catalogue.project.config, catalogue.history, catalogue.project.repository
-    links = _links(catalogue)
+    links, accepted = _links(catalogue), catalogue.project.store.accepted()
     tag = catalogue.newest_tag
     name = name_at(repository, history[-1].id, paths(repository, history[-1].id))
     return Site(
@@ -103,6 +108,9 @@ def _site(catalogue: Catalogue) -> Site:
         line_link=config.publish.line_link or (links.line if links else None),
         commit_link=config.publish.commit_link or (links.commit if links else None),
         url=config.publish.url,
+        build=digest(
+            [code_digest(), accepted, [sorted(shelf.columns.stamps) for shelf in catalogue.shelves], history[-1].id], 10
+        ),
         pages=frozenset(
             history[at].id for shelf in catalogue.shelves for at, row in enumerate(shelf.rows.tolist()) if row >= 0
         ),
@@ -128,12 +136,15 @@ def _siblings(catalogue: Catalogue) -> dict[str, tuple[SubjectName, ...]]:
 # --- one subject -----------------------------------------------------------------------------------------
 
 
-def _publish_subject(folder: SiteFolder, site: Site, chapter: Chapter, siblings: tuple[SubjectName, ...]) -> Chapter:
+def _publish_subject(
+    folder: SiteFolder, site: Site, chapter: Chapter, siblings: tuple[SubjectName, ...], *, every_picture: bool
+) -> Chapter:
     """Write the files of a subject; return its chapter without what was read for them."""
     subject, id_ = chapter.subject, chapter.subject.name.id
-    data = chart_data(subject, chapter.rows)
+    data, pictured = chart_data(subject, chapter.rows), _pictured(chapter, every=every_picture)
     folder.put(f"data/scenario/{id_}.js", pages.subject_script(data))
-    calls = subject.profile(subject.measured[-1], "calls")
+    grown = subject.newest("growth")
+    calls = None if grown is None else subject.profile(grown, "calls")
     page = SubjectPage(
         subject=subject.name,
         summary=subject.case.scenario.summary,
@@ -145,17 +156,21 @@ def _publish_subject(folder: SiteFolder, site: Site, chapter: Chapter, siblings:
         reproduce=_reproduce(subject),
         sizes=calls.sizes if calls else (),
         notes=_notes(subject),
+        pictures=tuple(row.metric for row in pictured),
     )
     folder.put(f"scenario/{id_}.html", pages.render_subject(site, page))
-    _publish_picture(folder, chapter)
-    return Chapter(subject.bare(), chapter.entries, chapter.rows)
+    for row in pictured:
+        _publish_picture(folder, chapter, row)
+    return dataclasses.replace(chapter, subject=subject.bare())
 
 
 def _reproduce(subject: Subject) -> tuple[str, ...]:
     """Return the commands that measure its newest result anew and show what is behind it."""
     case, commit = subject.case, subject.shelf.history[subject.measured[-1]].short
-    parts = [case.scenario.name, *case.name.partition("[")[2].removesuffix("]").split(",")]
-    choice = shlex.quote(" and ".join(filter(None, parts)))
+    inner = case.name.removeprefix(case.scenario.name).strip("[]")
+    words = [case.scenario.name, *inner.split(",")] if inner else [case.scenario.name]
+    plain = all(re.fullmatch(r"[\w.=-]+", word) and word not in {"and", "or", "not"} for word in words)
+    choice = shlex.quote(" and ".join(words if plain else [case.scenario.name]))
     return (
         f"memharness run --until {commit} --last 1 -k {choice}",
         f"memharness show {commit} -k {choice}",
@@ -167,14 +182,18 @@ def _notes(subject: Subject) -> tuple[str, ...]:
     return tuple(dict.fromkeys(note for o in outcomes if isinstance(o, Measured) for note in o.notes))
 
 
-def _publish_picture(folder: SiteFolder, chapter: Chapter) -> None:
-    """Draw the metric that a page shows first; along a long history not for every commit that repeats the one before.
+def _pictured(chapter: Chapter, *, every: bool) -> tuple[TrendSummary, ...]:
+    """Return the metrics to draw: all, or the one that a page shows first."""
+    if every or not chapter.rows:
+        return chapter.rows
+    return (next((row for row in chapter.rows if row.metric == PICTURED), chapter.rows[0]),)
+
+
+def _publish_picture(folder: SiteFolder, chapter: Chapter, row: TrendSummary) -> None:
+    """Draw a metric; along a long history not for every commit that repeats the one before.
 
     Of different subjects different commits make their pictures due, so that few of them are drawn at once.
     """
-    row = next((row for row in chapter.rows if row.metric == PICTURED), chapter.rows[0] if chapter.rows else None)
-    if row is None:
-        return
     number, path = len(chapter.subject.states), f"picture/{row.subject.id}-{row.metric}.svg"
     last = number - 1
     if number > _EXACT_PICTURES:
@@ -246,6 +265,7 @@ def _publish_lists(folder: SiteFolder, site: Site, catalogue: Catalogue, told: S
     )
     index = Index(
         open=tuple(entry for entry in entries if entry.status == "open"),
+        over_limit=tuple(row for chapter in told for row in chapter.rows if row.over_limit),
         rows=tuple(row for chapter in told for row in chapter.rows),
         failing=tuple(
             failure
@@ -269,12 +289,12 @@ def _leaks(told: Iterable[Chapter]) -> list[Leak]:
         for row in chapter.rows:
             if row.metric == "growth" and row.now:
                 subject = chapter.subject.bare()
-                newest = subject.measured[-1]
+                newest = subject.newest("growth") or 0
                 calls, profile = subject.profile(newest, "calls"), subject.profile(newest, "leak")
                 found.append(
                     Leak(
                         row=row,
-                        since=_began(chapter.entries),
+                        since=_began(subject, chapter.entries),
                         profile=profile or Profile(),
                         sizes=calls.sizes if calls else (),
                         calls=next((o.leak_calls for o in subject.measured_at(newest) if "leak" in o.profiles), 1),
@@ -283,9 +303,15 @@ def _leaks(told: Iterable[Chapter]) -> list[Leak]:
     return found
 
 
-def _began(entries: Sequence[Entry]) -> Entry | None:
-    grown = [e for e in entries if e.change.metric == "growth" and e.change.after > e.change.before]
-    return grown[-1] if grown else None
+def _began(subject: Subject, entries: Sequence[Entry]) -> Entry | None:
+    """Return the rise that began the present leak: the first since the last value that was none."""
+    clean = np.flatnonzero(subject.values("growth") == 0)
+    last_clean = int(clean[-1]) if clean.size else -1
+    for entry in entries:
+        rise = entry.change.metric == "growth" and entry.change.after > entry.change.before
+        if rise and entry.status != "transient" and subject.shelf.positions[entry.change.range[1]] > last_clean:
+            return entry
+    return None
 
 
 @cache

@@ -5,6 +5,7 @@ something moved become points of a series. That changes no finding: between neig
 and without repeats there is no step, and a drift begins and ends where values change.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -136,6 +137,29 @@ class Subject:
         built = self._series(sorted(self.special))
         return {one.metric: dict(zip(sorted(self.special), one.points, strict=True)) for one in built}
 
+    def medians(self) -> dict[int, dict[str, int]]:
+        """Return by position the values of what has more to tell than first values."""
+        points = self.special_points.items()
+        return {
+            at: {metric: value for metric, own in points if (value := own[at].value) is not None} for at in self.special
+        }
+
+    def newest(self, metric: str) -> int | None:
+        """Return the last position with a value of a metric; None where there is none."""
+        known = np.flatnonzero(self.values(metric) != MISSING)
+        return int(known[-1]) if known.size else None
+
+    def environment(self, position: int) -> EnvironmentFacts | None:
+        """Return the environment that it was first measured in at a position."""
+        row = int(self.shelf.rows[position])
+        number = -1 if row < 0 else int(self.shelf.columns.environments[row, self.number])
+        return None if number < 0 else self.shelf.environments.get(self.shelf.columns.facts[number])
+
+    def is_suspected(self, metric: str, position: int) -> bool:
+        """Tell whether no measurement at a position was certain of a metric."""
+        point = self.special_points.get(metric, {}).get(position)
+        return point is not None and point.suspected
+
     def values(self, metric: str) -> Integers:
         """Return the values of a metric, the median where there are repeats, MISSING where there is none."""
         if metric not in self._values:
@@ -206,10 +230,9 @@ class Subject:
     def judge(self) -> tuple[Judged, ...]:
         """Judge all metrics, as `judging.judge` does with every commit at hand."""
         own = {series.metric: series for series in self._series(self.turns)}
-        noisy = self.noisy_metrics
-        if noisy:  # levels of several commits are compared there, so all of them count
-            whole = {series.metric: series for series in self._series(self.measured)}
-            own |= {metric: whole[metric] for metric in noisy}
+        if self.noisy_metrics:  # levels of several commits are compared there, so all of them count
+            whole = {series.metric: series for series in self._series(self.told)}
+            own |= {metric: whole[metric] for metric in self.noisy_metrics}
         config = self.shelf.project.config
         return tuple(judge_case(config, self.shelf.accepted, self.case, own.values(), untraced=self.untraced))
 
@@ -218,6 +241,11 @@ class Subject:
         """The positions that something is stored of."""
         positions: list[int] = np.flatnonzero(self.states).tolist()
         return positions
+
+    @property
+    def told(self) -> list[int]:
+        """The positions that judging looks at: where it looks at levels, all."""
+        return sorted({*self.measured, *self._accepted_ends()}) if self.noisy_metrics else self.turns
 
     @cached_property
     def turns(self) -> list[int]:
@@ -232,9 +260,15 @@ class Subject:
             moved |= np.diff(self.values(metric)[positions]) != 0
         told[1:] |= moved | special[:-1]
         told[:-1] |= moved | special[1:]
-        ends = {acceptance.range[1] for acceptance in self.shelf.accepted if acceptance.case == self.case.name}
-        accepted = {self.shelf.positions[end] for end in ends if end in self.shelf.positions}
-        return sorted({*positions[told].tolist(), *(accepted & set(self.measured))})
+        return sorted({*positions[told].tolist(), *self._accepted_ends()})
+
+    def _accepted_ends(self) -> Iterator[int]:
+        """Yield where accepted changes end, measured or not, and the measured positions on both sides of there."""
+        for acceptance in self.shelf.accepted:
+            end = self.shelf.positions.get(acceptance.range[1])
+            if acceptance.case == self.case.name and end is not None:
+                at = bisect_right(self.measured, end)
+                yield from (end, *self.measured[max(at - 1, 0) : at + 1])
 
     @cached_property
     def subject(self) -> SeriesSubject:
@@ -249,7 +283,8 @@ class Subject:
     def _series(self, positions: Sequence[int]) -> tuple[Series, ...]:
         """Build the series of all metrics at some positions."""
         history = self.shelf.history
-        stored = {history[at].id: self.special.get(at) or (self._plain(at),) for at in positions}
+        known = (at for at in positions if self.states[at] != NOTHING)
+        stored = {history[at].id: self.special.get(at) or (self._plain(at),) for at in known}
         return build_series(self.subject, [history[at] for at in positions], stored, self.shelf.environments)
 
     def _plain(self, position: int) -> Measurement:

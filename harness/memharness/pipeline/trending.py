@@ -56,9 +56,9 @@ def _summary(subject: Subject, metric: str, entries: Sequence[Entry], tag: int |
         at_tag=None if tag is None or values[tag] == MISSING else int(values[tag]),
         first=int(values[known[0]]),
         limit=limit,
-        over_limit=limit is not None and now > limit,
+        over_limit=limit is not None and now > limit and not subject.is_suspected(metric, newest),
         age=len(values) - 1 - newest,
-        failed_now=bool(failures_at(subject, len(values) - 1)),
+        failed_now=newest < len(values) - 1 and bool(failures_at(subject, len(values) - 1)),
         last=own[-1] if own else None,
         judged=metric in subject.judged_metrics,
     )

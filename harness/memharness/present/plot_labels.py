@@ -39,12 +39,12 @@ def left_out_text(number: int) -> str:
 
 def label_style(theme: Theme) -> dict[str, Any]:
     """Return how a label is drawn."""
-    return {"ha": "center", "va": "center", "fontsize": 7, "zorder": 5, "bbox": backing(theme)}
+    return {"ha": "center", "va": "center", "fontsize": 7, "zorder": 2.5, "bbox": backing(theme)}
 
 
 def leader_style(theme: Theme) -> dict[str, Any]:
     """Return how the line from a label to its mark is drawn: below all labels and all marks."""
-    return {"color": theme.muted, "linewidth": 0.6, "zorder": 3.5}
+    return {"color": theme.muted, "linewidth": 0.6, "zorder": 2.4}
 
 
 def label_changes(ax: Axes, panel: Sequence[Trend], theme: Theme, *, columns: int) -> int:

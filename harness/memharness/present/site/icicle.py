@@ -3,7 +3,8 @@
 Profiles hold their largest stacks alone, so what the lines know beyond them is drawn as "smaller stacks".
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from itertools import groupby
 from typing import Final
 
 from markupsafe import Markup, escape
@@ -18,7 +19,7 @@ _IMPORTING: Final = "<stdlib>/importlib/_bootstrap"
 
 _REST: Final = Frame(path="", line=0, function="smaller stacks", source="")
 
-_Key = tuple[str, str, str]  # path, function and source: what stays when a line moves
+_Key = tuple[str, str, str]  # path, function and source: what stays when a line moves; "" for all of a function
 
 
 class _Bar:
@@ -31,11 +32,11 @@ class _Bar:
         self.size = 0
         self.below: dict[_Key, _Bar] = {}
 
-    def add(self, frames: Iterable[Frame], size: int) -> None:
+    def add(self, frames: Iterable[Frame], size: int, key_of: Callable[[Frame], _Key] | None = None) -> None:
         bar = self
         bar.size += size
         for frame in frames:
-            key = _key(frame)
+            key = (key_of or _key)(frame)
             if key not in bar.below:
                 bar.below[key] = _Bar(frame)
             bar = bar.below[key]
@@ -53,17 +54,18 @@ def icicle(profile: Profile) -> Markup:
 
 
 def difference_icicle(before: Profile, after: Profile) -> Markup:
-    """Return the icicles of what grew and of what shrank, side by side in one scale. What only moved cancels.
+    """Return the icicles of what grew and of what shrank, by function, side by side in one scale.
 
-    A stack that is known of one profile alone and no larger than those the other one left out is no difference.
+    Lines that moved or were edited within a function cancel so. A stack that is known of one profile alone and no
+    larger than those the other one left out is no difference.
     """
     sizes: dict[tuple[_Key, ...], int] = {}
     known: dict[tuple[_Key, ...], list[Frame]] = {}
     sides: dict[tuple[_Key, ...], int] = {}
     for profile, factor in ((before, -1), (after, 1)):
         for stack in profile.stacks:
-            frames = _frames(stack)
-            key = tuple(map(_key, frames))
+            frames = [next(same) for _, same in groupby(_frames(stack), key=_function)]
+            key = tuple(map(_function, frames))
             sizes[key] = sizes.get(key, 0) + factor * stack.size
             known[key] = frames
             sides[key] = sides.get(key, 0) | (1 if factor < 0 else 2)
@@ -71,7 +73,7 @@ def difference_icicle(before: Profile, after: Profile) -> Markup:
     grown, shrunk = _Bar(None), _Bar(None)
     for key, size in sizes.items():
         if size and abs(size) > hidden.get(sides[key], 0):
-            (grown if size > 0 else shrunk).add(known[key], abs(size))
+            (grown if size > 0 else shrunk).add(known[key], abs(size), _function)
     bars = [("grew", "grown", grown), ("shrank", "shrunk", shrunk)]
     label = f"grew {difference_text(grown.size)}, shrank {difference_text(-shrunk.size)}"
     return _draw([bar for bar in bars if bar[2].size], label) if grown.size or shrunk.size else Markup()
@@ -144,3 +146,7 @@ def _left_out(profile: Profile) -> int:
 
 def _key(frame: Frame) -> _Key:
     return frame.path, frame.function, frame.source
+
+
+def _function(frame: Frame) -> _Key:
+    return frame.path, frame.function, ""

@@ -8,7 +8,7 @@ from memharness.model import METRICS
 from memharness.pages import STATUSES, Entry, Leak, Site, Status, StatusPage, SubjectName
 from memharness.present.site.rendering import render
 from memharness.present.site.sparks import size_chart, size_steps
-from memharness.present.site.views import build_word, row_fields
+from memharness.present.site.views import row_fields
 
 _HEADINGS: Final[dict[Status, str]] = {
     "open": "Open regressions",
@@ -50,4 +50,4 @@ def render_status(site: Site, status: StatusPage) -> str:
 def render_compare(site: Site, names: Sequence[SubjectName]) -> str:
     """Return compare.html, whose script loads what it shows."""
     units = {name: metric.unit for name, metric in METRICS.items()}
-    return render("compare.html", site, names=names, units=json.dumps(units), build=build_word(site))
+    return render("compare.html", site, names=names, units=json.dumps(units), build=site.build)

@@ -1,9 +1,10 @@
 """The pages that show measured trends: the index, that of a subject and that of a commit."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Final
 
-from memharness.model import METRICS, LineStat, Profile
+from memharness.model import METRICS
 from memharness.pages import Allocations, CommitPage, Index, Site, SubjectPage, TrendSummary
 from memharness.present.site.icicle import difference_icicle, icicle
 from memharness.present.site.rendering import render
@@ -33,6 +34,7 @@ def render_index(site: Site, index: Index) -> str:
         metrics=metrics,
         chosen=_DEFAULT if _DEFAULT in metrics or not metrics else metrics[0],
         same_place=len({(row.subject.family, row.subject.machine) for row in index.rows}) < 2,
+        groups=[[*group] for _, group in groupby(index.open, key=lambda entry: (entry.bad.id, entry.change.range))],
         shown=SHOWN_OPEN,
     )
 
@@ -50,7 +52,7 @@ def render_subject(site: Site, page: SubjectPage) -> str:
         chosen=chosen,
         sizes=size_chart(page.sizes) if page.sizes else None,
         size_steps=size_steps(page.sizes),
-        build=build_word(site),
+        build=site.build,
     )
 
 
@@ -63,11 +65,6 @@ def render_commit(site: Site, page: CommitPage) -> str:
         page=page,
         allocations=[allocation_fields(held) for held in page.allocations],
     )
-
-
-def build_word(site: Site) -> str:
-    """Return a word that changes with the history, so that browsers do not keep old data beside new pages."""
-    return f"{site.newest.short}-{site.commits}"
 
 
 def row_fields(row: TrendSummary, site: Site) -> dict[str, object]:
@@ -98,22 +95,9 @@ def allocation_fields(held: Allocations) -> dict[str, object]:
         "total": sum(line.size for line in held.after.lines),
         "after": icicle(held.after),
         "difference": difference_icicle(held.before, held.after),
-        "lines": line_differences(held.before, held.after),
+        "lines": held.lines,
         "top": _TOP_LINES,
     }
-
-
-def line_differences(before: Profile, after: Profile) -> list[tuple[LineStat, int, int]]:
-    """Return line, bytes now and difference, the largest difference first; lines that moved are the same."""
-    sizes: dict[tuple[str, str, str, str], list[int]] = {}
-    lines: dict[tuple[str, str, str, str], LineStat] = {}
-    for index, profile in enumerate((before, after)):
-        for line in profile.lines:
-            key = (line.path, line.function, line.source, line.library)
-            sizes.setdefault(key, [0, 0])[index] += line.size
-            lines[key] = line
-    found = [(lines[key], now, now - old) for key, (old, now) in sizes.items()]
-    return sorted(found, key=lambda item: (-abs(item[2]), -item[1], item[0].path, item[0].line))
 
 
 def _metrics(rows: Sequence[TrendSummary]) -> list[str]:

@@ -1,9 +1,10 @@
 """What pages call things: dates, statuses as sign and word, and how sure a change is."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from memharness.model import Commit
+from memharness.model import Commit, Survivor
 from memharness.pages import Entry, Status, TrendSummary
 from memharness.present.text import number_text, percent_text
 from memharness.present.verdicts import certainty, sign
@@ -69,7 +70,7 @@ def relative_text(before: int, after: int) -> str:
 
 
 def uncertainty_text(entry: Entry) -> str:
-    """Return why a change is less than certain, or placed less than exactly; nothing for a confirmed one."""
+    """Return how certain a change is, and why it is less than certain or placed less than exactly."""
     change = entry.change
     match change.confidence:
         case "suspected":
@@ -79,7 +80,7 @@ def uncertainty_text(entry: Entry) -> str:
         case "located":
             return "located: measured once"
         case "confirmed":
-            return ""
+            return "confirmed"
 
 
 def date_text(commit: Commit) -> str:
@@ -108,3 +109,11 @@ def _moment(commit: Commit) -> datetime | None:
         return datetime.fromtimestamp(commit.time, UTC)
     except (ValueError, OverflowError, OSError):  # git takes any number for a time
         return None
+
+
+def folded(survivors: Sequence[Survivor]) -> list[tuple[Survivor, int]]:
+    """Return survivors that differ, at most eight, with how many there are of each in the sample."""
+    alike: dict[tuple[str, str], list[Survivor]] = {}
+    for survivor in survivors:
+        alike.setdefault((survivor.name, survivor.text), []).append(survivor)
+    return [(same[0], len(same)) for same in alike.values()][:8]

@@ -64,9 +64,12 @@ const TrendChart = (() => {
       this.paint();
     }
 
+    /* The failures that left the metric without a value: a later pass may have failed, or an earlier one. */
+    failed() { return this.failures.filter(([at]) => this.values[at] === null); }
+
     first() {
       const found = this.values.findIndex(value => value !== null);
-      return Math.max(0, Math.min(found < 0 ? 0 : found, this.failures.length ? this.failures[0][0] : this.values.length - 1));
+      return Math.max(0, Math.min(found < 0 ? 0 : found, this.failed()[0]?.[0] ?? this.values.length - 1));
     }
     look(from, to) {
       this.x.setv({start: from === null ? this.x.reset_start : from - 0.5, end: to === null ? this.x.reset_end : to + 0.5});
@@ -122,10 +125,10 @@ const TrendChart = (() => {
 
     fillGaps() {
       const {ids, subjects, times, tags} = this.history;
-      const failed = new Map(this.failures), last = this.values.length;
-      const at = this.failures.map(([position]) => position);
+      const failures = this.failed(), failed = new Map(failures), last = this.values.length;
+      const at = failures.map(([position]) => position);
       this.fill('failures', {
-        x: at, left: at.map(i => i - 0.5), right: at.map(i => i + 0.5), reason: this.failures.map(([, reason]) => reason),
+        x: at, left: at.map(i => i - 0.5), right: at.map(i => i + 0.5), reason: failures.map(([, reason]) => reason),
         commit: at.map(i => ids[i].slice(0, 10)), date: at.map(i => dateText(times[i])), subject: at.map(i => subjects[i]),
       });
       const gaps = {left: [], right: []};

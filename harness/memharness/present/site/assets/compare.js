@@ -32,7 +32,10 @@
     lines.replaceChildren();
     message.textContent = '';
     const texts = inputs.map(input => input.value.trim());
-    if (texts.some(text => !text)) return;
+    if (texts.some(text => !text)) {
+      if (texts.some(Boolean)) message.textContent = 'Name two commits.';
+      return;
+    }
     remember({a: texts[0], b: texts[1]});
     const places = texts.map(position), pages = new Set(history.pages);
     const strange = texts.filter((_, index) => places[index] < 0);

@@ -41,6 +41,10 @@
     for (const link of links) {
       if (link.dataset.metric === trend.metric) link.setAttribute('aria-current', 'true'); else link.removeAttribute('aria-current');
     }
+    const pictures = [...document.querySelectorAll('[data-picture]')];
+    if (pictures.some(picture => picture.dataset.picture === trend.metric)) {
+      for (const picture of pictures) picture.hidden = picture.dataset.picture !== trend.metric;
+    }
     chart.show(trend, from, to);
     describe(...chart.visible());
   }
