@@ -269,6 +269,13 @@ METRIC_NAMES = ", ".join(METRICS)
         ("[publish]\nline-link = 'javascript:{commit}'\n", '2: publish.line-link: "javascript:{commit}" is not an address', "It begins with https:// or http://."),
         ("[publish]\nline-link = 'https://x/{path}'\n", '2: publish.line-link: "https://x/{path}" does not lead to a commit', "Write {commit} into it, and no fields but {commit}, {path}, {line}."),
         ("[publish]\ncommit-link = 'https://x/{commit}/{path}'\n", '2: publish.commit-link: "https://x/{commit}/{path}" does not lead to a commit', "Write {commit} into it, and no fields but {commit}."),
+        ("[publish]\ncommit-link = 'https://x/{commit}}'\n", '2: publish.commit-link: "https://x/{commit}}" does not lead to a commit', "Write {commit} into it, and no fields but {commit}."),
+        ("[publish]\ncommit-link = 'https://x/{commit}/{'\n", '2: publish.commit-link: "https://x/{commit}/{" does not lead to a commit', None),
+        ("[publish]\nline-link = 'https://x/}{commit}'\n", '2: publish.line-link: "https://x/}{commit}" does not lead to a commit', None),
+        ('[publish]\nurl = "https://x/\\u0007"\n', r"2: publish.url: 'https://x/\x07' holds an invisible character", "Leave it out, or write it as %xx."),
+        ('[publish]\nurl = "https://x/\\u202ey"\n', r"2: publish.url: 'https://x/\u202ey' holds an invisible character", None),
+        ('[publish]\ncommit-link = "https://x/{commit}\\u0000"\n', r"2: publish.commit-link: 'https://x/{commit}\x00' holds an invisible character", None),
+        ('[publish]\nline-link = "https://\\u2066x/{commit}"\n', r"2: publish.line-link: 'https://\u2066x/{commit}' holds an invisible character", None),
         ("[thresholds]\npeek = 1\n", "2: thresholds.peek: unknown key", None),
     ],
 )  # fmt: skip

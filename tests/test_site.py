@@ -408,3 +408,30 @@ def test_equal_values_make_equal_pages() -> None:
     again: list[Commit] = values.history()
     assert again == values.history()
     assert values.site_files() == values.site_files()
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of a colour, as WCAG 2.2 defines it."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_marks_and_the_focus_stand_out(scheme: int) -> None:
+    style = pages.assets()["site.css"].decode()
+    blocks = re.findall(r":root \{.*?\}", style, re.DOTALL)
+    own = dict(re.findall(r"(--[\w-]+): (#[0-9a-f]{6})", blocks[scheme]))
+    outlines = set(re.findall(r"outline: 3px solid var\((--[\w-]+)\)", style))
+    fills = set(re.findall(r"\.spark [^{}]*\{ fill: var\((--[\w-]+)\)", style))
+    assert outlines
+    assert {"--rise", "--fall", "--waver"} <= fills
+    faint = [
+        name for name in outlines | fills for ground in ("--page", "--panel") if contrast(own[name], own[ground]) < 3
+    ]
+    assert faint == []

@@ -268,6 +268,10 @@ def _url(value: object, where: Where) -> str:
     address = readers.text(value, where)
     if not re.fullmatch(r"https?://[^\s<>\"']+", address):
         raise MemharnessError(f'{where}: "{address}" is not an address', hint="It begins with https:// or http://.")
+    if not address.isprintable():  # controls, and what turns the direction of text
+        raise MemharnessError(
+            f"{where}: {address!a} holds an invisible character", hint="Leave it out, or write it as %xx."
+        )
     return address.rstrip("/")
 
 
@@ -276,7 +280,8 @@ def _link(*fields: str) -> Callable[[object, Where], str]:
         template = _url(value, where)
         found = re.findall(r"\{(.*?)\}", template)
         unknown = [name for name in found if name not in fields]
-        if unknown or "commit" not in found:
+        stray = re.search(r"[{}]", re.sub(r"\{[^{}]*\}", "", template))
+        if unknown or stray or "commit" not in found:
             known = ", ".join(f"{{{name}}}" for name in fields)
             raise MemharnessError(
                 f'{where}: "{template}" does not lead to a commit',

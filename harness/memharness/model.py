@@ -8,13 +8,15 @@ import hashlib
 import json
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Final, Literal, dataclass_transform
+from typing import Annotated, Final, Literal, TypeAlias, dataclass_transform
 
 import msgspec
 
 FORMAT: Final = 1  # version of what commands print
 STORE_FORMAT: Final = 3  # version of what is stored; its history is in results/README.md
 
+# Stored figures are at most 4 EiB, so that differences of them fit into 64 bits, which all that is written needs.
+Integer: TypeAlias = Annotated[int, msgspec.Meta(ge=-(1 << 62), le=1 << 62)]
 Scalar = bool | int | float | str
 PassName = Literal["first", "growth", "rss"]
 PASSES: Final[tuple[PassName, ...]] = ("first", "growth", "rss")  # in the order in which they are run
@@ -277,11 +279,11 @@ class LineStat(Value, array_like=True):
     """
 
     path: str
-    line: int
+    line: Integer
     function: str
     source: str  # white space normalised
-    size: int
-    count: int
+    size: Integer
+    count: Integer
     library: str = ""
 
 
@@ -289,7 +291,7 @@ class Frame(Value, array_like=True):
     """One entry of a traceback."""
 
     path: str
-    line: int
+    line: Integer
     function: str
     source: str
 
@@ -297,8 +299,8 @@ class Frame(Value, array_like=True):
 class Stack(Value, array_like=True):
     """Live blocks allocated under one call stack, the outermost call first."""
 
-    size: int
-    count: int
+    size: Integer
+    count: Integer
     frames: tuple[Frame, ...]
 
 
@@ -306,16 +308,16 @@ class LineType(Value, array_like=True):
     """Live instances of one type that were allocated at one line, the lines as in the profile that holds it."""
 
     path: str
-    line: int
+    line: Integer
     name: str
-    count: int
+    count: Integer
 
 
 class Survivor(Value, array_like=True):
     """An object that calls left alive: the line that allocated it, its type, and the beginning of its `repr`."""
 
     path: str
-    line: int
+    line: Integer
     name: str
     text: str
 
@@ -330,8 +332,8 @@ class ModuleCost(Value, array_like=True):
     name: str
     origin: Literal["project", "scenario", "library", "stdlib", ""]
     path: str
-    line: int
-    size: int
+    line: Integer
+    size: Integer
 
 
 class Profile(Value):
@@ -346,7 +348,7 @@ class Profile(Value):
     types: tuple[LineType, ...] = ()
     survivors: tuple[Survivor, ...] = ()
     modules: tuple[ModuleCost, ...] = ()
-    sizes: tuple[int, ...] = ()
+    sizes: tuple[Integer, ...] = ()
 
     @property
     def id(self) -> str:
@@ -358,8 +360,8 @@ class TypeCount(Value, array_like=True):
     """Instances of a type that the garbage collector tracks, before and after the first call."""
 
     name: str
-    before: int
-    after: int
+    before: Integer
+    after: Integer
 
 
 class Failed(Value, tag_field="outcome", tag="failed"):
@@ -367,7 +369,7 @@ class Failed(Value, tag_field="outcome", tag="failed"):
 
     phase: Phase
     reason: str
-    exit_code: int | None = None
+    exit_code: Integer | None = None
     output: tuple[str, ...] = ()
     frames: tuple[Frame, ...] = ()  # of the user's code, outermost first
 
@@ -384,7 +386,7 @@ class OutOfMemory(Value, tag_field="outcome", tag="out-of-memory"):
     """`during` says in which phase `limit_bytes` were exceeded."""
 
     during: Phase
-    limit_bytes: int
+    limit_bytes: Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]  # as configured
     output: tuple[str, ...] = ()
 
 
@@ -400,9 +402,9 @@ class Measured(Value, tag_field="outcome", tag="measured"):
     "retained" and "import" are deep; "peak" always is. `suspected` names metrics whose value is not certain.
     """
 
-    metrics: dict[str, int]
-    calls: int | None = None
-    gc_objects: tuple[int, int] | None = None
+    metrics: dict[str, Integer]
+    calls: Integer | None = None
+    gc_objects: tuple[Integer, Integer] | None = None
     types: tuple[TypeCount, ...] = ()
     profiles: dict[str, str] = {}
     notes: tuple[str, ...] = ()
@@ -459,8 +461,8 @@ class Measurement(Value):
 
     case: str
     identity: str  # of the scenario
-    probe: int  # version of the probe's method
-    round: int
+    probe: Integer  # version of the probe's method
+    round: Integer
     environment: str | None  # EnvironmentFacts.id; None where none could be built
     outcome: Outcome
 
@@ -475,7 +477,7 @@ class Reused(Value):
 
     case: str
     identity: str
-    probe: int
+    probe: Integer
     commit: str  # where they were run
     passes: tuple[PassName, ...]
 

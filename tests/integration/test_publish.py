@@ -276,14 +276,14 @@ def _array(content: bytes) -> bytes:
 def test_damaged_caches_are_replaced(published: Published, damage: Callable[[bytes], bytes]) -> None:
     published.publish()
     whole, kept = published.files(), published.path.parent / "cache" / "publish"
-    sound = {path: path.read_bytes() for path in kept.iterdir()}
+    sound = {path: path.read_bytes() for path in kept.iterdir() if path.suffix != ".lock"}
     assert {path.suffix for path in sound} == {".columns", ".findings"}
     for path, content in sound.items():
         path.write_bytes(damage(content))
     shutil.rmtree(published.site)
     published.publish()
     assert published.files() == whole
-    assert {path: path.read_bytes() for path in kept.iterdir()} == sound
+    assert {path: path.read_bytes() for path in sound} == sound
 
 
 def test_a_cache_with_another_figure_in_it_is_not_believed(published: Published) -> None:

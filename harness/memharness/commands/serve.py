@@ -3,8 +3,6 @@
 import threading
 import time
 import webbrowser
-from collections.abc import Iterator
-from pathlib import Path
 
 import click
 
@@ -32,9 +30,11 @@ def command(config: Config, selection: Selection, *, host: str, port: int, brows
     The address is printed on stdout. End it with Ctrl-C.
     """
     from memharness.pipeline.publishing import publish
+    from memharness.pipeline.watched import Watched
     from memharness.present.server import SiteServer
 
-    seen = frozenset(_state(config))
+    watched = Watched(config)
+    seen = watched.times()
     print_notices(publish(config, selection).notices)
     with SiteServer(config.publish.folder, host, port) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -44,7 +44,7 @@ def command(config: Config, selection: Selection, *, host: str, port: int, brows
         try:
             while True:
                 time.sleep(interval)
-                now = frozenset(_state(config))
+                now = watched.times()
                 if now != seen:
                     seen = now
                     _publish_again(config, selection)
@@ -59,27 +59,11 @@ def _publish_again(config: Config, selection: Selection) -> None:
     try:
         published = publish(config, selection)
     except MemharnessError as error:
-        click.echo(f"memharness: {visible(error.message)}; the pages stay as they were", err=True)
+        reason = error.message
+    except Exception as error:  # noqa: BLE001  (whatever it is, those who read the pages need them)
+        reason = f"{type(error).__name__}: {error}"
+    else:
+        if published.files.written or published.files.removed:
+            click.echo(f"published again: {published.files.written} files", err=True)
         return
-    if published.files.written or published.files.removed:
-        click.echo(f"published again: {published.files.written} files", err=True)
-
-
-def _state(config: Config) -> Iterator[tuple[str, int]]:
-    """Yield what changes when results are stored, a scenario is edited, or a commit is made."""
-    results, scenarios = config.run.results, config.run.scenarios
-    repository = Path(config.project.repo)
-    heads = [repository / ".git" / name for name in ("HEAD", "logs/HEAD", "packed-refs")]
-    families = [path for machine in _folders(results) for path in (machine, *_folders(machine))]
-    for path in (*heads, results / "accepted.toml", *scenarios.glob("**/*.py"), *families):
-        try:
-            yield str(path), path.stat().st_mtime_ns
-        except OSError:
-            continue
-
-
-def _folders(path: Path) -> list[Path]:
-    try:
-        return [entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
-    except OSError:
-        return []
+    click.echo(f"memharness: {visible(reason)}; the pages stay as they were", err=True)

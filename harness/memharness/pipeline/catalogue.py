@@ -1,7 +1,8 @@
 """All that a site is about: the history, the shelves of every machine and family, and the changes of every subject."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from memharness.config import Config
@@ -22,16 +23,18 @@ from memharness.workspace import cache_folder
 
 @dataclass(frozen=True, eq=False)
 class Catalogue:
-    """The results of a project; each shelf knows the whole `history`."""
+    """The results of a project; each shelf knows the whole `history`. `faults` are those of the cache folder."""
 
     project: Project
     history: tuple[Commit, ...]
     shelves: tuple[Shelf, ...]
+    faults: list[str] = field(default_factory=list)
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """Remarks on stored files, so far as they were read."""
-        return tuple(dict.fromkeys(notice for shelf in self.shelves for notice in shelf.project.store.notices))
+        """Remarks on stored files, so far as they were read, and on the cache folder."""
+        stored = (notice for shelf in self.shelves for notice in shelf.project.store.notices)
+        return tuple(dict.fromkeys([*stored, *self.faults]))
 
     @property
     def newest_tag(self) -> int | None:
@@ -58,10 +61,11 @@ def open_catalogue(config: Config, selection: Selection) -> Catalogue:
     project = open_project(config, selection, read_only=True)
     every_case = expand(load_scenarios(config.run.scenarios))  # whatever is chosen now, so that what is kept stays
     history = project.commits(selection)
+    faults: list[str] = []
     stored = [
         (own, family, columns)
         for own in (project_of(project, machine) for machine in machines(config.run.results))
-        for family, columns in _columns(own, every_case)
+        for family, columns in _columns(own, every_case, faults)
     ]
     known = {commit for _, _, columns in stored for commit in columns.commits}
     first = next((at for at, commit in enumerate(history) if commit.id in known), None)
@@ -83,7 +87,7 @@ def open_catalogue(config: Config, selection: Selection) -> Catalogue:
         )
         for own, family, columns in stored
     )
-    return Catalogue(project=project, history=history, shelves=shelves)
+    return Catalogue(project=project, history=history, shelves=shelves, faults=faults)
 
 
 def project_of(project: Project, machine: str) -> Project:
@@ -104,10 +108,10 @@ def chapters(catalogue: Catalogue) -> Iterator[Chapter]:
                 entries = tuple(entries_of(subject, own))
                 yield Chapter(subject, entries, summarise(subject, entries, tag), subject.medians())
             if found != known:
-                write_findings(file, known | found)
+                _keep(catalogue.faults, partial(write_findings, file, known | found))
 
 
-def _columns(project: Project, cases: tuple[Case, ...]) -> Iterator[tuple[str, Columns]]:
+def _columns(project: Project, cases: tuple[Case, ...], faults: list[str]) -> Iterator[tuple[str, Columns]]:
     store = project.store
     subjects = [(case.name, case.scenario.identity) for case in cases]
     for family in store.families():
@@ -115,8 +119,20 @@ def _columns(project: Project, cases: tuple[Case, ...]) -> Iterator[tuple[str, C
             file = _kept(project.config, store.machine, family, "columns")
             columns = load_columns(store, family, subjects, read_columns(file))
             if columns.read:
-                write_columns(file, columns)
+                _keep(faults, partial(write_columns, file, columns))
             yield family, columns
+
+
+def _keep(faults: list[str], write: Callable[[], None]) -> None:
+    """Keep something in the cache folder; where that fails, say so and go on, since all of it can be made again."""
+    try:
+        write()
+    except (OSError, NotImplementedError) as error:  # the latter: no locks there
+        reason = getattr(error, "strerror", None) or error
+        faults.append(
+            f"{cache_folder() / 'publish'} cannot be used as a cache ({reason}), so publishing takes longer. "
+            "Free some space there, make it writable, or set MEMHARNESS_CACHE to another folder."
+        )
 
 
 def _kept(config: Config, machine: str, family: str, what: str) -> Path:

@@ -1,26 +1,28 @@
 """What publishing keeps in the cache folder: columns, and what was found in them. It can always be made again.
 
 A file that is missing, damaged or of another version counts as nothing known. Each begins with a digest of the rest,
-since a damaged one may still look sound.
+since a damaged one may still look sound. Columns are large: they go to the disk and come from it without a copy.
 """
 
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import numpy as np
+from filelock import FileLock
 
 from memharness.findings import Change
 from memharness.measure import PROBE_METHOD
 from memharness.model import Measurement, Value
 from memharness.pipeline.columns import Columns, Key, Stamp
-from memharness.store import write_atomically
 
 _FORMAT: Final = 2  # 1: without digest
 _DIGEST: Final = 16  # bytes
+_PATIENCE_SECONDS: Final = 60.0
 
 
 class _Header(Value):
@@ -58,8 +60,8 @@ class Findings(Value):
 def read_columns(path: Path) -> Columns | None:
     """Return the columns kept in a file."""
     try:
-        with np.load(io.BytesIO(_read(path)), allow_pickle=False) as arrays:
-            header = msgspec.msgpack.decode(arrays["header"].tobytes(), type=_Header)
+        with _sound(path) as file, np.load(file, allow_pickle=False) as arrays:
+            header = msgspec.msgpack.decode(memoryview(arrays["header"]), type=_Header)
             if (header.format, header.method) != (_FORMAT, PROBE_METHOD):
                 return None
             values = {name.partition(":")[2]: arrays[name] for name in arrays.files if name.startswith("values:")}
@@ -73,13 +75,13 @@ def read_columns(path: Path) -> Columns | None:
                 facts=header.facts,
                 special={(row, number): cell for row, number, cell in header.special},
             )
-    except (KeyError, ValueError, msgspec.MsgspecError):
+    except Exception:  # noqa: BLE001  (numpy and zipfile raise many kinds)
         return None
     return columns if columns.values.keys() == Columns.empty(()).values.keys() else None
 
 
 def write_columns(path: Path, columns: Columns) -> None:
-    """Keep columns in a file."""
+    """Keep columns in a file. Raises OSError."""
     header = _Header(
         format=_FORMAT,
         method=PROBE_METHOD,
@@ -91,38 +93,56 @@ def write_columns(path: Path, columns: Columns) -> None:
     )
     arrays: dict[str, Any] = {f"values:{metric}": values for metric, values in columns.values.items()}
     arrays |= {"states": columns.states, "environments": columns.environments}
-    content = io.BytesIO()
-    np.savez(content, header=np.frombuffer(msgspec.msgpack.encode(header), np.uint8), **arrays)
-    _write(path, content.getvalue())
+    arrays["header"] = np.frombuffer(msgspec.msgpack.encode(header), np.uint8)
+    with _writing(path) as file:
+        np.savez(file, **arrays)
 
 
 def read_findings(path: Path) -> dict[str, Findings]:
     """Return the findings kept in a file, by a subject's id."""
     try:
-        return msgspec.msgpack.decode(_read(path), type=dict[str, Findings])
-    except (ValueError, msgspec.MsgspecError):
+        with _sound(path) as file:
+            return msgspec.msgpack.decode(file.read(), type=dict[str, Findings])
+    except Exception:  # noqa: BLE001  (as above)
         return {}
 
 
 def write_findings(path: Path, findings: Mapping[str, Findings]) -> None:
-    """Keep findings in a file."""
-    _write(path, msgspec.msgpack.encode(findings))
+    """Keep findings in a file. Raises OSError."""
+    with _writing(path) as file:
+        file.write(msgspec.msgpack.encode(findings))
 
 
-def _read(path: Path) -> bytes:
-    """Return what was kept in a file. Raises ValueError where it is not that any more."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"not readable: {path}") from error
-    if content[:_DIGEST] != _digest(content[_DIGEST:]):
-        raise ValueError(f"damaged: {path}")
-    return content[_DIGEST:]
+@contextmanager
+def _sound(path: Path) -> Iterator[io.BufferedReader]:
+    """Open what was kept in a file. Raises ValueError where it is not that any more."""
+    with path.open("rb") as file:
+        if file.read(_DIGEST) != _digest(file):
+            raise ValueError(f"damaged: {path}")
+        file.seek(_DIGEST)
+        yield file
 
 
-def _write(path: Path, content: bytes) -> None:
-    write_atomically(path, _digest(content) + content)
+@contextmanager
+def _writing(path: Path) -> Iterator[io.BufferedRandom]:
+    """Replace a file by what is written in the block; others that write it wait. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.tmp")
+    with FileLock(f"{path}.lock", timeout=_PATIENCE_SECONDS):
+        try:
+            with temporary.open("w+b") as file:
+                file.write(bytes(_DIGEST))
+                yield file
+                file.seek(_DIGEST)
+                digest = _digest(file)
+                file.seek(0)
+                file.write(digest)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
 
 
-def _digest(content: bytes) -> bytes:
-    return hashlib.blake2b(content, digest_size=_DIGEST).digest()
+def _digest(file: io.BufferedReader | io.BufferedRandom) -> bytes:
+    """Return a digest of the rest of a file."""
+    return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=_DIGEST)).digest()

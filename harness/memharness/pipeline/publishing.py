@@ -40,6 +40,7 @@ PICTURED: Final = "peak"
 _ALL_PICTURED: Final = 25  # subjects, up to which every metric has its picture
 _EXACT_PICTURES: Final = 1000  # commits; beyond, a picture may end some commits before the newest
 _PICTURE_STEPS: Final = 200
+_BATCH: Final = 50  # pictures
 
 
 class Published(Value, omit_defaults=False):
@@ -68,9 +69,9 @@ def _publish(catalogue: Catalogue) -> Published:
             for name, content in pages.assets().items():
                 folder.put(f"assets/{name}", content, code_digest())
         siblings = _siblings(catalogue)
-        few = sum(map(len, siblings.values())) <= _ALL_PICTURED
+        pictures = _Pictures(every=sum(map(len, siblings.values())) <= _ALL_PICTURED)
         told = [
-            _publish_subject(folder, site, chapter, siblings[chapter.subject.case.name], every_picture=few)
+            _publish_subject(folder, site, chapter, siblings[chapter.subject.case.name], pictures)
             for chapter in chapters(catalogue)
         ]
         named = publish_commits(folder, site, catalogue, told, code_digest())
@@ -82,9 +83,33 @@ def _publish(catalogue: Catalogue) -> Published:
     )
 
 
+class _Pictures:
+    """Draws pictures, `every` one or those that pages show first.
+
+    The figures of matplotlib are cycles, so while the collector is held off it is called after each batch of them.
+    """
+
+    def __init__(self, *, every: bool) -> None:
+        self.every = every
+        self._drawn = 0
+
+    def draw(self, trend: Trend) -> bytes:
+        """Return a trend as SVG."""
+        from memharness.present.pictures import picture  # matplotlib takes its time
+
+        drawn = picture(trend)
+        self._drawn += 1
+        if self._drawn % _BATCH == 0:
+            gc.collect()
+        return drawn
+
+
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Hold off the collector: nearly all that is made here are values without cycles, and it looks at each again."""
+    """Hold off the collector: nearly all that is made here are values without cycles, and it looks at each again.
+
+    Pictures are an exception, see `_Pictures`.
+    """
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -145,11 +170,11 @@ def _siblings(catalogue: Catalogue) -> dict[str, tuple[SubjectName, ...]]:
 
 
 def _publish_subject(
-    folder: SiteFolder, site: Site, chapter: Chapter, siblings: tuple[SubjectName, ...], *, every_picture: bool
+    folder: SiteFolder, site: Site, chapter: Chapter, siblings: tuple[SubjectName, ...], pictures: _Pictures
 ) -> Chapter:
     """Write the files of a subject; return its chapter without what was read for them."""
     subject, id_ = chapter.subject, chapter.subject.name.id
-    data, pictured = chart_data(subject, chapter.rows), _pictured(chapter, every=every_picture)
+    data, pictured = chart_data(subject, chapter.rows), _pictured(chapter, every=pictures.every)
     folder.put(f"data/scenario/{id_}.js", pages.subject_script(data))
     grown = subject.newest("growth")
     calls = None if grown is None else subject.profile(grown, "calls")
@@ -168,7 +193,7 @@ def _publish_subject(
     )
     folder.put(f"scenario/{id_}.html", pages.render_subject(site, page))
     for row in pictured:
-        _publish_picture(folder, chapter, row)
+        _publish_picture(folder, chapter, row, pictures)
     return dataclasses.replace(chapter, subject=subject.bare())
 
 
@@ -197,7 +222,7 @@ def _pictured(chapter: Chapter, *, every: bool) -> tuple[TrendSummary, ...]:
     return (next((row for row in chapter.rows if row.metric == PICTURED), chapter.rows[0]),)
 
 
-def _publish_picture(folder: SiteFolder, chapter: Chapter, row: TrendSummary) -> None:
+def _publish_picture(folder: SiteFolder, chapter: Chapter, row: TrendSummary, pictures: _Pictures) -> None:
     """Draw a metric; along a long history not for every commit that repeats the one before.
 
     Of different subjects different commits make their pictures due, so that few of them are drawn at once.
@@ -210,9 +235,7 @@ def _publish_picture(folder: SiteFolder, chapter: Chapter, row: TrendSummary) ->
         last = max([last, *(mark.position for mark in row.marks)])
     key = _picture_key(chapter, row, last)
     if not folder.keeps(path, key):
-        from memharness.present.pictures import picture  # matplotlib takes its time
-
-        folder.put(path, picture(_trend(chapter, row, last)), key)
+        folder.put(path, pictures.draw(_trend(chapter, row, last)), key)
 
 
 def _picture_key(chapter: Chapter, row: TrendSummary, last: int) -> str:

@@ -1,6 +1,7 @@
 """A web server for the pages of a site: files of one folder, read only, for this machine unless told otherwise."""
 
 import ipaddress
+import os
 import re
 import socket
 import sys
@@ -8,13 +9,16 @@ from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from memharness.errors import MemharnessError
 
 
 class SiteServer(ThreadingHTTPServer):
-    """Serves a folder at `host` and `port`, 0 for a free one. Raises MemharnessError where that cannot be had."""
+    """Serves a folder at `host` and `port`, 0 for a free one. Raises MemharnessError where that cannot be had.
+
+    What is hidden in the folder, and what a link leads out of it to, is not part of the site.
+    """
 
     daemon_threads = True
 
@@ -28,16 +32,19 @@ class SiteServer(ThreadingHTTPServer):
                 hint="Choose another --port (0: a free one) or --host.",
             ) from None
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a connection that ended early, which is no fault of this server."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
     @property
     def url(self) -> str:
         """The address of the first page."""
         host, port = str(self.server_address[0]), self.server_address[1]
         return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a reader who has left."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
+
+_PAGES: Final = ("index.html", "index.htm")  # that a folder is shown by
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -46,18 +53,25 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def send_head(self) -> Any:
         """Answer only what was meant for this server: a page elsewhere may have its name lead here."""
-        asked = re.sub(r":\d*$", "", self.headers.get("Host", "")).strip("[]")
-        if _is_loopback(str(self.server.server_address[0])) and not (asked == "localhost" or _is_loopback(asked)):
+        hosts = [re.sub(r":\d*$", "", host).strip("[]").lower() for host in self.headers.get_all("Host", [""])]
+        local = all(host == "localhost" or _is_loopback(host) for host in hosts)
+        if _is_loopback(str(self.server.server_address[0])) and not local:
             self.send_error(HTTPStatus.FORBIDDEN, "This server answers to localhost")
             return None
         try:
-            asked_for = Path(self.translate_path(self.path)).relative_to(self.directory)
-            if not any(part.startswith(".") for part in asked_for.parts):  # what is hidden is not part of the site
+            if self._is_shown(self.translate_path(self.path)):
                 return super().send_head()
-        except ValueError:  # no file can have such a name
+        except ValueError:  # a path that no file can have
             pass
         self.send_error(HTTPStatus.NOT_FOUND)
         return None
+
+    def _is_shown(self, path: str) -> bool:
+        """Tell whether a path, and the page shown for it where it is a folder, is part of the site."""
+        files = [Path(path), *(Path(path, name) for name in _PAGES)]
+        asked = os.path.relpath(path, self.directory)
+        real = (os.path.relpath(os.path.realpath(file), os.path.realpath(self.directory)) for file in files)
+        return not any(part.startswith(".") for place in (asked, *real) for part in Path(place).parts)
 
     def list_directory(self, path: Any) -> None:  # noqa: ARG002  (as it is called)
         """Show no folder."""

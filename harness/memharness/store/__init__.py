@@ -3,7 +3,6 @@
 In come observations, out come records; nothing is printed, what a person should know is in `Store.notices`.
 """
 
-from memharness.store.files import write as write_atomically
 from memharness.store.results import Entry, Store, machines
 
-__all__ = ["Entry", "Store", "machines", "write_atomically"]
+__all__ = ["Entry", "Store", "machines"]
