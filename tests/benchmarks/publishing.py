@@ -144,10 +144,13 @@ def _levels(walk: Walk, commits: int) -> list[dict[str, int]]:
 def _record(home: Path, facts: EnvironmentFacts, commit: Commit, index: int, stored: list[_Stored]) -> Record:
     measurements = []
     for one in stored:
-        sides = index in one.walk.steps or index + 1 in one.walk.steps
+        turns = (*one.walk.steps, one.walk.leaks_from)
+        sides = index in turns or index + 1 in turns
         for round_ in range(2 if sides or index == 0 else 1):
             explained = sides and round_ == 1
-            measurements.append(_measurement(home, facts, one, index, round_, explained=explained))
+            measurements.append(
+                _measurement(home, facts, one, index, round_, kept=sides or index == 0, explained=explained)
+            )
     return Record(
         format=STORE_FORMAT,
         commit=commit,
@@ -157,7 +160,7 @@ def _record(home: Path, facts: EnvironmentFacts, commit: Commit, index: int, sto
 
 
 def _measurement(
-    home: Path, facts: EnvironmentFacts, one: _Stored, index: int, round_: int, *, explained: bool
+    home: Path, facts: EnvironmentFacts, one: _Stored, index: int, round_: int, *, kept: bool, explained: bool
 ) -> Measurement:
     walk, level = one.walk, sum(step <= index for step in one.walk.steps)
     growth = 512 if index >= walk.leaks_from else 0
@@ -171,7 +174,7 @@ def _measurement(
     }
     kinds = ["alive", "retained", "import", "calls", *(["leak"] if growth else []), *(["peak"] if explained else [])]
     profiles = {kind: digest([walk.name, kind, level, growth, explained], 32) for kind in kinds}
-    if round_ == 1 or index == 0:
+    if kept:  # between two steps there are no others
         for kind, id_ in profiles.items():
             _keep(home, id_, walk, kind, index, growth, explained=explained)
     return Measurement(

@@ -17,30 +17,25 @@ from typing import Final
 
 import msgspec
 import numpy as np
-from msgspec.structs import replace
 
 import memharness.present
 import memharness.present.site as pages
 from memharness.config import Config
-from memharness.findings import Trend, TrendChange, TrendPoint
 from memharness.forge import Links, recognise
 from memharness.history import paths
 from memharness.model import METRICS, Measured, Profile, Value
-from memharness.pages import Entry, Index, Leak, Site, SubjectName, SubjectPage, TrendSummary
+from memharness.pages import Entry, Index, Leak, Site, SubjectName, SubjectPage
 from memharness.pipeline.catalogue import Catalogue, Chapter, chapters, open_catalogue
-from memharness.pipeline.columns import MISSING
 from memharness.pipeline.commit_pages import publish_commits
+from memharness.pipeline.picturing import choose, publish_picture
 from memharness.pipeline.project import Selection, name_at
 from memharness.pipeline.shelves import Subject
 from memharness.pipeline.status import status_of
-from memharness.pipeline.trending import chart_data, failure_details, failure_stretches, failures_at
+from memharness.pipeline.trending import chart_data, failure_details, failure_stretches
 from memharness.present.folder import SiteFolder, Written
 
-PICTURED: Final = "peak"
+_COLLECTED: Final = 20_000  # objects that may be new before the collector looks at them
 _ALL_PICTURED: Final = 25  # subjects, up to which every metric has its picture
-_EXACT_PICTURES: Final = 1000  # commits; beyond, a picture may end some commits before the newest
-_PICTURE_STEPS: Final = 200
-_BATCH: Final = 50  # pictures
 
 
 class Published(Value, omit_defaults=False):
@@ -58,7 +53,7 @@ def publish(config: Config, selection: Selection) -> Published:
 
     Raises MemharnessError, also where nothing is stored of them.
     """
-    with _uncollected():
+    with _seldom_collected():
         return _publish(open_catalogue(config, selection))
 
 
@@ -69,9 +64,9 @@ def _publish(catalogue: Catalogue) -> Published:
             for name, content in pages.assets().items():
                 folder.put(f"assets/{name}", content, code_digest())
         siblings = _siblings(catalogue)
-        pictures = _Pictures(every=sum(map(len, siblings.values())) <= _ALL_PICTURED)
+        every = sum(map(len, siblings.values())) <= _ALL_PICTURED
         told = [
-            _publish_subject(folder, site, chapter, siblings[chapter.subject.case.name], pictures)
+            _publish_subject(folder, site, chapter, siblings[chapter.subject.case.name], every_picture=every)
             for chapter in chapters(catalogue)
         ]
         named = publish_commits(folder, site, catalogue, told, code_digest())
@@ -83,40 +78,18 @@ def _publish(catalogue: Catalogue) -> Published:
     )
 
 
-class _Pictures:
-    """Draws pictures, `every` one or those that pages show first.
-
-    The figures of matplotlib are cycles, so while the collector is held off it is called after each batch of them.
-    """
-
-    def __init__(self, *, every: bool) -> None:
-        self.every = every
-        self._drawn = 0
-
-    def draw(self, trend: Trend) -> bytes:
-        """Return a trend as SVG."""
-        from memharness.present.pictures import picture  # matplotlib takes its time
-
-        drawn = picture(trend)
-        self._drawn += 1
-        if self._drawn % _BATCH == 0:
-            gc.collect()
-        return drawn
-
-
 @contextmanager
-def _uncollected() -> Iterator[None]:
-    """Hold off the collector: nearly all that is made here are values without cycles, and it looks at each again.
+def _seldom_collected() -> Iterator[None]:
+    """Have the collector run less often: most of what is made here are values without cycles, which it looks at again.
 
-    Pictures are an exception, see `_Pictures`.
+    Templates and pictures do make cycles, so it cannot be off.
     """
-    enabled = gc.isenabled()
-    gc.disable()
+    before = gc.get_threshold()
+    gc.set_threshold(_COLLECTED, *before[1:])
     try:
         yield
     finally:
-        if enabled:
-            gc.enable()
+        gc.set_threshold(*before)
 
 
 def _site(catalogue: Catalogue) -> Site:
@@ -170,11 +143,11 @@ def _siblings(catalogue: Catalogue) -> dict[str, tuple[SubjectName, ...]]:
 
 
 def _publish_subject(
-    folder: SiteFolder, site: Site, chapter: Chapter, siblings: tuple[SubjectName, ...], pictures: _Pictures
+    folder: SiteFolder, site: Site, chapter: Chapter, siblings: tuple[SubjectName, ...], *, every_picture: bool
 ) -> Chapter:
     """Write the files of a subject; return its chapter without what was read for them."""
     subject, id_ = chapter.subject, chapter.subject.name.id
-    data, pictured = chart_data(subject, chapter.rows), _pictured(chapter, every=pictures.every)
+    data, pictured = chart_data(subject, chapter.rows), choose(chapter, every=every_picture)
     folder.put(f"data/scenario/{id_}.js", pages.subject_script(data))
     grown = subject.newest("growth")
     calls = None if grown is None else subject.profile(grown, "calls")
@@ -193,7 +166,7 @@ def _publish_subject(
     )
     folder.put(f"scenario/{id_}.html", pages.render_subject(site, page))
     for row in pictured:
-        _publish_picture(folder, chapter, row, pictures)
+        publish_picture(folder, chapter, row, code_digest())
     return dataclasses.replace(chapter, subject=subject.bare())
 
 
@@ -213,76 +186,6 @@ def _reproduce(subject: Subject) -> tuple[str, ...]:
 def _notes(subject: Subject) -> tuple[str, ...]:
     outcomes = [m.outcome for m in subject.measurements(subject.measured[-1])]
     return tuple(dict.fromkeys(note for o in outcomes if isinstance(o, Measured) for note in o.notes))
-
-
-def _pictured(chapter: Chapter, *, every: bool) -> tuple[TrendSummary, ...]:
-    """Return the metrics to draw: all, or the one that a page shows first."""
-    if every or not chapter.rows:
-        return chapter.rows
-    return (next((row for row in chapter.rows if row.metric == PICTURED), chapter.rows[0]),)
-
-
-def _publish_picture(folder: SiteFolder, chapter: Chapter, row: TrendSummary, pictures: _Pictures) -> None:
-    """Draw a metric; along a long history not for every commit that repeats the one before.
-
-    Of different subjects different commits make their pictures due, so that few of them are drawn at once.
-    """
-    number, path = len(chapter.subject.states), f"picture/{row.subject.id}-{row.metric}.svg"
-    last = number - 1
-    if number > _EXACT_PICTURES:
-        step = 1 << (number // _PICTURE_STEPS).bit_length() - 1
-        last -= (last - int(row.subject.id, 16)) % step
-        last = max([last, *(mark.position for mark in row.marks)])
-    key = _picture_key(chapter, row, last)
-    if not folder.keeps(path, key):
-        folder.put(path, pictures.draw(_trend(chapter, row, last)), key)
-
-
-def _picture_key(chapter: Chapter, row: TrendSummary, last: int) -> str:
-    """Return a digest of all that a picture shows."""
-    subject, history = chapter.subject, chapter.subject.shelf.history
-    shown = [code_digest(), row.subject, row.metric, row.limit, row.marks, [e.change.verdict for e in chapter.entries]]
-    tags = [(at, history[at].tags) for at in range(last + 1) if history[at].tags]
-    failed = [at for at in subject.special if at <= last and failures_at(subject, at)]
-    spreads = [(at, p.values) for at, p in subject.special_points.get(row.metric, {}).items() if at <= last]
-    found = hashlib.sha256(msgspec.msgpack.encode([shown, tags, failed, spreads, history[last].id, last]))
-    found.update(subject.values(row.metric)[: last + 1].tobytes())
-    return found.hexdigest()[:32]
-
-
-def _trend(chapter: Chapter, row: TrendSummary, last: int) -> Trend:
-    subject, changes = chapter.subject, {entry.id: entry.change for entry in chapter.entries}
-    values, history = subject.values(row.metric).tolist(), subject.shelf.history
-    points = [
-        TrendPoint(
-            commit=history[at].short,
-            tags=history[at].tags,
-            value=None if values[at] == MISSING else values[at],
-            failed=values[at] == MISSING and bool(failures_at(subject, at)),
-        )
-        for at in range(last + 1)
-    ]
-    for at, point in subject.special_points.get(row.metric, {}).items():
-        if point.spread and at <= last:
-            points[at] = replace(points[at], low=min(point.values), high=max(point.values))
-    return Trend(
-        case=row.subject.case,
-        metric=row.metric,
-        unit=row.unit,
-        points=tuple(points),
-        changes=tuple(
-            TrendChange(
-                index=mark.position,
-                before=mark.before,
-                after=mark.after,
-                verdict=changes[mark.entry].verdict,
-                exact=changes[mark.entry].commit is not None,
-            )
-            for mark in row.marks
-        ),
-        family=row.subject.family,
-        limit=row.limit,
-    )
 
 
 # --- the lists -------------------------------------------------------------------------------------------
