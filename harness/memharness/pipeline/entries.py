@@ -20,7 +20,7 @@ from memharness.analyse.steps import NOISY_RELATIVE, Step, rule_for
 from memharness.findings import Acceptance, Change, Verdict
 from memharness.history import find_commit
 from memharness.measure import PROBE_METHOD
-from memharness.model import Commit, EnvironmentFacts, Measurement, digest
+from memharness.model import Commit, EnvironmentFacts, Measured, Measurement, digest
 from memharness.pages import Entry, Status
 from memharness.pipeline import describing
 from memharness.pipeline.columns import MISSING
@@ -214,11 +214,11 @@ def _steps(subject: Subject, judged: Sequence[Judged]) -> str:
 def _key(subject: Subject) -> str:
     """Return a digest of all that the changes of a subject follow from, beside the records of the commits named there.
 
-    A newest commit that is like the one before moves nothing, so it does not count.
+    Newest commits that are like the one before them move nothing, so they do not count.
     """
     shelf, config = subject.shelf, subject.shelf.project.config
     told = subject.told
-    if len(told) > 1 and not subject.noisy_metrics and _repeats_the_last(subject, *told[-2:]):
+    while len(told) > 1 and _is_steady(subject) and _repeats_the_last(subject, *told[-2:]):
         told = told[:-1]
     rows = shelf.rows[np.array(told, np.int64)]
     environments = [shelf.columns.facts[at] if at >= 0 else "" for at in _cells(subject, rows)]
@@ -242,10 +242,18 @@ def _cells(subject: Subject, rows: "np.typing.NDArray[np.int64]") -> list[int]:
     return found
 
 
+def _is_steady(subject: Subject) -> bool:
+    """Tell whether no repeats of a metric that is judged ever differed: further ones that agree change nothing then."""
+    points = (subject.special_points.get(metric, {}).values() for metric in subject.judged_metrics)
+    return not any(point.spread for own in points for point in own)
+
+
 def _repeats_the_last(subject: Subject, one: int, other: int) -> bool:
-    """Tell whether two positions have the same values, measured once each in the same environment."""
-    if one in subject.special or other in subject.special:
-        return False
+    """Tell whether two positions have the same values, certain ones, of the same environment."""
+    for at in {one, other} & subject.special.keys():
+        outcomes = [measurement.outcome for measurement in subject.special[at]]
+        if not all(isinstance(o, Measured) and not o.failed_passes and not o.suspected for o in outcomes):
+            return False
     environments = _cells(subject, subject.shelf.rows[[one, other]])
     same = all(subject.values(metric)[one] == subject.values(metric)[other] for metric in subject.judged_metrics)
     return same and environments[0] == environments[1]
