@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from memharness.analyse.limits import untraced_dominates
+from memharness.analyse.limits import LEAST_UNTRACED, untraced_dominates
 from memharness.analyse.series import Point, Series, build_series
 from memharness.analyse.series import Subject as SeriesSubject
 from memharness.findings import Acceptance, MetricClass
@@ -214,8 +214,11 @@ class Subject:
     @cached_property
     def untraced(self) -> bool:
         """Whether tracing sees the lesser part of its memory."""
-        both = ([None if v == MISSING else v for v in self.values(m).tolist()] for m in ("peak", "rss_peak"))
-        return untraced_dominates(*both)
+        peak, resident = self.values("peak"), self.values("rss_peak")
+        known = (peak != MISSING) & (resident != MISSING)
+        if not (resident[known] - peak[known] >= LEAST_UNTRACED).any():  # nor is the median then, and that takes longer
+            return False
+        return untraced_dominates(peak[known].tolist(), resident[known].tolist())
 
     @cached_property
     def judged_metrics(self) -> tuple[str, ...]:
