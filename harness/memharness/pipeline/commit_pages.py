@@ -209,8 +209,9 @@ class _One:
             if self.older is None or shelf.rows[self.older] < 0:
                 continue
             ends = shelf.columns.environments[shelf.rows[[self.older, self.at]]][:, list(shelf.names)]
-            pairs = {(int(old), int(new)) for old, new in ends.T if old != new and min(old, new) >= 0}
-            facts = [tuple(shelf.environments.get(shelf.columns.facts[at]) for at in pair) for pair in sorted(pairs)]
+            differing = ends[:, (ends[0] != ends[1]) & (ends.min(axis=0) >= 0)]
+            pairs = sorted(set(zip(*differing.tolist(), strict=True)))
+            facts = [tuple(shelf.environments.get(shelf.columns.facts[at]) for at in pair) for pair in pairs]
             known = [(before, after) for before, after in facts if before is not None and after is not None]
             yield from dict.fromkeys(found for pair in known for found in environment_differences(*pair))
 

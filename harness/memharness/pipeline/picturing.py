@@ -15,7 +15,8 @@ from memharness.present.folder import SiteFolder
 
 PICTURED: Final = "peak"
 _EXACT_PICTURES: Final = 1000  # commits; beyond, a picture may end some commits before the newest
-_PICTURE_STEPS: Final = 200
+_STEPS: Final = 50  # of a longer history, of which a picture may miss the last
+_TURNS: Final = 16  # into which the pictures are dealt, some commits apart: drawing one costs what drawing ten does
 
 
 def choose(chapter: Chapter, *, every: bool) -> tuple[TrendSummary, ...]:
@@ -26,15 +27,13 @@ def choose(chapter: Chapter, *, every: bool) -> tuple[TrendSummary, ...]:
 
 
 def publish_picture(folder: SiteFolder, chapter: Chapter, row: TrendSummary, code: str) -> None:
-    """Draw a metric; along a long history not for every commit that repeats the one before.
-
-    Of different subjects different commits make their pictures due, so that few of them are drawn at once.
-    """
+    """Draw a metric; along a long history not for every commit, unless there is a change in it."""
     number, path = len(chapter.subject.states), f"picture/{row.subject.id}-{row.metric}.svg"
     last = number - 1
     if number > _EXACT_PICTURES:
-        step = 1 << (number // _PICTURE_STEPS).bit_length() - 1
-        last -= (last - int(row.subject.id, 16)) % step
+        step = 1 << (number // _STEPS).bit_length() - 1
+        turn = int(row.subject.id, 16) % _TURNS * max(step // _TURNS, 1)
+        last -= (last - turn) % step
         last = max([last, *(mark.position for mark in row.marks)])
     key = _key(chapter, row, last, code)
     if not folder.keeps(path, key):

@@ -1,7 +1,7 @@
 """Rows and charts of one subject: its metrics as the tables of a site show them, and as charts draw them."""
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Final
 
 import numpy as np
@@ -83,17 +83,13 @@ def reduced(values: Integers, most: int) -> tuple[tuple[int, int | None], ...]:
     number = len(values)
     if number <= most:
         return tuple((at, None if value == MISSING else value) for at, value in enumerate(values.tolist()))
-    edges = np.linspace(0, number, most // 2, dtype=np.int64)
+    edges = np.linspace(0, number, most // 2, dtype=np.int64).tolist()
+    missing = values == MISSING
+    low = np.where(missing, np.iinfo(np.int64).max, values)  # MISSING itself is lower than any value
     pairs: dict[int, int | None] = {}
-    for begin, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        part = values[begin:end]
-        known = np.flatnonzero(part != MISSING)
-        if not known.size:
-            pairs[begin] = None
-            continue
-        own = part[known]
-        for at in sorted({int(known[own.argmin()]), int(known[own.argmax()])}):
-            pairs[begin + at] = int(part[at])
+    for begin, end in pairwise(edges):
+        for at in (begin + int(low[begin:end].argmin()), begin + int(values[begin:end].argmax())):
+            pairs[at] = None if missing[at] else int(values[at])
     for at in (0, number - 1):
         if values[at] != MISSING:
             pairs[at] = int(values[at])
