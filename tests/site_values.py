@@ -525,6 +525,10 @@ def names() -> list[SubjectName]:
     return list({row.subject.id: row.subject for row in index().rows}.values())
 
 
+def scenario_html(here: Site, page: SubjectPage) -> str:
+    return pages.render_subject(here, page, pages.render_entries(here, page.entries))
+
+
 def site_files() -> dict[str, bytes]:
     """Return every file of the site by its path, in the layout that the pages link to."""
     here, commits = site(), history()
@@ -535,7 +539,7 @@ def site_files() -> dict[str, bytes]:
         "status.html": pages.render_status(here, status()),
         "compare.html": pages.render_compare(here, names()),
         "changes.atom": pages.render_feed(here, entries()),
-        f"scenario/{subject().id}.html": pages.render_subject(here, subject_page()),
+        f"scenario/{subject().id}.html": scenario_html(here, subject_page()),
         f"picture/{subject().id}-peak.svg": _PICTURE,
         "data/history.js": pages.history_script(commits, here.pages),
         f"data/scenario/{subject().id}.js": pages.subject_script(subject_data()),

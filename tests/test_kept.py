@@ -15,7 +15,7 @@ import pytest
 from memharness.cli import main
 from memharness.model import Failed, Measurement
 from memharness.pipeline.columns import Columns
-from memharness.pipeline.kept import Findings, read_columns, read_findings, write_columns, write_findings
+from memharness.pipeline.kept import Findings, read_columns, read_kept, write_columns, write_kept
 from published import site_files
 from stored import stored_project
 
@@ -45,8 +45,8 @@ def told(found: Columns | None) -> object:
 def test_what_was_kept_comes_back(tmp_path: Path) -> None:
     write_columns(tmp_path / "deep" / "a.columns", columns())
     assert told(read_columns(tmp_path / "deep" / "a.columns")) == told(columns())
-    write_findings(tmp_path / "deep" / "a.findings", FINDINGS)
-    assert read_findings(tmp_path / "deep" / "a.findings") == FINDINGS
+    write_kept(tmp_path / "deep" / "a.findings", FINDINGS)
+    assert read_kept(tmp_path / "deep" / "a.findings", Findings) == FINDINGS
 
 
 def test_a_damaged_file_counts_as_nothing_known(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_damaged_file_counts_as_nothing_known(tmp_path: Path) -> None:
     for content in damaged:
         file.write_bytes(content)
         assert read_columns(file) is None
-        assert read_findings(file) == {}
+        assert read_kept(file, Findings) == {}
 
 
 def test_a_sound_file_with_something_else_counts_as_nothing_known(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_a_sound_file_with_something_else_counts_as_nothing_known(tmp_path: Path
     for content in (*contents, b"\x91" * 100_000, zipped, encrypted, packed):
         file.write_bytes(hashlib.blake2b(content, digest_size=16).digest() + content)
         assert read_columns(file) is None
-        assert read_findings(file) == {}
+        assert read_kept(file, Findings) == {}
 
 
 def test_large_columns_are_not_copied(tmp_path: Path) -> None:
@@ -101,8 +101,8 @@ def test_those_who_keep_at_once_do_not_disturb_one_another(tmp_path: Path) -> No
     def keep() -> None:
         try:
             for _ in range(50):
-                write_findings(tmp_path / "a", FINDINGS)
-                assert read_findings(tmp_path / "a") == FINDINGS
+                write_kept(tmp_path / "a", FINDINGS)
+                assert read_kept(tmp_path / "a", Findings) == FINDINGS
         except BaseException as fault:  # noqa: BLE001  (told below)
             faults.append(fault)
 

@@ -354,14 +354,14 @@ def test_a_commit_without_neighbours() -> None:
 
 
 def test_the_page_of_a_subject_chooses_the_default_metric() -> None:
-    page = pages.render_subject(values.site(), values.subject_page())
+    page = values.scenario_html(values.site(), values.subject_page())
     chosen = [found for _, found in Outline(page).tags if found.get("aria-current") == "true"]
     assert [found["data-metric"] for found in chosen] == ["peak"]
     pictures = [found["src"] for tag, found in Outline(page).tags if tag == "img"]
     assert pictures == ["../picture/parse-1000-a1b2-peak.svg"]
     assert "62.49 KiB to 62.52 KiB" in page  # the spread of repeats
     only = values.subject_page()
-    text = pages.render_subject(
+    text = values.scenario_html(
         values.site(),
         type(only)(**{name: getattr(only, name) for name in only.__struct_fields__} | {"rows": only.rows[1:]}),
     )

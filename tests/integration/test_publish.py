@@ -277,7 +277,7 @@ def test_damaged_caches_are_replaced(published: Published, damage: Callable[[byt
     published.publish()
     whole, kept = published.files(), published.path.parent / "cache" / "publish"
     sound = {path: path.read_bytes() for path in kept.iterdir() if path.suffix != ".lock"}
-    assert {path.suffix for path in sound} == {".columns", ".findings"}
+    assert {path.suffix for path in sound} == {".columns", ".findings", ".fragments"}
     for path, content in sound.items():
         path.write_bytes(damage(content))
     shutil.rmtree(published.site)
@@ -296,17 +296,27 @@ def test_a_cache_with_another_figure_in_it_is_not_believed(published: Published)
     assert published.files() == whole
 
 
-def test_another_version_of_the_analysis_finds_anew(published: Published, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        ("analyse/changes.py", "return min(1.0, sum(", "return min(0.5, sum(", "they explain 50 % of the peak"),
+        ("present/site/templates/parts.html", "<caption>Lines that hold", "<caption>Lines with", "Lines with the diff"),
+    ],
+    ids=["analysis", "look"],
+)
+def test_another_version_publishes_anew(
+    published: Published, tmp_path: Path, file: str, old: str, new: str, told: str
+) -> None:
     published.publish()
     code = shutil.copytree(Path(memharness.__file__).parents[1], tmp_path / "code")
-    file = code / "memharness" / "analyse" / "changes.py"
-    assert file.read_text().count("return min(1.0, sum(") == 1
-    file.write_text(file.read_text().replace("return min(1.0, sum(", "return min(0.5, sum("))
+    changed = code / "memharness" / file
+    assert changed.read_text().count(old) == 1
+    changed.write_text(changed.read_text().replace(old, new))
     for site, cache in ((published.site, "cache"), (tmp_path / "anew", "empty")):
         environment = {**os.environ, "PYTHONPATH": str(code), "MEMHARNESS_CACHE": str(tmp_path / cache)}
         command = [sys.executable, "-m", "memharness.cli", "publish", "-o", str(site)]
         subprocess.run(command, cwd=published.path, env=environment, check=True, capture_output=True)
-    assert "they explain 50 % of the peak" in published.text(f"commit/{published.ids[1]}.html")
+    assert told in published.text(f"commit/{published.ids[1]}.html")
     assert published.files() == site_files(tmp_path / "anew")
 
 

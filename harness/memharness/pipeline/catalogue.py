@@ -1,24 +1,22 @@
 """All that a site is about: the history, the shelves of every machine and family, and the changes of every subject."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 
 from memharness.config import Config
 from memharness.errors import MemharnessError
-from memharness.model import PINNED, Case, Commit, EnvironmentFacts, digest
+from memharness.model import PINNED, Case, Commit, EnvironmentFacts
 from memharness.pages import Entry, TrendSummary
 from memharness.pipeline.columns import Columns, load_columns
 from memharness.pipeline.describing import sources_of
 from memharness.pipeline.entries import entries_of, find_changes
-from memharness.pipeline.kept import Findings, read_columns, read_findings, write_columns, write_findings
+from memharness.pipeline.kept import Findings, keep, kept_file, read_columns, read_kept, write_columns, write_kept
 from memharness.pipeline.project import Project, Selection, open_project
 from memharness.pipeline.shelves import Shelf, Subject
 from memharness.pipeline.trending import summarise
 from memharness.scenarios import expand, load_scenarios
 from memharness.store import Store, machines
-from memharness.workspace import cache_folder
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,15 +98,15 @@ def chapters(catalogue: Catalogue) -> Iterator[Chapter]:
     tag = catalogue.newest_tag
     with sources_of(catalogue.project.repository) as sources:
         for shelf in catalogue.shelves:
-            file = _kept(catalogue.project.config, shelf.machine, shelf.family, "findings")
-            known, found = read_findings(file), dict[str, Findings]()
+            file = kept_file(catalogue.project.config.run.results, shelf.machine, shelf.family, "findings")
+            known, found = read_kept(file, Findings), dict[str, Findings]()
             for subject in shelf.subjects():
                 own = find_changes(subject, sources, known.get(subject.name.id))
                 found[subject.name.id] = own
                 entries = tuple(entries_of(subject, own))
                 yield Chapter(subject, entries, summarise(subject, entries, tag), subject.medians())
             if found != known:
-                _keep(catalogue.faults, partial(write_findings, file, known | found))
+                keep(catalogue.faults, partial(write_kept, file, known | found))
 
 
 def _columns(project: Project, cases: tuple[Case, ...], faults: list[str]) -> Iterator[tuple[str, Columns]]:
@@ -116,27 +114,11 @@ def _columns(project: Project, cases: tuple[Case, ...], faults: list[str]) -> It
     subjects = [(case.name, case.scenario.identity) for case in cases]
     for family in store.families():
         if PINNED not in family:
-            file = _kept(project.config, store.machine, family, "columns")
+            file = kept_file(project.config.run.results, store.machine, family, "columns")
             columns = load_columns(store, family, subjects, read_columns(file))
             if columns.read:
-                _keep(faults, partial(write_columns, file, columns))
+                keep(faults, partial(write_columns, file, columns))
             yield family, columns
-
-
-def _keep(faults: list[str], write: Callable[[], None]) -> None:
-    """Keep something in the cache folder; where that fails, say so and go on, since all of it can be made again."""
-    try:
-        write()
-    except (OSError, NotImplementedError) as error:  # the latter: no locks there
-        reason = getattr(error, "strerror", None) or error
-        faults.append(
-            f"{cache_folder() / 'publish'} cannot be used as a cache ({reason}), so publishing takes longer. "
-            "Free some space there, make it writable, or set MEMHARNESS_CACHE to another folder."
-        )
-
-
-def _kept(config: Config, machine: str, family: str, what: str) -> Path:
-    return cache_folder() / "publish" / f"{digest([str(config.run.results), machine, family], 16)}.{what}"
 
 
 def _environments(store: Store, family: str, columns: Columns) -> dict[str, EnvironmentFacts]:

@@ -52,7 +52,7 @@ class Columns:
             subjects=tuple(subjects),
             commits=[""] * rows,
             stamps=[()] * rows,
-            values={metric: np.full(shape, MISSING, np.int64) for metric in METRICS},
+            values={metric: np.full(shape, MISSING, np.int64, order="F") for metric in METRICS},  # read by subject
             states=np.zeros(shape, np.uint8),
             environments=np.full(shape, -1, np.int32),
             facts=facts or [],

@@ -1,15 +1,16 @@
-"""What publishing keeps in the cache folder: columns, and what was found in them. It can always be made again.
+"""What publishing keeps in the cache folder: columns, what was found in them, and parts of pages.
 
-A file that is missing, damaged or of another version counts as nothing known. Each begins with a digest of the rest,
-since a damaged one may still look sound. Columns are large: they go to the disk and come from it without a copy.
+All of it can be made again: a file that is missing, damaged or of another version counts as nothing known. Each begins
+with a digest of the rest, since a damaged one may still look sound. Columns are large: they go to the disk and come
+from it without a copy.
 """
 
 import hashlib
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 import numpy as np
@@ -17,8 +18,11 @@ from filelock import FileLock
 
 from memharness.findings import Change
 from memharness.measure import PROBE_METHOD
-from memharness.model import Measurement, Value
+from memharness.model import Measurement, Value, digest
 from memharness.pipeline.columns import Columns, Key, Stamp
+from memharness.workspace import cache_folder
+
+T = TypeVar("T", bound=Value)
 
 _FORMAT: Final = 2  # 1: without digest
 _DIGEST: Final = 16  # bytes
@@ -55,6 +59,31 @@ class Findings(Value):
     steps: str
     stamps: dict[str, str]
     found: tuple[Finding, ...]
+
+
+class Fragment(Value):
+    """A part of a page, with a digest of all that it shows."""
+
+    key: str
+    html: str
+
+
+def kept_file(results: Path, *names: str) -> Path:
+    """Return the file of what is kept of results; the last of the names tells what that is."""
+    *whose, what = names
+    return cache_folder() / "publish" / f"{digest([str(results), *whose], 16)}.{what}"
+
+
+def keep(faults: list[str], write: Callable[[], None]) -> None:
+    """Keep something; where that fails, say so and go on."""
+    try:
+        write()
+    except (OSError, NotImplementedError) as error:  # the latter: no locks there
+        reason = getattr(error, "strerror", None) or error
+        faults.append(
+            f"{cache_folder() / 'publish'} cannot be used as a cache ({reason}), so publishing takes longer. "
+            "Free some space there, make it writable, or set MEMHARNESS_CACHE to another folder."
+        )
 
 
 def read_columns(path: Path) -> Columns | None:
@@ -98,19 +127,19 @@ def write_columns(path: Path, columns: Columns) -> None:
         np.savez(file, **arrays)
 
 
-def read_findings(path: Path) -> dict[str, Findings]:
-    """Return the findings kept in a file, by a subject's id."""
+def read_kept(path: Path, kind: type[T]) -> dict[str, T]:
+    """Return the values of one kind that are kept in a file, by a subject's id."""
     try:
         with _sound(path) as file:
-            return msgspec.msgpack.decode(file.read(), type=dict[str, Findings])
+            return msgspec.msgpack.decode(file.read(), type=dict[str, kind])  # type: ignore[valid-type]
     except Exception:  # noqa: BLE001  (as above)
         return {}
 
 
-def write_findings(path: Path, findings: Mapping[str, Findings]) -> None:
-    """Keep findings in a file. Raises OSError."""
+def write_kept(path: Path, values: Mapping[str, Value]) -> None:
+    """Keep values of one kind in a file. Raises OSError."""
     with _writing(path) as file:
-        file.write(msgspec.msgpack.encode(findings))
+        file.write(msgspec.msgpack.encode(values))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -23,10 +23,11 @@ import memharness.present.site as pages
 from memharness.config import Config
 from memharness.forge import Links, recognise
 from memharness.history import paths
-from memharness.model import METRICS, Measured, Profile, Value
+from memharness.model import METRICS, Measured, Profile, Value, digest
 from memharness.pages import Entry, Index, Leak, Site, SubjectName, SubjectPage
 from memharness.pipeline.catalogue import Catalogue, Chapter, chapters, open_catalogue
 from memharness.pipeline.commit_pages import publish_commits
+from memharness.pipeline.kept import Fragment, keep, kept_file, read_kept, write_kept
 from memharness.pipeline.picturing import choose, publish_picture
 from memharness.pipeline.project import Selection, name_at
 from memharness.pipeline.shelves import Subject
@@ -65,10 +66,15 @@ def _publish(catalogue: Catalogue) -> Published:
                 folder.put(f"assets/{name}", content, code_digest())
         siblings = _siblings(catalogue)
         every = sum(map(len, siblings.values())) <= _ALL_PICTURED
+        file = kept_file(config.run.results, "fragments")
+        fragments = read_kept(file, Fragment)
+        before = dict(fragments)
         told = [
-            _publish_subject(folder, site, chapter, siblings[chapter.subject.case.name], every_picture=every)
+            _publish_subject(folder, site, chapter, siblings[chapter.subject.case.name], fragments, every_picture=every)
             for chapter in chapters(catalogue)
         ]
+        if fragments != before:
+            keep(catalogue.faults, partial(write_kept, file, fragments))
         named = publish_commits(folder, site, catalogue, told, code_digest())
         folder.put("data/history.js", pages.history_script(catalogue.history, site.pages))
         _publish_lists(folder, site, catalogue, told)
@@ -143,9 +149,18 @@ def _siblings(catalogue: Catalogue) -> dict[str, tuple[SubjectName, ...]]:
 
 
 def _publish_subject(
-    folder: SiteFolder, site: Site, chapter: Chapter, siblings: tuple[SubjectName, ...], *, every_picture: bool
+    folder: SiteFolder,
+    site: Site,
+    chapter: Chapter,
+    siblings: tuple[SubjectName, ...],
+    fragments: dict[str, Fragment],
+    *,
+    every_picture: bool,
 ) -> Chapter:
-    """Write the files of a subject; return its chapter without what was read for them."""
+    """Write the files of a subject; return its chapter without what was read for them.
+
+    Its changes are drawn where `fragments` does not have them as they would be, and put there.
+    """
     subject, id_ = chapter.subject, chapter.subject.name.id
     data, pictured = chart_data(subject, chapter.rows), choose(chapter, every=every_picture)
     folder.put(f"data/scenario/{id_}.js", pages.subject_script(data))
@@ -164,10 +179,20 @@ def _publish_subject(
         notes=_notes(subject),
         pictures=tuple(row.metric for row in pictured),
     )
-    folder.put(f"scenario/{id_}.html", pages.render_subject(site, page))
+    key = _look(site, chapter.entries)
+    if id_ not in fragments or fragments[id_].key != key:
+        fragments[id_] = Fragment(key=key, html=pages.render_entries(site, chapter.entries))
+    folder.put(f"scenario/{id_}.html", pages.render_subject(site, page, fragments[id_].html))
     for row in pictured:
         publish_picture(folder, chapter, row, code_digest())
     return dataclasses.replace(chapter, subject=subject.bare())
+
+
+def _look(site: Site, entries: Sequence[Entry]) -> str:
+    """Return a digest of all that changes look like: of them, and of where their links lead."""
+    mentioned = {one.id for entry in entries for one in (entry.good, entry.bad, entry.undone_by, entry.merge) if one}
+    shared = [code_digest(), site.project, site.url, site.line_link, site.commit_link]
+    return digest([shared, sorted(mentioned & site.pages), entries], 32)
 
 
 def _reproduce(subject: Subject) -> tuple[str, ...]:
@@ -210,8 +235,10 @@ def _publish_lists(folder: SiteFolder, site: Site, catalogue: Catalogue, told: S
         ),
     )
     folder.put("index.html", pages.render_index(site, index))
-    folder.put("changes.html", pages.render_changes(site, entries))
-    folder.put("changes.atom", pages.render_feed(site, entries))
+    look = _look(site, entries)
+    for path, render in {"changes.html": pages.render_changes, "changes.atom": pages.render_feed}.items():
+        if not folder.keeps(path, look):
+            folder.put(path, render(site, entries), look)
     folder.put("leaks.html", pages.render_leaks(site, _leaks(told)))
     folder.put("status.html", pages.render_status(site, status_of(catalogue)))
     folder.put("compare.html", pages.render_compare(site, [chapter.subject.name for chapter in told]))

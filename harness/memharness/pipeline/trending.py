@@ -114,7 +114,7 @@ def _trend(subject: Subject, row: TrendSummary) -> TrendData:
         metric=row.metric,
         unit=row.unit,
         title=row.title,
-        values=tuple(_runs(subject.values(row.metric))),
+        values=_runs(subject.values(row.metric)),
         band=tuple(
             (at, min(point.values), max(point.values))
             for at, point in subject.special_points.get(row.metric, {}).items()
@@ -125,13 +125,15 @@ def _trend(subject: Subject, row: TrendSummary) -> TrendData:
     )
 
 
-def _runs(values: Integers) -> Iterator[int | tuple[int | None, int] | None]:
-    """Yield values, with the number of equal ones in a row where there are several."""
+def _runs(values: Integers) -> tuple[int | tuple[int | None, int] | None, ...]:
+    """Return values, with the number of equal ones in a row where there are several."""
     starts = np.concatenate(([0], np.flatnonzero(np.diff(values)) + 1))
-    lengths = np.diff(np.append(starts, len(values))).tolist()
-    for value, length in zip(values[starts].tolist(), lengths, strict=True):
-        known = None if value == MISSING else value
-        yield known if length == 1 else (known, length)
+    lengths = np.diff(np.append(starts, len(values)))
+    runs: list[int | tuple[int | None, int] | None] = values[starts].tolist()
+    for at in np.flatnonzero((lengths > 1) | (values[starts] == MISSING)).tolist():  # of noisy metrics few
+        known = None if runs[at] == MISSING else int(values[starts[at]])
+        runs[at] = known if lengths[at] == 1 else (known, int(lengths[at]))
+    return tuple(runs)
 
 
 def failures_at(subject: Subject, position: int) -> tuple[tuple[Phase, str], ...]:

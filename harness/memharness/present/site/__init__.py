@@ -8,7 +8,7 @@ from memharness.present.site.bundle import assets
 from memharness.present.site.feed import render_feed
 from memharness.present.site.lists import render_changes, render_compare, render_leaks, render_status
 from memharness.present.site.scripts import commit_script, history_script, profile_script, subject_script
-from memharness.present.site.views import render_commit, render_index, render_subject
+from memharness.present.site.views import render_commit, render_entries, render_index, render_subject
 
 __all__ = [
     "assets",
@@ -18,6 +18,7 @@ __all__ = [
     "render_changes",
     "render_commit",
     "render_compare",
+    "render_entries",
     "render_feed",
     "render_index",
     "render_leaks",

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Final
 
+from markupsafe import Markup
+
 from memharness.model import METRICS
-from memharness.pages import Allocations, CommitPage, Index, Site, SubjectPage, TrendSummary
+from memharness.pages import Allocations, CommitPage, Entry, Index, Site, SubjectPage, TrendSummary
 from memharness.present.site.icicle import difference_icicle, icicle
 from memharness.present.site.rendering import render
 from memharness.present.site.sparks import size_chart, size_steps, spark
@@ -39,8 +41,13 @@ def render_index(site: Site, index: Index) -> str:
     )
 
 
-def render_subject(site: Site, page: SubjectPage) -> str:
-    """Return scenario/<id>.html."""
+def render_entries(site: Site, entries: Sequence[Entry]) -> str:
+    """Return the changes of a subject as a part of its page."""
+    return render("entries.html", site, "../", entries=entries)
+
+
+def render_subject(site: Site, page: SubjectPage, entries: str) -> str:
+    """Return scenario/<id>.html. `entries` are those of the page, drawn."""
     metrics = _metrics(page.rows)
     chosen = _DEFAULT if _DEFAULT in metrics or not metrics else metrics[0]
     return render(
@@ -48,6 +55,7 @@ def render_subject(site: Site, page: SubjectPage) -> str:
         site,
         "../",
         page=page,
+        entries=Markup(entries),  # noqa: S704  (ours)
         rows=[row_fields(row, site) for row in page.rows],
         chosen=chosen,
         sizes=size_chart(page.sizes) if page.sizes else None,
