@@ -6,7 +6,6 @@ the lines of deep profiles.
 
 from collections import Counter, defaultdict
 from collections.abc import Container, Hashable, Sequence
-from itertools import islice
 from operator import itemgetter
 
 from msgspec.structs import replace
@@ -28,14 +27,22 @@ def nearest_change(profile: Profile, other: Profile, view: View, places: Sequenc
         own = view.nearest_change(place)
         if own is not None:
             return own
+    called = [(frame, stack) for stack in profile.stacks if (frame := _changed_caller(stack, places, view))]
+    if not called:
+        return None
     known = _sizes(other)
     gained: Counter[Frame] = Counter()
-    for stack in profile.stacks:
-        at = _owner(stack)
-        if _place(stack.frames[at]) in places:
-            changed = (frame for frame in reversed(stack.frames[:at]) if _touched(view, _place(frame)))
-            gained.update(dict.fromkeys(islice(changed, 1), max(stack.size - known[_texts(stack)], 0)))
-    return max(gained, key=lambda frame: (gained[frame], view.touched(_place(frame))), default=None)
+    for frame, stack in called:
+        gained[frame] += max(stack.size - known[_texts(stack)], 0)
+    return max(gained, key=lambda frame: (gained[frame], view.touched(_place(frame))))
+
+
+def _changed_caller(stack: Stack, places: Sequence[Place], view: View) -> Frame | None:
+    """Return the nearest frame that changed up from the one where a stack counts, if that is one of `places`."""
+    at = _owner(stack)
+    if _place(stack.frames[at]) not in places:
+        return None
+    return next((frame for frame in reversed(stack.frames[:at]) if _touched(view, _place(frame))), None)
 
 
 def _touched(view: View, place: Place) -> bool:

@@ -79,8 +79,11 @@ def load_columns(store: Store, family: str, subjects: Sequence[Key], known: Colu
         found.commits[row] = commit
         read = tuple((id_, *stamps.get(id_, (0, 0))) for id_ in (commit, *sources))
         found.stamps[row] = read if record else _DAMAGED
+        figures = {metric: np.full(len(column), MISSING, np.int64) for metric in found.values}
         for number, measurements in _cells(store.resolved(record) if record else (), column):
-            _enter(found, row, number, measurements, alike)
+            _enter(found, row, number, measurements, figures, alike)
+        for metric, own in figures.items():
+            found.values[metric][row] = own
     found.read = len(fresh)
     _sort_facts(found)
     return found
@@ -129,15 +132,16 @@ def _enter(
     row: int,
     number: int,
     measurements: tuple[Measurement, ...],
+    figures: Mapping[str, Integers],
     alike: dict[Outcome, Outcome],
 ) -> None:
-    """Enter a cell. Failures that are alike, as of a commit that does not build, are kept once."""
+    """Enter a cell, its values into the `figures` of its row. Failures that are alike, as of a commit that does not build, are kept once."""
     first = measurements[0]
     outcome = first.outcome
     if isinstance(outcome, Measured):
         for metric, value in outcome.metrics.items():
-            if metric in found.values:
-                found.values[metric][row, number] = value
+            if metric in figures:
+                figures[metric][number] = value
     environment = next((m.environment for m in measurements if m.environment), None)
     if environment is not None:
         if environment not in found.facts:

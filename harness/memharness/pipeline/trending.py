@@ -129,10 +129,12 @@ def _runs(values: Integers) -> tuple[int | tuple[int | None, int] | None, ...]:
     """Return values, with the number of equal ones in a row where there are several."""
     starts = np.concatenate(([0], np.flatnonzero(np.diff(values)) + 1))
     lengths = np.diff(np.append(starts, len(values)))
-    runs: list[int | tuple[int | None, int] | None] = values[starts].tolist()
+    known: list[int] = values[starts].tolist()
+    numbers = lengths.tolist()
+    runs: list[int | tuple[int | None, int] | None] = [*known]
     for at in np.flatnonzero((lengths > 1) | (values[starts] == MISSING)).tolist():  # of noisy metrics few
-        known = None if runs[at] == MISSING else int(values[starts[at]])
-        runs[at] = known if lengths[at] == 1 else (known, int(lengths[at]))
+        value = None if known[at] == MISSING else known[at]
+        runs[at] = value if numbers[at] == 1 else (value, numbers[at])
     return tuple(runs)
 
 
