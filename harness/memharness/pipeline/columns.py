@@ -135,7 +135,10 @@ def _enter(
     figures: Mapping[str, Integers],
     alike: dict[Outcome, Outcome],
 ) -> None:
-    """Enter a cell, its values into the `figures` of its row. Failures that are alike, as of a commit that does not build, are kept once."""
+    """Enter a cell, its values into the `figures` of its row.
+
+    Failures that are alike, as of a commit that does not build, are kept once.
+    """
     first = measurements[0]
     outcome = first.outcome
     if isinstance(outcome, Measured):

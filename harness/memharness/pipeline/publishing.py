@@ -64,17 +64,7 @@ def _publish(catalogue: Catalogue) -> Published:
         if not folder.keeps_all("assets", code_digest()):
             for name, content in pages.assets().items():
                 folder.put(f"assets/{name}", content, code_digest())
-        siblings = _siblings(catalogue)
-        every = sum(map(len, siblings.values())) <= _ALL_PICTURED
-        file = kept_file(config.run.results, "fragments")
-        fragments = read_kept(file, Fragment)
-        before = dict(fragments)
-        told = [
-            _publish_subject(folder, site, chapter, siblings[chapter.subject.case.name], fragments, every_picture=every)
-            for chapter in chapters(catalogue)
-        ]
-        if fragments != before:
-            keep(catalogue.faults, partial(write_kept, file, fragments))
+        told = _publish_subjects(folder, site, catalogue)
         named = publish_commits(folder, site, catalogue, told, code_digest())
         folder.put("data/history.js", pages.history_script(catalogue.history, site.pages))
         _publish_lists(folder, site, catalogue, told)
@@ -145,7 +135,27 @@ def _siblings(catalogue: Catalogue) -> dict[str, tuple[SubjectName, ...]]:
     return found
 
 
-# --- one subject -----------------------------------------------------------------------------------------
+# --- subjects --------------------------------------------------------------------------------------------
+
+
+def _publish_subjects(folder: SiteFolder, site: Site, catalogue: Catalogue) -> list[Chapter]:
+    """Write the files of all subjects; return their chapters without what was read for them."""
+    siblings = _siblings(catalogue)
+    every = sum(map(len, siblings.values())) <= _ALL_PICTURED
+    file = kept_file(catalogue.project.config.run.results, "fragments")
+    known, drawn = read_kept(file, Fragment), dict[str, Fragment]()
+    told = []
+    for chapter in chapters(catalogue):
+        subject, key = chapter.subject, _look(site, chapter.entries)
+        fragment = known.get(subject.name.id)
+        if fragment is None or fragment.key != key:
+            fragment = Fragment(key=key, html=pages.render_entries(site, chapter.entries))
+        drawn[subject.name.id] = fragment
+        _publish_subject(folder, site, chapter, siblings[subject.case.name], fragment.html, every_picture=every)
+        told.append(dataclasses.replace(chapter, subject=subject.bare()))
+    if drawn != known:
+        keep(catalogue.faults, partial(write_kept, file, known | drawn))
+    return told
 
 
 def _publish_subject(
@@ -153,14 +163,11 @@ def _publish_subject(
     site: Site,
     chapter: Chapter,
     siblings: tuple[SubjectName, ...],
-    fragments: dict[str, Fragment],
+    entries: str,
     *,
     every_picture: bool,
-) -> Chapter:
-    """Write the files of a subject; return its chapter without what was read for them.
-
-    Its changes are drawn where `fragments` does not have them as they would be, and put there.
-    """
+) -> None:
+    """Write the files of a subject, whose `entries` are drawn."""
     subject, id_ = chapter.subject, chapter.subject.name.id
     data, pictured = chart_data(subject, chapter.rows), choose(chapter, every=every_picture)
     folder.put(f"data/scenario/{id_}.js", pages.subject_script(data))
@@ -179,13 +186,9 @@ def _publish_subject(
         notes=_notes(subject),
         pictures=tuple(row.metric for row in pictured),
     )
-    key = _look(site, chapter.entries)
-    if id_ not in fragments or fragments[id_].key != key:
-        fragments[id_] = Fragment(key=key, html=pages.render_entries(site, chapter.entries))
-    folder.put(f"scenario/{id_}.html", pages.render_subject(site, page, fragments[id_].html))
+    folder.put(f"scenario/{id_}.html", pages.render_subject(site, page, entries))
     for row in pictured:
         publish_picture(folder, chapter, row, code_digest())
-    return dataclasses.replace(chapter, subject=subject.bare())
 
 
 def _look(site: Site, entries: Sequence[Entry]) -> str:
