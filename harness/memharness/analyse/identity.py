@@ -14,7 +14,6 @@ A line that still stands on the other side, but holds nothing there, did not mov
 
 from collections import defaultdict
 from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from operator import itemgetter
 
@@ -32,11 +31,11 @@ class Match(Value):
     new: tuple[LineStat, ...]
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class _Line:
+class _Line(Value, eq=False):
     """A line of one side, with a row for each library that allocated on its behalf."""
 
     rows: tuple[LineStat, ...]
+    weight: tuple[int, int]  # size and count of all rows
     place: Place
     path: str  # the one after, on both sides
     function: str
@@ -44,10 +43,6 @@ class _Line:
     across: Place | None
     standing: bool  # on the other side, where it holds nothing
     position: Position | None  # in the diff
-
-    @property
-    def weight(self) -> tuple[int, int]:
-        return sum(row.size for row in self.rows), sum(row.count for row in self.rows)
 
 
 _Pairs = Iterator[tuple[_Line, _Line]]
@@ -89,6 +84,7 @@ def _line(rows: Sequence[LineStat], view: View, others: Container[Place], *, pat
     across = view.across(place)
     return _Line(
         rows=tuple(rows),
+        weight=(sum(row.size for row in rows), sum(row.count for row in rows)),
         place=place,
         path=path,
         function=rows[0].function,
@@ -127,6 +123,9 @@ def _pair_up(old: list[_Line], new: list[_Line]) -> _Pairs:
     Only a line that git maps to none of them can be one that moved here from elsewhere, or went elsewhere, and be taken
     for another by the diff, which sees but text: there an equal size tells more than the map.
     """
+    if len(old) == len(new) == 1:
+        yield old[0], new[0]
+        return
     place = {line.place: line for line in new}
     mapped = [(line, place[line.across]) for line in old if line.across in place]
     by_map = {id(line) for pair in mapped for line in pair}
