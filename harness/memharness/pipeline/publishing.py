@@ -268,12 +268,13 @@ def _leaks(told: Iterable[Chapter]) -> list[Leak]:
 
 
 def _began(subject: Subject, entries: Sequence[Entry]) -> Entry | None:
-    """Return the rise that began the present leak: the first since the last value that was none."""
+    """Return the rise that began the present leak, the first after the last value that was none, if there was one."""
     clean = np.flatnonzero(subject.values("growth") == 0)
-    last_clean = int(clean[-1]) if clean.size else -1
+    if not clean.size:
+        return None
     for entry in entries:
         rise = entry.change.metric == "growth" and entry.change.after > entry.change.before
-        if rise and entry.status != "transient" and subject.shelf.positions[entry.change.range[1]] > last_clean:
+        if rise and entry.status != "transient" and subject.shelf.positions[entry.change.range[1]] > clean[-1]:
             return entry
     return None
 
