@@ -163,7 +163,7 @@ def test_one_low_value_of_a_noisy_metric_fixes_nothing(project: Project) -> None
 
 
 @pytest.mark.parametrize(
-    ("leaks", "since"), [((0, 256, 0, 0, 512, 512), 4), ((0, 256, 512, 512), 1), ((256, 256, 512), None)]
+    ("leaks", "since"), [((0, 512, 256, 0, 1024, 1024), 4), ((0, 256, 512, 512), 1), ((256, 256, 512), None)]
 )
 def test_a_leak_began_after_the_last_value_that_was_none(
     project: Project, leaks: Sequence[int], since: int | None

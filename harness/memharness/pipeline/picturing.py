@@ -14,9 +14,9 @@ from memharness.pipeline.trending import failures_at
 from memharness.present.folder import SiteFolder
 
 PICTURED: Final = "peak"
-_EXACT_PICTURES: Final = 1000  # commits; beyond, a picture may end some commits before the newest
-_STEPS: Final = 50  # of a longer history, of which a picture may miss the last
-_TURNS: Final = 16  # into which the pictures are dealt, some commits apart: drawing one costs what drawing ten does
+_EXACT: Final = 1000  # commits, up to which a picture shows all
+_STRETCHES: Final = 50  # at least, of a longer history; the last one may be missing
+_PACE: Final = 4  # commits from one turn to the next
 
 
 def choose(chapter: Chapter, *, every: bool) -> tuple[TrendSummary, ...]:
@@ -27,19 +27,28 @@ def choose(chapter: Chapter, *, every: bool) -> tuple[TrendSummary, ...]:
 
 
 def publish_picture(folder: SiteFolder, chapter: Chapter, row: TrendSummary, code: str) -> None:
-    """Draw a metric; along a long history not for every commit, unless there is a change in it."""
-    number, path = len(chapter.subject.states), f"picture/{row.subject.id}-{row.metric}.svg"
-    last = number - 1
-    if number > _EXACT_PICTURES:
-        step = 1 << (number // _STEPS).bit_length() - 1
-        turn = int(row.subject.id, 16) % _TURNS * max(step // _TURNS, 1)
-        last -= (last - turn) % step
-        last = max([last, *(mark.position for mark in row.marks)])
+    """Draw a metric, unless its picture is there as it would be."""
+    path = f"picture/{row.subject.id}-{row.metric}.svg"
+    last = newest_pictured(row, len(chapter.subject.states))
     key = _key(chapter, row, last, code)
     if not folder.keeps(path, key):
         from memharness.present.pictures import picture  # matplotlib takes its time
 
         folder.put(path, picture(_trend(chapter, row, last)), key)
+
+
+def newest_pictured(row: TrendSummary, commits: int) -> int:
+    """Return the position up to which a picture shows a history: its end, or of a long one a little before it.
+
+    Changes are always shown. Pictures move on by stretches, some of them at every fourth commit and none at others: to
+    import what draws them takes as long as to draw ten.
+    """
+    newest = commits - 1
+    if commits <= _EXACT:
+        return newest
+    stretch = 1 << (commits // _STRETCHES).bit_length() - 1
+    turn = int(row.subject.id, 16) * _PACE % stretch
+    return max([newest - (newest - turn) % stretch, *(mark.position for mark in row.marks)])
 
 
 def _key(chapter: Chapter, row: TrendSummary, last: int, code: str) -> str:
