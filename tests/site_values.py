@@ -384,7 +384,7 @@ def subject_page() -> SubjectPage:
         reproduce=("memharness run --last 1 -k 'parse and size=1000'", "memharness show -k parse"),
         sizes=tuple(20_000 + 184 * call for call in range(31)),
         notes=(f"reads the network {HOSTILE}",),
-        pictures=("peak",),
+        pictures=("peak", "retained"),
     )
 
 
@@ -541,6 +541,7 @@ def site_files() -> dict[str, bytes]:
         "changes.atom": pages.render_feed(here, entries()),
         f"scenario/{subject().id}.html": scenario_html(here, subject_page()),
         f"picture/{subject().id}-peak.svg": _PICTURE,
+        f"picture/{subject().id}-retained.svg": _PICTURE,
         "data/history.js": pages.history_script(commits, here.pages),
         f"data/scenario/{subject().id}.js": pages.subject_script(subject_data()),
         "data/profile/profile0.js": pages.profile_script("profile0", profiles()[0]),

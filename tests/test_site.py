@@ -9,14 +9,14 @@ from jinja2 import UndefinedError
 from msgspec.structs import replace
 
 import site_values as values
-from memharness.model import Commit, Profile
+from memharness.model import Commit, Profile, Survivor
 from memharness.pages import Index, Mark, TrendSummary
 from memharness.present import site as pages
 from memharness.present.site.icicle import difference_icicle, icicle
 from memharness.present.site.links import Links
 from memharness.present.site.rendering import render
 from memharness.present.site.sparks import size_steps, spark
-from memharness.present.site.words import date_text, entry_label, iso_time, row_labels, uncertainty_text
+from memharness.present.site.words import date_text, entry_label, folded, iso_time, row_labels, uncertainty_text
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; "
@@ -358,7 +358,7 @@ def test_the_page_of_a_subject_chooses_the_default_metric() -> None:
     chosen = [found for _, found in Outline(page).tags if found.get("aria-current") == "true"]
     assert [found["data-metric"] for found in chosen] == ["peak"]
     pictures = [found["src"] for tag, found in Outline(page).tags if tag == "img"]
-    assert pictures == ["../picture/parse-1000-a1b2-peak.svg"]
+    assert pictures == [f"../picture/parse-1000-a1b2-{metric}.svg" for metric in ("peak", "retained")]
     assert "62.49 KiB to 62.52 KiB" in page  # the spread of repeats
     only = values.subject_page()
     text = values.scenario_html(
@@ -435,3 +435,10 @@ def test_marks_and_the_focus_stand_out(scheme: int) -> None:
         name for name in outlines | fills for ground in ("--page", "--panel") if contrast(own[name], own[ground]) < 3
     ]
     assert faint == []
+
+
+def test_survivors_that_are_alike_are_counted() -> None:
+    survivors = [Survivor(name="list", path="a.py", line=1, text=text) for text in ("[1]", "[2]", "[1]", "[1]")]
+    assert [(one.text, number) for one, number in folded(survivors)] == [("[1]", 3), ("[2]", 1)]
+    many = [Survivor(name="list", path="a.py", line=1, text=str(number)) for number in range(20)]
+    assert len(folded(many)) == 8

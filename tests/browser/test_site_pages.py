@@ -252,14 +252,19 @@ def test_the_chart_follows_the_colour_scheme(open_tab: Opener) -> None:
     assert (light, page.evaluate(background)) == ("#ffffff", "#1b1f22")
 
 
-def test_print_shows_the_picture_instead_of_the_canvas(open_tab: Opener) -> None:
+@pytest.mark.parametrize("metric", ["peak", "retained"])
+def test_print_shows_the_picture_of_the_metric_instead_of_the_canvas(open_tab: Opener, metric: str) -> None:
     tab = open_tab()
     page = tab.open(SCENARIO)
-    assert page.locator(".picture").is_hidden()
+    page.click(f"[data-metric={metric}]")
+    tab.wait(f"document.getElementById('chosen').textContent === '{metric}'")
+    pictures = page.locator(".picture")
+    assert [picture.is_visible() for picture in pictures.all()] == [False, False]
     page.emulate_media(media="print")
     assert page.locator("#chart").is_hidden()
-    tab.wait("document.querySelector('.picture img').naturalWidth > 0")
-    assert page.locator(".picture").is_visible()
+    (shown,) = [picture for picture in pictures.all() if picture.is_visible()]
+    assert shown.get_attribute("data-picture") == metric
+    tab.wait(f"document.querySelector('#picture-{metric} img').naturalWidth > 0")
 
 
 def test_any_two_commits_are_compared(open_tab: Opener) -> None:
@@ -353,7 +358,7 @@ def test_the_site_reads_without_scripts(open_tab: Opener) -> None:
     assert tab.page.locator("#grid tbody tr:visible").count() == len(values.index().rows)
     assert tab.page.locator(".controls").is_hidden()
     tab.page.goto(tab.root + SCENARIO)
-    assert tab.page.locator(".picture img").is_visible()
+    assert [picture.is_visible() for picture in tab.page.locator(".picture img").all()] == [True, True]
 
 
 def test_files_are_complete(site_folder: Path) -> None:
