@@ -223,3 +223,13 @@ def test_what_failed_is_told_by_commit(project: Project) -> None:
         [1, "run: ValueError: no"],
         [2, "run: late (in the growth pass; the other metrics are measured)"],
     ]
+
+
+def test_a_case_that_only_ever_failed_has_no_empty_chart(project: Project) -> None:
+    project.tell({"fill": [At([Failed(phase="run", reason="ValueError: no")])] * 2})
+    (page,) = project.site.glob("scenario/*.html")
+    text = project.text(f"scenario/{page.name}")
+    assert "No commit could be measured." in text
+    assert "2 run ValueError: no" in text
+    assert "Trend of" not in text
+    assert "Choose a metric" not in text

@@ -304,7 +304,7 @@ def test_a_row_of_the_index() -> None:
 def test_an_index_without_anything_says_so() -> None:
     text = Outline(pages.render_index(values.site(), Index(open=(), rows=(), failing=()))).text
     assert "None: no metric is above what it was" in text
-    assert "Nothing is measured yet." in text
+    assert "No metric has a value yet. Run  memharness run." in text
 
 
 def test_many_open_regressions_are_folded() -> None:

@@ -12,7 +12,6 @@
     summary.textContent = `The chart cannot be drawn: ${error.message}.`;
     return;
   }
-  if (!data.trends.length) { summary.textContent = 'Nothing is measured yet.'; return; }
   const pages = new Set(history.pages);
   const position = id => id ? history.ids.findIndex(full => full.startsWith(id)) : -1;
   const found = id => position(id) < 0 ? null : position(id);
