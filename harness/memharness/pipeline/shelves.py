@@ -8,7 +8,7 @@ and without repeats there is no step, and a drift begins and ends where values c
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -38,6 +38,7 @@ class Shelf:
     history: Sequence[Commit]
     environments: Mapping[str, EnvironmentFacts]
     accepted: Sequence[Acceptance]
+    _read: dict[str, tuple[Measurement, ...]] = field(default_factory=dict)  # by commit, the newest last
 
     @property
     def machine(self) -> str:
@@ -55,14 +56,14 @@ class Shelf:
         """The position of each commit."""
         return {commit.id: at for at, commit in enumerate(self.history)}
 
-    @cached_property
-    def _measurements(self):  # type: ignore[no-untyped-def]  # a cache has no simpler type than its function
-        store, family = self.project.store, self.family
-        return lru_cache(_RECORDS)(lambda commit: store.measurements(family, commit))
-
     def measurements(self, commit: str) -> tuple[Measurement, ...]:
         """Return all that is stored of one commit."""
-        found: tuple[Measurement, ...] = self._measurements(commit)
+        found = self._read.pop(commit, None)
+        if found is None:
+            found = self.project.store.measurements(self.family, commit)
+        self._read[commit] = found
+        if len(self._read) > _RECORDS:
+            del self._read[next(iter(self._read))]
         return found
 
     @cached_property
