@@ -38,7 +38,7 @@ class Shelf:
     history: Sequence[Commit]
     environments: Mapping[str, EnvironmentFacts]
     accepted: Sequence[Acceptance]
-    _read: dict[str, tuple[Measurement, ...]] = field(default_factory=dict)  # by commit, the newest last
+    _records: dict[str, tuple[Measurement, ...]] = field(default_factory=dict)  # by commit, the newest last
 
     @property
     def machine(self) -> str:
@@ -58,12 +58,12 @@ class Shelf:
 
     def measurements(self, commit: str) -> tuple[Measurement, ...]:
         """Return all that is stored of one commit."""
-        found = self._read.pop(commit, None)
+        found = self._records.pop(commit, None)
         if found is None:
             found = self.project.store.measurements(self.family, commit)
-        self._read[commit] = found
-        if len(self._read) > _RECORDS:
-            del self._read[next(iter(self._read))]
+        self._records[commit] = found
+        if len(self._records) > _RECORDS:
+            del self._records[next(iter(self._records))]
         return found
 
     @cached_property
