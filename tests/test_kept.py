@@ -15,7 +15,7 @@ import pytest
 from memharness.cli import main
 from memharness.model import Failed, Measurement
 from memharness.pipeline.columns import Columns
-from memharness.pipeline.kept import Findings, read_columns, read_kept, write_columns, write_kept
+from memharness.pipeline.kept import Findings, Fragment, read_columns, read_kept, write_columns, write_kept
 from published import site_files
 from stored import stored_project
 
@@ -47,6 +47,9 @@ def test_what_was_kept_comes_back(tmp_path: Path) -> None:
     assert told(read_columns(tmp_path / "deep" / "a.columns")) == told(columns())
     write_kept(tmp_path / "deep" / "a.findings", FINDINGS)
     assert read_kept(tmp_path / "deep" / "a.findings", Findings) == FINDINGS
+    fragments = {"id": Fragment(key="a", html="<p>\u202f</p>")}
+    write_kept(tmp_path / "deep" / "a.changes", fragments)
+    assert read_kept(tmp_path / "deep" / "a.changes", Fragment) == fragments
 
 
 def test_a_damaged_file_counts_as_nothing_known(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from memharness.pipeline.catalogue import Catalogue, open_catalogue
 from memharness.pipeline.columns import MISSING
 from memharness.pipeline.judging import Judged, judge
 from memharness.pipeline.shelves import Shelf
-from memharness.pipeline.trending import reduced
+from memharness.pipeline.trending import reduced, runs
 from memharness.repository import open_repository
 from memharness.scenarios import expand, load_scenarios
 from memharness.store import Store
@@ -198,3 +199,16 @@ def test_a_spark_keeps_every_step_and_spike(length: int) -> None:
     shown = [value for _, value in pairs if value is not None]
     assert [min(shown, default=None), max(shown, default=None)] == [min(known, default=None), max(known, default=None)]
     assert [at for at, _ in pairs] == sorted({at for at, _ in pairs})
+
+
+@pytest.mark.parametrize("length", [1, 2, 40])
+def test_runs_of_equal_values_stand_for_all_values(length: int) -> None:
+    source = random.Random(length)
+    for _ in range(20):
+        values = [source.choice((5, 5, 7, MISSING)) for _ in range(length)]
+        found = runs(np.array(values, np.int64))
+        told = [one if isinstance(one, tuple) else (one, 1) for one in found]
+        spread = [value for value, number in told for _ in range(number)]
+        assert spread == [None if value == MISSING else value for value in values]
+        assert all(one != other for (one, _), (other, _) in pairwise(told))
+        assert all(number > 1 for _, number in (one for one in found if isinstance(one, tuple)))

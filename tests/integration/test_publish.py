@@ -277,7 +277,7 @@ def test_damaged_caches_are_replaced(published: Published, damage: Callable[[byt
     published.publish()
     whole, kept = published.files(), published.path.parent / "cache" / "publish"
     sound = {path: path.read_bytes() for path in kept.iterdir() if path.suffix != ".lock"}
-    assert {path.suffix for path in sound} == {".columns", ".findings", ".fragments"}
+    assert {path.suffix for path in sound} == {".columns", ".findings", ".changes"}
     for path, content in sound.items():
         path.write_bytes(damage(content))
     shutil.rmtree(published.site)
@@ -301,8 +301,9 @@ def test_a_cache_with_another_figure_in_it_is_not_believed(published: Published)
     [
         ("analyse/changes.py", "return min(1.0, sum(", "return min(0.5, sum(", "they explain 50 % of the peak"),
         ("present/site/templates/parts.html", "<caption>Lines that hold", "<caption>Lines with", "Lines with the diff"),
+        ("model.py", "return self.id[:10]", 'return self.id[:7] + "..."', "..."),
     ],
-    ids=["analysis", "look"],
+    ids=["analysis", "look", "values"],
 )
 def test_another_version_publishes_anew(
     published: Published, tmp_path: Path, file: str, old: str, new: str, told: str
@@ -312,12 +313,29 @@ def test_another_version_publishes_anew(
     changed = code / "memharness" / file
     assert changed.read_text().count(old) == 1
     changed.write_text(changed.read_text().replace(old, new))
-    for site, cache in ((published.site, "cache"), (tmp_path / "anew", "empty")):
-        environment = {**os.environ, "PYTHONPATH": str(code), "MEMHARNESS_CACHE": str(tmp_path / cache)}
+    _publish_with(published, code, tmp_path / "anew")
+    (fill,) = (id_ for id_, data in published.subjects().items() if data["subject"]["case"] == "fill")
+    for page in (f"commit/{published.ids[1]}.html", f"scenario/{fill}.html"):
+        assert told in published.text(page)
+
+
+def test_another_version_of_a_library_publishes_anew(published: Published, tmp_path: Path) -> None:
+    published.publish()
+    fake = tmp_path / "fake" / "bokeh-99.0.dist-info"
+    fake.mkdir(parents=True)
+    (fake / "METADATA").write_text("Metadata-Version: 2.1\nName: bokeh\nVersion: 99.0\n")
+    _publish_with(published, tmp_path / "fake", tmp_path / "anew")
+    assert "assets/bokeh-99.0.min.js" in published.files()
+    assert dead_links(published.site) == []
+
+
+def _publish_with(published: Published, code: Path, anew: Path) -> None:
+    """Publish with other code or libraries, which must give what it gives from nothing."""
+    for site, cache in ((published.site, "cache"), (anew, "empty")):
+        environment = {**os.environ, "PYTHONPATH": str(code), "MEMHARNESS_CACHE": str(published.path.parent / cache)}
         command = [sys.executable, "-m", "memharness.cli", "publish", "-o", str(site)]
         subprocess.run(command, cwd=published.path, env=environment, check=True, capture_output=True)
-    assert told in published.text(f"commit/{published.ids[1]}.html")
-    assert published.files() == site_files(tmp_path / "anew")
+    assert published.files() == site_files(anew)
 
 
 # --- links -----------------------------------------------------------------------------------------------

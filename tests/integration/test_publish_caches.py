@@ -113,6 +113,42 @@ def test_thresholds_move(story: Story) -> None:
     story.step()
 
 
+def test_nothing_ever_moves(story: Story) -> None:
+    for number in range(3):
+        story.bench.commit(module(), f"{number}")
+        story.run()
+
+
+def test_links_names_and_tags_move(story: Story) -> None:
+    bench = story.bench
+    configuration = bench.path / "memharness.toml"
+    ids = [bench.commit(module(size=size), f"{size}") for size in (100_000, 300_000, 300_000, 500_000)]
+    story.run()
+    written = configuration.read_text()
+    for publish in (
+        'url = "https://a.example"',
+        'url = "https://b.example"',
+        'line-link = "https://c.example/{commit}/{path}/{line}"',
+        'commit-link = "https://d.example/{commit}"',
+    ):
+        configuration.write_text(f"{written}[publish]\n{publish}\n")
+        story.step()
+    configuration.write_text(written)
+    bench.repository.git("remote", "add", "origin", "https://github.com/ada/box.git")
+    story.step()
+    for number in (1, 0):
+        bench.repository.git("tag", f"v{number}", ids[number])
+        story.step()
+    bench.repository.git("tag", "--delete", "v1")
+    story.step()
+    assert bench.call("accept", ids[1], "--reason", "one")[0] == 0
+    story.step()
+    assert bench.call("accept", ids[1], "--reason", "two")[0] == 0
+    story.step()
+    bench.repository.commit({"pyproject.toml": '[project]\nname = "renamed"\n'}, "rename")
+    story.step()
+
+
 def test_a_merged_branch_is_searched_later(story: Story) -> None:
     bench = story.bench
     bench.commit(module(), "begin")

@@ -38,7 +38,7 @@ def nearest_change(profile: Profile, other: Profile, view: View, places: Sequenc
 
 
 def _changed_caller(stack: Stack, places: Sequence[Place], view: View) -> Frame | None:
-    """Return the nearest frame that changed up from the one where a stack counts, if that is one of `places`."""
+    """Return the nearest changed frame above the one where a stack counts; None where it does not count at `places`."""
     at = _owner(stack)
     if _place(stack.frames[at]) not in places:
         return None

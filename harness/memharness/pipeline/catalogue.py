@@ -98,15 +98,15 @@ def chapters(catalogue: Catalogue) -> Iterator[Chapter]:
     tag = catalogue.newest_tag
     with sources_of(catalogue.project.repository) as sources:
         for shelf in catalogue.shelves:
-            file = kept_file(catalogue.project.config.run.results, shelf.machine, shelf.family, "findings")
+            file = kept_file("findings", catalogue.project.config.run.results, shelf.machine, shelf.family)
             known, found = read_kept(file, Findings), dict[str, Findings]()
             for subject in shelf.subjects():
                 own = find_changes(subject, sources, known.get(subject.name.id))
                 found[subject.name.id] = own
                 entries = tuple(entries_of(subject, own))
                 yield Chapter(subject, entries, summarise(subject, entries, tag), subject.medians())
-            if found != known:
-                keep(catalogue.faults, partial(write_kept, file, known | found))
+            if (kept := known | found) != known:
+                keep(catalogue.faults, partial(write_kept, file, kept))
 
 
 def _columns(project: Project, cases: tuple[Case, ...], faults: list[str]) -> Iterator[tuple[str, Columns]]:
@@ -114,7 +114,7 @@ def _columns(project: Project, cases: tuple[Case, ...], faults: list[str]) -> It
     subjects = [(case.name, case.scenario.identity) for case in cases]
     for family in store.families():
         if PINNED not in family:
-            file = kept_file(project.config.run.results, store.machine, family, "columns")
+            file = kept_file("columns", project.config.run.results, store.machine, family)
             columns = load_columns(store, family, subjects, read_columns(file))
             if columns.read:
                 keep(faults, partial(write_columns, file, columns))

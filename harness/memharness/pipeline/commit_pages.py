@@ -21,6 +21,7 @@ from memharness.pipeline.catalogue import Catalogue, Chapter
 from memharness.pipeline.columns import MISSING, PLAIN, REUSED, SPECIAL
 from memharness.pipeline.comparing import environment_differences
 from memharness.pipeline.describing import Sources, sources_of
+from memharness.pipeline.drawn import code_digest, site_digest
 from memharness.pipeline.shelves import Shelf, Subject
 from memharness.pipeline.trending import failure_details
 from memharness.present.folder import SiteFolder
@@ -41,21 +42,21 @@ _KINDS: Final[Mapping[str, tuple[_Kind, ...]]] = {  # of metrics, in the order o
 }
 
 
-def publish_commits(folder: SiteFolder, site: Site, catalogue: Catalogue, told: Sequence[Chapter], code: str) -> int:
+def publish_commits(folder: SiteFolder, site: Site, catalogue: Catalogue, told: Sequence[Chapter]) -> int:
     """Write the files of all commits that anything is stored of; return their number."""
     positions = [at for at, commit in enumerate(catalogue.history) if commit.id in site.pages]
     entries: dict[str, list[tuple[Entry, Subject]]] = defaultdict(list)
     for chapter in told:
         for entry in chapter.entries:
             entries[entry.change.range[1]].append((entry, chapter.subject))
-    profiles = _profiles(folder, catalogue, told, code)
+    profiles = _profiles(folder, catalogue, told)
     repeated: dict[int, dict[str, dict[str, int]]] = defaultdict(dict)
     for chapter in told:
         for at, medians in chapter.repeated.items():
             repeated[at][chapter.subject.name.id] = medians
-    shared = digest([code, site.project, site.line_link, site.commit_link, site.url], 32)
+    shared = site_digest(site)
     columns = [(name.id, shelf.columns.subjects[n]) for shelf in catalogue.shelves for n, name in shelf.names.items()]
-    subjects = digest([code, PROBE_METHOD, columns], 32)
+    subjects = digest([code_digest(), PROBE_METHOD, columns], 32)
     with sources_of(catalogue.project.repository) as sources:
         for older, at, newer in zip([None, *positions], positions, [*positions[1:], None], strict=False):
             moved = entries.get(catalogue.history[at].id, [])
@@ -66,7 +67,7 @@ def publish_commits(folder: SiteFolder, site: Site, catalogue: Catalogue, told: 
 
 
 def _profiles(
-    folder: SiteFolder, catalogue: Catalogue, told: Sequence[Chapter], code: str
+    folder: SiteFolder, catalogue: Catalogue, told: Sequence[Chapter]
 ) -> dict[int, dict[str, dict[str, str]]]:
     """Write the profiles that comparisons can show; return their ids by position.
 
@@ -82,22 +83,22 @@ def _profiles(
         for at in own if everything else (sides | tagged | {subject.measured[-1]}) & own:
             wanted[at].append(subject)
     return {
-        at: {subject.name.id: _put_profiles(folder, subject, at, code) for subject in subjects}
+        at: {subject.name.id: _put_profiles(folder, subject, at) for subject in subjects}
         for at, subjects in sorted(wanted.items())
     }
 
 
-def _put_profiles(folder: SiteFolder, subject: Subject, at: int, code: str) -> dict[str, str]:
+def _put_profiles(folder: SiteFolder, subject: Subject, at: int) -> dict[str, str]:
     """Write the profiles of a subject at a position; return the ids of those that are there by kind."""
     found = {}
     for kind, id_ in subject.marked_profile_ids(at).items():
         if kind.removesuffix("+") not in _PROFILES:
             continue
         path = f"data/profile/{id_}.js"
-        profile = None if folder.keeps(path, code) else subject.shelf.project.store.profile(id_)
+        profile = None if folder.keeps(path, code_digest()) else subject.shelf.project.store.profile(id_)
         if profile is not None:
-            folder.put(path, pages.profile_script(id_, profile), code)
-        if folder.keeps(path, code):
+            folder.put(path, pages.profile_script(id_, profile), code_digest())
+        if folder.keeps(path, code_digest()):
             found[kind] = id_
     return found
 

@@ -2,7 +2,7 @@
 
 All of it can be made again: a file that is missing, damaged or of another version counts as nothing known. Each begins
 with a digest of the rest, since a damaged one may still look sound. Columns are large: they go to the disk and come
-from it without a copy.
+from it without a copy. The folder is trusted: parts of pages go from it into a site as they are.
 """
 
 import hashlib
@@ -62,16 +62,15 @@ class Findings(Value):
 
 
 class Fragment(Value):
-    """A part of a page, with a digest of all that it shows."""
+    """A part of a page, and a digest of all that it depends on."""
 
     key: str
     html: str
 
 
-def kept_file(results: Path, *names: str) -> Path:
-    """Return the file of what is kept of results; the last of the names tells what that is."""
-    *whose, what = names
-    return cache_folder() / "publish" / f"{digest([str(results), *whose], 16)}.{what}"
+def kept_file(what: str, results: Path, machine: str, family: str) -> Path:
+    """Return the file of what is kept of the results of one machine in one family."""
+    return cache_folder() / "publish" / f"{digest([str(results), machine, family], 16)}.{what}"
 
 
 def keep(faults: list[str], write: Callable[[], None]) -> None:

@@ -15,7 +15,7 @@ from memharness.present.folder import SiteFolder
 
 PICTURED: Final = "peak"
 _EXACT: Final = 1000  # commits, up to which a picture shows all
-_STRETCHES: Final = 50  # at least, of a longer history; the last one may be missing
+_STRETCHES: Final = 50  # at least, that a longer history has; most of the last one may be missing
 _PACE: Final = 4  # commits from one turn to the next
 
 
@@ -41,7 +41,8 @@ def newest_pictured(row: TrendSummary, commits: int) -> int:
     """Return the position up to which a picture shows a history: its end, or of a long one a little before it.
 
     Changes are always shown. Pictures move on by stretches, some of them at every fourth commit and none at others: to
-    import what draws them takes as long as to draw ten.
+    import what draws them takes as long as to draw ten. Where the stretches double, at 1,600, 3,200, 6,400 commits and
+    so on, all move at once.
     """
     newest = commits - 1
     if commits <= _EXACT:

@@ -11,23 +11,22 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache, partial
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
 import msgspec
 import numpy as np
 
-import memharness.present
 import memharness.present.site as pages
 from memharness.config import Config
 from memharness.forge import Links, recognise
 from memharness.history import paths
-from memharness.model import METRICS, Measured, Profile, Value, digest
+from memharness.model import METRICS, Measured, Profile, Value
 from memharness.pages import Entry, Index, Leak, Site, SubjectName, SubjectPage
 from memharness.pipeline.catalogue import Catalogue, Chapter, chapters, open_catalogue
 from memharness.pipeline.commit_pages import publish_commits
-from memharness.pipeline.kept import Fragment, keep, kept_file, read_kept, write_kept
+from memharness.pipeline.drawn import DrawnChanges, changes_digest, code_digest
 from memharness.pipeline.picturing import choose, publish_picture
 from memharness.pipeline.project import Selection, name_at
 from memharness.pipeline.shelves import Subject
@@ -65,7 +64,7 @@ def _publish(catalogue: Catalogue) -> Published:
             for name, content in pages.assets().items():
                 folder.put(f"assets/{name}", content, code_digest())
         told = _publish_subjects(folder, site, catalogue)
-        named = publish_commits(folder, site, catalogue, told, code_digest())
+        named = publish_commits(folder, site, catalogue, told)
         folder.put("data/history.js", pages.history_script(catalogue.history, site.pages))
         _publish_lists(folder, site, catalogue, told)
         files = folder.finish()
@@ -142,19 +141,15 @@ def _publish_subjects(folder: SiteFolder, site: Site, catalogue: Catalogue) -> l
     """Write the files of all subjects; return their chapters without what was read for them."""
     siblings = _siblings(catalogue)
     every = sum(map(len, siblings.values())) <= _ALL_PICTURED
-    file = kept_file(catalogue.project.config.run.results, "fragments")
-    known, drawn = read_kept(file, Fragment), dict[str, Fragment]()
     told = []
-    for chapter in chapters(catalogue):
-        subject, key = chapter.subject, _look(site, chapter.entries)
-        fragment = known.get(subject.name.id)
-        if fragment is None or fragment.key != key:
-            fragment = Fragment(key=key, html=pages.render_entries(site, chapter.entries))
-        drawn[subject.name.id] = fragment
-        _publish_subject(folder, site, chapter, siblings[subject.case.name], fragment.html, every_picture=every)
-        told.append(dataclasses.replace(chapter, subject=subject.bare()))
-    if drawn != known:
-        keep(catalogue.faults, partial(write_kept, file, known | drawn))
+    for shelf, own in groupby(chapters(catalogue), key=lambda chapter: chapter.subject.shelf):
+        drawn = DrawnChanges(shelf)
+        for chapter in own:
+            subject = chapter.subject
+            changes = drawn.of(site, chapter)
+            _publish_subject(folder, site, chapter, siblings[subject.case.name], changes, every_picture=every)
+            told.append(dataclasses.replace(chapter, subject=subject.bare()))
+        drawn.keep(catalogue.faults)
     return told
 
 
@@ -163,11 +158,11 @@ def _publish_subject(
     site: Site,
     chapter: Chapter,
     siblings: tuple[SubjectName, ...],
-    entries: str,
+    changes: str,
     *,
     every_picture: bool,
 ) -> None:
-    """Write the files of a subject, whose `entries` are drawn."""
+    """Write the files of a subject, whose `changes` are drawn already."""
     subject, id_ = chapter.subject, chapter.subject.name.id
     data, pictured = chart_data(subject, chapter.rows), choose(chapter, every=every_picture)
     folder.put(f"data/scenario/{id_}.js", pages.subject_script(data))
@@ -186,16 +181,9 @@ def _publish_subject(
         notes=_notes(subject),
         pictures=tuple(row.metric for row in pictured),
     )
-    folder.put(f"scenario/{id_}.html", pages.render_subject(site, page, entries))
+    folder.put(f"scenario/{id_}.html", pages.render_subject(site, page, changes))
     for row in pictured:
         publish_picture(folder, chapter, row, code_digest())
-
-
-def _look(site: Site, entries: Sequence[Entry]) -> str:
-    """Return a digest of all that changes look like: of them, and of where their links lead."""
-    mentioned = {one.id for entry in entries for one in (entry.good, entry.bad, entry.undone_by, entry.merge) if one}
-    shared = [code_digest(), site.project, site.url, site.line_link, site.commit_link]
-    return digest([shared, sorted(mentioned & site.pages), entries], 32)
 
 
 def _reproduce(subject: Subject) -> tuple[str, ...]:
@@ -238,10 +226,10 @@ def _publish_lists(folder: SiteFolder, site: Site, catalogue: Catalogue, told: S
         ),
     )
     folder.put("index.html", pages.render_index(site, index))
-    look = _look(site, entries)
-    for path, render in {"changes.html": pages.render_changes, "changes.atom": pages.render_feed}.items():
-        if not folder.keeps(path, look):
-            folder.put(path, render(site, entries), look)
+    key = changes_digest(site, entries)
+    if not folder.keeps("changes.html", key):
+        folder.put("changes.html", pages.render_changes(site, entries), key)
+    folder.put("changes.atom", pages.render_feed(site, entries))
     folder.put("leaks.html", pages.render_leaks(site, _leaks(told)))
     folder.put("status.html", pages.render_status(site, status_of(catalogue)))
     folder.put("compare.html", pages.render_compare(site, [chapter.subject.name for chapter in told]))
@@ -277,11 +265,3 @@ def _began(subject: Subject, entries: Sequence[Entry]) -> Entry | None:
         if rise and entry.status != "transient" and subject.shelf.positions[entry.change.range[1]] > clean[-1]:
             return entry
     return None
-
-
-@cache
-def code_digest() -> str:
-    """Return a digest of what draws the pages: of another version all are made anew."""
-    folder = Path(memharness.present.__file__).parent
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:32]

@@ -114,7 +114,7 @@ def _trend(subject: Subject, row: TrendSummary) -> TrendData:
         metric=row.metric,
         unit=row.unit,
         title=row.title,
-        values=_runs(subject.values(row.metric)),
+        values=runs(subject.values(row.metric)),
         band=tuple(
             (at, min(point.values), max(point.values))
             for at, point in subject.special_points.get(row.metric, {}).items()
@@ -125,17 +125,17 @@ def _trend(subject: Subject, row: TrendSummary) -> TrendData:
     )
 
 
-def _runs(values: Integers) -> tuple[int | tuple[int | None, int] | None, ...]:
+def runs(values: Integers) -> tuple[int | tuple[int | None, int] | None, ...]:
     """Return values, with the number of equal ones in a row where there are several."""
     starts = np.concatenate(([0], np.flatnonzero(np.diff(values)) + 1))
     lengths = np.diff(np.append(starts, len(values)))
     known: list[int] = values[starts].tolist()
     numbers = lengths.tolist()
-    runs: list[int | tuple[int | None, int] | None] = [*known]
+    found: list[int | tuple[int | None, int] | None] = [*known]
     for at in np.flatnonzero((lengths > 1) | (values[starts] == MISSING)).tolist():  # of noisy metrics few
         value = None if known[at] == MISSING else known[at]
-        runs[at] = value if numbers[at] == 1 else (value, numbers[at])
-    return tuple(runs)
+        found[at] = value if numbers[at] == 1 else (value, numbers[at])
+    return tuple(found)
 
 
 def failures_at(subject: Subject, position: int) -> tuple[tuple[Phase, str], ...]:

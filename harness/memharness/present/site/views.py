@@ -46,8 +46,8 @@ def render_entries(site: Site, entries: Sequence[Entry]) -> str:
     return render("entries.html", site, "../", entries=entries)
 
 
-def render_subject(site: Site, page: SubjectPage, entries: str) -> str:
-    """Return scenario/<id>.html. `entries` are those of the page, drawn."""
+def render_subject(site: Site, page: SubjectPage, changes: str) -> str:
+    """Return scenario/<id>.html. `changes` is what `render_entries` returns for the entries of the page."""
     metrics = _metrics(page.rows)
     chosen = _DEFAULT if _DEFAULT in metrics or not metrics else metrics[0]
     return render(
@@ -55,7 +55,7 @@ def render_subject(site: Site, page: SubjectPage, entries: str) -> str:
         site,
         "../",
         page=page,
-        entries=Markup(entries),  # noqa: S704  (ours)
+        changes=Markup(changes),  # noqa: S704  (drawn and escaped there)
         rows=[row_fields(row, site) for row in page.rows],
         chosen=chosen,
         sizes=size_chart(page.sizes) if page.sizes else None,
