@@ -88,15 +88,13 @@ class Shelf:
         """What the pages of the subjects are called that anything is stored of in this history, by column."""
         return {subject.number: subject.name for subject in self.subjects()}
 
-    def subjects(self) -> tuple["Subject", ...]:
-        """Return the subjects that anything is stored of in this history."""
+    def subjects(self) -> Iterator["Subject"]:
+        """Yield the subjects that anything is stored of in this history, each without anything read."""
         cases = {(case.name, case.scenario.identity): case for case in self.project.cases}
         stored = np.any(self.columns.states[self.rows[self.rows >= 0]], axis=0).tolist()
-        return tuple(
-            Subject(self, cases[key], number)
-            for number, key in enumerate(self.columns.subjects)
-            if key in cases and stored[number]
-        )
+        for number, key in enumerate(self.columns.subjects):
+            if key in cases and stored[number]:
+                yield Subject(self, cases[key], number)
 
 
 @dataclass(frozen=True, eq=False)
