@@ -485,7 +485,8 @@ def commit_data(at: int) -> CommitData:
         "render-c3d4": {"peak": 40_000},
         "tiny-0102": {"peak": 12 if at < STEP else 24},
     }
-    return CommitData(id=history()[at].id, values=values, profiles=held)
+    failed = {subject().id: f"import: {HOSTILE}"} if at == 33 else {}
+    return CommitData(id=history()[at].id, values=values, failed=failed, profiles=held)
 
 
 def leaks() -> list[Leak]:
@@ -495,7 +496,12 @@ def leaks() -> list[Leak]:
     )
     return [
         Leak(
-            row=rows()[1], since=leak_entry(), profile=kept, sizes=tuple(20_000 + 184 * n for n in range(31)), calls=32
+            row=rows()[1],
+            measured=history()[-1],
+            since=leak_entry(),
+            profile=kept,
+            sizes=tuple(20_000 + 184 * n for n in range(31)),
+            calls=32,
         )
     ]
 

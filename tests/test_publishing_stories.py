@@ -62,9 +62,11 @@ class Project:
             (self.builder.path / "scenarios" / f"{name}.py").write_text(self._text)
         while len(self.ids) < max(map(len, cases.values())):
             self.commit()
-        config = load_config(self.builder.path, environment={})
-        self._store(config, cases)
-        publish(config, Selection())
+        self._store(load_config(self.builder.path, environment={}), cases)
+        self.publish()
+
+    def publish(self) -> None:
+        publish(load_config(self.builder.path, environment={}), Selection())
 
     def _store(self, config: Config, cases: Mapping[str, Sequence[At]]) -> None:
         store, known = Store(config.run.results, config.run.machine), expand(load_scenarios(config.run.scenarios))
@@ -157,7 +159,7 @@ def test_one_low_value_of_a_noisy_metric_fixes_nothing(project: Project) -> None
     project.tell({"fill": [*risen, noisy(10_000_000)], "other": [*risen, *[noisy(10_000_000)] * 6]})
     index = project.text("index.html")
     assert "Open regressions 1" in index
-    opened = index[index.index("Open regressions 1") : index.index("Every metric of every case")]
+    opened = index[index.index("Open regressions 1") : index.index("Every case, by the metric")]
     assert "fill" in opened
     assert "other" not in opened
 
@@ -223,6 +225,27 @@ def test_what_failed_is_told_by_commit(project: Project) -> None:
         [1, "run: ValueError: no"],
         [2, "run: late (in the growth pass; the other metrics are measured)"],
     ]
+
+
+def test_what_fails_now_is_told_whatever_came_after(project: Project) -> None:
+    failed = At([Failed(phase="run", reason="ValueError: no")])
+    project.tell({"fill": [*peaks(5000, 5000), failed, failed]})
+    project.commit()
+    project.publish()
+    text = project.text("index.html")
+    failing = text[text.index("Failing 1") : text.index("Every case, by the metric")]
+    assert f"fill in run {project.ids[3][:10]}" in failing
+    assert "ValueError: no" in failing
+    assert re.search(r"fill peak \S+ · \S+ 4.88 KiB ✗ failed 3 commits ago", text)
+    (page,) = project.site.glob("scenario/*.html")
+    assert "✗ failed" in project.text(f"scenario/{page.name}")
+
+
+def test_comparisons_load_what_failed(project: Project) -> None:
+    failed = At([Failed(phase="run", reason="ValueError: no")])
+    project.tell({"fill": [*peaks(5000), failed]})
+    data = data_of((project.site / f"data/commit/{project.ids[1]}.js").read_bytes())
+    assert [*data["failed"].values()] == ["run: ValueError: no"]
 
 
 def test_a_case_that_only_ever_failed_has_no_empty_chart(project: Project) -> None:

@@ -17,6 +17,7 @@ from memharness.present.site.links import Links
 from memharness.present.site.rendering import render
 from memharness.present.site.sparks import size_steps, spark
 from memharness.present.site.words import date_text, entry_label, folded, iso_time, row_labels, uncertainty_text
+from memharness.present.text import value_text
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; "
@@ -243,6 +244,7 @@ def test_a_caller_that_moved_is_no_difference() -> None:
     assert "grew 1.14 MiB" in drawn.text
     assert "shrank 4.88 KiB" in drawn.text
     assert "text.strip" not in drawn.text
+    assert "Tokens.keep\nsrc/parser/tokens.py\n1.14 MiB" in drawn.text  # lines of a function cancel: none is named
     assert difference_icicle(after, after) == ""
 
 
@@ -303,8 +305,9 @@ def test_a_row_of_the_index() -> None:
 
 def test_an_index_without_anything_says_so() -> None:
     text = Outline(pages.render_index(values.site(), Index(open=(), rows=(), failing=()))).text
-    assert "None: no metric is above what it was" in text
     assert "No metric has a value yet. Run  memharness run." in text
+    assert "None: no metric" not in text
+    assert "chosen above" not in text
 
 
 def test_many_open_regressions_are_folded() -> None:
@@ -366,6 +369,42 @@ def test_the_page_of_a_subject_chooses_the_default_metric() -> None:
         type(only)(**{name: getattr(only, name) for name in only.__struct_fields__} | {"rows": only.rows[1:]}),
     )
     assert 'data-chosen="retained"' in text
+
+
+@pytest.mark.parametrize(
+    ("drift", "brief", "full"),
+    [(False, "one of 11 commits", "One of 11 commits after"), (True, "over 11 commits", "Over the 11 commits after")],
+)
+def test_a_drift_is_over_its_commits_and_a_range_one_of_them(drift: bool, brief: str, full: str) -> None:
+    change = replace(values.open_entry().change, commit=None, confidence="range", between=11, drift=drift)
+    text = Outline(pages.render_entries(values.site(), [values.entry(change=change)])).text
+    assert brief in text
+    assert full in text
+
+
+def test_an_open_change_tells_its_present_value_and_the_merge_it_came_with() -> None:
+    merge = values.history()[5]
+    entry = replace(values.open_entry(), merge=merge)
+    change, rows = entry.change, values.index().rows
+    for now, told in ((change.before + 1024, True), (change.after, False)):
+        own = replace(rows[0], subject=entry.subject, metric=change.metric, now=now)
+        page = pages.render_index(values.site(), Index(open=(entry,), rows=(own,), failing=()))
+        text = Outline(between(page, 'id="open"', 'id="trends"')).text
+        assert (f"now {value_text(now, change.unit)}" in text) == told
+        assert re.search(rf"came with the merge\s+{merge.short}", text)
+
+
+def test_an_accepted_leak_gives_its_reason_and_links_its_lines() -> None:
+    (leak,) = values.leaks()
+    since = leak.since
+    assert since is not None
+    accepted = replace(since, status="accepted", change=replace(since.change, verdict="accepted", reason="a cache"))
+    row = replace(leak.row, age=3, over_limit=False, last=accepted, marks=())
+    page = pages.render_leaks(values.site(), [replace(leak, row=row, since=accepted)])
+    assert "accepted: a cache" in page
+    assert '<article class="entry known">' in page
+    address = Links(values.site()).line(leak.measured, "src/parser/tokens.py", 41)
+    assert address in [found.get("href") for _, found in Outline(page).tags]
 
 
 def test_changes_are_grouped_by_what_became_of_them() -> None:

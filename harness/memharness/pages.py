@@ -126,7 +126,7 @@ class Index(Value):
 
     open: tuple[Entry, ...]
     rows: tuple[TrendSummary, ...]
-    failing: tuple[FailureAt, ...]  # at the newest commit
+    failing: tuple[FailureAt, ...]  # at the newest commit that anything is stored of the subject
     over_limit: tuple[TrendSummary, ...] = ()
 
 
@@ -207,18 +207,21 @@ class CommitPage(Value):
 class CommitData(Value):
     """What the page for comparisons loads of a commit: values by subject id and metric, ids of profiles in the site.
 
-    The kinds of profiles that explain have a + after them: they are compared with one another only.
+    The kinds of profiles that explain have a + after them: they are compared with one another only. `failed` are
+    reasons, of what failed wholly or in a later pass.
     """
 
     id: str
     values: dict[str, dict[str, int]]
+    failed: dict[str, str] = {}  # by subject
     profiles: dict[str, dict[str, str]] = {}  # by subject and kind
 
 
 class Leak(Value):
-    """A subject that leaks at its newest measured commit. `since` is the change that began it, if it is known."""
+    """A subject that leaks at its newest `measured` commit. `since` is the change that began it, if it is known."""
 
     row: TrendSummary
+    measured: Commit
     since: Entry | None
     profile: Profile  # of kind "leak"
     sizes: tuple[int, ...]

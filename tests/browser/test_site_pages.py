@@ -14,7 +14,7 @@ from browsing import Tab, point
 from memharness.present import site as pages
 from memharness.present.site.links import Links
 from memharness.present.site.words import relative_text
-from memharness.present.text import bytes_text, delta_text, value_text
+from memharness.present.text import bytes_text, delta_text, value_text, visible
 
 pytestmark = pytest.mark.browser
 
@@ -222,6 +222,18 @@ def test_the_chart_is_walked_by_keyboard(open_tab: Opener) -> None:
     page.wait_for_url(f"**/commit/{values.history()[1].id}.html")
 
 
+def test_the_keyboard_stays_in_what_is_seen(open_tab: Opener) -> None:
+    tab = open_tab()
+    page = tab.open(SCENARIO)
+    page.focus(".frame")
+    for key in ("ArrowRight", "+", "+", "ArrowRight"):
+        page.keyboard.press(key)
+    seen = page.evaluate("Bokeh.documents[0].roots()[0].x_range.start")
+    at = page.evaluate("Bokeh.documents[0].get_model_by_name('cursor').location")
+    assert seen > 5
+    assert seen <= at <= seen + 2
+
+
 def test_from_the_index_to_a_blamed_line_by_keyboard(open_tab: Opener) -> None:
     tab = open_tab()
     page = tab.open("index.html")
@@ -292,6 +304,16 @@ def test_any_two_commits_are_compared(open_tab: Opener) -> None:
     assert links == [here.line(after, "src/parser/tokens.py", 41), here.line(before, "src/a b#?.py", 3)]
     page.fill("#words", "tiny")
     tab.wait("document.getElementById('message').textContent === '1 of 4 figures.'")
+
+
+def test_a_comparison_says_what_failed(open_tab: Opener) -> None:
+    tab = open_tab()
+    failed = next(at for at in range(values.COMMITS) if values.commit_data(at).failed)
+    page = tab.open(f"compare.html?a={values.history()[failed - 1].short}&b={values.history()[failed].short}")
+    page.wait_for_selector("#result tbody tr")
+    row = page.locator("#result tbody tr").filter(has=page.locator(".metric", has_text="peak")).filter(has_text="parse")
+    assert row.locator("td").all_inner_texts()[1:4] == ["✗ failed", "", ""]
+    assert row.locator(".failed").get_attribute("title") == visible(f"import: {values.HOSTILE}")
 
 
 def test_a_comparison_says_what_it_lacks(open_tab: Opener) -> None:

@@ -192,7 +192,8 @@ class _One:
         key, path = digest([subjects, stamps, profiles], 32), f"data/commit/{self.commit.id}.js"
         if folder.keeps(path, key):
             return
-        data = CommitData(id=self.commit.id, values=self._values(self.at), profiles=profiles)
+        failed = {failure.subject.id: f"{failure.phase}: {failure.reason}" for failure in self._failures()}
+        data = CommitData(id=self.commit.id, values=self._values(self.at), failed=failed, profiles=profiles)
         folder.put(path, pages.commit_script(data), key)
 
     def _shelves(self) -> Iterator[Shelf]:

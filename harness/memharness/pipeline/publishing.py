@@ -31,7 +31,7 @@ from memharness.pipeline.picturing import choose, publish_picture
 from memharness.pipeline.project import Selection, name_at
 from memharness.pipeline.shelves import Subject
 from memharness.pipeline.status import status_of
-from memharness.pipeline.trending import chart_data, failure_details, failure_stretches
+from memharness.pipeline.trending import chart_data, failing, failure_stretches
 from memharness.present.folder import SiteFolder, Written
 
 _COLLECTED: Final = 20_000  # objects that may be new before the collector looks at them
@@ -217,13 +217,7 @@ def _publish_lists(folder: SiteFolder, site: Site, catalogue: Catalogue, told: S
         open=tuple(entry for entry in entries if entry.status == "open"),
         over_limit=tuple(row for chapter in told for row in chapter.rows if row.over_limit),
         rows=tuple(row for chapter in told for row in chapter.rows),
-        failing=tuple(
-            failure
-            for shelf in catalogue.shelves
-            for number, cell in shelf.failures.get(len(catalogue.history) - 1, ())
-            if number in shelf.names
-            for failure in failure_details(shelf.names[number], catalogue.history[-1], cell)
-        ),
+        failing=tuple(failure for chapter in told for failure in failing(chapter.subject)),
     )
     folder.put("index.html", pages.render_index(site, index))
     key = changes_digest(site, entries)
@@ -246,6 +240,7 @@ def _leaks(told: Iterable[Chapter]) -> list[Leak]:
                 found.append(
                     Leak(
                         row=row,
+                        measured=subject.shelf.history[newest],
                         since=_began(subject, chapter.entries),
                         profile=profile or Profile(),
                         sizes=calls.sizes if calls else (),

@@ -58,7 +58,7 @@ def _summary(subject: Subject, metric: str, entries: Sequence[Entry], tag: int |
         limit=limit,
         over_limit=limit is not None and now > limit and not subject.is_suspected(metric, newest),
         age=len(values) - 1 - newest,
-        failed_now=newest < len(values) - 1 and bool(failures_at(subject, len(values) - 1)),
+        failed_now=newest < subject.measured[-1] and bool(failures_at(subject, subject.measured[-1])),
         last=own[-1] if own else None,
         judged=metric in subject.judged_metrics,
     )
@@ -142,6 +142,13 @@ def failures_at(subject: Subject, position: int) -> tuple[tuple[Phase, str], ...
     """Return phase and reason of what failed at a position, by the first measurement there."""
     measurements = subject.special.get(position)
     return tuple(reasons(measurements[0].outcome)) if measurements else ()
+
+
+def failing(subject: Subject) -> tuple[FailureAt, ...]:
+    """Return what failed at the newest commit that anything is stored of."""
+    newest = subject.measured[-1]
+    cell = subject.special.get(newest)
+    return tuple(failure_details(subject.name, subject.shelf.history[newest], cell)) if cell else ()
 
 
 def failure_stretches(subject: Subject) -> tuple[FailureStretch, ...]:

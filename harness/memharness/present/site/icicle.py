@@ -3,7 +3,7 @@
 Profiles hold their largest stacks alone, so what the lines know beyond them is drawn as "smaller stacks".
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import groupby
 from typing import Final
 
@@ -19,7 +19,7 @@ _IMPORTING: Final = "<stdlib>/importlib/_bootstrap"
 
 _REST: Final = Frame(path="", line=0, function="smaller stacks", source="")
 
-_Key = tuple[str, str, str]  # path, function and source: what stays when a line moves; "" for all of a function
+_Key = tuple[str, str, str]  # path, function and source: what stays when a line moves
 
 
 class _Bar:
@@ -32,11 +32,11 @@ class _Bar:
         self.size = 0
         self.below: dict[_Key, _Bar] = {}
 
-    def add(self, frames: Iterable[Frame], size: int, key_of: Callable[[Frame], _Key] | None = None) -> None:
+    def add(self, frames: Iterable[Frame], size: int) -> None:
         bar = self
         bar.size += size
         for frame in frames:
-            key = (key_of or _key)(frame)
+            key = _key(frame)
             if key not in bar.below:
                 bar.below[key] = _Bar(frame)
             bar = bar.below[key]
@@ -56,24 +56,21 @@ def icicle(profile: Profile) -> Markup:
 def difference_icicle(before: Profile, after: Profile) -> Markup:
     """Return the icicles of what grew and of what shrank, by function, side by side in one scale.
 
-    Lines that moved or were edited within a function cancel so. A stack that is known of one profile alone and no
-    larger than those the other one left out is no difference.
+    Lines that moved or were edited within a function cancel so, and none is named. A stack that is known of one profile
+    alone and no larger than those the other one left out is no difference.
     """
-    sizes: dict[tuple[_Key, ...], int] = {}
-    known: dict[tuple[_Key, ...], list[Frame]] = {}
-    sides: dict[tuple[_Key, ...], int] = {}
+    sizes: dict[tuple[Frame, ...], int] = {}
+    sides: dict[tuple[Frame, ...], int] = {}
     for profile, factor in ((before, -1), (after, 1)):
         for stack in profile.stacks:
-            frames = [next(same) for _, same in groupby(_frames(stack), key=_function)]
-            key = tuple(map(_function, frames))
-            sizes[key] = sizes.get(key, 0) + factor * stack.size
-            known[key] = frames
-            sides[key] = sides.get(key, 0) | (1 if factor < 0 else 2)
+            functions = tuple(function for function, _ in groupby(map(_function, _frames(stack))))
+            sizes[functions] = sizes.get(functions, 0) + factor * stack.size
+            sides[functions] = sides.get(functions, 0) | (1 if factor < 0 else 2)
     hidden = {1: _left_out(after), 2: _left_out(before)}
     grown, shrunk = _Bar(None), _Bar(None)
-    for key, size in sizes.items():
-        if size and abs(size) > hidden.get(sides[key], 0):
-            (grown if size > 0 else shrunk).add(known[key], abs(size), _function)
+    for functions, size in sizes.items():
+        if size and abs(size) > hidden.get(sides[functions], 0):
+            (grown if size > 0 else shrunk).add(functions, abs(size))
     bars = [("grew", "grown", grown), ("shrank", "shrunk", shrunk)]
     label = f"grew {difference_text(grown.size)}, shrank {difference_text(-shrunk.size)}"
     return _draw([bar for bar in bars if bar[2].size], label) if grown.size or shrunk.size else Markup()
@@ -108,7 +105,7 @@ def _below(cells: list[str], tone: str, bar: _Bar, left: float, total: int, dept
         if share < _LEAST_SHARE or child.frame is None:
             break
         frame = child.frame
-        place = f"{frame.path}:{frame.line}" if frame.path else ""
+        place = f"{frame.path}:{frame.line}" if frame.line else frame.path
         title = (frame.function, place, frame.source, bytes_text(child.size))
         _cell(cells, tone, left, share, depth, f"{frame.function}  {place}", tuple(filter(None, title)))
         deepest = max(deepest, _below(cells, tone, child, left, total, depth + 1))
@@ -148,5 +145,6 @@ def _key(frame: Frame) -> _Key:
     return frame.path, frame.function, frame.source
 
 
-def _function(frame: Frame) -> _Key:
-    return frame.path, frame.function, ""
+def _function(frame: Frame) -> Frame:
+    """Return the function of a frame as one without a line."""
+    return Frame(path=frame.path, line=0, function=frame.function, source="")

@@ -57,7 +57,8 @@ def commit_script(data: CommitData) -> bytes:
     metrics = [metric for metric in METRICS if any(metric in own for own in data.values.values())]
     values = {subject: [own.get(metric) for metric in metrics] for subject, own in data.values.items()}
     return data_script(
-        f"commit/{data.id}", {"id": data.id, "metrics": metrics, "values": values, "profiles": data.profiles}
+        f"commit/{data.id}",
+        {"id": data.id, "metrics": metrics, "values": values, "failed": data.failed, "profiles": data.profiles},
     )
 
 

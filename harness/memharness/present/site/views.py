@@ -36,6 +36,7 @@ def render_index(site: Site, index: Index) -> str:
         metrics=metrics,
         chosen=_DEFAULT if _DEFAULT in metrics or not metrics else metrics[0],
         same_place=len({(row.subject.family, row.subject.machine) for row in index.rows}) < 2,
+        now={(row.subject.id, row.metric): row.now for row in index.rows},
         groups=[[*group] for _, group in groupby(index.open, key=lambda entry: (entry.bad.id, entry.change.range))],
         shown=SHOWN_OPEN,
     )
@@ -58,7 +59,7 @@ def render_subject(site: Site, page: SubjectPage, changes: str) -> str:
         changes=Markup(changes),  # noqa: S704  (drawn and escaped there)
         rows=[row_fields(row, site) for row in page.rows],
         chosen=chosen,
-        sizes=size_chart(page.sizes) if page.sizes else None,
+        sizes=size_chart(page.sizes) if any(page.sizes) else None,
         size_steps=size_steps(page.sizes),
         build=site.build,
     )

@@ -75,6 +75,8 @@ def uncertainty_text(entry: Entry) -> str:
     match change.confidence:
         case "suspected":
             return certainty(change.metric)
+        case "range" if change.drift:
+            return f"over {number_text(change.between, 'commit')}"
         case "range":
             return f"one of {number_text(change.between, 'commit')}" if change.between > 1 else "a range of commits"
         case "located":

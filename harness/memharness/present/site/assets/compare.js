@@ -12,7 +12,7 @@
   /* The position of what was typed: a tag, newest~3, or the beginning of an id that only one has; -1 for nothing. */
   function position(text) {
     const newest = /^(?:newest|head)(?:~(\d+))?$/i.exec(text);
-    if (newest) return Math.max(-1, history.ids.length - 1 - Number(newest[1] ?? 0));
+    if (newest) return Math.max(-1, history.pages.at(-1) - Number(newest[1] ?? 0));
     const tagged = Object.entries(history.tags).find(([, names]) => names.includes(text));
     if (tagged) return Number(tagged[0]);
     const matches = /^[0-9a-f]{4,}$/i.test(text) ? history.ids.flatMap((id, at) => id.startsWith(text.toLowerCase()) ? [at] : []) : [];
@@ -90,8 +90,13 @@
     const difference = both ? now - old : 0, tone = difference > 0 ? 'number up' : difference < 0 ? 'number down' : 'number';
     return element('tr', {},
       element('th', {scope: 'row'}, name, ' ', element('span', {class: 'metric'}, metric), ' ', element('span', {class: 'note'}, subject.where)),
-      element('td', {class: 'number'}, valueText(old, unit)), element('td', {class: 'number'}, valueText(now, unit)),
+      ...[[old, before], [now, after]].map(([value, data]) => element('td', {class: 'number'}, ...figure(value, unit, data.failed[subject.id]))),
       element('td', {class: tone}, both ? deltaText(difference, unit) : ''), element('td', {class: 'number'}, both ? percentText(old, now) : ''), last);
+  }
+
+  /* A value, or what failed in its place. */
+  function figure(value, unit, failed) {
+    return value === undefined && failed ? [element('span', {class: 'label failed', title: failed}, '✗ failed')] : [valueText(value, unit)];
   }
 
   /* The ids of the profiles of both sides: explained ones, marked by +, where both have them, as libraries are folded there. */

@@ -64,6 +64,7 @@
     const [from, to] = chart.visible(), quarter = Math.ceil((to - from) / 4);
     const step = {ArrowLeft: -1, ArrowRight: 1}[event.key];
     if (step) {
+      if (cursor < from || cursor > to) cursor = null;
       cursor = chart.neighbour(cursor ?? (step > 0 ? from - 1 : to + 1), step) ?? cursor;
       if (cursor !== null) summary.textContent = chart.point(cursor);
     } else if (event.key === 'Enter' && cursor !== null) open(cursor);
