@@ -60,7 +60,12 @@
       const [old, now] = [before, after].map(data => data.values[subject.id]?.[data.metrics.indexOf(metric)] ?? undefined);
       return old === undefined && now === undefined ? [] : [{subject, metric, old, now, unit: units[metric]}];
     }));
-    const size = ({old, now}) => old === undefined || now === undefined ? -1 : old === now ? 0 : old ? Math.abs(now - old) / Math.abs(old) : Infinity;
+    const failed = ({subject: {id}}) => before.failed[id] || after.failed[id];
+    const size = item => {
+      const {old, now} = item;
+      if (old === undefined || now === undefined) return failed(item) ? Infinity : -1;
+      return old === now ? 0 : old ? Math.abs(now - old) / Math.abs(old) : Infinity;
+    };
     found.sort((x, y) => size(y) - size(x) || 0);
     const body = element('tbody');
     rows = found.map(item => {
@@ -70,7 +75,7 @@
     });
     const [a, b] = ids.map(id => history.ids.indexOf(id));
     const head = [['case and metric', ''], ['before', 'number'], ['after', 'number'], ['difference', 'number'], ['', 'number'], ['lines', '']];
-    const caption = element('caption', {}, 'From ', link(a), ` ${history.subjects[a]} to `, link(b), ` ${history.subjects[b]}; the largest relative difference first`);
+    const caption = element('caption', {}, 'From ', link(a), ` ${history.subjects[a]} to `, link(b), ` ${history.subjects[b]}; failures and the largest relative difference first`);
     const table = element('table', {class: 'grid compared stack'}, caption, element('thead', {}, element('tr', {}, ...head.map(([name, kind]) => element('th', {scope: 'col', class: kind}, name || 'per cent')))), body);
     const more = element('p', {class: 'note'}, 'The lines of all figures: ', element('code', {}, command(...ids.map(id => id.slice(0, 10)))));
     result.replaceChildren(element('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Comparison'}, table), more);
