@@ -25,7 +25,7 @@
       total += chosen;
       shown += match;
     }
-    count.value = shown === total ? `${total} trends` : `${shown} of ${total} trends`;
+    count.value = shown === total ? `${total} ${total === 1 ? 'trend' : 'trends'}` : `${shown} of ${total} trends`;
   }
 
   function compare(a, b) {
