@@ -304,7 +304,7 @@ def test_no_digit_is_cut(width: int) -> None:
         ),
         (
             change(verdict="drifting", drift=True, confidence="range", commit=None, range=(IDS[1], IDS[8]), between=7),
-            """↗ drifting  peak  waste[rows=100]  (range)
+            """↗ drifting  peak  waste[rows=100]
   2.12 MiB → 4.24 MiB  (+2.12 MiB, +99.9%)
   over 7 commits 1111111111..8888888888
   the last: 8888888888  2023-11-14  A U Thor  commit 8
@@ -312,7 +312,7 @@ def test_no_digit_is_cut(width: int) -> None:
         ),
         (
             change(verdict="drifting", drift=True, confidence="range", before=200, after=100),
-            """↘ drifting  peak  waste[rows=100]  (range)
+            """↘ drifting  peak  waste[rows=100]
   200 B → 100 B  (-100 B, -50.0%)
   commit 3333333333  2023-11-14  A U Thor  commit 3
 """,
