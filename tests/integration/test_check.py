@@ -34,6 +34,17 @@ def test_a_quiet_newest_commit_passes_though_an_older_one_did_not(bench: Workben
     assert {change["commit"] for change in report["changes"]} == {risen}
 
 
+def test_the_newest_commit_is_judged_against_what_is_stored_before_it(bench: Workbench) -> None:
+    first = bench.commit(module())
+    bench.call("run")
+    bench.commit(module(size=200_000))
+    newest = bench.commit(module(size=300_000))
+    bench.call("run", "--last", "1")
+    (peak,) = (change for change in bench.call_json("check")[1]["changes"] if change["metric"] == "peak")
+    assert peak["range"] == [first, newest]
+    assert "judged against what is stored before it" in " ".join(bench.call("check", "--help")[1].split())
+
+
 def test_a_newest_commit_without_results_is_incomplete(bench: Workbench) -> None:
     bench.commit(module())
     bench.call("run")
