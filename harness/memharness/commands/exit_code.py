@@ -12,12 +12,13 @@ def exit_code(report: Report, *, needed: Collection[str]) -> int:
     A drift upwards is a regression; what is only suspected is none yet.
     """
     over_limit = any(over.open and not over.suspected for over in report.exceeded)
-    if over_limit or any(_is_regression(change) for change in report.changes):
+    if over_limit or any(is_regression(change) for change in report.changes):
         return REGRESSION
     failed = [failure for failure in report.failures if failure.commit in needed]
     return INCOMPLETE if failed else 0
 
 
-def _is_regression(change: Change) -> bool:
+def is_regression(change: Change) -> bool:
+    """Tell whether a change makes the exit code 1."""
     rise = change.verdict == "regressed" or (change.verdict == "drifting" and change.after > change.before)
     return rise and change.confidence != "suspected"
