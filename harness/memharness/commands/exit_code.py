@@ -1,9 +1,12 @@
-"""The exit code that a report stands for."""
+"""The exit code that a report stands for, and what to do where old failures are the reason for it."""
 
 from collections.abc import Collection
 
+from msgspec.structs import replace
+
 from memharness.errors import INCOMPLETE, REGRESSION
 from memharness.findings import Change, Report
+from memharness.present.text import number_text
 
 
 def exit_code(report: Report, *, needed: Collection[str]) -> int:
@@ -16,6 +19,19 @@ def exit_code(report: Report, *, needed: Collection[str]) -> int:
         return REGRESSION
     failed = [failure for failure in report.failures if failure.commit in needed]
     return INCOMPLETE if failed else 0
+
+
+def with_advice(report: Report, fresh: Collection[tuple[str, str, str]], *, needed: Collection[str]) -> Report:
+    """Return the report with a notice on failures that are not `fresh` where one of them is why the exit code is 3.
+
+    `fresh` is what was measured just now, as in `Results`.
+    """
+    old = [one for one in report.failures if (one.family, one.commit, one.case) not in fresh]
+    if exit_code(report, needed=needed) != INCOMPLETE or not any(failure.commit in needed for failure in old):
+        return report
+    are, them = ("is", "it") if len(old) == 1 else ("are", "them")
+    advice = f"{number_text(len(old), 'failure')} {are} stored from before; --retry-failed measures {them} again"
+    return replace(report, notices=(*report.notices, advice))
 
 
 def is_regression(change: Change) -> bool:

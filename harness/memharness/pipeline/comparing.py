@@ -18,11 +18,12 @@ from memharness.plan import Suite
 
 
 class Comparison(Value):
-    """Two commits and what lies between their figures."""
+    """Two commits and what lies between their figures; `fresh` is what was measured for it, as in `Results`."""
 
     before: Commit
     after: Commit
     report: Report
+    fresh: frozenset[tuple[str, str, str]] = frozenset()
 
 
 def compare(
@@ -53,7 +54,7 @@ def compare(
         if same_env:
             note = f"both were measured with the dependencies of {pair[1].short}"
             report = replace(report, notices=(*report.notices, note))
-    return Comparison(before=pair[0], after=pair[1], report=report)
+    return Comparison(before=pair[0], after=pair[1], report=report, fresh=results.fresh)
 
 
 def _side_by_side(row: Summary) -> Summary:
