@@ -208,8 +208,8 @@ def test_the_head_is_the_difference_and_its_share(before: int, after: int, unit:
             "regressed (range), at one of 3 commits up to this one",
         ),
         (
-            replace(DOUBLED, commit=None, verdict="drifting", drift=True, between=9),
-            "drifting (confirmed), over 9 commits up to this one",
+            replace(DOUBLED, commit=None, verdict="drifting", drift=True, confidence="range", between=9),
+            "drifting, over 9 commits up to this one",
         ),
         (
             replace(DOUBLED, merge="ab" * 20, verdict="accepted", reason="worth it"),

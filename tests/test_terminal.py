@@ -304,7 +304,7 @@ def test_no_digit_is_cut(width: int) -> None:
         ),
         (
             change(verdict="drifting", drift=True, confidence="range", commit=None, range=(IDS[1], IDS[8]), between=7),
-            """↗ drifting  peak  waste[rows=100]  (range)
+            """↗ drifting  peak  waste[rows=100]
   2.12 MiB → 4.24 MiB  (+2.12 MiB, +99.9%)
   over 7 commits 1111111111..8888888888
   the last: 8888888888  2023-11-14  A U Thor  commit 8
@@ -312,7 +312,7 @@ def test_no_digit_is_cut(width: int) -> None:
         ),
         (
             change(verdict="drifting", drift=True, confidence="range", before=200, after=100),
-            """↘ drifting  peak  waste[rows=100]  (range)
+            """↘ drifting  peak  waste[rows=100]
   200 B → 100 B  (-100 B, -50.0%)
   commit 3333333333  2023-11-14  A U Thor  commit 3
 """,
@@ -622,6 +622,7 @@ def test_a_comparison_names_the_environments_first_and_every_metric() -> None:
             summary("warm_peak", 2222976, 4445896, metric_class="near"),
             summary("gc_objects", 10102, 10101, None),
             summary("import", None, 21658),
+            summary("growth", 8, None, None, trend=(8, "failed")),
         ),
         environments=tuple(
             EnvironmentDifference(family=FAMILY, name=name, before=old, after=new) for name, old, new in differences
@@ -643,6 +644,7 @@ waste[rows=100]
   warm_peak   2.12 MiB   4.24 MiB   +2.12 MiB  ▲ regressed  near
   gc_objects    10,102     10,101          -1
   import             -  21.15 KiB              missing
+  growth      8 B/call          -              ✗ failed
 
 ▲ regressed  peak and warm_peak  waste[rows=100]  (confirmed)
   2.12 MiB → 4.24 MiB  (+2.12 MiB, +99.9%)

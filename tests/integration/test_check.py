@@ -34,6 +34,17 @@ def test_a_quiet_newest_commit_passes_though_an_older_one_did_not(bench: Workben
     assert {change["commit"] for change in report["changes"]} == {risen}
 
 
+def test_the_newest_commit_is_judged_against_what_is_stored_before_it(bench: Workbench) -> None:
+    first = bench.commit(module())
+    bench.call("run")
+    bench.commit(module(size=200_000))
+    newest = bench.commit(module(size=300_000))
+    bench.call("run", "--last", "1")
+    (peak,) = (change for change in bench.call_json("check")[1]["changes"] if change["metric"] == "peak")
+    assert peak["range"] == [first, newest]
+    assert "judged against what is stored before it" in " ".join(bench.call("check", "--help")[1].split())
+
+
 def test_a_newest_commit_without_results_is_incomplete(bench: Workbench) -> None:
     bench.commit(module())
     bench.call("run")
@@ -242,6 +253,34 @@ def test_comments_in_the_ledger_stay_and_a_second_reason_replaces_the_first(benc
     assert "# agreed on Monday" in text
     assert "first" not in text
     assert text.count("[[accepted]]") == 1
+
+
+def test_a_reason_that_is_replaced_is_quoted(bench: Workbench, risen: str) -> None:
+    assert "replaces" not in bench.call("accept", risen, "-m", "result", "--reason", "first")[1]
+    said = bench.call("accept", risen, "--reason", "second")[1].splitlines()
+    assert [line.partition("; ")[2] for line in said if line.startswith("accepted ")] == [
+        "",
+        'this replaces the reason "first"',
+        "",
+    ]
+    _, entered = bench.call_json("accept", risen, "-m", "result", "--reason", "third")
+    assert [(old["metric"], old["reason"]) for old in entered["replaced"]] == [("result", "second")]
+
+
+def test_what_is_no_regression_any_more_need_not_be_accepted(bench: Workbench) -> None:
+    bench.commit(module())
+    risen = bench.commit(module(size=300_000, kept="    if not KEPT:\n        KEPT.append(bytearray(5000))\n"))
+    bench.commit(module(kept="    if not KEPT:\n        KEPT.append(bytearray(5000))\n"))
+    _, report = bench.call_json("run")
+    assert {(c["metric"], c["verdict"]) for c in report["changes"]} == {
+        ("peak", "transient"),
+        ("result", "transient"),
+        ("retained", "regressed"),
+    }
+    said = bench.call("accept", risen, "-m", "peak", "--reason", "meant")[1]
+    assert [line.split()[2] for line in said.splitlines() if line.startswith("not accepted")] == ["retained"]
+    bench.call("accept", risen, "-m", "retained", "--reason", "meant")
+    assert "not accepted" not in bench.call("accept", risen, "-m", "peak", "--reason", "meant")[1]
 
 
 def test_a_commit_without_a_change_cannot_be_accepted(bench: Workbench, risen: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from integration.conftest import LEAK, Workbench, module
+from memharness.present.text import bytes_text
 
 
 def test_what_is_missing_is_measured_and_the_lines_are_named(bench: Workbench) -> None:
@@ -44,12 +45,29 @@ def test_one_commit_under_two_names_is_refused(bench: Workbench) -> None:
     assert (code, answer["error"]["message"]) == (2, "v1.0 and HEAD are the same commit")
 
 
-def test_a_revision_that_fails_is_incomplete(bench: Workbench) -> None:
+def test_a_revision_that_fails_is_incomplete_and_has_no_figures(bench: Workbench) -> None:
     bench.commit(module(), tag="v1.0")
     bench.commit("import missing_module\n" + module())
-    for pair in (("v1.0", "HEAD"), ("HEAD", "v1.0")):
+    for failed, pair in enumerate((("HEAD", "v1.0"), ("v1.0", "HEAD"))):
         code, report = bench.call_json("compare", *pair)
         assert (code, [f["phase"] for f in report["failures"]]) == (3, ["import"])
+        (peak,) = (row for row in report["series"] if row["metric"] == "peak")
+        sides = [peak["first"], peak["last"]]
+        assert (sides[failed], peak["residual"]) == (None, None)
+        assert sides[1 - failed] > 100_000
+        (line,) = (line for line in bench.call("compare", *pair)[1].splitlines() if line.startswith("  peak "))
+        figures = " ".join("-" if size is None else bytes_text(size) for size in sides)
+        assert " ".join(line.split()) == f"peak {figures} ✗ failed"
+
+
+def test_a_metric_whose_pass_fails_at_one_revision_has_no_figure_there(bench: Workbench) -> None:
+    bench.commit(module(), tag="v1.0")
+    bench.commit(module(kept="    KEPT.append(1)\n    assert len(KEPT) < 2\n"))
+    code, report = bench.call_json("compare", "v1.0", "HEAD")
+    rows = {row["metric"]: row for row in report["series"]}
+    assert (code, report["changes"]) == (3, [])
+    assert (rows["growth"]["first"], rows["growth"]["last"], rows["growth"]["residual"]) == (0, None, None)
+    assert rows["peak"]["last"] - rows["peak"]["first"] == rows["peak"]["residual"]
 
 
 def test_environments_are_made_alike_for_cases_that_want_later_calls_only(bench: Workbench) -> None:

@@ -125,6 +125,17 @@ def test_machines_and_environments_are_siblings(published: Published) -> None:
     assert dead_links(published.site) == []
 
 
+def test_a_machine_that_is_named_is_published_alone(published: Published) -> None:
+    assert published.call("run", "--last", "1", "--machine", "other")[0] == 0
+    published.publish("--machine", "other")
+    assert {data["subject"]["machine"] for data in published.subjects().values()} == {"other"}
+    published.publish()
+    assert len({data["subject"]["machine"] for data in published.subjects().values()}) == 2
+    code, answer = published.call_json("publish", "--machine", "third")
+    message = f"nothing is stored of these commits in {published.results}/third"
+    assert (code, answer["error"]["message"]) == (2, message)
+
+
 # --- what is written when --------------------------------------------------------------------------------
 
 

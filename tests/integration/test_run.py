@@ -227,6 +227,28 @@ def test_failures_are_kept_and_measured_again_on_request(bench: Workbench) -> No
     assert bench.call_json("run", "--retry-failed")[1]["counts"]["measured"] == 1
 
 
+PEAKS = ("peak", "warm_peak", "rss_peak")
+
+
+def test_stored_failures_that_make_a_run_incomplete_are_said_to_need_another_try(bench: Workbench) -> None:
+    advice = "failures are stored from before; --retry-failed measures them again"
+    bench.commit(module())
+    bench.commit("import missing_module\n" + module())
+    code, out = bench.call("run", "--last", "1")
+    assert (code, advice in out) == (3, False)
+    assert [line.split() for line in out.splitlines() if "peak" in line] == [[name, "-", "-"] for name in PEAKS]
+    (bench.path / "scenarios" / "other.py").write_text(SCENARIO)
+    one = "1 failure is stored from before; --retry-failed measures it again"
+    assert one in bench.call_json("run")[1]["notices"]  # the other is of just now
+    code, out = bench.call("run")
+    assert (code, f"note: 2 {advice}" in out) == (3, True)
+    assert f"note: 2 {advice}" in bench.call("compare", "HEAD~1", "HEAD")[1]
+    assert advice not in bench.call("run", "--retry-failed")[1]
+    bench.commit(module())
+    code, out = bench.call("run")
+    assert (code, advice in out) == (0, False)
+
+
 def test_an_edit_of_a_scenario_during_a_run_does_not_reach_it(bench: Workbench) -> None:
     for _ in range(4):
         bench.commit(module())

@@ -145,7 +145,7 @@ def test_control_c_ends_it_well(server: Serving) -> None:
 
 def serve(published: Published, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "memharness.cli", "serve", *options]
-    return subprocess.run(command, cwd=published.path, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=published.path, capture_output=True, text=True, check=False, timeout=60)
 
 
 def test_a_port_in_use_is_one_error(published: Published) -> None:
@@ -157,6 +157,12 @@ def test_a_port_in_use_is_one_error(published: Published) -> None:
         f"memharness: error: cannot serve at 127.0.0.1:{port}: Address already in use\n"
         "  Choose another --port (0: a free one) or --host.\n"
     )
+
+
+def test_nothing_stored_of_the_machine_that_is_named_is_one_error(published: Published) -> None:
+    done = serve(published, "--machine", "third")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"memharness: error: nothing is stored of these commits in {published.results}/third")
 
 
 def test_nothing_stored_is_one_error(published: Published) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import click
 
 from memharness.analyse.ledger import acceptance_of
+from memharness.commands.exit_code import is_regression
 from memharness.commands.options import choosing, configured, json_option
 from memharness.commands.printing import print_json
 from memharness.config import Config
@@ -18,7 +19,7 @@ from memharness.pipeline.judging import judge
 from memharness.pipeline.project import Selection
 from memharness.pipeline.results import load_results
 from memharness.present.text import visible
-from memharness.store import Store
+from memharness.store import Store, is_same_change
 
 
 @click.command()
@@ -54,15 +55,17 @@ def command(
     found = results.project.repository.try_git("config", "user.name").output.decode(errors="replace").strip()
     date = datetime.now(UTC).date().isoformat()
     entries = [acceptance_of(change, reason.strip(), by=found, date=date) for change in chosen]
+    replaced = [next((old for old in results.accepted if is_same_change(old, entry)), None) for entry in entries]
     path = Store(config.run.results, config.run.machine).accept(entries)
     if as_json:
-        print_json({"format": 1, "file": str(path), "accepted": entries})
+        print_json({"format": 1, "file": str(path), "accepted": entries, "replaced": [old for old in replaced if old]})
         return
-    for entry in entries:
+    for entry, old in zip(entries, replaced, strict=True):
         figures = f"{entry.before:,} -> {entry.after:,} {METRICS[entry.metric].unit}"
-        click.echo(visible(f"accepted {entry.metric} of {entry.case} at {wanted.short}: {figures}"))
+        former = f'; this replaces the reason "{old.reason}"' if old else ""
+        click.echo(visible(f"accepted {entry.metric} of {entry.case} at {wanted.short}: {figures}{former}"))
     for change in there:
-        if change not in chosen and change.verdict != "accepted":
+        if change not in chosen and is_regression(change):
             rest = f"not accepted: {change.metric} of {change.case}, which moved there too (-m {change.metric})"
             click.echo(visible(rest))
     click.echo(f"entered in {visible(str(path))}; commit it with the results")

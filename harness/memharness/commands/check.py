@@ -26,8 +26,9 @@ from memharness.plan import runs_on
 def command(context: click.Context, /, config: Config, selection: Selection, *, as_json: bool) -> None:
     """Judge what is stored and measure nothing.
 
-    Without a range the newest commit is judged against its parent; with one, every change in it counts. The exit
-    code is 1 for a regression or an exceeded limit, and 3 where the newest commit is not measured or failed.
+    Without a range the newest commit is judged against what is stored before it; with one, every change in it counts.
+    The exit code is 1 for a regression or an exceeded limit, and 3 where the newest commit or anything before it is
+    not measured, or the newest commit failed.
     """
     if selection.new:
         raise MemharnessError(

@@ -2,7 +2,7 @@
 
 import click
 
-from memharness.commands.exit_code import exit_code
+from memharness.commands.exit_code import exit_code, with_advice
 from memharness.commands.options import choosing, configured, json_option, measuring, print_config
 from memharness.commands.printing import error_console, output_console, print_json
 from memharness.config import Config
@@ -44,10 +44,12 @@ def command(
         found = compare(
             config, before, after, selection, same_env=same_env, retry_failed=retry_failed, listener=progress
         )
+    needed = {found.before.id, found.after.id}
+    report = with_advice(found.report, found.fresh, needed=needed)
     if as_json:
-        print_json(found.report)
+        print_json(report)
     else:
         from memharness.present.comparison import draw_comparison
 
-        draw_comparison(output_console(), found.report, found.before, found.after)
-    context.exit(exit_code(found.report, needed={found.before.id, found.after.id}))
+        draw_comparison(output_console(), report, found.before, found.after)
+    context.exit(exit_code(report, needed=needed))

@@ -1,9 +1,12 @@
-"""The exit code that a report stands for."""
+"""The exit code that a report stands for, and what to do where old failures are the reason for it."""
 
 from collections.abc import Collection
 
+from msgspec.structs import replace
+
 from memharness.errors import INCOMPLETE, REGRESSION
 from memharness.findings import Change, Report
+from memharness.present.text import number_text
 
 
 def exit_code(report: Report, *, needed: Collection[str]) -> int:
@@ -12,12 +15,26 @@ def exit_code(report: Report, *, needed: Collection[str]) -> int:
     A drift upwards is a regression; what is only suspected is none yet.
     """
     over_limit = any(over.open and not over.suspected for over in report.exceeded)
-    if over_limit or any(_is_regression(change) for change in report.changes):
+    if over_limit or any(is_regression(change) for change in report.changes):
         return REGRESSION
     failed = [failure for failure in report.failures if failure.commit in needed]
     return INCOMPLETE if failed else 0
 
 
-def _is_regression(change: Change) -> bool:
+def with_advice(report: Report, fresh: Collection[tuple[str, str, str]], *, needed: Collection[str]) -> Report:
+    """Return the report with a notice on failures that are not `fresh` where one of them is why the exit code is 3.
+
+    `fresh` is what was measured just now, as in `Results`.
+    """
+    old = [one for one in report.failures if (one.family, one.commit, one.case) not in fresh]
+    if exit_code(report, needed=needed) != INCOMPLETE or not any(failure.commit in needed for failure in old):
+        return report
+    are, them = ("is", "it") if len(old) == 1 else ("are", "them")
+    advice = f"{number_text(len(old), 'failure')} {are} stored from before; --retry-failed measures {them} again"
+    return replace(report, notices=(*report.notices, advice))
+
+
+def is_regression(change: Change) -> bool:
+    """Tell whether a change makes the exit code 1."""
     rise = change.verdict == "regressed" or (change.verdict == "drifting" and change.after > change.before)
     return rise and change.confidence != "suspected"

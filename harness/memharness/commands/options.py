@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import click
+from msgspec.structs import replace
 
 from memharness.config import Config, load_config
 from memharness.errors import MemharnessError
@@ -95,12 +96,21 @@ def measuring(function: Command) -> Command:
 
 
 def publishing(function: Command) -> Command:
-    """Add the options of commands that write the site; `configured` takes them."""
+    """Add the options of commands that write the site; `configured` takes them.
+
+    A machine that is named on the command line is the only one that is shown: it narrows the `selection`.
+    """
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, selection: Selection, **kwargs: Any) -> Any:
+        machine = click.get_current_context().params["machine"]
+        return function(*args, selection=replace(selection, machine=machine), **kwargs)
+
     options = (
         click.option("-o", "--output", "site_folder", metavar="FOLDER", help="Folder of the site (default: site)."),
         click.option("--url", help="Where the site will be, for the links in its feed."),
     )
-    return with_options(options)(function)
+    return with_options(options)(wrapper)
 
 
 def choosing(function: Command) -> Command:

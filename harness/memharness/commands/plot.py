@@ -1,5 +1,6 @@
 """`memharness plot`: trends of metrics over commits, or what one commit changed, as a picture."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -9,11 +10,13 @@ from memharness.commands.printing import print_json, print_notices
 from memharness.config import Config
 from memharness.errors import MemharnessError
 from memharness.model import METRICS
+from memharness.pipeline.judging import judge
 from memharness.pipeline.locating import changes_at
 from memharness.pipeline.project import Selection
 from memharness.pipeline.reports import trends
 from memharness.pipeline.results import Results, load_results
 from memharness.present.look import THEMES, Look
+from memharness.present.text import number_text
 
 _LOOKS = (
     click.option("--theme", type=click.Choice(list(THEMES)), default="light", show_default=True, help="Colours."),
@@ -73,14 +76,21 @@ def _draw_trends(results: Results, _: str, metrics: tuple[str, ...], output: Pat
     missing = [metric for metric in dict.fromkeys(wanted) if metric not in {trend.metric for trend in drawn}]
     print_notices((*results.project.store.notices, *(f"no value of {metric} {where}" for metric in missing if drawn)))
     if not drawn:
-        raise MemharnessError(
-            f"No value of {' or '.join(missing)} {where}",
-            hint="Measure them with `memharness run` and the same range.",
-        )
+        raise MemharnessError(f"No value of {' or '.join(missing)} {where}", hint=_why_none(results, missing))
     from memharness.present.plots import draw_trend
 
     draw_trend(drawn, output, look)
     return {"trends": drawn}
+
+
+def _why_none(results: Results, metrics: Sequence[str]) -> str:
+    """Say why no value of `metrics` is stored: each commit failed that was measured, or none was."""
+    points = [point for one in judge(results) if one.series.metric in metrics for point in one.series.points]
+    failed = {point.commit.id for point in points if point.failure}
+    if not failed:
+        return "Measure them with `memharness run` and the same range."
+    newest = next(commit for commit in reversed(results.commits) if commit.id in failed)
+    return f"{number_text(len(failed), 'commit')} failed; see `memharness show {newest.short}`."
 
 
 def _draw_changes(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import click
 
-from memharness.commands.exit_code import exit_code
+from memharness.commands.exit_code import exit_code, with_advice
 from memharness.commands.options import configured, json_option, measuring, print_config, selecting
 from memharness.commands.printing import error_console, output_console, print_json
 from memharness.config import Config
@@ -64,11 +64,12 @@ def report_run(work: Callable[..., Results], *, as_json: bool = False) -> int:
 
     with progress_on(error_console()) as progress:
         results = work(listener=progress)
-    report = make_report(results)
+    needed = {results.commits[-1].id}
+    report = with_advice(make_report(results), results.fresh, needed=needed)
     if as_json:
         print_json(report)
     else:
         from memharness.present.report import draw_report
 
         draw_report(output_console(), report, commits_of(results, report))
-    return exit_code(report, needed={results.commits[-1].id})
+    return exit_code(report, needed=needed)

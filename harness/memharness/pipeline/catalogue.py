@@ -52,7 +52,7 @@ class Chapter:
 
 
 def open_catalogue(config: Config, selection: Selection) -> Catalogue:
-    """Read what is stored of the selected commits and cases, on all machines; nothing is an error.
+    """Read what is stored of the selected commits and cases, on all machines or the selected one; nothing is an error.
 
     Without a choice of commits the history begins at the first that anything is stored of.
     """
@@ -60,16 +60,17 @@ def open_catalogue(config: Config, selection: Selection) -> Catalogue:
     every_case = expand(load_scenarios(config.run.scenarios))  # whatever is chosen now, so that what is kept stays
     history = project.commits(selection)
     faults: list[str] = []
+    chosen = [name for name in machines(config.run.results) if selection.machine in (None, name)]
     stored = [
         (own, family, columns)
-        for own in (project_of(project, machine) for machine in machines(config.run.results))
+        for own in (project_of(project, machine) for machine in chosen)
         for family, columns in _columns(own, every_case, faults)
     ]
     known = {commit for _, _, columns in stored for commit in columns.commits}
     first = next((at for at, commit in enumerate(history) if commit.id in known), None)
     if first is None:
         raise MemharnessError(
-            f"nothing is stored of these commits in {config.run.results}",
+            f"nothing is stored of these commits in {config.run.results / (selection.machine or '')}",
             hint="Measure them with `memharness run`, or choose others.",
         )
     if not any((selection.since, selection.base, selection.last, selection.tags, selection.every)):

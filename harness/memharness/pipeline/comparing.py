@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from memharness.config import Config
 from memharness.errors import INCOMPLETE, MemharnessError
-from memharness.findings import EnvironmentDifference, Report
+from memharness.findings import EnvironmentDifference, Report, Summary
 from memharness.history import find_commit
 from memharness.model import Commit, EnvironmentFacts, Value
 from memharness.pipeline.measuring import Measuring, begin
@@ -18,11 +18,12 @@ from memharness.plan import Suite
 
 
 class Comparison(Value):
-    """Two commits and what lies between their figures."""
+    """Two commits and what lies between their figures; `fresh` is what was measured for it, as in `Results`."""
 
     before: Commit
     after: Commit
     report: Report
+    fresh: frozenset[tuple[str, str, str]] = frozenset()
 
 
 def compare(
@@ -47,11 +48,20 @@ def compare(
         if same_env:
             work.suites = tuple(_pinned(work, pair[1]))
         results = work.complete(pair)
-        report = replace(make_report(results), environments=tuple(_differences(results)))
+        report = make_report(results)
+        series = tuple(map(_side_by_side, report.series))
+        report = replace(report, series=series, environments=tuple(_differences(results)))
         if same_env:
             note = f"both were measured with the dependencies of {pair[1].short}"
             report = replace(report, notices=(*report.notices, note))
-    return Comparison(before=pair[0], after=pair[1], report=report)
+    return Comparison(before=pair[0], after=pair[1], report=report, fresh=results.fresh)
+
+
+def _side_by_side(row: Summary) -> Summary:
+    """Return a series of two commits with the value of each, None where one has none: no other stands for it."""
+    first, last = (cell if isinstance(cell, int) else None for cell in row.trend)
+    both = first is not None and last is not None
+    return replace(row, first=first, last=last, residual=row.residual if both else None)
 
 
 def _pinned(work: Measuring, commit: Commit) -> Iterator[Suite]:

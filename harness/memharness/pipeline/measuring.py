@@ -77,7 +77,7 @@ class Measuring:
         touched = self.workshop.touched
         measured, reused = len(touched & ids), len((self.workshop.reused - touched) & ids)
         found = load_commits(self.project, commits, families=families, measured=measured, reused=reused)
-        return replace(found, notices=self.workshop.notices)
+        return replace(found, notices=self.workshop.notices, fresh=frozenset(self.workshop.fresh))
 
     def complete(self, commits: Sequence[Commit], judging: Callable[[Results], Sequence[Judged]] = judge) -> Results:
         """Measure what is missing at `commits`, then what the findings rest on."""

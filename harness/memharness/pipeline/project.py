@@ -22,13 +22,15 @@ class Selection(RevisionRange):
     """What a command is asked to look at: revisions, and cases by `-k` expression and by tag.
 
     `new` asks for the commits after the newest measured one, with that one as the baseline; `every` for the whole
-    history, which is also what is meant where nothing is asked for.
+    history, which is also what is meant where nothing is asked for. `machine` narrows what looks at all machines to
+    the results of one.
     """
 
     new: bool = False
     every: bool = False
     pattern: str | None = None
     case_tags: tuple[str, ...] = ()
+    machine: str | None = None
 
 
 EVERYTHING = Selection()

@@ -23,6 +23,7 @@ class Results:
     measured: int = 0  # at so many of the commits something was measured just now
     notices: tuple[str, ...] = ()  # on how they came about
     reused: int = 0  # at so many others results were taken from another commit just now
+    fresh: frozenset[tuple[str, str, str]] = frozenset()  # what was measured just now: family, commit id and case
 
     def cases(self, family: str) -> tuple[Case, ...]:
         """Return the cases with at least one measurement in a family."""

@@ -71,6 +71,7 @@ class Workshop:
     ) -> None:
         self.touched: set[str] = set()  # commits at which something was measured
         self.reused: set[str] = set()  # those with results by reference
+        self.fresh: set[tuple[str, str, str]] = set()  # what was measured: family, commit id and case
         self.calls: dict[tuple[str, str, str], int] = {}  # of the growth pass, by family, case and identity
         self._project = project
         self._scenarios = scenarios
@@ -186,6 +187,7 @@ class Workshop:
             self.touched.add(task.commit.id)
         if references:
             self.reused.add(task.commit.id)
+        self.fresh.update((task.spec.family, task.commit.id, entry[0]) for entry in entries)
         outcomes = [entry[-1].outcome for entry in entries]
         self._listener.finished(task.commit, task.spec.family, outcomes, reused=len(references))
 

@@ -28,7 +28,7 @@ from memharness.present.text import (
     value_text,
     visible,
 )
-from memharness.present.verdicts import certainty, verdict_text
+from memharness.present.verdicts import certainty, confidence_text, verdict_text
 
 _NO_LINES: Final = {
     "import": "no line is known: imports are measured as a whole",
@@ -74,7 +74,7 @@ def _draw_head(console: Console, change: Change, *, with_family: bool, whole: bo
     if with_family:
         head.append(f"  {visible(change.family)}")
     if change.confidence != "suspected" and not (whole and change.confidence == "range"):
-        head.append(f"  ({change.confidence})", style="dim")
+        head.append(f" {confidence_text(change)}", style="dim")
     draw_text(console, head)
     before, after = value_text(change.before, change.unit), value_text(change.after, change.unit)
     share = f", {percent_text(change.before, change.after)}" if change.before > 0 else ""

@@ -11,7 +11,7 @@ from memharness.present.lines import commit_text
 from memharness.present.report import draw_findings, draw_series
 from memharness.present.tables import Row, draw_items, draw_text
 from memharness.present.text import delta_text, value_text, visible
-from memharness.present.verdicts import verdicts_text
+from memharness.present.verdicts import failed_text, verdicts_text
 
 
 def draw_comparison(console: Console, report: Report, before: Commit, after: Commit) -> None:
@@ -44,6 +44,6 @@ def _row(row: Summary, changes: Sequence[Change]) -> Row:
     if changes:
         return Row(cells, verdicts_text(changes))
     if not difference:
-        return Row(cells, Text("missing", style="dim"))
+        return Row(cells, failed_text() if "failed" in row.trend else Text("missing", style="dim"))
     quiet = difference == "=" or row.residual is None
     return Row(cells, Text("" if quiet else "not flagged", style="dim"))

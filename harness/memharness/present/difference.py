@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from memharness.findings import Change
 from memharness.present.text import delta_text, number_text, percent_text
+from memharness.present.verdicts import confidence_text
 
 MOST_CHANGES: Final = 4  # of one commit
 _MOST_PARTS: Final = 5
@@ -41,7 +42,7 @@ def note_text(change: Change, *, with_family: bool) -> str:
 
 
 def _notes(change: Change, *, with_family: bool) -> Iterator[str]:
-    yield f"{change.verdict} ({change.confidence})"
+    yield f"{change.verdict}{confidence_text(change)}"
     if change.also:
         yield f"{' and '.join(change.also)} likewise"
     if change.commit is None:

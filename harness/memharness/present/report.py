@@ -16,7 +16,7 @@ from memharness.present.changes import draw_changes
 from memharness.present.lines import commit_text
 from memharness.present.tables import Row, draw_rows, draw_text
 from memharness.present.text import delta_text, number_text, value_text, visible
-from memharness.present.verdicts import certainty, counts_text, verdicts_text
+from memharness.present.verdicts import certainty, counts_text, failed_text, verdicts_text
 
 _LIMITS: Final = "a limit stands in the metadata of its scenario; accepting a change does not lift it"
 
@@ -29,7 +29,7 @@ def draw_report(console: Console, report: Report, commits: Mapping[str, Commit])
 
 
 def _summary_row(row: Summary, changes: Sequence[Change]) -> Row:
-    residual = "" if row.residual is None else delta_text(row.residual, row.unit)
+    residual = "" if row.residual is None or row.first is None else delta_text(row.residual, row.unit)
     cells = (row.metric, value_text(row.first, row.unit), value_text(row.last, row.unit), residual)
     return Row(cells, verdicts_text(changes), row.trend)
 
@@ -116,7 +116,7 @@ def _draw_failures(console: Console, failures: Sequence[Failure], commits: Mappi
     if grouped:
         console.print()
     for (commit_id, phase, reason), cases in grouped.items():
-        text = Text().append("✗ failed", style="bold magenta").append("  ")
+        text = Text().append_text(failed_text()).append("  ")
         text.append_text(commit_text(commit_id, commits, with_author=False))
         draw_text(console, text)
         text = Text(f"in {phase}: {visible(reason)}")

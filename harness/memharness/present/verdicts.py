@@ -48,6 +48,16 @@ def verdicts_text(changes: Sequence[Change]) -> Text:
     )
 
 
+def failed_text() -> Text:
+    """Return sign and word of what could not be measured."""
+    return Text("✗ failed", style="bold magenta")
+
+
+def confidence_text(change: Change) -> str:
+    """Return how sure a change is as " (confirmed)"; nothing for the range of a drift, which is all of it."""
+    return "" if change.drift and change.confidence == "range" else f" ({change.confidence})"
+
+
 def certainty(metric: str) -> str:
     """Return why a suspected value is no more than that."""
     return "suspected: may still be a cache that fills up" if metric == "growth" else "suspected: not certain yet"

@@ -1,6 +1,6 @@
 """The ledger of accepted changes, `accepted.toml`: read strictly, written by appending, so that comments stay."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -46,7 +46,8 @@ def append(folder: Path, entries: Sequence[Acceptance]) -> Path:
         entries = (*former, *entries)
     tables = document.setdefault("accepted", tomlkit.aot())
     for entry in entries:
-        for index in reversed([i for i, old in enumerate(tables) if _same_change(old.unwrap(), entry)]):
+        olds = [msgspec.convert(table.unwrap(), Acceptance) for table in tables]
+        for index in reversed([i for i, old in enumerate(olds) if is_same_change(old, entry)]):
             del tables[index]
         table = tomlkit.item(msgspec.to_builtins(entry))
         table.trivia.indent = "\n"
@@ -57,8 +58,8 @@ def append(folder: Path, entries: Sequence[Acceptance]) -> Path:
     return path
 
 
-def _same_change(table: Mapping[str, object], entry: Acceptance) -> bool:
-    old = msgspec.convert(table, Acceptance)
+def is_same_change(old: Acceptance, entry: Acceptance) -> bool:
+    """Tell whether `entry` takes the place of `old`."""
     same_series = (old.case, old.metric, old.family) == (entry.case, entry.metric, entry.family)
     return same_series and (old.range == entry.range or (old.commit is not None and old.commit == entry.commit))
 
