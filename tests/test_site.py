@@ -275,7 +275,8 @@ def test_the_index_tells_what_is_open_first() -> None:
     commit = values.history()[values.STEP]
     entry = between(page_of(), '<li class="entry bad" id="open-peak">', "</li>")
     told = (
-        "▲ regressed, open parse[size=1000] peak 1.14 MiB → 2.38 MiB +1.24 MiB +108.3% and warm_peak with it · confirmed "
+        "▲ regressed, open parse[size=1000] peak 1.14 MiB → 2.38 MiB +1.24 MiB +108.3% and warm_peak with it "
+        "· confirmed "
         "cpython-3.11.9-auto · linux-x86_64 "
         "src/parser/tokens.py:41 Tokens.keep +1.14 MiB changed here self._all.append(token)"
     )

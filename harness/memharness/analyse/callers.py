@@ -51,12 +51,14 @@ def _touched(view: View, place: Place) -> bool:
 
 def _owner(stack: Stack) -> int:
     """Return the index of the frame at which the blocks of a stack count."""
-    paths = [frame.path for frame in stack.frames]
-    for owns in (in_project, in_scenario):
-        for at in reversed(range(len(paths))):
-            if owns(paths[at]):
-                return at
-    return len(paths) - 1
+    scenario = None
+    for at in reversed(range(len(stack.frames))):
+        path = stack.frames[at].path
+        if in_project(path):
+            return at
+        if scenario is None and in_scenario(path):
+            scenario = at
+    return len(stack.frames) - 1 if scenario is None else scenario
 
 
 def _library(stack: Stack) -> str:

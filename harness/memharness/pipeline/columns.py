@@ -73,17 +73,18 @@ def load_columns(store: Store, family: str, subjects: Sequence[Key], known: Colu
     _copy(old, kept, found)
     column = {key: number for number, key in enumerate(found.subjects)}
     alike: dict[Outcome, Outcome] = {}
-    for row, commit in enumerate(fresh, len(kept)):
+    read = {metric: np.full((len(fresh), len(column)), MISSING, np.int64) for metric in found.values}
+    for at, commit in enumerate(fresh):
+        row, figures = len(kept) + at, {metric: own[at] for metric, own in read.items()}
         record = store.record(family, commit)
         sources = sorted({reference.commit for reference in record.reused}) if record else []
         found.commits[row] = commit
-        read = tuple((id_, *stamps.get(id_, (0, 0))) for id_ in (commit, *sources))
-        found.stamps[row] = read if record else _DAMAGED
-        figures = {metric: np.full(len(column), MISSING, np.int64) for metric in found.values}
+        stamp = tuple((id_, *stamps.get(id_, (0, 0))) for id_ in (commit, *sources))
+        found.stamps[row] = stamp if record else _DAMAGED
         for number, measurements in _cells(store.resolved(record) if record else (), column):
             _enter(found, row, number, measurements, figures, alike)
-        for metric, own in figures.items():
-            found.values[metric][row] = own
+    for metric, values in read.items():
+        found.values[metric][len(kept) :] = values
     found.read = len(fresh)
     _sort_facts(found)
     return found
