@@ -4,7 +4,7 @@ What `identity` matched becomes differences; the parts and the remainder add up 
 marked as changed by the commit, or comes with the nearest caller that is, or with the constant that it depends on.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
@@ -59,12 +59,18 @@ _Parts = dict[str, LineDifference]  # of one line by library
 
 def _parts(match: Match) -> _Parts:
     """Return one difference for each library that allocates for a line."""
-    rows: dict[str, tuple[list[LineStat], list[LineStat]]] = defaultdict(lambda: ([], []))
-    for side, stats in enumerate((match.old, match.new)):
-        for stat in stats:
-            rows[stat.library][side].append(stat)
     home = max(match.new, key=lambda s: (s.size, -s.line), default=None)
-    return {library: _difference(olds, news, home) for library, (olds, news) in rows.items()}
+    libraries = {stat.library: None for stat in (*match.old, *match.new)}
+    if len(libraries) == 1:
+        return {library: _difference(match.old, match.new, home) for library in libraries}
+    return {
+        library: _difference(
+            [stat for stat in match.old if stat.library == library],
+            [stat for stat in match.new if stat.library == library],
+            home,
+        )
+        for library in libraries
+    }
 
 
 def _cancel(lines: Sequence[_Parts]) -> None:

@@ -45,9 +45,10 @@ class Side(Value):
     def paths(self) -> frozenset[str]:
         """The files that its lines and stacks mention."""
         profiles = (self.alive, self.retained, self.peak, self.imports, self.leak)
-        frames = (frame for profile in profiles for stack in profile.stacks for frame in stack.frames)
-        lines = (line for profile in profiles for line in profile.lines)
-        return frozenset(place.path for places in (lines, frames) for place in places)
+        lines = {line.path for profile in profiles for line in profile.lines}
+        return frozenset(
+            lines | {frame.path for profile in profiles for stack in profile.stacks for frame in stack.frames}
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -146,7 +146,7 @@ def _enter(
         for metric, value in outcome.metrics.items():
             if metric in figures:
                 figures[metric][number] = value
-    environment = next((m.environment for m in measurements if m.environment), None)
+    environment = first.environment or next((m.environment for m in measurements if m.environment), None)
     if environment is not None:
         if environment not in found.facts:
             found.facts.append(environment)
