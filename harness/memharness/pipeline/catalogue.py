@@ -9,7 +9,7 @@ from memharness.errors import MemharnessError
 from memharness.model import PINNED, Case, Commit, EnvironmentFacts
 from memharness.pages import Entry, TrendSummary
 from memharness.pipeline.columns import Columns, load_columns
-from memharness.pipeline.describing import sources_of
+from memharness.pipeline.describing import Sources
 from memharness.pipeline.entries import entries_of, find_changes
 from memharness.pipeline.kept import Findings, keep, kept_file, read_columns, read_kept, write_columns, write_kept
 from memharness.pipeline.project import Project, Selection, open_project
@@ -94,20 +94,19 @@ def project_of(project: Project, machine: str) -> Project:
     return replace(project, store=Store(project.config.run.results, machine, read_only=True))
 
 
-def chapters(catalogue: Catalogue) -> Iterator[Chapter]:
+def chapters(catalogue: Catalogue, sources: Sources) -> Iterator[Chapter]:
     """Yield every subject of a catalogue; what was found before is taken from the cache folder, and kept there."""
     tag = catalogue.newest_tag
-    with sources_of(catalogue.project.repository) as sources:
-        for shelf in catalogue.shelves:
-            file = kept_file("findings", catalogue.project.config.run.results, shelf.machine, shelf.family)
-            known, found = read_kept(file, Findings), dict[str, Findings]()
-            for subject in shelf.subjects():
-                own = find_changes(subject, sources, known.get(subject.name.id))
-                found[subject.name.id] = own
-                entries = tuple(entries_of(subject, own))
-                yield Chapter(subject, entries, summarise(subject, entries, tag), subject.medians())
-            if (kept := known | found) != known:
-                keep(catalogue.faults, partial(write_kept, file, kept))
+    for shelf in catalogue.shelves:
+        file = kept_file("findings", catalogue.project.config.run.results, shelf.machine, shelf.family)
+        known, found = read_kept(file, Findings), dict[str, Findings]()
+        for subject in shelf.subjects():
+            own = find_changes(subject, sources, known.get(subject.name.id))
+            found[subject.name.id] = own
+            entries = tuple(entries_of(subject, own))
+            yield Chapter(subject, entries, summarise(subject, entries, tag), subject.medians())
+        if (kept := known | found) != known:
+            keep(catalogue.faults, partial(write_kept, file, kept))
 
 
 def _columns(project: Project, cases: tuple[Case, ...], faults: list[str]) -> Iterator[tuple[str, Columns]]:

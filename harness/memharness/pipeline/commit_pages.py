@@ -13,14 +13,13 @@ import memharness.present.site as pages
 from memharness.analyse.blame import line_differences
 from memharness.analyse.changes import Side
 from memharness.findings import EnvironmentDifference
-from memharness.history import file_edits
 from memharness.measure import PROBE_METHOD
 from memharness.model import METRICS, Commit, Frame, LineStat, Profile, digest
 from memharness.pages import Allocations, CommitData, CommitPage, Entry, FailureAt, Figure, Site
 from memharness.pipeline.catalogue import Catalogue, Chapter
 from memharness.pipeline.columns import MISSING, PLAIN, REUSED, SPECIAL
 from memharness.pipeline.comparing import environment_differences
-from memharness.pipeline.describing import Sources, sources_of
+from memharness.pipeline.describing import Sources
 from memharness.pipeline.drawn import code_digest, site_digest
 from memharness.pipeline.shelves import Shelf, Subject
 from memharness.pipeline.trending import failure_details
@@ -42,7 +41,9 @@ _KINDS: Final[Mapping[str, tuple[_Kind, ...]]] = {  # of metrics, in the order o
 }
 
 
-def publish_commits(folder: SiteFolder, site: Site, catalogue: Catalogue, told: Sequence[Chapter]) -> int:
+def publish_commits(
+    folder: SiteFolder, site: Site, catalogue: Catalogue, told: Sequence[Chapter], sources: Sources
+) -> int:
     """Write the files of all commits that anything is stored of; return their number."""
     positions = [at for at, commit in enumerate(catalogue.history) if commit.id in site.pages]
     entries: dict[str, list[tuple[Entry, Subject]]] = defaultdict(list)
@@ -57,12 +58,11 @@ def publish_commits(folder: SiteFolder, site: Site, catalogue: Catalogue, told: 
     shared = site_digest(site)
     columns = [(name.id, shelf.columns.subjects[n]) for shelf in catalogue.shelves for n, name in shelf.names.items()]
     subjects = digest([code_digest(), PROBE_METHOD, columns], 32)
-    with sources_of(catalogue.project.repository) as sources:
-        for older, at, newer in zip([None, *positions], positions, [*positions[1:], None], strict=False):
-            moved = entries.get(catalogue.history[at].id, [])
-            one = _One(catalogue, at, older, newer, entries=moved, repeated=repeated)
-            one.publish_page(folder, site, shared, profiles, sources)
-            one.publish_data(folder, subjects, profiles.get(at, {}))
+    for older, at, newer in zip([None, *positions], positions, [*positions[1:], None], strict=False):
+        moved = entries.get(catalogue.history[at].id, [])
+        one = _One(catalogue, at, older, newer, entries=moved, repeated=repeated)
+        one.publish_page(folder, site, shared, profiles, sources)
+        one.publish_data(folder, subjects, profiles.get(at, {}))
     return len(positions)
 
 
@@ -217,9 +217,9 @@ class _One:
             known = [(before, after) for before, after in facts if before is not None and after is not None]
             yield from dict.fromkeys(found for pair in known for found in environment_differences(*pair))
 
-    def _renamed(self, profile: Profile, entry: Entry) -> Profile:
+    def _renamed(self, profile: Profile, entry: Entry, sources: Sources) -> Profile:
         """Return the profile before a change with the paths that its files have after it."""
-        edits = file_edits(self.catalogue.project.repository, *entry.change.range)
+        edits = sources.files(*entry.change.range)
         paths = {edit.before: edit.after for edit in edits if edit.before and edit.after and edit.before != edit.after}
 
         def moved(place: T) -> T:
@@ -247,7 +247,7 @@ class _One:
                     yield Allocations(
                         entry=entry,
                         kind=kind,
-                        before=self._renamed(before, entry),
+                        before=self._renamed(before, entry, sources),
                         after=after,
                         lines=_lines(before, after, entry, sources),
                     )

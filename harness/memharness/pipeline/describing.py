@@ -14,7 +14,7 @@ from memharness.analyse.steps import Step
 from memharness.analyse.transients import find_undone
 from memharness.findings import Change
 from memharness.history import Blobs, count_between, file_edits
-from memharness.model import METRICS, Commit, Measured, Profile
+from memharness.model import METRICS, Commit, FileEdit, Measured, Profile
 from memharness.pipeline.judging import Judged, judge, question_of
 from memharness.pipeline.results import Results
 from memharness.pipeline.searching import follow_merge
@@ -131,9 +131,13 @@ class Sources:
         self._files = cache(lambda good, bad: file_edits(repository, good, bad))
         self._text = lru_cache(_TEXTS)(lambda commit, path: (blobs.read(commit, path) or b"").decode(errors="replace"))
 
+    def files(self, good: str, bad: str) -> Sequence[FileEdit]:
+        """Return the files that differ between two commits."""
+        return self._files(good, bad)
+
     def edits(self, good: Commit, bad: Commit, sides: Iterable[Side]) -> Edits:
         """Return the edits between the commits of two sides."""
-        files = self._files(good.id, bad.id)
+        files = self.files(good.id, bad.id)
         paths = {path for side in sides for path in side.paths}
         wanted = [file for file in files if {file.before, file.after} & paths]
         reads = (partial(self._read, good.id), partial(self._read, bad.id))

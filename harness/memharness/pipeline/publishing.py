@@ -26,6 +26,7 @@ from memharness.model import METRICS, Measured, Profile, Value
 from memharness.pages import Entry, Index, Leak, Site, SubjectName, SubjectPage
 from memharness.pipeline.catalogue import Catalogue, Chapter, chapters, open_catalogue
 from memharness.pipeline.commit_pages import publish_commits
+from memharness.pipeline.describing import Sources, sources_of
 from memharness.pipeline.drawn import DrawnChanges, changes_digest, code_digest
 from memharness.pipeline.picturing import choose, publish_picture
 from memharness.pipeline.project import Selection, name_at
@@ -63,8 +64,9 @@ def _publish(catalogue: Catalogue) -> Published:
         if not folder.keeps_all("assets", code_digest()):
             for name, content in pages.assets().items():
                 folder.put(f"assets/{name}", content, code_digest())
-        told = _publish_subjects(folder, site, catalogue)
-        named = publish_commits(folder, site, catalogue, told)
+        with sources_of(catalogue.project.repository) as sources:
+            told = _publish_subjects(folder, site, catalogue, sources)
+            named = publish_commits(folder, site, catalogue, told, sources)
         folder.put("data/history.js", pages.history_script(catalogue.history, site.pages))
         _publish_lists(folder, site, catalogue, told)
         files = folder.finish()
@@ -137,12 +139,12 @@ def _siblings(catalogue: Catalogue) -> dict[str, tuple[SubjectName, ...]]:
 # --- subjects --------------------------------------------------------------------------------------------
 
 
-def _publish_subjects(folder: SiteFolder, site: Site, catalogue: Catalogue) -> list[Chapter]:
+def _publish_subjects(folder: SiteFolder, site: Site, catalogue: Catalogue, sources: Sources) -> list[Chapter]:
     """Write the files of all subjects; return their chapters without what was read for them."""
     siblings = _siblings(catalogue)
     every = sum(map(len, siblings.values())) <= _ALL_PICTURED
     told = []
-    for shelf, own in groupby(chapters(catalogue), key=lambda chapter: chapter.subject.shelf):
+    for shelf, own in groupby(chapters(catalogue, sources), key=lambda chapter: chapter.subject.shelf):
         drawn = DrawnChanges(shelf)
         for chapter in own:
             subject = chapter.subject
