@@ -21,7 +21,7 @@ def test_figures_of_pictures_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.
 
     def counted(self: Figure, *arguments: object, **more: object) -> None:
         nonlocal most
-        made(self, *arguments, **more)  # type: ignore[arg-type]
+        made(self, *arguments, **more)  # type: ignore[arg-type]  # as it was called
         alive.add(self)
         most = max(most, len(alive))
 

@@ -61,8 +61,6 @@ def _parts(match: Match) -> _Parts:
     """Return one difference for each library that allocates for a line."""
     home = max(match.new, key=lambda s: (s.size, -s.line), default=None)
     libraries = {stat.library: None for stat in (*match.old, *match.new)}
-    if len(libraries) == 1:
-        return {library: _difference(match.old, match.new, home) for library in libraries}
     return {
         library: _difference(
             [stat for stat in match.old if stat.library == library],

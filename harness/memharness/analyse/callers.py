@@ -51,14 +51,11 @@ def _touched(view: View, place: Place) -> bool:
 
 def _owner(stack: Stack) -> int:
     """Return the index of the frame at which the blocks of a stack count."""
-    scenario = None
-    for at in reversed(range(len(stack.frames))):
-        path = stack.frames[at].path
-        if in_project(path):
-            return at
-        if scenario is None and in_scenario(path):
-            scenario = at
-    return len(stack.frames) - 1 if scenario is None else scenario
+    for owns in (in_project, in_scenario):
+        for at in reversed(range(len(stack.frames))):
+            if owns(stack.frames[at].path):
+                return at
+    return len(stack.frames) - 1
 
 
 def _library(stack: Stack) -> str:

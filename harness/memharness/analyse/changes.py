@@ -46,9 +46,8 @@ class Side(Value):
         """The files that its lines and stacks mention."""
         profiles = (self.alive, self.retained, self.peak, self.imports, self.leak)
         lines = {line.path for profile in profiles for line in profile.lines}
-        return frozenset(
-            lines | {frame.path for profile in profiles for stack in profile.stacks for frame in stack.frames}
-        )
+        frames = {frame.path for profile in profiles for stack in profile.stacks for frame in stack.frames}
+        return frozenset(lines | frames)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -133,7 +133,7 @@ class View:
     def position(self, place: Place) -> Position | None:
         """Return where in the diff a touched line is; None for an untouched one."""
         path, line = place
-        at = self._hunk_before(place) if path in self._files else -1
+        at = self._hunk_before(place)
         if at < 0:
             return None
         number, file = self._files[path]

@@ -73,9 +73,9 @@ def load_columns(store: Store, family: str, subjects: Sequence[Key], known: Colu
     _copy(old, kept, found)
     column = {key: number for number, key in enumerate(found.subjects)}
     alike: dict[Outcome, Outcome] = {}
-    read = {metric: np.full((len(fresh), len(column)), MISSING, np.int64) for metric in found.values}
+    values = {metric: np.full((len(fresh), len(column)), MISSING, np.int64) for metric in found.values}
     for at, commit in enumerate(fresh):
-        row, figures = len(kept) + at, {metric: own[at] for metric, own in read.items()}
+        row, figures = len(kept) + at, {metric: own[at] for metric, own in values.items()}
         record = store.record(family, commit)
         sources = sorted({reference.commit for reference in record.reused}) if record else []
         found.commits[row] = commit
@@ -83,8 +83,8 @@ def load_columns(store: Store, family: str, subjects: Sequence[Key], known: Colu
         found.stamps[row] = stamp if record else _DAMAGED
         for number, measurements in _cells(store.resolved(record) if record else (), column):
             _enter(found, row, number, measurements, figures, alike)
-    for metric, values in read.items():
-        found.values[metric][len(kept) :] = values
+    for metric, own in values.items():
+        found.values[metric][len(kept) :] = own
     found.read = len(fresh)
     _sort_facts(found)
     return found
@@ -146,7 +146,7 @@ def _enter(
         for metric, value in outcome.metrics.items():
             if metric in figures:
                 figures[metric][number] = value
-    environment = first.environment or next((m.environment for m in measurements if m.environment), None)
+    environment = next((m.environment for m in measurements if m.environment), None)
     if environment is not None:
         if environment not in found.facts:
             found.facts.append(environment)

@@ -217,8 +217,8 @@ def _key(subject: Subject) -> str:
     Newest commits that are like the one before them move nothing, so they do not count.
     """
     shelf, config = subject.shelf, subject.shelf.project.config
-    told = subject.told
-    while len(told) > 1 and _is_steady(subject) and _repeats_the_last(subject, *told[-2:]):
+    told, steady = subject.told, _is_steady(subject)
+    while len(told) > 1 and steady and _repeats_the_last(subject, *told[-2:]):
         told = told[:-1]
     rows = shelf.rows[np.array(told, np.int64)]
     environments = [shelf.columns.facts[at] if at >= 0 else "" for at in _cells(subject, rows)]

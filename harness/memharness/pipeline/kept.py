@@ -130,7 +130,7 @@ def read_kept(path: Path, kind: type[T]) -> dict[str, T]:
     """Return the values of one kind that are kept in a file, by a subject's id."""
     try:
         with _sound(path) as file:
-            return msgspec.msgpack.decode(file.read(), type=dict[str, kind])  # type: ignore[valid-type]
+            return msgspec.msgpack.decode(file.read(), type=dict[str, kind])  # type: ignore[valid-type]  # made as it runs
     except Exception:  # noqa: BLE001  (as above)
         return {}
 

@@ -6,14 +6,15 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+import memharness.present.site as pages
 from memharness.findings import Trend, TrendChange, TrendPoint
 from memharness.pages import TrendSummary
 from memharness.pipeline.catalogue import Chapter
 from memharness.pipeline.columns import MISSING
+from memharness.pipeline.drawn import code_digest
 from memharness.pipeline.trending import failures_at
 from memharness.present.folder import SiteFolder
 
-PICTURED: Final = "peak"
 _EXACT: Final = 1000  # commits, up to which a picture shows all
 _STRETCHES: Final = 50  # at least, that a longer history has; most of the last one may be missing
 _PACE: Final = 4  # commits from one turn to the next
@@ -23,14 +24,15 @@ def choose(chapter: Chapter, *, every: bool) -> tuple[TrendSummary, ...]:
     """Return the metrics to draw: all, or the one that a page shows first."""
     if every or not chapter.rows:
         return chapter.rows
-    return (next((row for row in chapter.rows if row.metric == PICTURED), chapter.rows[0]),)
+    first = pages.first_metric(chapter.rows)
+    return tuple(row for row in chapter.rows if row.metric == first)
 
 
-def publish_picture(folder: SiteFolder, chapter: Chapter, row: TrendSummary, code: str) -> None:
+def publish_picture(folder: SiteFolder, chapter: Chapter, row: TrendSummary) -> None:
     """Draw a metric, unless its picture is there as it would be."""
     path = f"picture/{row.subject.id}-{row.metric}.svg"
     last = newest_pictured(row, len(chapter.subject.states))
-    key = _key(chapter, row, last, code)
+    key = _key(chapter, row, last)
     if not folder.keeps(path, key):
         from memharness.present.pictures import picture  # matplotlib takes its time
 
@@ -52,10 +54,10 @@ def newest_pictured(row: TrendSummary, commits: int) -> int:
     return max([newest - (newest - turn) % stretch, *(mark.position for mark in row.marks)])
 
 
-def _key(chapter: Chapter, row: TrendSummary, last: int, code: str) -> str:
+def _key(chapter: Chapter, row: TrendSummary, last: int) -> str:
     """Return a digest of all that a picture shows."""
     subject, history = chapter.subject, chapter.subject.shelf.history
-    shown = [code, row.subject, row.metric, row.limit, row.marks, [e.change.verdict for e in chapter.entries]]
+    shown = [code_digest(), row.subject, row.metric, row.limit, row.marks, [e.change.verdict for e in chapter.entries]]
     tags = [(at, history[at].tags) for at in range(last + 1) if history[at].tags]
     failed = [at for at in subject.special if at <= last and failures_at(subject, at)]
     spreads = [(at, p.values) for at, p in subject.special_points.get(row.metric, {}).items() if at <= last]

@@ -185,7 +185,7 @@ def _publish_subject(
     )
     folder.put(f"scenario/{id_}.html", pages.render_subject(site, page, changes))
     for row in pictured:
-        publish_picture(folder, chapter, row, code_digest())
+        publish_picture(folder, chapter, row)
 
 
 def _reproduce(subject: Subject) -> tuple[str, ...]:

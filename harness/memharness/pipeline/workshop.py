@@ -69,7 +69,6 @@ class Workshop:
         retry_failed: bool,
         verify: float,
     ) -> None:
-        self.touched: set[str] = set()  # commits at which something was measured
         self.reused: set[str] = set()  # those with results by reference
         self.fresh: set[tuple[str, str, str]] = set()  # what was measured: family, commit id and case
         self.calls: dict[tuple[str, str, str], int] = {}  # of the growth pass, by family, case and identity
@@ -86,6 +85,11 @@ class Workshop:
         self._verify = verify
         self._verified = self._taken = 0  # reusable results: measured all the same, and not measured
         self._unproven: dict[str, str] = {}  # by case, why its results are its own
+
+    @property
+    def touched(self) -> set[str]:
+        """The commits at which something was measured."""
+        return {commit for _, commit, _ in self.fresh}
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -183,8 +187,6 @@ class Workshop:
         store.add(
             task.spec.family, task.commit, done.facts, entries, reused=references, replace_failed=self._retry_failed
         )
-        if entries:
-            self.touched.add(task.commit.id)
         if references:
             self.reused.add(task.commit.id)
         self.fresh.update((task.spec.family, task.commit.id, entry[0]) for entry in entries)

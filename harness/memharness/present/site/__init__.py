@@ -8,11 +8,12 @@ from memharness.present.site.bundle import assets
 from memharness.present.site.feed import render_feed
 from memharness.present.site.lists import render_changes, render_compare, render_leaks, render_status
 from memharness.present.site.scripts import commit_script, history_script, profile_script, subject_script
-from memharness.present.site.views import render_commit, render_entries, render_index, render_subject
+from memharness.present.site.views import first_metric, render_commit, render_entries, render_index, render_subject
 
 __all__ = [
     "assets",
     "commit_script",
+    "first_metric",
     "history_script",
     "profile_script",
     "render_changes",

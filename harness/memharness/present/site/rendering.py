@@ -10,6 +10,7 @@ from memharness.model import METRICS
 from memharness.pages import Site
 from memharness.present.site.links import Links, asset_version, bokeh_script
 from memharness.present.site.words import (
+    OVER_LIMIT,
     author_text,
     date_text,
     entry_label,
@@ -46,6 +47,7 @@ _FILTERS: Final = {
 }
 _GLOBALS: Final = {
     "METRICS": METRICS,
+    "OVER_LIMIT": OVER_LIMIT,
     "average": average_text,
     "entry_label": entry_label,
     "relative": relative_text,

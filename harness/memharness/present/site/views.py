@@ -34,7 +34,7 @@ def render_index(site: Site, index: Index) -> str:
         index=index,
         rows=[row_fields(row, site) for row in index.rows],
         metrics=metrics,
-        chosen=_DEFAULT if _DEFAULT in metrics or not metrics else metrics[0],
+        chosen=first_metric(index.rows),
         same_place=len({(row.subject.family, row.subject.machine) for row in index.rows}) < 2,
         now={(row.subject.id, row.metric): row.now for row in index.rows},
         groups=[[*group] for _, group in groupby(index.open, key=lambda entry: (entry.bad.id, entry.change.range))],
@@ -49,8 +49,6 @@ def render_entries(site: Site, entries: Sequence[Entry]) -> str:
 
 def render_subject(site: Site, page: SubjectPage, changes: str) -> str:
     """Return scenario/<id>.html. `changes` is what `render_entries` returns for the entries of the page."""
-    metrics = _metrics(page.rows)
-    chosen = _DEFAULT if _DEFAULT in metrics or not metrics else metrics[0]
     return render(
         "scenario.html",
         site,
@@ -58,7 +56,7 @@ def render_subject(site: Site, page: SubjectPage, changes: str) -> str:
         page=page,
         changes=Markup(changes),  # noqa: S704  (drawn and escaped there)
         rows=[row_fields(row, site) for row in page.rows],
-        chosen=chosen,
+        chosen=first_metric(page.rows),
         sizes=size_chart(page.sizes) if any(page.sizes) else None,
         size_steps=size_steps(page.sizes),
         build=site.build,
@@ -107,6 +105,12 @@ def allocation_fields(held: Allocations) -> dict[str, object]:
         "lines": held.lines,
         "top": _TOP_LINES,
     }
+
+
+def first_metric(rows: Sequence[TrendSummary]) -> str:
+    """Return the metric that a page shows until another one is chosen."""
+    metrics = _metrics(rows)
+    return _DEFAULT if _DEFAULT in metrics or not metrics else metrics[0]
 
 
 def _metrics(rows: Sequence[TrendSummary]) -> list[str]:

@@ -19,7 +19,7 @@ class Label(NamedTuple):
     rank: int
 
 
-_OVER: Final = Label("⊘", "over its limit", "bad", 1)
+OVER_LIMIT: Final = Label("⊘", "over its limit", "bad", 1)
 _FAILED: Final = Label("✗", "failed", "failed", 0)
 _UNMEASURED: Final = Label("…", "not measured", "calm", 9)
 _NOT_JUDGED: Final = Label("·", "not judged", "calm", 8)
@@ -48,7 +48,7 @@ def row_labels(row: TrendSummary) -> list[Label]:
     """Return what there is to say of a trend: all that calls for action, or else what became of its last change."""
     labels = [_FAILED] if row.failed_now else []
     if row.over_limit:
-        labels.append(_OVER)
+        labels.append(OVER_LIMIT)
     statuses = {mark.status for mark in row.marks} | ({row.last.status} if row.last else set())
     labels += [
         entry_label(row.last) if row.last and row.last.status == status else _STATUSES[status]
