@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from children import FIRST, VERSIONS, Bench, measured
-from memharness.measure.child import Limits, run_child
+from memharness.child import Limits, run_child
 from memharness.measure.exchange import Delivered, Exchange
 from memharness.measure.interpreter import child_environment, probe_command
 from memharness.model import Case

@@ -13,8 +13,8 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from memharness.child import Cancelled, Ending, Limits, run_child
 from memharness.errors import MemharnessError
-from memharness.measure.child import Cancelled, Ending, Limits, run_child
 from memharness.measure.exchange import Broken, Delivered, Exchange, Seen
 from memharness.measure.interpreter import child_environment, compile_bytecode, probe_command
 from memharness.measure.sights import is_beside, sight_of

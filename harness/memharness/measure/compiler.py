@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from memharness.child import resident_bytes
 from memharness.errors import MemharnessError
-from memharness.measure.child import resident_bytes
 
 _SCRIPT: Final = Path(__file__).parents[2] / "memharness_probe" / "bytecode.py"
 # Up to 3.10 the set constants of byte code are in the order of their hashes, which -I would make random.

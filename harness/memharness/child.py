@@ -1,4 +1,4 @@
-"""One measured process: start it under constant conditions, watch it, end it with all that it started.
+"""One supervised process: start it under constant conditions, watch it, end it with all that it started.
 
 It runs in a session of its own. Its output comes through a pipe of which only the end is kept: a workload that prints
 gigabytes fills no disk, and an orphan that holds the pipe open holds up nobody, since the wait is on a pidfd.
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from memharness.errors import MemharnessError
-from memharness.measure.orphans import adopt_orphans, end_orphans
+from memharness.orphans import adopt_orphans, end_orphans
 
 _ADDR_NO_RANDOMIZE: Final = 0x0040000  # personality(2)
 _ASK: Final = 0xFFFFFFFF
