@@ -150,14 +150,14 @@ def test_growth_flags_where_a_leak_appears_goes_or_changes(
 @pytest.mark.parametrize(
     ("levels", "expected"),
     [
-        ((), Rule(relative=0.01, absolute=20 << 10)),
-        ((Thresholds(relative=0.5),), Rule(relative=0.5, absolute=20 << 10)),
+        ((), Rule(relative=0.01, absolute=4 << 10)),
+        ((Thresholds(relative=0.5),), Rule(relative=0.5, absolute=4 << 10)),
         ((Thresholds(), Thresholds(absolute=7)), Rule(relative=0.01, absolute=7, noisy_absolute=7)),
         (
             (Thresholds(metrics={"peak": 9}, absolute=8), Thresholds(relative=0.2)),
             Rule(relative=0.2, absolute=9, noisy_absolute=9),
         ),
-        ((Thresholds(metrics={"retained": 9}),), Rule(relative=0.01, absolute=20 << 10)),
+        ((Thresholds(metrics={"retained": 9}),), Rule(relative=0.01, absolute=4 << 10)),
     ],
 )
 def test_the_first_level_that_says_something_decides(levels: tuple[Thresholds, ...], expected: Rule) -> None:

@@ -35,42 +35,70 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
 
 
 class Metric(Value):
-    """A named quantity. `floor` is the least difference worth a report, None where it never flags."""
+    """A named quantity. `floor` is the least difference worth a report, None where it never flags.
+
+    A spread between repeats of at most `harmless` says nothing about how repeatable the metric is.
+    """
 
     name: str
     unit: str
     measured_in: PassName
     floor: int | None
     title: str
+    harmless: int = 0
 
 
 METRICS: Final[Mapping[str, Metric]] = {
     metric.name: metric
     for metric in (
-        Metric(name="peak", unit="bytes", measured_in="first", floor=20 << 10, title="peak of the first call"),
+        Metric(
+            name="peak",
+            unit="bytes",
+            measured_in="first",
+            floor=4 << 10,
+            harmless=2560,
+            title="peak of the first call",
+        ),
         Metric(
             name="retained",
             unit="bytes",
             measured_in="first",
-            floor=4 << 10,
+            floor=2 << 10,
+            harmless=512,
             title="kept after the first call",
         ),
         Metric(
             name="result",
             unit="bytes",
             measured_in="first",
-            floor=4 << 10,
+            floor=2 << 10,
+            harmless=512,
             title="held by the returned value",
         ),
-        Metric(name="warm_peak", unit="bytes", measured_in="rss", floor=20 << 10, title="peak of a later call"),
+        Metric(
+            name="warm_peak",
+            unit="bytes",
+            measured_in="rss",
+            floor=4 << 10,
+            harmless=2560,
+            title="peak of a later call",
+        ),
         Metric(name="growth", unit="bytes per call", measured_in="growth", floor=4, title="leaked by every call"),
-        Metric(name="import", unit="bytes", measured_in="first", floor=20 << 10, title="kept by the imports"),
+        Metric(
+            name="import",
+            unit="bytes",
+            measured_in="first",
+            floor=4 << 10,
+            harmless=2560,
+            title="kept by the imports",
+        ),
         Metric(name="gc_objects", unit="objects", measured_in="first", floor=None, title="tracked objects gained"),
         Metric(
             name="rss_peak",
             unit="bytes",
             measured_in="rss",
             floor=1 << 20,
+            harmless=128 << 10,
             title="resident memory, untraced run",
         ),
     )

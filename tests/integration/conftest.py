@@ -21,7 +21,7 @@ def module(*, size: int = 100_000, kept: str = "", above: str = "") -> str:
     return f"KEPT = []\n{above}\ndef fill():\n    block = bytearray({size})\n{kept}    return block\n"
 
 
-LEAK = "    KEPT.append(bytearray(5000))\n"
+LEAK = "    KEPT.append(bytearray(3000))\n"
 BROKEN = "print('opening the box')\nimport missing_module\n"
 OTHER = SCENARIO.replace("return box.fill()", "return box.fill(), bytearray(500_000)")
 

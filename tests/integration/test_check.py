@@ -190,7 +190,7 @@ def test_a_peak_is_accepted_without_the_peak_of_later_calls(bench: Workbench, ri
 
 
 def test_every_metric_is_entered_with_its_own_figures(bench: Workbench) -> None:
-    cache = "    if not KEPT:\n        KEPT.append(bytearray(5000))\n"
+    cache = "    if not KEPT:\n        KEPT.append(bytearray(3000))\n"
     bench.commit(module(kept=cache))
     risen = bench.commit(module(size=300_000, kept=cache))
     bench.call("run")
@@ -269,8 +269,8 @@ def test_a_reason_that_is_replaced_is_quoted(bench: Workbench, risen: str) -> No
 
 def test_what_is_no_regression_any_more_need_not_be_accepted(bench: Workbench) -> None:
     bench.commit(module())
-    risen = bench.commit(module(size=300_000, kept="    if not KEPT:\n        KEPT.append(bytearray(5000))\n"))
-    bench.commit(module(kept="    if not KEPT:\n        KEPT.append(bytearray(5000))\n"))
+    risen = bench.commit(module(size=300_000, kept="    if not KEPT:\n        KEPT.append(bytearray(3000))\n"))
+    bench.commit(module(kept="    if not KEPT:\n        KEPT.append(bytearray(3000))\n"))
     _, report = bench.call_json("run")
     assert {(c["metric"], c["verdict"]) for c in report["changes"]} == {
         ("peak", "transient"),

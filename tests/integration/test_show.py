@@ -14,7 +14,7 @@ def test_what_all_repeats_found_is_shown_together(bench: Workbench) -> None:
     assert case["profiles"].keys() >= {"alive", "retained", "peak", "import", "leak", "calls"}
     assert case["profiles"]["peak"]["stacks"]
     assert [module[0] for module in case["profiles"]["import"]["modules"][:2]] == ["fill", "box"]
-    assert case["profiles"]["leak"]["lines"][0][3] == "KEPT.append(bytearray(5000))"
+    assert case["profiles"]["leak"]["lines"][0][3] == "KEPT.append(bytearray(3000))"
     assert case["profiles"]["leak"]["survivors"][0][2] == "builtins.bytearray"
     assert len(case["profiles"]["calls"]["sizes"]) == 16
 

@@ -1,6 +1,7 @@
 """A cache of at most 1,000 pages, 50 new ones on every call: it fills up over 20 calls and is no leak.
 
-What the first call leaves in it is kept, so `retained` rises; `growth` must not.
+What the first call leaves in it is kept, so `retained` rises, and the entries of the cache are part of the peak;
+`growth` must not rise.
 """
 
 from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
@@ -30,11 +31,12 @@ def build(repository: RepositoryBuilder) -> Expected:
     found = repository.commit({"shop.py": cached}, "cache pages")
     repository.commit({"README": "A shop with pages.\n"}, "explain more")
     repository.commit({"shop.py": cached + "\n\ndef close():\n    pass\n"}, "close")
-    line = 'return ("%08d" % number) * 500'
+    made, asked = 'return ("%08d" % number) * 500', "pages = [page(next(NUMBERS)) for _ in range(50)]"
     return Expected(
         flags=flags(
-            "retained", "regressed", found, ("shop.py", line), changed_here=False, caller="@lru_cache(maxsize=1000)"
+            "retained", "regressed", found, ("shop.py", made), changed_here=False, caller="@lru_cache(maxsize=1000)"
         )
+        | flags("peak", "regressed", found, ("shop.py", asked), changed_here=False)
     )
 
 

@@ -26,7 +26,6 @@ SCALE_PACKAGES = ("numpy",)
 # Classes of metrics, and the greatest spread between repeats of one commit, as a share of the value, in each.
 EXACT_SPREAD = 0.0005
 NEAR_SPREAD = 0.005
-HARMLESS = 8  # a spread of at most an eighth of the metric's floor says nothing about its class
 
 
 class Subject(Value):
@@ -92,12 +91,12 @@ class Series(Value, dict=True, gc=True):
     def metric_class(self) -> MetricClass:
         """How repeatable the metric is here, by the typical spread between repeats; "exact" while there are none.
 
-        A spread that cannot matter against the metric's floor does not count: a peak of 2 KB that jitters by 60 B is
-        not noisy. Growth is decided by the leak rule from many readings, so it is never noisy.
+        A spread of a few bytes does not count, whatever share it is: a peak of 2 KB that jitters by 60 B is not noisy.
+        Growth is decided by the leak rule from many readings, so it is never noisy.
         """
         if self.metric == "growth":
             return "exact"
-        harmless = (METRICS[self.metric].floor or 0) / HARMLESS
+        harmless = METRICS[self.metric].harmless
         spread = median_high([_relative_spread(p, harmless) for p in self.points if len(p.values) > 1] or [0.0])
         if spread <= EXACT_SPREAD:
             return "exact"
@@ -121,7 +120,7 @@ class Series(Value, dict=True, gc=True):
         return tuple(map(tuple, runs))
 
 
-def _relative_spread(point: Point, harmless: float) -> float:
+def _relative_spread(point: Point, harmless: int) -> float:
     if point.spread <= harmless:
         return 0.0
     return point.spread / abs(point.value) if point.value else inf
