@@ -3,14 +3,13 @@
 Decided for each commit, since projects move (`.` to `src/`) and rename their packages within a range.
 """
 
-import configparser
 import re
-import tomllib
 from collections.abc import Iterable
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Final
 
 from memharness.model import Value
+from memharness.pyproject import read_ini, read_toml, text
 
 _ASIDE: Final = frozenset(
     """test tests testing doc docs documentation example examples sample samples demo demos benchmark benchmarks bench
@@ -29,35 +28,16 @@ class Layout(Value):
 
 def project_name(pyproject: bytes | None, setup_cfg: bytes | None = None) -> str | None:
     """Return the name a project gives its package in pyproject.toml, else that of its distribution."""
-    flit = _document(pyproject).get("tool", {}).get("flit", {})
-    named = _text(flit.get("module"), "name") or _text(flit.get("metadata"), "module")
+    document = read_toml(pyproject or b"")
+    named = text(document, "tool", "flit", "module", "name") or text(document, "tool", "flit", "metadata", "module")
     return named or distribution_name(pyproject, setup_cfg)
 
 
 def distribution_name(pyproject: bytes | None, setup_cfg: bytes | None = None) -> str | None:
     """Return the name a project gives itself in pyproject.toml or setup.cfg; None where it gives none."""
-    document = _document(pyproject)
-    named = _text(document.get("project"), "name") or _text(document.get("tool", {}).get("poetry"), "name")
-    if named:
-        return named
-    parser = configparser.RawConfigParser(strict=False)
-    try:
-        parser.read_string((setup_cfg or b"").decode(errors="replace"))
-        return parser.get("metadata", "name", fallback=None)
-    except configparser.Error:
-        return None
-
-
-def _document(pyproject: bytes | None) -> dict[str, Any]:
-    try:
-        return tomllib.loads((pyproject or b"").decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        return {}  # the build will say so
-
-
-def _text(table: object, key: str) -> str | None:
-    value = table.get(key) if isinstance(table, dict) else None
-    return value if isinstance(value, str) else None
+    document = read_toml(pyproject or b"")
+    named = text(document, "project", "name") or text(document, "tool", "poetry", "name")
+    return named or text(read_ini(setup_cfg or b""), "metadata", "name")
 
 
 def detect(paths: Iterable[str], *, project_name: str | None = None, configured: str | None = None) -> Layout:

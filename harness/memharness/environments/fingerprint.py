@@ -1,15 +1,14 @@
 """Fingerprints: the files of a commit -> a hash of what a build of the project depends on. Pure."""
 
-import configparser
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Final
 
 from memharness.layout import Layout
 from memharness.model import EnvironmentSpec, digest
+from memharness.pyproject import Table, read_ini, read_toml, table, texts
 
 Read = Callable[[str], bytes | None]  # path of a commit's file -> its contents, None where there is no such file
 
@@ -37,9 +36,12 @@ _NO_BUILD_TOOLS: Final = frozenset(  # tables below [tool] that cannot change wh
 
 
 def buildable(read: Read) -> bool:
-    """Tell whether a commit has anything to build: setup.py, or a pyproject.toml with a project or a back end."""
-    pyproject = _document(read)
-    return read("setup.py") is not None or "build-system" in pyproject or "project" in pyproject
+    """Tell whether a commit has anything to build: setup.py, or a pyproject.toml with a project or a back end.
+
+    A pyproject.toml that cannot be read is something to build: the build says what is wrong with it.
+    """
+    pyproject = read_toml(read("pyproject.toml") or b"")
+    return pyproject is None or not {"build-system", "project"}.isdisjoint(pyproject) or read("setup.py") is not None
 
 
 def reader(tree: str) -> Read:
@@ -65,8 +67,8 @@ def fingerprint(spec: EnvironmentSpec, layout: Layout, files: Mapping[str, str],
     if spec.install == "wheel":
         inputs["files"] = sorted(files.items())
     elif spec.install == "auto":
-        pyproject = _document(read)
-        backends = tuple(pyproject.get("build-system", {}).get("backend-path", []))
+        pyproject = read_toml(read("pyproject.toml") or b"") or {}
+        backends = texts(pyproject, "build-system", "backend-path")
         inputs["layout"] = [layout.import_root, layout.packages]
         relevant = _relevant(pyproject)
         requirements = "requirements" in repr(relevant) or _mention_requirements(read)
@@ -91,34 +93,17 @@ def _asked(spec: EnvironmentSpec) -> list[object]:
     return [spec.family, spec.interpreter.path, sorted(spec.dependencies), sorted(spec.variables.items())]
 
 
-def _document(read: Read) -> dict[str, Any]:
-    """Return the parsed pyproject.toml; empty where it is absent or cannot be read, which the build will say."""
-    return _parsed(read("pyproject.toml") or b"")
-
-
-@lru_cache(maxsize=64)  # asked for several times at every commit
-def _parsed(content: bytes) -> dict[str, Any]:
-    try:
-        return tomllib.loads(content.decode())
-    except ValueError:
-        return {}
-
-
-def _relevant(pyproject: dict[str, Any]) -> dict[str, Any]:
+def _relevant(pyproject: Table) -> Table:
     kept = {name: value for name, value in pyproject.items() if name not in {"tool", "dependency-groups"}}
-    tools = pyproject.get("tool", {})
+    tools = table(pyproject, "tool")
     return kept | {"tool": sorted((name, value) for name, value in tools.items() if name not in _NO_BUILD_TOOLS)}
 
 
 def _setup_cfg(read: Read) -> dict[str, dict[str, str]]:
-    """Return the sections of setup.cfg that a build may read; empty where it cannot be read, as the build will say."""
-    parser = configparser.RawConfigParser(strict=False)
-    try:
-        parser.read_string((read("setup.cfg") or b"").decode())
-    except (configparser.Error, UnicodeDecodeError):
-        return {}
-    names = (name for name in parser.sections() if re.split("[:-]", name)[0] not in _NO_BUILD_TOOLS | {"tool"})
-    return {name: dict(parser[name]) for name in names}
+    """Return the sections of setup.cfg that a build may read."""
+    sections = read_ini(read("setup.cfg") or b"") or {}
+    unread = _NO_BUILD_TOOLS | {"tool"}
+    return {name: section for name, section in sections.items() if re.split("[:-]", name)[0] not in unread}
 
 
 def _words(value: object) -> Iterator[str]:
