@@ -8,10 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from children import FIRST, VERSIONS, Bench, measured
-from memharness.child import Limits, run_child
 from memharness.measure.exchange import Delivered, Exchange
 from memharness.measure.interpreter import child_environment, probe_command
 from memharness.model import Case
+from memharness.supervision import Limits, run_supervised
 
 every_version = pytest.mark.parametrize("versioned", VERSIONS, indirect=True)
 PASSES = (FIRST, ("growth",), ("rss_peak",))
@@ -290,7 +290,8 @@ def measure_silently(bench: Bench, case: Case) -> dict[str, int]:
     exchange.put(case, bench.checkout("box"), bench.environment(), bench.scenarios, measure)
     command = [*probe_command(bench.environment()), str(exchange.request)]
     variables = child_environment(bench.environment(), bench.work) | {"MEMHARNESS_TOKEN": exchange.token}
-    ending = run_child(command, variables, bench.work / "cwd", Limits(timeout_seconds=60))
+    folder, limits = bench.work / "cwd", Limits(wall_seconds=600)
+    ending = run_supervised(command, environment=variables, folder=folder, limits=limits, fixed_addresses=True)
     response = exchange.response(ending.pid)
     assert isinstance(response, Delivered)
     assert response.seen is None

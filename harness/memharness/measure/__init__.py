@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from memharness.child import Cancelled, Ending, Limits, run_child
 from memharness.errors import MemharnessError
 from memharness.measure.exchange import Broken, Delivered, Exchange, Seen
 from memharness.measure.interpreter import child_environment, compile_bytecode, probe_command
@@ -36,6 +35,7 @@ from memharness.model import (
     Value,
     outcome_reason,
 )
+from memharness.supervision import TOKEN, Cancelled, Ending, Limits, run_supervised
 
 __all__ = ["PROBE_METHOD", "UNPROVEN", "Cancelled", "Terms", "compile_bytecode", "is_beside", "observe"]
 
@@ -45,6 +45,8 @@ _DEEP = 25  # frames
 _PEAKS = {"peak", "warm_peak"}
 _INEXACT = 0.02  # of the peak
 _RANDOMISED = "address randomisation could not be turned off: peaks may vary by some 20 kB"
+_LINES = 20  # of the output
+_LINE_CHARACTERS = 400
 _NO_MEMORY = ("MemoryError", "Cannot allocate memory")
 
 
@@ -145,7 +147,7 @@ class _Children:
         self._place = case, checkout, environment, scenarios
         self._workdir = workdir
         self._terms = terms
-        self._limits = Limits(timeout_seconds=terms.timeout_seconds, memory_bytes=terms.memory_bytes, cancel=cancel)
+        self._limits = Limits(wall_seconds=terms.timeout_seconds, memory_bytes=terms.memory_bytes, cancel=cancel)
         self._before_pass = before_pass
         self._command = probe_command(environment)
         self._variables = child_environment(environment, workdir)
@@ -165,9 +167,14 @@ class _Children:
             "event": None,
         }
         exchange.put(*self._place, {**how, "pass": name, **fields})
-        variables = self._variables | {"MEMHARNESS_TOKEN": exchange.token}
-        ending = run_child([*self._command, str(exchange.request)], variables, self._workdir / "cwd", self._limits)
-        return _judge(exchange, ending, self._limits), ending
+        ending = run_supervised(
+            [*self._command, str(exchange.request)],
+            environment=self._variables | {TOKEN: exchange.token},
+            folder=self._workdir / "cwd",
+            limits=self._limits,
+            fixed_addresses=True,
+        )
+        return _judge(exchange, ending, terms), ending
 
 
 def _wanted(terms: Terms, name: PassName) -> list[str]:
@@ -212,11 +219,13 @@ def _ended(outcome: Failed | TimedOut | OutOfMemory) -> str:
     return f"ended in {phase}: {reason}"
 
 
-def _judge(exchange: Exchange, ending: Ending, limits: Limits) -> Delivered | Failed | TimedOut | OutOfMemory:
+def _judge(exchange: Exchange, ending: Ending, terms: Terms) -> Delivered | Failed | TimedOut | OutOfMemory:
     """Tell what became of a child: by how it was ended, what it delivered, and else how it died."""
-    phase, output = exchange.phase(), ending.output
-    if ending.cause == "timeout":
-        return TimedOut(during=phase, limit_seconds=limits.timeout_seconds, output=output)
+    phase, output = exchange.phase(), _last_lines(ending.output)
+    if ending.cause == "wall":
+        return TimedOut(during=phase, limit_seconds=terms.timeout_seconds, output=output)
+    if ending.cause == "lost":
+        return Failed(phase="crash", reason=f"its supervisor was killed while in {phase}", output=output)
     response = exchange.response(ending.pid)
     if isinstance(response, Delivered):
         return response
@@ -224,15 +233,29 @@ def _judge(exchange: Exchange, ending: Ending, limits: Limits) -> Delivered | Fa
         memory, phase = response.kind == "memory", response.phase
     else:
         memory = any(text in output[-1] for text in _NO_MEMORY) if output else False
-    if limits.memory_bytes is not None and (memory or ending.cause == "memory"):
-        return OutOfMemory(during=phase, limit_bytes=limits.memory_bytes, output=output)
+    if terms.memory_bytes is not None and (memory or ending.cause == "memory"):
+        return OutOfMemory(during=phase, limit_bytes=terms.memory_bytes, output=output)
     if isinstance(response, Broken):
         return Failed(phase=phase, reason=response.reason, output=output, frames=response.frames)
     if ending.status < 0:
-        reason = f"killed by {signal.Signals(-ending.status).name} while in {phase}"
+        reason = f"killed by {_signal_name(-ending.status)} while in {phase}"
     else:
         reason = f"exited with status {ending.status} in {phase} before delivering a result"
     return Failed(phase="crash", reason=reason, exit_code=ending.status, output=output)
+
+
+def _signal_name(number: int) -> str:
+    """Return the name of a signal; those in between that the C library keeps for itself have none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        below = number - signal.SIGRTMIN
+        return f"SIGRTMIN+{below}" if 0 < below < signal.SIGRTMAX - signal.SIGRTMIN else f"signal {number}"
+
+
+def _last_lines(output: str) -> tuple[str, ...]:
+    """Return the last lines of an output, each cut to a length that can be stored."""
+    return tuple(line[:_LINE_CHARACTERS] for line in output.splitlines()[-_LINES:])
 
 
 def _merge(found: _Found) -> Observation:

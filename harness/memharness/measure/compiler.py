@@ -8,13 +8,13 @@ in whatever way that ends, and nothing that is measured inherits the pipes.
 import atexit
 import contextlib
 import os
+import resource
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from memharness.child import resident_bytes
 from memharness.errors import MemharnessError
 
 _SCRIPT: Final = Path(__file__).parents[2] / "memharness_probe" / "bytecode.py"
@@ -80,7 +80,7 @@ class Compiler:
 
     def reusable(self) -> bool:
         """Tell whether it still runs and has not grown."""
-        return self._process.poll() is None and resident_bytes(self._process.pid) <= _MOST_RESIDENT_BYTES
+        return self._process.poll() is None and _resident_bytes(self._process.pid) <= _MOST_RESIDENT_BYTES
 
     def end(self) -> None:
         """End it, and wait until it has."""
@@ -101,6 +101,13 @@ class Compiler:
             f"Byte code could not be written with {self._python}: {last or 'no reason given'}",
             hint="Check that the disk has room and the cache folder can be written.",
         )
+
+
+def _resident_bytes(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * resource.getpagesize()
+    except (OSError, IndexError):
+        return 0
 
 
 @atexit.register

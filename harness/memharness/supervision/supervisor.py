@@ -1,0 +1,364 @@
+"""Run one command after the other, each with all that it starts: `python -I -S supervisor.py`.
+
+A process of its own, so that it outlives the one that it works for: when its input ends, in whatever way that process
+did, it kills what runs and goes. As child subreaper it is the ancestor of everything that a command starts, whatever
+sessions, groups or environments that makes for itself: orphans come back to it, are reaped while the command runs,
+and none is left when it answers. Nothing else is ever its child, so there is nothing to be mistaken for one of them.
+
+Request, a line of JSON on stdin; null where there is no limit:
+  command          [words];  environment  {name: value}, all of it;  folder  path
+  cpu_seconds      of the command and its descendants together;  wall_seconds
+  memory_bytes     for each process by RLIMIT_DATA, and resident in all of them together
+  fixed_addresses  whether to turn address randomisation off
+  kept_bytes       how much of the end of the output to keep
+An empty line ends the command at once.
+
+Answer, a line of JSON on stdout:
+  error            why the command could not be started; nothing else is there then
+  cause            "exit", "cpu", "wall", "memory" or "cancel"
+  pid, status      of the command's process; the status is negative for a signal
+  cpu_seconds      of all processes, as far as they were waited for or seen
+  output           the end of stdout and stderr, decoded
+  fixed_addresses  whether they were
+  others           how many more processes were seen;  others_peak_bytes  highest resident size of one of them
+  clean            false where a process could not be ended: another's user's, or stuck in the kernel
+"""
+
+import contextlib
+import ctypes
+import fcntl
+import json
+import os
+import resource
+import select
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any, Final, NoReturn
+
+_PR_SET_PDEATHSIG: Final = 1  # prctl(2)
+_PR_SET_CHILD_SUBREAPER: Final = 36
+_ADDR_NO_RANDOMIZE: Final = 0x0040000  # personality(2)
+_ASK: Final = 0xFFFFFFFF
+_F_SETPIPE_SZ: Final = 1031  # fcntl(2)
+_TICK: Final = 0.05  # seconds between looks at what the processes use
+_PAUSE: Final = 0.002  # between looks at the output: each costs the writer a change of context
+_PIPE_BYTES: Final = 1 << 20
+_PATIENCE: Final = 10.0  # seconds for killed processes to be gone
+_TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
+_PAGE_BYTES: Final = resource.getpagesize()
+_PARENT, _USER, _STARTED = 1, 11, 19  # fields of /proc/PID/stat after the name; after _USER: system, and of children
+_SELF: Final = os.getpid()
+_libc: Final = ctypes.CDLL(None)
+_libc.personality.argtypes = [ctypes.c_ulong]
+
+
+def main() -> None:
+    """Serve requests until the input ends."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # meant for the process at the other end, which ends this one in order
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    requests = _Lines(0)
+    while (line := requests.next()) is not None:
+        if line:
+            _write(json.dumps(_run(json.loads(line), requests)).encode() + b"\n")
+
+
+class _Lines:
+    """Lines of a descriptor that is also polled, so that none may wait in a buffer unseen."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self._read = bytearray()
+
+    def next(self) -> bytes | None:
+        """Wait for a line; None at the end of the input."""
+        while (end := self._read.find(b"\n")) < 0:
+            data = os.read(self.descriptor, 1 << 16)
+            if not data:
+                return None
+            self._read += data
+        line = bytes(self._read[:end])
+        del self._read[: end + 1]
+        return line
+
+
+def _write(data: bytes) -> None:
+    while data:
+        data = data[os.write(1, data) :]
+
+
+def _run(request: dict[str, Any], requests: _Lines) -> dict[str, Any]:
+    reading, writing = os.pipe()
+    with contextlib.suppress(OSError):  # more than the user may have in pipes
+        fcntl.fcntl(reading, _F_SETPIPE_SZ, _PIPE_BYTES)  # room for what is written between two looks
+    before = _libc.personality(_ASK) if request["fixed_addresses"] else -1
+    fixed = before != -1 and _libc.personality(before | _ADDR_NO_RANDOMIZE) != -1
+    try:
+        pid, error = _start(request, writing)
+    finally:
+        if fixed:
+            _libc.personality(before)
+        os.close(writing)
+    try:
+        if error:
+            os.waitpid(pid, 0)
+            return {"error": error}
+        return {**_Command(pid, reading, request).watch(requests), "fixed_addresses": fixed}
+    finally:
+        os.close(reading)
+
+
+def _start(request: dict[str, Any], output: int) -> tuple[int, str]:
+    """Fork and execute; return the id of the process, and why it could not be executed."""
+    reading, writing = os.pipe()  # closed by exec
+    pid = os.fork()
+    if not pid:
+        _become(request, output, writing)
+    os.close(writing)
+    with open(reading, "rb") as file:
+        return pid, file.read().decode(errors="replace")
+
+
+def _become(request: dict[str, Any], output: int, failure: int) -> NoReturn:
+    """Execute the command, as the child; it dies with this supervisor."""
+    try:
+        os.setsid()
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != _SELF:
+            os._exit(1)
+        for number in signal.valid_signals():
+            if signal.getsignal(number) is signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for source, target in ((nothing, 0), (output, 1), (output, 2)):
+            os.dup2(source, target)
+        if request["memory_bytes"] is not None:
+            resource.setrlimit(resource.RLIMIT_DATA, (request["memory_bytes"],) * 2)
+        os.chdir(request["folder"])
+        os.execvpe(request["command"][0], request["command"], request["environment"])  # noqa: S606
+    except BaseException as error:  # noqa: BLE001  (this is a copy of the supervisor, which must not go on)
+        os.write(failure, (getattr(error, "strerror", None) or repr(error)).encode(errors="replace"))
+    finally:
+        os._exit(127)
+
+
+class _Command:
+    """A command that runs, with all its descendants."""
+
+    def __init__(self, pid: int, output: int, request: dict[str, Any]) -> None:
+        self._pid = pid
+        self._output = output
+        self._request = request
+        self._tail = _Tail(output, request["kept_bytes"])
+        self._status: int | None = None
+        self._reaped = 0.0  # CPU seconds of orphans, and of what they had waited for
+        self._spent = 0.0  # the most that was seen
+        self._seen: set[tuple[int, str]] = set()  # other processes, by id and start
+        self._others_peak = 0
+
+    def watch(self, requests: _Lines) -> dict[str, Any]:
+        """Wait until the process has ended or reached a limit; return the answer, when nothing of it is left."""
+        began = time.monotonic()
+        handle = os.pidfd_open(self._pid)
+        try:
+            cause = self._wait(handle, requests, began)
+            clean = self._end()
+        finally:
+            os.close(handle)
+        self._tail.drain()
+        return {
+            "cause": cause,
+            "pid": self._pid,
+            "status": self._status if self._status is not None else -signal.SIGKILL,
+            "cpu_seconds": max(self._spent, self._reaped),
+            "output": self._tail.text(),
+            "others": len(self._seen),
+            "others_peak_bytes": self._others_peak,
+            "clean": clean,
+        }
+
+    def _wait(self, handle: int, requests: _Lines, began: float) -> str:
+        ends, both = select.poll(), select.poll()
+        for poll in (ends, both):
+            poll.register(handle, select.POLLIN)
+            poll.register(requests.descriptor, select.POLLIN)
+        both.register(self._output, select.POLLIN)
+        pausing, due = False, began
+        while True:
+            timeout = _PAUSE if pausing else _TICK
+            ready = {descriptor for descriptor, _ in (ends if pausing else both).poll(timeout * 1000)}
+            pausing = self._output in ready
+            if pausing and not self._tail.read():
+                both.unregister(self._output)
+                pausing = False
+            if handle in ready:
+                return "exit"
+            if requests.descriptor in ready and not requests.next():
+                return "cancel"
+            now = time.monotonic()
+            if now >= due:
+                due = now + _TICK
+                if cause := self._exceeded(now - began):
+                    return cause
+
+    def _exceeded(self, seconds: float) -> str:
+        """Look at all processes, and return the limit that was reached."""
+        self._reap()
+        spent, resident, members = self._reaped, 0, []
+        for pid in _descendants():
+            fields = _stat(pid)
+            if not fields:
+                continue
+            members.append(pid)
+            spent += sum(map(int, fields[_USER : _USER + 4])) / _TICKS_PER_SECOND
+            resident += _resident_bytes(pid)
+            if pid != self._pid:
+                self._seen.add((pid, fields[_STARTED]))
+                self._others_peak = max(self._others_peak, _highest_bytes(pid))
+        self._spent = max(self._spent, spent)
+        memory, cpu, wall = (self._request[name] for name in ("memory_bytes", "cpu_seconds", "wall_seconds"))
+        if memory is not None and resident > memory and sum(map(_share_bytes, members)) > memory:
+            return "memory"
+        if cpu is not None and self._spent >= cpu:
+            return "cpu"
+        return "wall" if wall is not None and seconds >= wall else ""
+
+    def _reap(self, *, whole: bool = False) -> bool:
+        """Wait for the orphans that have ended; `whole`: for the command as well. Tell whether there is any child.
+
+        The command itself stays unwaited for while it has a group to be killed: its id is its own until then.
+        """
+        with contextlib.suppress(ChildProcessError):
+            while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                if ended.si_pid == self._pid and not whole:
+                    return True
+                _, status, usage = os.wait4(ended.si_pid, 0)
+                self._reaped += usage.ru_utime + usage.ru_stime
+                if ended.si_pid == self._pid:
+                    self._status = os.waitstatus_to_exitcode(status)
+            return True
+        return False
+
+    def _end(self) -> bool:
+        """Kill the command's group, then whatever comes back to this process, until there is nothing."""
+        pause, deadline = 0.0005, time.monotonic() + _PATIENCE
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._pid, signal.SIGKILL)
+        while self._reap(whole=True):
+            if time.monotonic() > deadline:
+                return False
+            for pid in _children(_SELF):  # each is a child that was not waited for, so its id is its own
+                for kill in (os.killpg, os.kill):
+                    with contextlib.suppress(ProcessLookupError, PermissionError):
+                        kill(pid, signal.SIGKILL)
+            time.sleep(pause)
+            pause = min(2 * pause, _PAUSE * 5)
+        return True
+
+
+class _Tail:
+    """The end of what comes through a pipe."""
+
+    def __init__(self, descriptor: int, kept_bytes: int) -> None:
+        self._descriptor = descriptor
+        self._most = kept_bytes
+        self._kept = b""
+        self._buffer = memoryview(bytearray(_PIPE_BYTES))
+        os.set_blocking(descriptor, False)
+
+    def read(self) -> bool:
+        """Take what is there; False at the end of the output."""
+        number = os.readv(self._descriptor, [self._buffer])
+        latest = bytes(self._buffer[max(number - self._most, 0) : number])
+        self._kept = latest if len(latest) == self._most else (self._kept + latest)[-self._most :]
+        return number > 0
+
+    def drain(self) -> None:
+        """Take what the pipe still holds, without waiting for more."""
+        with contextlib.suppress(BlockingIOError):
+            for _ in range(64):  # a process that could not be ended may write on
+                if not self.read():
+                    return
+
+    def text(self) -> str:
+        """Return what was kept, decoded."""
+        return self._kept.decode("utf-8", "replace")
+
+
+def _descendants() -> Iterator[int]:
+    """Yield the ids of all processes below this one."""
+    waiting = list(_children(_SELF))
+    seen = set(waiting)
+    while waiting:
+        pid = waiting.pop()
+        yield pid
+        found = set(_children(pid)) - seen
+        seen |= found
+        waiting += found
+
+
+def _children(pid: int) -> list[int]:
+    """Return the ids of a process' children; the kernel lists them by thread, if it was built to."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return []
+    found: list[int] = []
+    for thread in threads:
+        try:
+            with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
+                found += map(int, file.read().split())
+        except FileNotFoundError:
+            if pid == _SELF:
+                return _children_by_parent(pid)
+        except OSError:
+            continue
+    return found
+
+
+def _children_by_parent(parent: int) -> list[int]:
+    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    return [pid for pid in pids if _stat(pid)[_PARENT : _PARENT + 1] == [str(parent)]]
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields of /proc/PID/stat that follow the name, which may hold anything; none where it is gone."""
+    return _contents(f"/proc/{pid}/stat").rpartition(")")[2].split()
+
+
+def _resident_bytes(pid: int) -> int:
+    fields = _contents(f"/proc/{pid}/statm").split()
+    return int(fields[1]) * _PAGE_BYTES if fields else 0
+
+
+def _highest_bytes(pid: int) -> int:
+    return _kilobytes(f"/proc/{pid}/status", "VmHWM:")
+
+
+def _share_bytes(pid: int) -> int:
+    """Return what a process holds, of pages that others hold as well its share."""
+    path = f"/proc/{pid}/smaps_rollup"
+    return _kilobytes(path, "Pss:") or _resident_bytes(pid)
+
+
+def _kilobytes(path: str, name: str) -> int:
+    for line in _contents(path).splitlines():
+        if line.startswith(name):
+            return int(line.split()[1]) << 10
+    return 0
+
+
+def _contents(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+if __name__ == "__main__":
+    main()
+    sys.exit()
