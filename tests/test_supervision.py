@@ -79,6 +79,34 @@ def test_nothing_that_a_command_started_outlives_it(tmp_path: Path, escape: str,
     assert gone(int((tmp_path / "pid").read_text()))
 
 
+def test_input_can_be_read_once(tmp_path: Path) -> None:
+    given = "secret\n" * 20_000  # more than a pipe holds by default
+    ending = run_supervised(
+        [sys.executable, "-S", "-c", "print(*(len(open('/dev/stdin').read()) for _ in range(2)))"],
+        environment={},
+        folder=tmp_path,
+        limits=Limits(wall_seconds=_WAIT_SECONDS),
+        input=given,
+    )
+    assert ending.output == f"{len(given)} 0\n"
+
+
+def test_memory_of_the_command_alone_can_be_limited(tmp_path: Path) -> None:
+    grow = "b = bytearray(200 << 20)\ntime.sleep({})"
+    own = f"import time\n{grow.format(1000)}"
+    others = f"import os, time\nif os.fork(): os.wait()\nelse:\n {grow.format(0.3)}".replace("\ntime", "\n time")
+    endings = [
+        run_supervised(
+            [sys.executable, "-S", "-c", text],
+            environment={},
+            folder=tmp_path,
+            limits=Limits(wall_seconds=_WAIT_SECONDS, own_bytes=100 << 20),
+        )
+        for text in (own, others)
+    ]
+    assert [ending.cause for ending in endings] == ["memory", "exit"]
+
+
 def test_nothing_outlives_a_killed_controller(tmp_path: Path) -> None:
     text = textwrap.dedent(SLEEPER).format(
         escape="os.setsid(); env = {}", ending="open('own', 'w').write(str(os.getpid())); time.sleep(1000)"

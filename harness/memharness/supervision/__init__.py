@@ -46,12 +46,14 @@ class Cancelled(Exception):  # noqa: N818  (no fault: the caller asked for it)
 class Limits:
     """What a command and its descendants may use together, None: all there is; an event that ends them at once.
 
-    `wall_seconds` should be given: it is what ends a command that sleeps.
+    `wall_seconds` should be given: it is what ends a command that sleeps. `own_bytes` is for the command's process
+    alone.
     """
 
     wall_seconds: float | None
     cpu_seconds: float | None = None
     memory_bytes: int | None = None
+    own_bytes: int | None = None
     cancel: threading.Event | None = None
 
 
@@ -79,12 +81,13 @@ def run_supervised(
     limits: Limits,
     fixed_addresses: bool = False,
     kept_bytes: int = _KEPT_BYTES,
+    input: str = "",  # noqa: A002  (as subprocess calls it)
 ) -> Ending:
     """Run `command` in `folder` to its end, or to that of `limits`; nothing that it started is left then.
 
     `environment` is all that it gets, beside a random MEMHARNESS_TOKEN where it holds none. Signals are handled by
-    default and stdin is empty. Safe to be called from several threads. Raises Cancelled where the event of `limits` was
-    set, MemharnessError where the command cannot be started.
+    default, and stdin holds `input`. Safe to be called from several threads. Raises Cancelled where the event of
+    `limits` was set, MemharnessError where the command cannot be started.
     """
     variables = {TOKEN: secrets.token_hex(16), **environment}
     request = {
@@ -94,6 +97,8 @@ def run_supervised(
         "cpu_seconds": limits.cpu_seconds,
         "wall_seconds": limits.wall_seconds,
         "memory_bytes": limits.memory_bytes,
+        "own_bytes": limits.own_bytes,
+        "input": input,
         "fixed_addresses": fixed_addresses,
         "kept_bytes": kept_bytes,
     }

@@ -9,6 +9,8 @@ Request, a line of JSON on stdin; null where there is no limit:
   command          [words];  environment  {name: value}, all of it;  folder  path
   cpu_seconds      of the command and its descendants together;  wall_seconds
   memory_bytes     for each process by RLIMIT_DATA, and resident in all of them together
+  own_bytes        resident in the command's process alone
+  input            what can be read from stdin, once
   fixed_addresses  whether to turn address randomisation off
   kept_bytes       how much of the end of the output to keep
 An empty line ends the command at once.
@@ -132,8 +134,8 @@ def _become(request: dict[str, Any], output: int, failure: int) -> NoReturn:
             if signal.getsignal(number) is signal.SIG_IGN:
                 signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        for source, target in ((nothing, 0), (output, 1), (output, 2)):
+        given = _filled(request["input"].encode()) if request["input"] else os.open(os.devnull, os.O_RDONLY)
+        for source, target in ((given, 0), (output, 1), (output, 2)):
             os.dup2(source, target)
         if request["memory_bytes"] is not None:
             resource.setrlimit(resource.RLIMIT_DATA, (request["memory_bytes"],) * 2)
@@ -143,6 +145,15 @@ def _become(request: dict[str, Any], output: int, failure: int) -> NoReturn:
         os.write(failure, (getattr(error, "strerror", None) or repr(error)).encode(errors="replace"))
     finally:
         os._exit(127)
+
+
+def _filled(content: bytes) -> int:
+    """Return the reading end of a pipe that holds `content`."""
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, _F_SETPIPE_SZ, len(content))
+    os.write(writing, content)
+    os.close(writing)
+    return reading
 
 
 class _Command:
@@ -221,6 +232,9 @@ class _Command:
         self._spent = max(self._spent, spent)
         memory, cpu, wall = (self._request[name] for name in ("memory_bytes", "cpu_seconds", "wall_seconds"))
         if memory is not None and resident > memory and sum(map(_share_bytes, members)) > memory:
+            return "memory"
+        own = self._request["own_bytes"]
+        if own is not None and _resident_bytes(self._pid) > own:
             return "memory"
         if cpu is not None and self._spent >= cpu:
             return "cpu"
