@@ -314,3 +314,28 @@ def test_lines_are_found_in_spite_of_strings_and_comments(tmp_path: Path) -> Non
 def test_a_broken_pyproject_above_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, "[project]\nname = \n", "pyproject.toml")
     assert failure(tmp_path)[0] == "pyproject.toml:2:8: not valid TOML: Invalid value"
+
+
+@pytest.mark.parametrize("name", ["results", "site"])
+def test_a_link_that_came_with_the_project_does_not_lead_out_of_it(tmp_path: Path, name: str) -> None:
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    (project / ".git").mkdir(parents=True)
+    (project / "inner" / "deep").mkdir(parents=True)
+    (elsewhere / "deep").mkdir(parents=True)
+    link, key = project / name, {"results": "run.results", "site": "publish.folder"}[name]
+
+    def folder(**overrides: object) -> Path:
+        config = load(project, **overrides)
+        return config.run.results if name == "results" else config.publish.folder
+
+    link.symlink_to("inner", target_is_directory=True)
+    assert folder() == project / "inner"
+    link.unlink()
+    link.symlink_to(elsewhere, target_is_directory=True)
+    for text in ("", f'[{key.partition(".")[0]}]\n{key.partition(".")[2]} = "{name}/deep/../deep"\n'):
+        write(project, text)
+        assert failure(project)[0].startswith(f"{link}".replace(f"{project}{os.sep}", ""))
+        assert "leads to" in failure(project)[0]
+    assert folder(**{key: name}) == elsewhere
+    write(project, f'[{key.partition(".")[0]}]\n{key.partition(".")[2]} = "{elsewhere}"\n')
+    assert folder() == elsewhere

@@ -124,7 +124,7 @@ def test_no_link_below_the_folder_is_followed(tmp_path: Path, victim: Path, name
     list_files(site, f"{name}/precious.txt")
     with pytest.raises(MemharnessError) as caught:
         publish(site, {"index.html": "x", f"{name}/new": "y"})
-    assert caught.value.message.startswith(f"{site / name} is a symbolic link")
+    assert caught.value.message.startswith(f"cannot publish to {site / name}: it is a symbolic link")
     assert contents(victim) == {"precious.txt": "mine"}
     assert not (site / "index.html").exists()
 
@@ -165,7 +165,7 @@ import os, pathlib, signal, sys
 from memharness.present.folder import SiteFolder
 with SiteFolder(pathlib.Path(sys.argv[1])) as site:
     site.put("commit/a.html", "newer", "newer")
-    (site.folder / ".memharness-site.0123456789abcdef.tmp").write_text("half")
+    (site.folder / "commit" / ".memharness-0123456789abcdef.tmp").write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
 """
 

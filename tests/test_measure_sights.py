@@ -1,9 +1,11 @@
 """What a pass saw, by paths of its slot, becomes what that means for the project."""
 
+import hashlib
+import os
 from pathlib import Path
 
 from memharness.measure.exchange import Seen
-from memharness.measure.sights import sight_of
+from memharness.measure.sights import is_beside, sight_of
 from memharness.model import Checkout, Sight
 
 
@@ -14,3 +16,22 @@ def test_listing_byte_code_is_listing_its_sources_and_no_other_folder_is_taken_f
     checkout = Checkout(tree=str(tree), commit="0" * 40, import_root=".", packages=())
     expected = Sight(paths=(), folders=("", "box", "d/my__pycache__", "my__pycache__"), beside={}, native=False)
     assert sight_of(seen, checkout, scenarios, ()) == expected
+
+
+def test_nothing_but_the_scenario_folder_is_looked_at(tmp_path: Path) -> None:
+    """A sight may be a stranger's, and reading a pipe would never end."""
+    scenarios, outside = tmp_path / "scenarios", tmp_path / "outside"
+    scenarios.mkdir()
+    (scenarios / "a.py").write_text("x")
+    outside.mkdir()
+    (outside / "a.py").write_text("x")
+    (scenarios / "link").symlink_to(outside)
+    os.mkfifo(scenarios / "pipe")
+    known, listed, nothing = (hashlib.sha256(content).hexdigest()[:32] for content in (b"x", b"a.py", b""))
+    assert is_beside(Sight(beside={"a.py": known, "": nothing, "absent": "", "absent/": ""}), scenarios)
+    for name in ("../outside/a.py", "link/a.py", str(outside / "a.py"), "pipe", "a.py/b", "a\0b", "\udce9"):
+        assert is_beside(Sight(beside={name: ""}), scenarios)
+        assert not is_beside(Sight(beside={name: known}), scenarios)
+    for name in ("../outside/", "link/", "pipe/"):
+        assert is_beside(Sight(beside={name: ""}), scenarios)
+        assert not is_beside(Sight(beside={name: listed}), scenarios)

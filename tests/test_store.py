@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import msgspec
@@ -40,7 +41,7 @@ from memharness.model import (
     TypeCount,
     Value,
 )
-from memharness.store import Entry, Store
+from memharness.store import Entry, Store, machines
 from memharness.store.encoding import StoredCalls, StoredEnvironment, decode, encode
 from memharness.store.machine import Machine, this_machine
 
@@ -98,13 +99,14 @@ FAILED = Failed(
     frames=(FRAME,),
 )
 TIMED_OUT = TimedOut(during="run", limit_seconds=0.5, output=("still here",))
+IGNORED = b"# made and removed by memharness\n/.lock\n/.run.*\n*.tmp\n*.damaged*\n"
 OUT_OF_MEMORY = OutOfMemory(during="setup", limit_bytes=1 << 30)
 
 
 def commit(number: int) -> Commit:
     return Commit(
         id=f"{number:040x}",
-        parents=(f"{number - 1:040x}",),
+        parents=(f"{number - 1:040x}",) if number else (),
         author="Ada Löwe",
         time=1_700_000_000 + number,
         subject=f"Change number {number}",
@@ -609,7 +611,7 @@ def test_git_ignores_what_the_store_keeps_for_itself(store: Store) -> None:
     store.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
     with store.run_lock():
         expected = {*tree(store.folder), ".gitignore"}
-        record_path(store, 1).with_suffix(".json.tmp").touch()
+        record_path(store, 1).with_name(".memharness-0123456789abcdef.tmp").touch()
         record_path(store, 1).with_suffix(".json.damaged-2").touch()
         subprocess.run(["git", "init", "-q"], cwd=store.folder, check=True)
         listed = subprocess.run(
@@ -828,15 +830,20 @@ def test_a_killed_writer_leaves_whole_records(store: Store) -> None:
 def test_what_a_killed_writer_left_is_swept_by_the_next(store: Store) -> None:
     store.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
     expected = tree(store.folder)
-    left = [record_path(store, 1).with_suffix(".json.tmp"), store.folder / "box" / "profiles" / "00" / "0.json.gz.tmp"]
-    left[1].parent.mkdir()
+    name, home = ".memharness-0123456789abcdef.tmp", store.folder / "box"
+    left = [home / name, home / FAMILY / name, home / "profiles" / "00" / name]
+    left[2].parent.mkdir()
     for path in left:
         path.write_bytes(b"{")
+    foreign = home / "thesis.tmp"
+    foreign.write_bytes(b"of another program")
+    expected["box/thesis.tmp"] = b"of another program"
     reader = Store(store.folder, "box", read_only=True)
     assert list(reader.records(FAMILY)) == [record(1, stored("good", MEASURED))]
     assert all(path.exists() for path in left)
     Store(store.folder, "box").add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
     assert tree(store.folder) == expected
+    assert not any(path.exists() for path in left)
 
 
 def test_a_full_disk_is_an_error_that_loses_nothing(store: Store) -> None:
@@ -901,6 +908,144 @@ except MemharnessError as error: print(error.exit_code, error.message, error.hin
         f"1\n2|cannot lock {tmp_path}/.lock: Permission denied|"
         "Make the folder accessible to this user, or choose another folder for the results.\n"
     )
+
+
+# --- foreign folders ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def victim(tmp_path: Path) -> Path:
+    """Return a folder outside of the results that looks like one of ours."""
+    own = Store(tmp_path / "victim", "box")
+    own.add(FAMILY, commit(1), FACTS, [entry("good", EXPLAINED)])
+    (own.folder / "box" / FAMILY / ".memharness-0123456789abcdef.tmp").write_text("mine")
+    (own.folder / "box" / "profiles" / "bomb").write_bytes(b"not gzip")
+    return own.folder
+
+
+def whole_tree(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", ["box", f"box/{FAMILY}", "box/profiles", f"box/{FAMILY}/environments"])
+def test_no_linked_folder_is_followed(store: Store, victim: Path, name: str) -> None:
+    before = whole_tree(victim)
+    link = store.folder / name
+    link.parent.mkdir(parents=True)
+    link.symlink_to(victim / name, target_is_directory=True)
+    for number in (1, 2):
+        with pytest.raises(MemharnessError, match=f"{link}: it is a symbolic link") as caught:
+            store.add(FAMILY, commit(number), FACTS, [entry("good", EXPLAINED)])
+        assert caught.value.hint.startswith("Remove it")
+    reader = Store(store.folder, "box", read_only=True)
+    if name in {"box", f"box/{FAMILY}"}:
+        assert machines(store.folder) == () or name != "box"
+        with pytest.raises(MemharnessError, match="it is a symbolic link"):
+            reader.record(FAMILY, commit(1).id)
+    assert whole_tree(victim) == before
+
+
+STRANGE = ("link", "dangling", "pipe", "hard link")
+
+
+def put_strange(path: Path, kind: str, outside: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    match kind:
+        case "link":
+            path.symlink_to(outside)
+        case "dangling":
+            path.symlink_to(outside.with_name("absent"))
+        case "pipe":
+            os.mkfifo(path)
+        case _:
+            path.hardlink_to(outside)
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_a_strange_file_gives_way_to_ours_and_what_is_behind_it_stays(store: Store, tmp_path: Path, kind: str) -> None:
+    store.add(FAMILY, commit(1), FACTS, [entry("good", EXPLAINED)])
+    expected = tree(store.folder)
+    ours = [path for path in store.folder.rglob("*") if path.is_file() and path.name not in {".lock", "machine.json"}]
+    for number, path in enumerate(ours):
+        outside = tmp_path / f"outside {number}"
+        outside.write_bytes(b"mine")
+        put_strange(path, kind, outside)
+    again = Store(store.folder, "box")
+    again.add(FAMILY, commit(1), FACTS, [entry("good", EXPLAINED)])
+    if kind != "hard link":  # which looks like a damaged file
+        assert tree(store.folder) == expected
+        assert (store.folder / ".gitignore").read_bytes() == IGNORED
+    assert {path.read_bytes() for path in tmp_path.glob("outside *")} == {b"mine"}
+    assert not (tmp_path / "absent").exists()
+    assert all(" is left out: it is a " in notice or " is damaged (" in notice for notice in again.notices)
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+@pytest.mark.parametrize("name", [".lock", ".run.lock", "accepted.toml"])
+def test_a_strange_file_that_cannot_give_way_is_an_error(store: Store, tmp_path: Path, name: str, kind: str) -> None:
+    outside = tmp_path / "outside"
+    outside.write_bytes(b"mine")
+    put_strange(store.folder / name, kind, outside)
+    with pytest.raises(MemharnessError) as caught, store.run_lock():
+        store.accept([])
+    assert str(store.folder / name) in caught.value.message
+    assert outside.read_bytes() == b"mine"
+    assert not (tmp_path / "absent").exists()
+
+
+OUTSIDE = "../../../../outside"
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("environment",), OUTSIDE),
+        (("outcome", "profiles", "alive"), OUTSIDE),
+        (("outcome", "profiles", "alive"), "/etc/passwd"),
+        (("outcome", "profiles", "alive"), "ab\n"),
+        (("outcome", "sights", "first"), OUTSIDE),
+        (("outcome", "calls"), 1 << 40),
+        (("outcome", "calls"), 10**400),
+    ],
+)
+def test_a_name_in_a_record_is_no_path(store: Store, tmp_path: Path, place: tuple[str, ...], value: object) -> None:
+    for suffix in (".json", ".json.gz"):
+        (tmp_path / f"outside{suffix}").write_bytes(b"mine")
+    store.add(FAMILY, commit(1), FACTS, [entry("good", SEEING)])
+    path = record_path(store, 1)
+    content = json.loads(path.read_text())
+    *parents, last = place
+    holder = content["measurements"][0]
+    for key in parents:
+        holder = holder[key]
+    holder[last] = value
+    path.write_text(json.dumps(content))
+    assert store.record(FAMILY, commit(1).id) is None
+    assert re.fullmatch(
+        rf"{path} is damaged \(.*\): kept as {path.name}\.damaged, to be measured again", store.notices[0]
+    )
+    assert sorted(file.name for file in tmp_path.glob("outside*")) == ["outside.json", "outside.json.gz"]
+
+
+def test_what_unpacks_to_too_much_is_damaged(store: Store) -> None:
+    store.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
+    (path,) = store.folder.rglob("*.json.gz")
+    packer = zlib.compressobj(wbits=31)
+    with path.open("wb") as file:
+        for _ in range(130):
+            file.write(packer.compress(bytes(1 << 20)))
+        file.write(packer.flush())
+    assert store.profile(PROFILE.id) is None
+    assert store.notices == [
+        f"{path} is damaged (it unpacks to 128 MiB or more): kept as {path.name}.damaged, to be measured again"
+    ]
+    record = record_path(store, 1)
+    os.truncate(record, 1 << 40)
+    assert store.record(FAMILY, commit(1).id) is None
+    assert store.notices[1:] == [
+        f"{record} is damaged (it has more than 128 MiB): kept as {record.name}.damaged, to be measured again"
+    ]
 
 
 # --- cost ------------------------------------------------------------------------------------------------

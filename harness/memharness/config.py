@@ -20,6 +20,7 @@ from memharness.errors import MemharnessError
 from memharness.model import FLAGGING, METRICS, Install, Thresholds, Value
 
 FILE: Final = "memharness.toml"
+_DEFAULT: Final = "default"  # the place of a value that nobody gave
 _OTHER_VARIABLES: Final = ("MEMHARNESS_CACHE", "MEMHARNESS_TOKEN")  # the cache's folder; set for measured code
 
 
@@ -99,7 +100,7 @@ def load_config(
     document, table, notes = _open(start / file) if file else _find(start)
     folder = document.file.parent if document else _git_root(start)
     settings = {
-        **{name: Setting(key.default(), "default", folder) for name, key in KEYS.items() if key.default},
+        **{name: Setting(key.default(), _DEFAULT, folder) for name, key in KEYS.items() if key.default},
         **(_from_file(document, table) if document else {}),
         **_from_environment(environment, start),
         **_from_overrides(overrides or {}, start),
@@ -225,6 +226,23 @@ def _folder(setting: Setting) -> Path:
     return (setting.folder / Path(readers.text(setting.value, setting.where)).expanduser()).resolve()
 
 
+def _written_folder(setting: Setting) -> Path:
+    """Read a folder that memharness writes into.
+
+    Links are followed on the way to it where the user names it. What a file or the default names may have come with a
+    clone, and then no link leads out of the folder that it starts from.
+    """
+    folder, start = _folder(setting), setting.folder
+    named = Path(os.path.normpath(start / Path(readers.text(setting.value, setting.where)).expanduser()))
+    given = isinstance(setting.where, str) and setting.where != _DEFAULT
+    if not given and named.is_relative_to(start) and not folder.is_relative_to(start.resolve()):
+        raise MemharnessError(
+            f"{named} leads to {folder} by a symbolic link, which is not followed",
+            hint="Name the folder itself, in the configuration, by a variable or on the command line.",
+        )
+    return folder
+
+
 def _repo(setting: Setting) -> str:
     text = readers.text(setting.value, setting.where)
     folder = _folder(setting)
@@ -326,7 +344,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "environment.dependencies": Key(_plain(readers.requirements), list, _items),
     "environment.variables": Key(_plain(_variables), dict, None),
     "run.scenarios": Key(_folder, lambda: "scenarios"),
-    "run.results": Key(_folder, lambda: "results"),
+    "run.results": Key(_written_folder, lambda: "results"),
     "run.workers": Key(_plain(_workers), lambda: len(os.sched_getaffinity(0)), _number),
     "run.metrics": Key(_plain(readers.metrics), lambda: list(METRICS), _items),
     "run.growth-budget": Key(_plain(readers.duration), lambda: "1s"),
@@ -337,7 +355,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "thresholds.relative": Key(_plain(readers.percent)),
     "thresholds.absolute": Key(_plain(readers.size)),
     **{f"thresholds.{name}": Key(_plain(readers.size)) for name in FLAGGING},
-    "publish.folder": Key(_folder, lambda: "site"),
+    "publish.folder": Key(_written_folder, lambda: "site"),
     "publish.url": Key(_plain(_url)),
     "publish.line-link": Key(_plain(_link("commit", "path", "line"))),
     "publish.commit-link": Key(_plain(_link("commit"))),

@@ -17,6 +17,9 @@ STORE_FORMAT: Final = 3  # version of what is stored; its history is in results/
 
 # Stored figures are at most 4 EiB, so that differences of them fit into 64 bits, which all that is written needs.
 Integer: TypeAlias = Annotated[int, msgspec.Meta(ge=-(1 << 62), le=1 << 62)]
+Id: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{1,64}\Z")]  # what is stored names files by such alone
+CommitId: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")]
+Calls: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=1 << 16)]  # of the growth pass
 Scalar = bool | int | float | str
 PassName = Literal["first", "growth", "rss"]
 PASSES: Final[tuple[PassName, ...]] = ("first", "growth", "rss")  # in the order in which they are run
@@ -114,8 +117,8 @@ FLAGGING: Final = tuple(name for name, metric in METRICS.items() if metric.floor
 class Commit(Value):
     """One commit of the project. `time` is the committer's."""
 
-    id: str
-    parents: tuple[str, ...]
+    id: CommitId
+    parents: tuple[CommitId, ...]
     author: str
     time: int
     subject: str
@@ -431,13 +434,13 @@ class Measured(Value, tag_field="outcome", tag="measured"):
     """
 
     metrics: dict[str, Integer]
-    calls: Integer | None = None
+    calls: Calls | None = None
     gc_objects: tuple[Integer, Integer] | None = None
     types: tuple[TypeCount, ...] = ()
-    profiles: dict[str, str] = {}
+    profiles: dict[str, Id] = {}
     notes: tuple[str, ...] = ()
     passes: tuple[str, ...] = ()
-    sights: dict[PassName, str] = {}
+    sights: dict[PassName, Id] = {}
     failed_passes: dict[str, Failed | TimedOut | OutOfMemory] = {}  # later passes, whose metrics are missing
     suspected: tuple[str, ...] = ()
     reused_from: str | None = None
@@ -491,7 +494,7 @@ class Measurement(Value):
     identity: str  # of the scenario
     probe: Integer  # version of the probe's method
     round: Integer
-    environment: str | None  # EnvironmentFacts.id; None where none could be built
+    environment: Id | None  # EnvironmentFacts.id; None where none could be built
     outcome: Outcome
 
     @property
@@ -506,7 +509,7 @@ class Reused(Value):
     case: str
     identity: str
     probe: Integer
-    commit: str  # where they were run
+    commit: CommitId  # where they were run
     passes: tuple[PassName, ...]
 
 

@@ -44,6 +44,7 @@ FAMILY = "cpython-3.11.7-auto"
 # Writing waits for the disk: hypothesis' deadline would measure that.
 SETTINGS = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
+ids = st.text("0123456789abcdef", min_size=1, max_size=64)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 sizes = st.integers(min_value=-(2**62), max_value=2**62)
 phases = st.sampled_from(["build", "import", "setup", "run", "crash"])
@@ -68,7 +69,7 @@ profiles = st.builds(
 measured = st.builds(
     Measured,
     metrics=st.dictionaries(texts, sizes, max_size=3),
-    calls=st.none() | sizes,
+    calls=st.none() | st.integers(1, 1 << 16),
     gc_objects=st.none() | st.tuples(sizes, sizes),
     types=st.lists(st.builds(TypeCount, name=texts, before=sizes, after=sizes), max_size=2).map(tuple),
     suspected=st.lists(texts, max_size=2).map(tuple),
@@ -89,7 +90,7 @@ measurements = st.builds(
     identity=texts,
     probe=sizes,
     round=sizes,
-    environment=st.none() | texts,
+    environment=st.none() | ids,
     outcome=outcomes,
 )
 references = st.builds(
@@ -97,7 +98,7 @@ references = st.builds(
     case=texts,
     identity=texts,
     probe=sizes,
-    commit=texts,
+    commit=ids.map(lambda id_: id_.rjust(40, "0")[:40]),
     passes=st.lists(st.sampled_from(PASSES), max_size=2).map(tuple),
 )
 records = st.builds(

@@ -4,8 +4,11 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from memharness.folders import Folder
 from memharness.measure.exchange import Seen
 from memharness.model import Checkout, Sight
+
+_ANY_SIZE = 1 << 62
 
 
 def sight_of(seen: Seen, checkout: Checkout, scenarios: Path, frozen: Iterable[str]) -> Sight | str:
@@ -24,7 +27,7 @@ def sight_of(seen: Seen, checkout: Checkout, scenarios: Path, frozen: Iterable[s
                 below = _below(name, str(scenarios))
                 if below is None:
                     return f"it looked at {name}"
-                beside[below + kind] = _digest(scenarios / below, listed=bool(kind))
+                beside[below + kind] = _digest(scenarios / below, scenarios, listed=bool(kind))
             elif inside == ".git" or inside.startswith(".git/"):
                 return "it looked into the repository"
             elif kind:
@@ -36,9 +39,9 @@ def sight_of(seen: Seen, checkout: Checkout, scenarios: Path, frozen: Iterable[s
 
 
 def is_beside(sight: Sight, scenarios: Path) -> bool:
-    """Tell whether a scenario folder is as the sight has it."""
+    """Tell whether a scenario folder is as the sight has it, which may be a stranger's: nothing else is looked at."""
     return all(
-        _digest(scenarios / name.rstrip("/"), listed=name.endswith("/")) == known
+        _digest(scenarios / name.rstrip("/"), scenarios, listed=name.endswith("/")) == known
         for name, known in sight.beside.items()
     )
 
@@ -49,14 +52,15 @@ def _below(name: str, folder: str) -> str | None:
     return name[len(folder) + 1 :] if name.startswith(f"{folder}/") else None
 
 
-def _digest(path: Path, *, listed: bool) -> str:
+def _digest(path: Path, scenarios: Path, *, listed: bool) -> str:
     """Return a digest of a file's contents or of the names in a folder; "" where there is neither."""
+    below = Folder(scenarios)
     try:
         if listed:
-            names = sorted(entry.name for entry in path.iterdir() if entry.name != "__pycache__")
-            content = "\0".join(names).encode(errors="surrogateescape")
+            names = [name for name in below.names(path) if name != "__pycache__"]
+            content = "\0".join(names).encode(errors="surrogateescape") if below.is_folder(path) else None
         else:
-            content = b"" if path.is_dir() else path.read_bytes()
-    except OSError:
+            content = b"" if below.is_folder(path) else below.read(path, _ANY_SIZE)
+    except (OSError, ValueError):  # the latter: no path below the folder, or none that a file can have
         return ""
-    return hashlib.sha256(content).hexdigest()[:32]
+    return "" if content is None else hashlib.sha256(content).hexdigest()[:32]

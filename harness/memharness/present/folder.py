@@ -1,14 +1,11 @@
 """The folder of a site: written file by file, only where something changed; what is no longer part of it goes.
 
 A file in it lists what memharness put there, and by which key each was made; nothing else in the folder is touched.
-The folder may have come with a clone, so neither that list nor a symbolic link is trusted to stay within it.
+The folder may have come with a clone, so that list is not trusted to stay within it, and no link below it is followed.
 """
 
 import contextlib
-import os
 import re
-import secrets
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -18,14 +15,15 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from memharness.errors import MemharnessError
+from memharness.folders import Folder, NotPlain, TooLarge, is_temporary
 from memharness.model import Value
 
 MANIFEST: Final = ".memharness-site.json"
 _LOCK: Final = ".memharness-site.lock"
 _PATIENCE_SECONDS: Final = 60.0
 _FORMAT: Final = 1
-_TEMPORARY: Final = re.compile(r"\.memharness-site\.[0-9a-f]{16}\.tmp")
 _FOLDERS: Final = ("assets", "data", "data/scenario", "data/commit", "data/profile", "scenario", "commit", "picture")
+_DEPTH: Final = 2  # of them
 _OURS: Final = re.compile(  # every file of a site
     rf"(?:{'|'.join(_FOLDERS)})/[A-Za-z0-9][A-Za-z0-9._-]{{0,199}}"
     r"|(?:index|changes|leaks|status|compare)\.html|changes\.atom"
@@ -53,6 +51,7 @@ class SiteFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._disk = Folder(folder)
         self._lock = FileLock(folder / _LOCK, timeout=_PATIENCE_SECONDS)
         self._known: dict[str, str] = {}
         self._there: frozenset[str] = frozenset()
@@ -61,8 +60,8 @@ class SiteFolder:
 
     def __enter__(self) -> Self:
         with _faults(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            _check(self.folder)
+            self._disk.make(self.folder, durable=False)
+            self._check()
             try:
                 self._lock.acquire()
             except Timeout:
@@ -80,11 +79,9 @@ class SiteFolder:
 
     def _begin(self) -> None:
         """Look at what is there, and list it without keys: were this process killed, each could be an older one's."""
-        for path in self.folder.iterdir():
-            if _TEMPORARY.fullmatch(path.name):  # of a process that was killed
-                path.unlink(missing_ok=True)
-        self._known = _read_manifest(self.folder)
-        self._there = frozenset(_files(self.folder))
+        self._disk.sweep(self.folder, _DEPTH)
+        self._known = _read_manifest(self._disk)
+        self._there = frozenset(_files(self._disk))
         self._write_manifest(dict.fromkeys(self._known, ""))
 
     def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
@@ -118,9 +115,8 @@ class SiteFolder:
         data = content if isinstance(content, bytes) else content.encode("utf-8", "backslashreplace")
         file = self.folder / path
         with _faults(file):
-            if path not in self._there or file.read_bytes() != data:
-                file.parent.mkdir(parents=True, exist_ok=True)
-                self._replace(file, data)
+            if path not in self._there or not self._holds(file, data):
+                self._disk.write(file, data, durable=False)
                 self._written.add(path)
         self._files[path] = key
 
@@ -129,81 +125,59 @@ class SiteFolder:
         gone = (self._known.keys() - self._files.keys()) & self._there
         with _faults(self.folder):
             for path in gone:
-                (self.folder / path).unlink(missing_ok=True)
+                self._disk.remove(self.folder / path)
             for folder in sorted({(self.folder / path).parent for path in gone} - {self.folder}, reverse=True):
                 with contextlib.suppress(OSError):  # not empty
-                    folder.rmdir()
+                    self._disk.remove_empty(folder)
         written = len(self._written)
         return Written(written=written, kept=len(self._files) - written, removed=len(gone))
 
     def _write_manifest(self, names: dict[str, str]) -> None:
         content = msgspec.json.encode(_Manifest(format=_FORMAT, files=dict(sorted(names.items()))))
-        self._replace(self.folder / MANIFEST, content)
+        self._disk.write(self.folder / MANIFEST, content, durable=False)
 
-    def _replace(self, file: Path, content: bytes) -> None:
-        """Put a whole file in place of what is there; a link there is not followed."""
-        temporary = self.folder / f".memharness-site.{secrets.token_hex(8)}.tmp"
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    def _holds(self, file: Path, data: bytes) -> bool:
         try:
-            with os.fdopen(descriptor, "wb") as opened:
-                opened.write(content)
-            temporary.replace(file)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+            return self._disk.read(file, len(data)) == data
+        except TooLarge:
+            return False
+
+    def _check(self) -> None:
+        """Raise MemharnessError where a folder is not ours. One that just becomes a site gets its list first."""
+        self._disk.check_lock(self.folder / _LOCK)
+        others = any(name != _LOCK and not is_temporary(name) for name in self._disk.names(self.folder))
+        if others and not self._disk.is_file(self.folder / MANIFEST):
+            raise MemharnessError(
+                f"{self.folder} is not empty and holds no site of memharness",
+                hint="Name a folder of its own with --output; nothing was written.",
+            )
 
 
-def _check(folder: Path) -> None:
-    """Raise MemharnessError where a folder is not ours. One that just becomes a site gets its list first."""
-    others = any(path.name != _LOCK and not _TEMPORARY.fullmatch(path.name) for path in folder.iterdir())
-    if (folder / _LOCK).is_symlink():  # which taking the lock could follow, and empty a file elsewhere
-        raise MemharnessError(
-            f"{folder / _LOCK} is a symbolic link", hint="Remove it, or name another folder with --output."
-        )
-    if others and not _is_file(folder / MANIFEST):
-        raise MemharnessError(
-            f"{folder} is not empty and holds no site of memharness",
-            hint="Name a folder of its own with --output; nothing was written.",
-        )
-
-
-def _read_manifest(folder: Path) -> dict[str, str]:
-    file = folder / MANIFEST
-    if not _is_file(file):
-        return {}
+def _read_manifest(disk: Folder) -> dict[str, str]:
     try:
-        manifest = msgspec.json.decode(file.read_bytes(), type=_Manifest)
-    except (msgspec.MsgspecError, RecursionError):
+        content = disk.read(disk.path / MANIFEST)
+        manifest = _Manifest(format=0) if content is None else msgspec.json.decode(content, type=_Manifest)
+    except (msgspec.MsgspecError, RecursionError, TooLarge):
         manifest = _Manifest(format=0)
     paths = manifest.files if manifest.format == _FORMAT else {}
     return {path: key for path, key in paths.items() if _OURS.fullmatch(path)}
 
 
-def _is_file(path: Path) -> bool:
-    """Tell whether there is a file, and no link to one."""
-    try:
-        return stat.S_ISREG(path.lstat().st_mode)
-    except FileNotFoundError:
-        return False
-
-
-def _files(folder: Path) -> Iterator[str]:
-    """Yield the paths of the files in the folders of a site. Raises MemharnessError where one is a link elsewhere."""
-    for below in ("", *(f"{name}/" for name in _FOLDERS)):  # each after the one that it lies in
-        place = folder / below
-        if below and place.is_symlink():
-            raise MemharnessError(
-                f"{place} is a symbolic link, and publishing does not follow one out of its folder",
-                hint="Remove the link, or name another folder with --output.",
-            )
-        with contextlib.suppress(FileNotFoundError), os.scandir(place) as entries:
-            yield from (f"{below}{entry.name}" for entry in entries if entry.is_file(follow_symlinks=False))
+def _files(disk: Folder) -> Iterator[str]:
+    """Yield the paths of the files in the folders of a site."""
+    for below in ("", *(f"{name}/" for name in _FOLDERS)):
+        yield from (f"{below}{name}" for name in disk.files(disk.path / below))
 
 
 @contextlib.contextmanager
 def _faults(path: Path) -> Iterator[None]:
     try:
         yield
+    except NotPlain as error:
+        raise MemharnessError(
+            f"cannot publish to {error.filename}: {error.strerror}",
+            hint="Remove it if you do not know it, or name another folder with --output.",
+        ) from error
     except OSError as error:
         raise MemharnessError(
             f"cannot publish to {error.filename or path}: {error.strerror or error}",

@@ -10,8 +10,10 @@ from typing import TypeVar
 import msgspec
 
 from memharness.errors import MemharnessError
-from memharness.model import STORE_FORMAT, EnvironmentFacts, Profile, Sight, Value
+from memharness.folders import MOST_BYTES
+from memharness.model import STORE_FORMAT, Calls, EnvironmentFacts, Profile, Sight, Value
 
+_GZIP = 31  # for zlib: gzip's header, and the widest window
 _OLD_TIMES = b'"cpu_seconds"'
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -29,7 +31,7 @@ class StoredCalls(Value):
     format: int
     case: str
     identity: str
-    calls: int
+    calls: Calls
 
 
 class StoredProfile(Value):
@@ -80,11 +82,16 @@ def compress(value: StoredProfile | StoredSight) -> bytes:
 
 
 def decompress(content: bytes, path: Path, kind: type[T]) -> T:
-    """Undo `compress`; raise as `decode` does."""
+    """Undo `compress`; raise as `decode` does, and before much more is unpacked than memharness ever packed."""
+    unpacker = zlib.decompressobj(wbits=_GZIP)
     try:
-        text = gzip.decompress(content)
-    except (EOFError, OSError, zlib.error) as error:
+        text = unpacker.decompress(content, MOST_BYTES)
+    except zlib.error as error:
         raise DamagedFile(str(error)) from error
+    if len(text) == MOST_BYTES:
+        raise DamagedFile(f"it unpacks to {MOST_BYTES >> 20} MiB or more")
+    if not unpacker.eof or unpacker.unused_data:
+        raise DamagedFile("it is cut short, or something follows")
     return decode(text, path, kind)
 
 

@@ -1,15 +1,16 @@
-"""Files that are whole or absent, whatever ends the writer; every failure of the disk as a MemharnessError.
+"""The files of a results folder; every failure of the disk, and what is no plain file, as a MemharnessError.
 
 All writers hold the store's lock, so a temporary file that another one finds was left by a dead process.
 """
 
 import errno
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
 
 from memharness.errors import MemharnessError
-
-TEMPORARY = ".tmp"
+from memharness.folders import Folder, NotPlain, TooLarge
 
 _HINTS = {
     **dict.fromkeys(
@@ -21,107 +22,90 @@ _HINTS = {
         "Make the folder accessible to this user, or choose another folder for the results.",
     ),
 }
+_HINT_NOT_PLAIN = "Remove it if you do not know it, or choose another folder for the results."
 
 
 def failure(action: str, path: Path, error: OSError) -> MemharnessError:
     """Return the error to raise when the system refuses to `action` (a verb) `path`."""
+    if isinstance(error, NotPlain | TooLarge):
+        return MemharnessError(f"cannot {action} {error.filename}: {error.strerror}", hint=_HINT_NOT_PLAIN)
     hint = _HINTS.get(error.errno or 0, "Check the path, or choose another folder for the results.")
     return MemharnessError(f"cannot {action} {path}: {error.strerror or error}", hint=hint)
 
 
-def read(path: Path) -> bytes | None:
-    """Return the contents of a file, None where there is none."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise failure("read", path, error) from error
+class Files:
+    """The files below a results folder, by their whole paths."""
 
+    def __init__(self, folder: Path) -> None:
+        self._folder = Folder(folder)
 
-def names(folder: Path) -> list[str]:
-    """Return the sorted names in a folder, none where it does not exist."""
-    try:
-        return sorted(path.name for path in folder.iterdir())
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise failure("read", folder, error) from error
+    def read(self, path: Path) -> bytes | None:
+        """Return the contents of a file, None where there is none.
 
-
-def stamps(folder: Path) -> dict[str, tuple[int, int]]:
-    """Return mtime (ns) and size of each file in a folder by name, sorted; none where it does not exist."""
-    try:
-        with os.scandir(folder) as entries:
-            found = {entry.name: entry.stat() for entry in entries if entry.is_file()}
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise failure("read", folder, error) from error
-    return {name: (stat.st_mtime_ns, stat.st_size) for name, stat in sorted(found.items())}
-
-
-def write(path: Path, content: bytes) -> None:
-    """Replace a file so that even a power failure leaves the old contents or the new, never a part."""
-    temporary = path.with_name(path.name + TEMPORARY)
-    try:
-        _make_durable_folder(path.parent)
+        Raises NotPlain or TooLarge for what is there in place of a file of ours.
+        """
         try:
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise failure("write", path, error) from error
-
-
-def make_folder(folder: Path) -> None:
-    """Create a folder and its parents where missing."""
-    try:
-        _make_durable_folder(folder)
-    except OSError as error:
-        raise failure("create", folder, error) from error
-
-
-def set_aside(path: Path) -> Path:
-    """Rename a damaged file to `<name>.damaged`, numbered when taken; return the new path."""
-    aside = path.with_name(f"{path.name}.damaged")
-    number = 1
-    while aside.exists():
-        number += 1
-        aside = path.with_name(f"{path.name}.damaged-{number}")
-    try:
-        path.rename(aside)
-    except OSError as error:
-        raise failure("rename", path, error) from error
-    return aside
-
-
-def sweep(folder: Path) -> None:
-    """Remove what killed writers left below a folder. The caller holds the lock."""
-    for path in folder.rglob(f"*{TEMPORARY}"):
-        try:
-            path.unlink(missing_ok=True)
+            return self._folder.read(path)
+        except (NotPlain, TooLarge) as error:
+            if Path(str(error.filename)) == path:
+                raise
+            raise failure("read", path, error) from error
         except OSError as error:
-            raise failure("remove", path, error) from error
+            raise failure("read", path, error) from error
+
+    def is_file(self, path: Path) -> bool:
+        """Tell whether there is a regular file."""
+        with _failing("read", path):
+            return self._folder.is_file(path)
+
+    def is_folder(self, path: Path) -> bool:
+        """Tell whether there is a folder, and no link to one."""
+        with _failing("read", path):
+            return self._folder.is_folder(path)
+
+    def names(self, folder: Path) -> list[str]:
+        """Return the sorted names in a folder, none where it does not exist."""
+        with _failing("read", folder):
+            return self._folder.names(folder)
+
+    def stamps(self, folder: Path) -> dict[str, tuple[int, int]]:
+        """Return mtime (ns) and size of each file in a folder by name, sorted; none where it does not exist."""
+        with _failing("read", folder):
+            return {name: (found.st_mtime_ns, found.st_size) for name, found in self._folder.files(folder).items()}
+
+    def write(self, path: Path, content: bytes) -> None:
+        """Replace a file so that even a power failure leaves the old contents or the new, never a part."""
+        with _failing("write", path):
+            self._folder.write(path, content)
+
+    def make(self, folder: Path) -> None:
+        """Create a folder and its parents where missing."""
+        with _failing("create", folder):
+            self._folder.make(folder)
+
+    def check_lock(self, path: Path) -> None:
+        """Raise MemharnessError where a lock's file is none of its own."""
+        with _failing("lock", path):
+            self._folder.check_lock(path)
+
+    def set_aside(self, path: Path) -> Path:
+        """Rename a damaged file to `<name>.damaged`, numbered when taken; return the new path."""
+        with _failing("rename", path):
+            taken = set(self._folder.names(path.parent))
+            numbered = (f"{path.name}.damaged-{number}" for number in count(2))
+            name = next(name for name in chain([f"{path.name}.damaged"], numbered) if name not in taken)
+            self._folder.rename(path, name)
+        return path.with_name(name)
+
+    def sweep(self, folder: Path, depth: int) -> None:
+        """Remove what killed writers left in a folder, as deep as they write. The caller holds the lock."""
+        with _failing("remove", folder):
+            self._folder.sweep(folder, depth)
 
 
-def _make_durable_folder(folder: Path) -> None:
-    if folder.is_dir():
-        return
-    _make_durable_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
-    _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+@contextmanager
+def _failing(action: str, path: Path) -> Iterator[None]:
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        yield
+    except OSError as error:
+        raise failure(action, path, error) from error

@@ -26,7 +26,7 @@ class _Ledger(Value):
 
 def read_ledger(folder: Path) -> tuple[Acceptance, ...]:
     """Return the accepted changes of a results folder; MemharnessError names file and place of a fault."""
-    content = files.read(folder / NAME)
+    content = _read(folder)
     return _parse(folder / NAME, content).accepted if content is not None else ()
 
 
@@ -37,8 +37,7 @@ def append(folder: Path, entries: Sequence[Acceptance]) -> Path:
     """
     import tomlkit
 
-    path = folder / NAME
-    content = files.read(path)
+    path, content = folder / NAME, _read(folder)
     former = _parse(path, content).accepted if content is not None else ()
     document = tomlkit.parse((content or _HEADER.encode()).decode())
     if not isinstance(document.get("accepted"), tomlkit.items.AoT):  # absent, or a plain array, which takes no tables
@@ -54,7 +53,7 @@ def append(folder: Path, entries: Sequence[Acceptance]) -> Path:
         tables.append(table)
     text = (tomlkit.dumps(document).rstrip() + "\n").encode()
     _parse(path, text)
-    files.write(path, text)
+    files.Files(folder).write(path, text)
     return path
 
 
@@ -62,6 +61,13 @@ def is_same_change(old: Acceptance, entry: Acceptance) -> bool:
     """Tell whether `entry` takes the place of `old`."""
     same_series = (old.case, old.metric, old.family) == (entry.case, entry.metric, entry.family)
     return same_series and (old.range == entry.range or (old.commit is not None and old.commit == entry.commit))
+
+
+def _read(folder: Path) -> bytes | None:
+    try:
+        return files.Files(folder).read(folder / NAME)
+    except OSError as error:  # no acceptance is left out without a word
+        raise files.failure("read", folder / NAME, error) from None
 
 
 def _parse(path: Path, content: bytes) -> _Ledger:

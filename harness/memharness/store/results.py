@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from memharness.errors import MemharnessError
 from memharness.findings import Acceptance
+from memharness.folders import NotPlain, TooLarge
 from memharness.model import (
     STORE_FORMAT,
     Commit,
@@ -57,6 +58,7 @@ _PROFILES = "profiles"
 _SIGHTS = "sights"
 _COMPRESSED = ".json.gz"
 _OURS = (_PROFILES, _SIGHTS)  # folders beside those of families
+_DEPTH = 2  # of the folders below that of a machine
 _DECODED = 64  # profiles kept: neighbours share them, and every metric of a case asks for the same ones
 _SOURCES = 64  # records kept that others refer to
 _IGNORED = b"# made and removed by memharness\n/.lock\n/.run.*\n*.tmp\n*.damaged*\n"
@@ -77,6 +79,7 @@ class Store:
         self._home = folder / _checked_name(machine, "machine")
         self._read_only = read_only
         self._lock_seconds = lock_seconds
+        self._files = files.Files(folder)
         self._lock = filelock.FileLock(folder / ".lock")
         self._prepared = False
         self._decoded: dict[str, Profile] = {}  # the profiles asked for last, the latest at the end
@@ -130,14 +133,14 @@ class Store:
                     del kept[key]
             if environment is not None and self.environment(family, environment.id) is None:
                 content = encode(StoredEnvironment(format=STORE_FORMAT, environment=environment))
-                files.write(self._environment_path(family, environment.id), content)
+                self._files.write(self._environment_path(family, environment.id), content)
             measurements = tuple(kept[key] for key in sorted(kept))
             record = Record(
                 format=STORE_FORMAT, commit=commit, family=family, measurements=measurements, reused=references
             )
             same = old and replace(old, format=STORE_FORMAT)  # an older one stays until there is something new
             if (measurements or references) and record != same:
-                files.write(self._record_path(family, commit.id), encode(record))
+                self._files.write(self._record_path(family, commit.id), encode(record))
                 self._sources.pop((family, commit.id), None)
 
     def set_calls(self, family: str, case: str, identity: str, calls: int) -> int:
@@ -148,7 +151,7 @@ class Store:
                 return known
             value = StoredCalls(format=STORE_FORMAT, case=case, identity=identity, calls=calls)
             name = digest([case, identity], 16)
-            files.write(self._family(family) / "calls" / f"{name}.json", encode(value))
+            self._files.write(self._family(family) / "calls" / f"{name}.json", encode(value))
             return calls
 
     def accept(self, entries: Sequence[Acceptance]) -> Path:
@@ -160,19 +163,19 @@ class Store:
 
     def families(self) -> tuple[str, ...]:
         """Return the environment families of this machine, sorted."""
-        found = (name for name in files.names(self._home) if name not in _OURS and _NAME.fullmatch(name))
-        return tuple(name for name in found if (self._home / name).is_dir())
+        found = (name for name in self._files.names(self._home) if name not in _OURS and _NAME.fullmatch(name))
+        return tuple(name for name in found if self._files.is_folder(self._home / name))
 
     def commit_ids(self, family: str) -> frozenset[str]:
         """Return the full ids of the commits that have a record."""
-        matches = map(_RECORD.fullmatch, files.names(self._family(family)))
+        matches = map(_RECORD.fullmatch, self._files.names(self._family(family)))
         return frozenset(match[1] for match in matches if match)
 
     def stamps(self, family: str) -> dict[str, tuple[int, int]]:
         """Return by full id what tells that the record of a commit was rewritten: its file's mtime (ns) and size."""
         return {
             match[1]: stamp
-            for name, stamp in files.stamps(self._family(family)).items()
+            for name, stamp in self._files.stamps(self._family(family)).items()
             if (match := _RECORD.fullmatch(name))
         }
 
@@ -201,7 +204,7 @@ class Store:
     def profile(self, profile_id: str) -> Profile | None:
         """Return a stored profile; None, with a notice, where it is missing or damaged."""
         path = self._profile_path(profile_id)
-        if not path.exists():
+        if not self._files.is_file(path):
             self._listed.pop(path.parent.name, None)
             self._notice(f"{path} is missing: no lines can be shown for it")
             return None
@@ -239,7 +242,7 @@ class Store:
         folder = self._family(family) / "calls"
         stored = (
             self._load(folder / name, partial(decode, kind=StoredCalls))
-            for name in files.names(folder)
+            for name in self._files.names(folder)
             if name.endswith(".json")
         )
         return {(value.case, value.identity): value.calls for value in stored if value}
@@ -266,7 +269,7 @@ class Store:
         prefix = profile_id[:2]
         names = self._listed.get(prefix)
         if names is None:
-            names = self._listed[prefix] = frozenset(files.names(self._home / _PROFILES / prefix))
+            names = self._listed[prefix] = frozenset(self._files.stamps(self._home / _PROFILES / prefix))
         return f"{profile_id}{_COMPRESSED}" in names
 
     def _path(self, kind: str, id_: str) -> Path:
@@ -287,34 +290,45 @@ class Store:
             return
         for profile_id in outcome.profiles.values():
             path = self._profile_path(profile_id)
-            if profile_id in observation.profiles and not path.exists():
+            if profile_id in observation.profiles and not self._files.is_file(path):
                 profile = observation.profiles[profile_id]
-                files.write(path, compress(StoredProfile(format=STORE_FORMAT, profile=profile)))
+                self._files.write(path, compress(StoredProfile(format=STORE_FORMAT, profile=profile)))
                 self._listed.pop(path.parent.name, None)
         for sight_id in outcome.sights.values():
             path = self._path(_SIGHTS, sight_id)
-            if sight_id in observation.sights and not path.exists():
-                files.write(path, compress(StoredSight(format=STORE_FORMAT, sight=observation.sights[sight_id])))
+            if sight_id in observation.sights and not self._files.is_file(path):
+                self._files.write(path, compress(StoredSight(format=STORE_FORMAT, sight=observation.sights[sight_id])))
 
     def _load(self, path: Path, decoded: Callable[[bytes, Path], T]) -> T | None:
-        content = files.read(path)
-        if content is None:
-            return None
+        content: bytes | None = b""  # which also stands for what is too large to be read
         try:
-            return decoded(content, path)
+            content = self._files.read(path)
+            return None if content is None else decoded(content, path)
+        except NotPlain as fault:  # whatever is written there takes its place
+            self._notice(f"{path} is left out: {fault.strerror}")
+        except TooLarge as fault:
+            self._handle_damage(path, content, str(fault.strerror))
         except DamagedFile as damage:
             self._handle_damage(path, content, str(damage))
-            return None
+        return None
 
-    def _handle_damage(self, path: Path, content: bytes, reason: str) -> None:
+    def _handle_damage(self, path: Path, content: bytes | None, reason: str) -> None:
         if self._read_only:
             self._notice(f"{path} is damaged and left out ({reason})")
             return
         with locks.held(self._lock, self._lock_seconds):
-            if files.read(path) == content:  # not mended by another process meanwhile
-                aside = files.set_aside(path)
+            if self._reread(path) == content:  # not mended by another process meanwhile
+                aside = self._files.set_aside(path)
                 self._listed.pop(path.parent.name, None)
                 self._notice(f"{path} is damaged ({reason}): kept as {aside.name}, to be measured again")
+
+    def _reread(self, path: Path) -> bytes | None:
+        try:
+            return self._files.read(path)
+        except TooLarge:
+            return b""
+        except NotPlain:
+            return None
 
     def _notice(self, text: str) -> None:
         if text not in self.notices:
@@ -329,14 +343,14 @@ class Store:
             yield
 
     def _prepare(self) -> None:
-        files.sweep(self._home)
+        self._files.sweep(self._home, _DEPTH)
         ignored = self.folder / ".gitignore"
-        if not ignored.exists():
-            files.write(ignored, _IGNORED)
+        if not self._files.is_file(ignored):
+            self._files.write(ignored, _IGNORED)
         path, here = self._home / "machine.json", this_machine()
         stored = self._load(path, partial(decode, kind=Machine))
         if stored is None:
-            files.write(path, encode(here))
+            self._files.write(path, encode(here))
         elif stored != here:
             raise MemharnessError(
                 f"{self._home} holds results of another kind of machine ({stored.name}; this one is {here.name})",
@@ -346,8 +360,11 @@ class Store:
 
 def machines(folder: Path) -> tuple[str, ...]:
     """Return the names of the machines that have results in a folder, sorted."""
-    names = (name for name in files.names(folder) if _NAME.fullmatch(name) and name not in _OURS)
-    return tuple(name for name in names if (folder / name / "machine.json").is_file())
+    there = files.Files(folder)
+    names = (name for name in there.names(folder) if _NAME.fullmatch(name) and name not in _OURS)
+    return tuple(
+        name for name in names if there.is_folder(folder / name) and there.is_file(folder / name / "machine.json")
+    )
 
 
 def _decode_record(content: bytes, path: Path, *, family: str, commit_id: str) -> Record:
