@@ -856,7 +856,7 @@ except MemharnessError as error: print(error.exit_code, error.message, error.hin
 """
     path = record_path(store, 2)
     assert output(child(store.folder, code)) == (
-        f"2|cannot write {path}: File too large|"
+        f"3|cannot write {path}: File too large|"
         "Free some space and run the same command again: what was stored before is kept.\n"
     )
     assert not list(store.folder.rglob("*.tmp"))
@@ -906,7 +906,7 @@ except MemharnessError as error: print(error.exit_code, error.message, error.hin
 """
     assert output(child(tmp_path, code)) == (
         f"1\n2|cannot lock {tmp_path}/.lock: Permission denied|"
-        "Make the folder accessible to this user, or choose another folder for the results.\n"
+        "Make it accessible to this user, or choose another folder.\n"
     )
 
 

@@ -1,7 +1,6 @@
 """Text on consoles: what comes out at a width, in an encoding, and for the runner of a CI job."""
 
 import io
-import sys
 
 import pytest
 from hypothesis import given
@@ -9,7 +8,6 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.text import Text
 
-from memharness.commands.printing import output_console
 from memharness.present.tables import Row, draw_items, draw_rows, draw_text
 
 
@@ -55,11 +53,3 @@ def test_texts_of_rows_and_items_are_no_commands_either() -> None:
 )
 def test_signs_are_ascii_where_the_encoding_lacks_any(encoding: str, text: str) -> None:
     assert drawn("▲ 1 B → 2 B ▁█ ✗ ✓ ↺ ↗ ↘ ▼ …", encoding=encoding) == text
-
-
-def test_what_stdout_cannot_print_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
-    written = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
-    draw_text(output_console(), Text("✓ café 日本"))
-    sys.stdout.flush()
-    assert written.getvalue() == b"+ caf\\xe9 \\u65e5\\u672c\n"

@@ -4,14 +4,16 @@ Commands are imported when they are called, since start-up counts; the table bel
 """
 
 import importlib
+import io
 import os
 import sys
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, Final
 
 import click
 
-from memharness.errors import INTERRUPTED, USAGE, MemharnessError
+from memharness.errors import INTERRUPTED, UNREAD, USAGE, MemharnessError, code_of, foreseen
 
 COMMANDS: Final = {
     "init": "Write a configuration and a first scenario for this repository.",
@@ -34,8 +36,22 @@ Exit codes:
   1  a regression was found
   2  wrong usage or configuration; nothing was done
   3  incomplete: some work could not be done
+  70  a fault of memharness itself; a report is written
   130  interrupted; run again to go on
 """
+
+
+class _UnreadError(Exception):
+    """The reader of our output had enough."""
+
+
+@contextmanager
+def _broken_pipes() -> Iterator[None]:
+    """Raise an error that click does not turn into the exit code of a regression."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise _UnreadError from error
 
 
 class Commands(click.Group):
@@ -53,6 +69,16 @@ class Commands(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def make_context(self, *arguments: Any, **named: Any) -> click.Context:
+        """Parse the command line, which may print the help."""
+        with _broken_pipes():
+            return super().make_context(*arguments, **named)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with _broken_pipes():
+            return super().invoke(ctx)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  (as above)
         """Write the table without importing any command."""
         with formatter.section("Commands"):
@@ -67,15 +93,18 @@ def memharness() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    return code_of(given, _run(given))
+
+
+def _run(arguments: Sequence[str]) -> int:
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # what its encoding lacks
     try:
         code = memharness.main(args=arguments, prog_name="memharness", standalone_mode=False)
         sys.stdout.flush()
-    except MemharnessError as error:
-        _complain(f"error: {error.message}", error.hint)
-        _answer_json(arguments, error.message, error.hint, error.exit_code)
-        return error.exit_code
     except click.ClickException as error:
-        error.show()
+        _complain_of_usage(error)
         _answer_json(arguments, error.format_message(), "See --help.", USAGE)
         return USAGE
     except (KeyboardInterrupt, click.Abort) as interrupt:
@@ -84,26 +113,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "; ".join(["interrupted", *notes]), "What was measured is stored; run the same command again to go on."
         )
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output had enough
+    except _UnreadError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return UNREAD
+    except (Exception, SystemExit) as error:  # noqa: BLE001  (Python would exit with the code of a regression)
+        known = error if isinstance(error, MemharnessError) else foreseen(error)
+        if known is None:
+            from memharness.faults import told  # here, since start-up counts
+
+            return told(error, arguments)
+        _complain(f"error: {known.message}", known.hint)
+        _answer_json(arguments, known.message, known.hint, known.exit_code)
+        return known.exit_code
     return int(code or 0)
 
 
-def _answer_json(arguments: Sequence[str] | None, message: str, hint: str, code: int) -> None:
+def _answer_json(arguments: Sequence[str], message: str, hint: str, code: int) -> None:
     """Print a fault as an object where one was asked for."""
-    if "--json" in (sys.argv[1:] if arguments is None else arguments):
+    if "--json" in arguments:
         import json  # here, as `--help` needs none
 
-        click.echo(json.dumps({"format": 1, "error": {"message": message, "hint": hint, "exit_code": code}}))
+        with suppress(OSError):  # nobody is left to be told
+            click.echo(json.dumps({"format": 1, "error": {"message": message, "hint": hint, "exit_code": code}}))
 
 
 def _complain(message: str, hint: str) -> None:
     from memharness.present.text import visible
 
-    click.echo(f"memharness: {visible(message)}", err=True)
-    if hint:
-        click.echo(f"  {visible(hint)}", err=True)
+    with suppress(OSError):
+        click.echo(f"memharness: {visible(message)}", err=True)
+        if hint:
+            click.echo(f"  {visible(hint)}", err=True)
+
+
+def _complain_of_usage(error: click.ClickException) -> None:
+    with suppress(OSError):
+        error.show()
 
 
 if __name__ == "__main__":

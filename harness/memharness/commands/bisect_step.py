@@ -1,10 +1,6 @@
 """`memharness bisect-step`: one answer for `git bisect run`."""
 
 import functools
-import sys
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +8,12 @@ import click
 
 from memharness.commands.options import Command, choosing, configured, measuring, metric_option
 from memharness.config import Config
-from memharness.errors import MemharnessError
 from memharness.pipeline.bisecting import judge_commit
 from memharness.pipeline.project import Selection
 from memharness.repository import open_repository
 from memharness.workspace import cache_folder
 
 _CODES = {"good": 0, "bad": 1, "skip": 125}
-_ABORT = 128  # git takes every lower code for an answer
 
 
 def _in_the_tree_under_bisection(function: Command) -> Command:
@@ -34,37 +28,7 @@ def _in_the_tree_under_bisection(function: Command) -> Command:
     return wrapper
 
 
-class _Answer(click.Command):
-    """A command whose every fault ends with the code at which git stops, options and configuration included."""
-
-    def make_context(self, *arguments: Any, **named: Any) -> click.Context:
-        """Parse the command line."""
-        with _faults():
-            return super().make_context(*arguments, **named)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
-        with _faults():
-            return super().invoke(ctx)
-
-
-@contextmanager
-def _faults() -> Iterator[None]:
-    try:
-        yield
-    except (click.exceptions.Exit, click.Abort):
-        raise
-    except click.ClickException as error:
-        raise MemharnessError(error.format_message(), exit_code=_ABORT) from None
-    except MemharnessError as error:
-        error.exit_code = _ABORT
-        raise
-    except Exception:  # noqa: BLE001  (whatever it is, git must not take it for an answer)
-        traceback.print_exc()
-        sys.exit(_ABORT)
-
-
-@click.command("bisect-step", cls=_Answer)
+@click.command("bisect-step")
 @click.option("--good", metavar="REV", help="A good commit (default: the first one that git bisect was told).")
 @click.option("--bad", metavar="REV", help="A bad commit (default: the first one that git bisect was told).")
 @metric_option

@@ -1,6 +1,5 @@
 """The two streams: results on stdout, progress and remarks on stderr."""
 
-import io
 import sys
 from collections.abc import Iterable
 
@@ -18,19 +17,14 @@ class _Console(Console):
 
 
 def output_console() -> Console:
-    """Return a console on stdout, as wide as the terminal; wide enough for any line where it is no terminal.
-
-    What the encoding of stdout lacks is escaped.
-    """
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="backslashreplace")
+    """Return a console on stdout, as wide as the terminal; wide enough for any line where it is no terminal."""
     width, height = (None, None) if sys.stdout.isatty() else (160, 25)  # without a height rich asks for it at each line
     return _Console(highlight=False, width=width, height=height)
 
 
 def error_console() -> Console:
     """Return a console on stderr."""
-    return Console(stderr=True, highlight=False)
+    return _Console(stderr=True, highlight=False)
 
 
 def print_notices(notices: Iterable[str]) -> None:
@@ -40,5 +34,5 @@ def print_notices(notices: Iterable[str]) -> None:
 
 
 def print_json(value: object) -> None:
-    """Print one JSON object."""
-    click.echo(msgspec.json.format(msgspec.json.encode(value)).decode())
+    """Print one JSON object, in UTF-8 whatever the encoding of stdout."""
+    click.echo(msgspec.json.format(msgspec.json.encode(value)))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from memharness.config import Config
-from memharness.errors import MemharnessError
+from memharness.errors import MemharnessError, foreseen
 from memharness.model import Commit, PassName
 from memharness.pipeline.judging import Judged, judge
 from memharness.pipeline.missing import known_calls, merged_steps, missing, on_branches, unconfirmed
@@ -54,11 +54,22 @@ def begin(
     retry_failed: bool = False,
     verify: float = 0.0,
 ) -> Iterator["Measuring"]:
-    """Open a project to measure in it, holding its results and, once something is to be measured, slots."""
+    """Open a project to measure in it, holding its results and, once something is to be measured, slots.
+
+    What the system refuses meanwhile is raised as MemharnessError.
+    """
     project = open_project(config, selection)
-    with project.store.run_lock(), _snapshot(project) as scenarios, ExitStack() as slots:
-        workshop = Workshop(project, scenarios, listener or Silent(), slots, retry_failed=retry_failed, verify=verify)
-        yield Measuring(project, workshop, retry_failed=retry_failed)
+    try:
+        with project.store.run_lock(), _snapshot(project) as scenarios, ExitStack() as slots:
+            workshop = Workshop(
+                project, scenarios, listener or Silent(), slots, retry_failed=retry_failed, verify=verify
+            )
+            yield Measuring(project, workshop, retry_failed=retry_failed)
+    except (OSError, MemoryError) as error:
+        refused = foreseen(error)
+        if refused is None:
+            raise
+        raise refused from error
 
 
 class Measuring:

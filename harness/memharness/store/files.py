@@ -3,25 +3,14 @@
 All writers hold the store's lock, so a temporary file that another one finds was left by a dead process.
 """
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain, count
 from pathlib import Path
 
-from memharness.errors import MemharnessError
+from memharness.errors import MemharnessError, refused
 from memharness.folders import Folder, NotPlain, TooLarge
 
-_HINTS = {
-    **dict.fromkeys(
-        (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
-        "Free some space and run the same command again: what was stored before is kept.",
-    ),
-    **dict.fromkeys(
-        (errno.EACCES, errno.EPERM, errno.EROFS),
-        "Make the folder accessible to this user, or choose another folder for the results.",
-    ),
-}
 _HINT_NOT_PLAIN = "Remove it if you do not know it, or choose another folder for the results."
 
 
@@ -29,8 +18,7 @@ def failure(action: str, path: Path, error: OSError) -> MemharnessError:
     """Return the error to raise when the system refuses to `action` (a verb) `path`."""
     if isinstance(error, NotPlain | TooLarge):
         return MemharnessError(f"cannot {action} {error.filename}: {error.strerror}", hint=_HINT_NOT_PLAIN)
-    hint = _HINTS.get(error.errno or 0, "Check the path, or choose another folder for the results.")
-    return MemharnessError(f"cannot {action} {path}: {error.strerror or error}", hint=hint)
+    return refused(f"cannot {action} {path}", error, hint="Check the path, or choose another folder for the results.")
 
 
 class Files:

@@ -1,0 +1,80 @@
+"""The way in, as `memharness` and as `python -m memharness`: whatever fails, it ends with an exit code of its own.
+
+Nothing is imported that may be missing before that can be said.
+"""
+
+import os
+import sys
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from memharness.errors import FAULT, INTERRUPTED, code_of
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+
+def main() -> int:
+    """Run the command line of this process and return the exit code."""
+    _open_streams()
+    failed: list[BaseException | None] = []
+
+    def note(fault: threading.ExceptHookArgs) -> None:
+        failed.append(fault.exc_value)
+        _tell(fault.exc_value)
+
+    threading.excepthook = note
+    sys.unraisablehook = _tell_unraisable
+    arguments = sys.argv[1:]
+    try:
+        from memharness.cli import main as run
+
+        code = run(arguments)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BaseException as error:  # noqa: BLE001  (Python would exit with the code of a regression)
+        from memharness.faults import told
+
+        code = told(error, arguments)
+    _flush()
+    return code_of(arguments, FAULT if failed else code)
+
+
+def _tell(error: BaseException | None) -> None:
+    """Say what failed beside the command, whose own object alone is printed with --json."""
+    from memharness.faults import told
+
+    if error is not None:
+        told(error, [word for word in sys.argv[1:] if word != "--json"])
+
+
+def _tell_unraisable(unraisable: "UnraisableHookArgs") -> None:
+    """Say what failed where nobody can catch it: when an object goes, or at the end, when the exit code stands."""
+    _tell(unraisable.exc_value)
+
+
+def _open_streams() -> None:
+    """Open what of the three streams is closed, or files that are opened later would take their place."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: PTH123, SIM115  (to the end)
+
+
+def _flush() -> None:
+    """Write out what is left; where that fails nobody is told again, for Python would change the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
