@@ -290,6 +290,79 @@ def test_the_reason_of_a_failure(log: str, expected: str) -> None:
     assert reason(log.splitlines()) == expected
 
 
+HATCH = pyproject("hatchling", "hatchling.build")
+IN_TREE = pyproject("", "back", version='version = "1.0"').replace("[project]", 'backend-path = ["."]\n[project]')
+POETRY = pyproject("poetry-core", "poetry.core.masonry.api")
+# What packaging files say, what changes then, and whether that counts.
+NAMED = {
+    "force-include": (
+        HATCH + '[tool.hatch.build.targets.wheel.force-include]\n"assets" = "box/a"\n',
+        "assets/new",
+        True,
+    ),
+    "hatch-include": (HATCH + '[tool.hatch.build]\ninclude = ["box", "assets/**/*.txt"]\n', "assets/a/new.txt", True),
+    "hatch-shared": (HATCH + '[tool.hatch.build.targets.wheel]\nshared-data.etc = "share/box"\n', "etc/new", True),
+    "package-dir": (SETUPTOOLS + '[tool.setuptools.package-dir]\n"box.x" = "lib/x"\n', "lib/x/new.py", True),
+    "data-files": (SETUPTOOLS + '[tool.setuptools.data-files]\n"share/box" = ["assets/*"]\n', "assets/new", True),
+    "poetry-from": (POETRY + '[tool.poetry]\npackages = [{include = "x", from = "lib"}]\n', "lib/x/new.py", True),
+    "flit-data": (
+        pyproject("flit_core", "flit") + '[tool.flit.external-data]\ndirectory = "data"\n',
+        "data/etc/new",
+        True,
+    ),
+    "pdm": (pyproject("pdm-backend", "pdm.backend") + '[tool.pdm.build]\nincludes = ["extra/"]\n', "extra/new", True),
+    "scikit-build": (SETUPTOOLS + '[tool.scikit-build]\ncmake.source-dir = "native"\n', "native/new.txt", True),
+    "hook": (HATCH + '[tool.hatch.build.hooks.custom]\npath = "ci/hook.py"\n', "gen/make.py", True),
+    "backend-folder": (SETUPTOOLS.replace("[project]", 'backend-path = ["_build"]\n[project]'), "_build/new.txt", True),
+    "backend": (IN_TREE, "back.py", True),
+    "backend-import": (IN_TREE, "gen/make.py", True),
+    "backend-package": (IN_TREE, "gen/deep/new.txt", True),
+    "backend-reads": (IN_TREE, "templates/new.txt", True),
+    "backend-aside": (IN_TREE, "notes/new.py", False),
+    "exclude": (HATCH + '[tool.hatch.build.targets.wheel]\nexclude = ["assets"]\n', "assets/new", False),
+    "sdist": (HATCH + '[tool.hatch.build.targets.sdist]\ninclude = ["tests", "etc"]\n', "tests/new.py", False),
+    "poetry-sdist": (POETRY + '[tool.poetry]\ninclude = [{path = "tests", format = "sdist"}]\n', "tests/new.py", False),
+    "extra": (SETUPTOOLS + '[project.optional-dependencies]\ntests = ["x"]\nassets = ["y"]\n', "assets/new", False),
+    "another-tool": (HATCH + '[tool.coverage.run]\nsource = ["tests"]\n', "tests/new.py", False),
+    "hatch-packages": (HATCH + '[tool.hatch.build.targets.wheel]\npackages = ["box"]\n', "box/data/new.json", False),
+    "hatch-list": (HATCH + '[tool.hatch.build]\ninclude = ["/box", "box/**/*.json"]\n', "box/data/new.json", False),
+    "find": (
+        SETUPTOOLS + '[tool.setuptools.packages.find]\nwhere = ["."]\nexclude = ["tests*"]\n',
+        "tests/new.py",
+        False,
+    ),
+    "package-data": (
+        SETUPTOOLS + '[tool.setuptools.package-data]\nbox = ["data/*.json"]\n',
+        "box/data/new.json",
+        False,
+    ),
+    "poetry-packages": (POETRY + '[tool.poetry]\npackages = [{include = "box"}]\n', "box/new.py", False),
+}
+TREE = {
+    "box/__init__.py": "",
+    "back.py": "import gen.make\nos.listdir('templates')\n",
+    "ci/hook.py": "from gen import make\n",
+    "gen/make.py": "",
+} | dict.fromkeys(
+    """assets/a/b.txt etc/a lib/x/__init__.py data/etc/a extra/a native/a _build/back.py gen/deep/a templates/a.txt
+    notes/a.py tests/test_box.py box/data/a.json""".split(),  # noqa: SIM905
+    "",
+)
+
+
+@pytest.mark.parametrize("kind", NAMED)
+def test_folders_that_the_build_is_pointed_to_count(interpreter: Interpreter, kind: str) -> None:
+    toml, changed, counts = NAMED[kind]
+    files = TREE | {"pyproject.toml": toml}
+
+    def found(blobs: dict[str, str]) -> str:
+        layout = detect(files, project_name="box")
+        return fingerprint(asked(interpreter), layout, blobs, lambda path: files.get(path, "").encode() or None)
+
+    same = dict.fromkeys(files, "1")
+    assert (found(same) != found(same | {changed: "2"})) is counts
+
+
 def test_requirements_count_where_the_build_reads_them(project: Project, interpreter: Interpreter) -> None:
     reads = '[tool.setuptools.dynamic]\ndependencies = { file = ["requirements/base.txt"] }\n'
     commits = [

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from memharness.environments.existing import ExistingEnvironments
-from memharness.environments.fingerprint import Read
 from memharness.environments.interpreters import find_interpreter
+from memharness.environments.named import Read
 from memharness.environments.uv import UvEnvironments
 from memharness.layout import Layout
 from memharness.model import Checkout, Environment, EnvironmentSpec, Failed, Install

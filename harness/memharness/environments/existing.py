@@ -8,7 +8,8 @@ from typing import Final
 import msgspec
 from packaging.utils import canonicalize_name
 
-from memharness.environments.fingerprint import Read, fingerprint, reader
+from memharness.environments.fingerprint import fingerprint, reader
+from memharness.environments.named import Read
 from memharness.errors import MemharnessError
 from memharness.layout import Layout, distribution_name
 from memharness.model import Checkout, Environment, EnvironmentFacts, EnvironmentSpec, Failed, Interpreter, Value

@@ -23,7 +23,8 @@ from filelock import FileLock, Timeout
 
 from memharness.environments import installed
 from memharness.environments.build import copy_source, run_uv
-from memharness.environments.fingerprint import Read, buildable, fingerprint, reader
+from memharness.environments.fingerprint import buildable, fingerprint, reader
+from memharness.environments.named import Read
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.layout import Layout
 from memharness.model import Checkout, Environment, EnvironmentFacts, EnvironmentSpec, Failed, Value, digest
