@@ -296,7 +296,7 @@ class Environment(Value):
     generated: dict[str, str] = {}  # path below the checkout -> file made by the build, to be placed there
     origin: str | None = None  # folder the project's modules must come from; None: the checkout's import root
     variables: dict[str, str] = {}
-    frozen: tuple[str, ...] = ()  # paths of the commit's files with whose contents alone it is right
+    frozen: tuple[str, ...] = ()  # files and folders (with a slash at the end) with whose contents alone it is right
 
 
 # --- measurements ----------------------------------------------------------------------------------------
@@ -459,7 +459,8 @@ class Measured(Value, tag_field="outcome", tag="measured"):
 class Sight(Value):
     """What a pass saw of the project, as far as it matters to its result. Stored under its hash.
 
-    `paths` below the tree were opened or asked for, also in vain, the `folders` were listed ("" is the tree itself).
+    `paths` below the tree were opened or asked for, also in vain; those with a slash at their end were taken in by the
+    build, with all that lies there ("./" is the tree itself). The `folders` were listed ("" is the tree itself).
     `beside` maps what was seen of the scenario folder to a digest of its contents, that of a folder to one of its
     names; "" for what is not there. `native`: libraries that are not Python's own were loaded, whose reading nobody
     sees.

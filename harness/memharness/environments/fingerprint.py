@@ -1,7 +1,8 @@
 """Fingerprints: the files of a commit -> a hash of what a build of the project depends on. Pure."""
 
 import re
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -68,6 +69,23 @@ def fingerprint(spec: EnvironmentSpec, layout: Layout, files: Mapping[str, str],
             and (path in taken_in or _is_input(path) or (requirements and _REQUIREMENTS.search(path)))
         )
     return digest(inputs, 32)
+
+
+def states(files: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
+    """Return what a commit has at each of `names`: of a file its id, of a folder a digest of all in it, "" for nothing.
+
+    Names of folders have a slash at their end; "./" is the tree.
+    """
+    ordered = sorted(files)
+    found = {}
+    for name in names:
+        if not name.endswith("/"):
+            found[name] = files.get(name, "")
+            continue
+        low, high = bisect_left(ordered, name), bisect_left(ordered, f"{name[:-1]}0")  # the character after the slash
+        below = ordered if name == "./" else ordered[low:high]
+        found[name] = digest([[path, files[path]] for path in below], 32) if below else ""
+    return found
 
 
 def _asked(spec: EnvironmentSpec) -> list[object]:

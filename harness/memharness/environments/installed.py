@@ -1,15 +1,17 @@
 """Installed files: what an installer put into site-packages -> which of it is the project's, and where it came from."""
 
 import csv
-import hashlib
+import itertools
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from memharness.environments.named import holds_own
+from memharness.layout import Layout
 from memharness.model import Value
 
 _EXTENSION: Final = re.compile(r"\.(cpython-[^.]+|abi3|pypy[^.]*)\.so$|\.(so|pyd)$")
@@ -19,55 +21,98 @@ class Split(Value):
     """The project's installed files below site-packages, sorted out against the files of its commit.
 
     `tracked` are installed copies of files below the import root; `generated` were made or rewritten by the build.
-    `frozen` are files of the commit that the build rewrote, compiled, or copied to elsewhere: an environment serves
-    only commits that share them.
+    `frozen` are files of the commit that the build rewrote or compiled, and files and folders (these with a slash at
+    their end) that it copied to elsewhere: an environment serves only commits that share them.
     """
 
     tracked: tuple[str, ...]
     generated: tuple[str, ...]
-    frozen: tuple[str, ...]
+    frozen: frozenset[str]
 
 
-def packages(site: Path, *, leave_out: Path | None) -> dict[str, str]:
+class Originals:
+    """The files of a commit, in its checkout `tree`, to find those of which installed files are copies."""
+
+    def __init__(self, tree: Path, files: Collection[str], layout: Layout) -> None:
+        self._tree = tree
+        self._files = files
+        self._layout = layout
+        self._by_size: dict[int, list[str]] = {}
+
+    def is_copy(self, path: str, content: bytes) -> bool:
+        """Tell whether the file at `path` of the commit, which a link may lead to, has this content."""
+        original = self._tree / path
+        return original.is_file() and original.stat().st_size == len(content) and original.read_bytes() == content
+
+    def is_folder(self, path: str) -> bool:
+        """Tell whether the commit has a folder there."""
+        return (self._tree / path).is_dir()
+
+    def links(self) -> list[str]:
+        """Return the symbolic links, by which anything may have been reached."""
+        return [path for path in self._files if (self._tree / path).is_symlink()]
+
+    def of(self, installed: str, content: bytes) -> set[str]:
+        """Return from where files may have been copied such as this one, by its content and its installed path.
+
+        That is the folder above the part of the path that is alike, or the file where that is called otherwise.
+        """
+        if not content.strip():
+            return set()  # says nothing about its origin
+        if not self._by_size:
+            for path in self._files:
+                if (self._tree / path).is_file():
+                    self._by_size.setdefault((self._tree / path).stat().st_size, []).append(path)
+        alike = [path for path in self._by_size.get(len(content), ()) if self.is_copy(path, content)]
+        most = max((_common(path, installed) for path in alike), default=0)
+        return {self._origin(path, most) for path in alike if _common(path, installed) == most}
+
+    def _origin(self, path: str, common: int) -> str:
+        """Return the folder that `common` parts at the end of a path lie in; never one that holds the project's own."""
+        parts = path.split("/")
+        for end in range(max(len(parts) - common, 1), len(parts)):
+            folder = "/".join(parts[:end])
+            if not holds_own(folder, self._layout):
+                return f"{folder}/"
+        return path
+
+
+def packages(site: Path, *, leave_out: Collection[Path]) -> dict[str, str]:
     """Return the normalised name and the version of every distribution in site-packages."""
-    names = {path.name.removesuffix(".dist-info") for path in site.glob("*.dist-info") if path != leave_out}
+    names = {path.name.removesuffix(".dist-info") for path in site.glob("*.dist-info") if path not in leave_out}
     pairs = (name.rpartition("-") for name in sorted(names))
     return {re.sub(r"[-_.]+", "-", name).lower(): version for name, _, version in pairs}
 
 
-def find_project(site: Path, source: Path) -> Path | None:
-    """Return the .dist-info folder of what was installed from the folder `source`; None where nothing was."""
-    for record in site.glob("*.dist-info/direct_url.json"):
+def local(site: Path, source: Path) -> dict[Path, str]:
+    """Return the .dist-info folders of what was installed from below `source`, with the paths that it came from."""
+    found = {}
+    top = os.path.realpath(source)
+    for record in sorted(site.glob("*.dist-info/direct_url.json")):
         url = urlsplit(json.loads(record.read_text())["url"])
-        if url.scheme == "file" and os.path.realpath(unquote(url.path)) == os.path.realpath(source):
-            return record.parent
-    return None
+        path = os.path.realpath(unquote(url.path))
+        if url.scheme == "file" and (path == top or path.startswith(f"{top}/")):
+            found[record.parent] = os.path.relpath(path, top)
+    return found
 
 
-def split(info: Path, *, import_root: str, files: Mapping[str, str]) -> Split:
-    """Sort out the project's files, which the RECORD in `info` lists, against path -> blob id of the commit."""
+def split(info: Path, originals: Originals, *, import_root: str, files: Collection[str]) -> Split:
+    """Sort out what can be imported of the project, whose RECORD is in `info`, against the files of the commit."""
     tracked: list[str] = []
     generated: list[str] = []
     frozen: set[str] = set()
     prefix = "" if import_root == "." else f"{import_root}/"
-    by_name: dict[str, list[str]] = {}
-    for path in files:
-        by_name.setdefault(path.rpartition("/")[2], []).append(path)
-    for path in _recorded(info):
+    for path in filter(is_importable, recorded(info)):
         content = (info.parent / path).read_bytes()
-        blob = _blob_id(content, length=len(next(iter(files.values()), "")))
-        if files.get(prefix + path) == blob:
+        if originals.is_copy(prefix + path, content):
             tracked.append(path)
             continue
         generated.append(path)
-        if prefix + path in files:
-            frozen.add(prefix + path)
-        elif content:  # an empty file says nothing about its origin
-            frozen.update(copy for copy in by_name.get(path.rpartition("/")[2], []) if files[copy] == blob)
+        frozen |= {prefix + path} if prefix + path in files else originals.of(path, content)
         source = prefix + _EXTENSION.sub(".py", path)
         if source != prefix + path and source in files:
             frozen.add(source)  # compiled from Python: the extension wins over its source when imported
-    return Split(tracked=tuple(tracked), generated=tuple(generated), frozen=tuple(sorted(frozen)))
+    return Split(tracked=tuple(tracked), generated=tuple(generated), frozen=frozenset(frozen))
 
 
 def take_out(site: Path, names: tuple[str, ...], *, into: Path | None) -> None:
@@ -89,19 +134,27 @@ def take_out(site: Path, names: tuple[str, ...], *, into: Path | None) -> None:
             folder.rmdir()
 
 
-def _recorded(info: Path) -> list[str]:
-    """Return the recorded files that can be imported: no metadata, scripts, .pth files or byte code."""
+def recorded(info: Path) -> list[str]:
+    """Return the installed files that RECORD lists, relative to site-packages: no metadata and no byte code."""
     with (info / "RECORD").open(newline="", encoding="utf-8") as record:
         names = sorted(row[0] for row in csv.reader(record) if row)
-    aside = (f"{info.name}/", "../", "/")
+    environment = f"{os.path.realpath(info.parents[3])}/"
     return [
         name
         for name in names
-        if not name.startswith(aside) and not name.endswith((".pyc", ".pth")) and (info.parent / name).is_file()
+        if not name.startswith(f"{info.name}/")
+        and not name.endswith(".pyc")
+        and (info.parent / name).is_file()
+        and os.path.realpath(info.parent / name).startswith(environment)
     ]
 
 
-def _blob_id(content: bytes, *, length: int) -> str:
-    """Return the id that git gives to the contents of a file, `length` hex digits long."""
-    algorithm = hashlib.sha256 if length == 64 else hashlib.sha1
-    return algorithm(b"blob %d\0" % len(content) + content).hexdigest()
+def is_importable(name: str) -> bool:
+    """Tell whether a recorded file can be imported or lies beside what can: no script, data file or .pth file."""
+    return not name.startswith(("../", "/")) and not name.endswith(".pth")
+
+
+def _common(path: str, other: str) -> int:
+    """Return how many parts at the end of two paths are the same."""
+    pairs = zip(reversed(path.split("/")), reversed(other.split("/")), strict=False)
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))

@@ -66,6 +66,12 @@ def is_own(path: str, layout: Layout) -> bool:
     return path.startswith(prefix) and name in layout.packages
 
 
+def holds_own(folder: str, layout: Layout) -> bool:
+    """Tell whether a folder is that of a project's package, or has one, or is the import root."""
+    own = [layout.import_root, *(posixpath.normpath(f"{layout.import_root}/{name}") for name in layout.packages)]
+    return any(path == folder or path.startswith(f"{folder}/") for path in own)
+
+
 def relevant(pyproject: Table) -> Table:
     """Return what a build may read of pyproject.toml; [tool] is a sorted list of pairs."""
     kept = {name: value for name, value in pyproject.items() if name not in {"tool", "dependency-groups"}}

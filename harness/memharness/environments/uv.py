@@ -14,7 +14,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -23,8 +23,8 @@ from filelock import FileLock, Timeout
 
 from memharness.environments import installed
 from memharness.environments.build import copy_source, run_uv
-from memharness.environments.fingerprint import buildable, fingerprint, reader
-from memharness.environments.named import Read
+from memharness.environments.fingerprint import buildable, fingerprint, reader, states
+from memharness.environments.named import Read, named
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.layout import Layout
 from memharness.model import Checkout, Environment, EnvironmentFacts, EnvironmentSpec, Failed, Value, digest
@@ -34,7 +34,7 @@ UNUSED_SECONDS: Final = 2 * 60 * 60  # what was used since may still be in use, 
 
 
 class _Built(Value):
-    """The stored form. `frozen` maps paths to the blob ids with which alone the environment is right."""
+    """The stored form. `frozen` maps what the build took in of a commit to its state; see `states`."""
 
     environment: Environment
     frozen: dict[str, str] = {}
@@ -56,13 +56,15 @@ class UvEnvironments:
         project = spec.install != "path" and buildable(read)
         if not project and not spec.dependencies:
             return _bare(spec, key)
+        frozen: set[str] = set()  # of all environments that were tried: a commit that shares it comes to the same
         while True:
             built = self._find_or_build(key, spec, checkout, files, project=project)
             if isinstance(built, Failed):
                 return built
-            if all(files.get(path) == blob for path, blob in built.frozen.items()):
-                return msgspec.structs.replace(built.environment, frozen=tuple(sorted(built.frozen)))
-            key = digest([key, [files.get(path) for path in sorted(built.frozen)]], 32)
+            frozen |= built.frozen.keys()
+            if (now := states(files, built.frozen)) == built.frozen:
+                return msgspec.structs.replace(built.environment, frozen=tuple(sorted(frozen)))
+            key = _derived(key, now)
 
     def known(
         self, spec: EnvironmentSpec, layout: Layout, files: Mapping[str, str], read: Read
@@ -71,8 +73,12 @@ class UvEnvironments:
         key = fingerprint(spec, layout, files, read)
         if not spec.dependencies and (spec.install == "path" or not buildable(read)):
             return key, _bare(spec, key).facts.id
-        built = self._built.get(key) or _load(self._folder / f"{spec.install}-{key}")
-        return key, built.environment.facts.id if built else None
+        at = key
+        while built := self._built.get(at) or _load(self._folder / f"{spec.install}-{at}"):
+            if (now := states(files, built.frozen)) == built.frozen:
+                return key, built.environment.facts.id
+            at = _derived(at, now)
+        return key, None
 
     def _find_or_build(
         self, key: str, spec: EnvironmentSpec, checkout: Checkout, files: Mapping[str, str], *, project: bool
@@ -100,6 +106,11 @@ class UvEnvironments:
         elif spec.install != "wheel":  # each use of those is noted, so that none in use is removed
             self._built[key] = outcome
         return outcome
+
+
+def _derived(key: str, states: Mapping[str, str]) -> str:
+    """Return the key of the environment for commits that differ in what the build for `key` took in."""
+    return digest([key, states], 32)
 
 
 def _load(folder: Path) -> _Built | None:
@@ -151,8 +162,9 @@ def _describe(
     files: Mapping[str, str] | None,
     source: Path,
 ) -> _Built | Failed:
-    info = installed.find_project(site, source)
-    facts = _facts(spec, installed.packages(site, leave_out=info))
+    local = installed.local(site, source)
+    info = next((info for info, path in local.items() if path == "."), None)
+    facts = _facts(spec, installed.packages(site, leave_out=local))
     environment = Environment(
         key=key,
         facts=facts,
@@ -164,12 +176,15 @@ def _describe(
     )
     if info is None or files is None or spec.install == "wheel":
         return _Built(environment=environment)
-    sorted_out = installed.split(info, import_root=checkout.import_root, files=files)
+    layout = Layout(import_root=checkout.import_root, packages=checkout.packages)
+    originals = installed.Originals(Path(checkout.tree), files, layout)
+    sorted_out = installed.split(info, originals, import_root=checkout.import_root, files=files)
     tops = {name.partition("/")[0].partition(".")[0] for name in sorted_out.generated}
     if sorted_out.frozen and not sorted_out.tracked and tops.isdisjoint(checkout.packages):
         return _misplaced(tops, checkout)
     installed.take_out(site, sorted_out.tracked, into=None)
     installed.take_out(site, sorted_out.generated, into=folder / "generated")
+    frozen = {*sorted_out.frozen, *_taken_in(local, originals, reader(checkout.tree), files)}
     return _Built(
         environment=msgspec.structs.replace(
             environment,
@@ -178,8 +193,27 @@ def _describe(
                 for name in sorted_out.generated
             },
         ),
-        frozen={path: files[path] for path in sorted_out.frozen},
+        frozen=states(files, frozen),
     )
+
+
+def _taken_in(
+    local: Mapping[Path, str], originals: installed.Originals, read: Read, files: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield what a build took in beside the project's importable files: data files, other projects, links to either."""
+    yield from originals.links()
+    for info, path in local.items():
+        data = [name for name in installed.recorded(info) if path != "." or not installed.is_importable(name)]
+        inside = f"{path}/"
+        for name in data:
+            origins = originals.of(name, (info.parent / name).read_bytes())
+            if path == "." or not any(origin.startswith(inside) for origin in origins):
+                yield from origins
+        if path != ".":
+            yield inside if originals.is_folder(path) else path
+            also = named(files, read, Layout(import_root=path), path)
+            yield from also.files
+            yield from (f"{folder}/" for folder in also.folders | also.whole)
 
 
 def _misplaced(tops: set[str], checkout: Checkout) -> Failed:

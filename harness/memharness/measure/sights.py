@@ -14,12 +14,12 @@ _ANY_SIZE = 1 << 62
 def sight_of(seen: Seen, checkout: Checkout, scenarios: Path, frozen: Iterable[str]) -> Sight | str:
     """Return the sight of a pass, or why nothing can be proven of it.
 
-    `scenarios` is the slot's copy of the scenario folder, as the pass found it. The files that the environment is right
-    with alone, `frozen`, count as seen.
+    `scenarios` is the slot's copy of the scenario folder, as the pass found it. Files and folders with which alone the
+    environment is right, `frozen`, count as seen, with all that lies there.
     """
     if seen.obstacle is not None:
         return seen.obstacle.replace(f"{checkout.tree}/", "").replace(f"{scenarios}/", "<scenarios>/")
-    paths, folders, beside = set(frozen), set(), {}
+    paths, folders, beside = {f"{path.rstrip('/')}/" for path in frozen}, set(), {}
     for kind, names in (("", seen.opened), ("", seen.looked), ("/", seen.listed)):
         for name in names:
             inside = _below(name, checkout.tree)

@@ -37,6 +37,9 @@ class Tree:
         """Return a digest of all that a sight is about; None where symbolic links lead on to what nobody recorded."""
         parts = [self._attributes, self._others if sight.native else ""]
         for path in sight.paths:
+            if path.endswith("/"):  # a file, a link, or a folder with all that it holds, for which its id stands
+                parts.append(self._all if path == "./" else self._entries.get(path[:-1], ""))
+                continue
             entry = self._entries.get(path, "")
             if entry.startswith(_LINK) or (not entry and self._linked(path)):
                 return None
@@ -69,6 +72,11 @@ class Tree:
         return _digest(
             f"{path} {self._entries[path]}" for path in sorted(self.files) if path.endswith(".gitattributes")
         )
+
+    @cached_property
+    def _all(self) -> str:
+        """Digest of everything."""
+        return _digest(f"{path} {self._entries[path]}" for path in sorted(self._entries))
 
     @cached_property
     def _others(self) -> str:
