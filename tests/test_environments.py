@@ -446,6 +446,7 @@ def test_builds_see_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
         "UV_DEFAULT_INDEX": "https://index.invalid/simple",
         "LC_ALL": "C.UTF-8",
         "PYTHONHASHSEED": "0",
+        "UV_NO_EDITABLE": "1",
     }
 
 
@@ -583,6 +584,73 @@ def test_python_sources_that_the_build_compiles_or_copies(project: Project, inte
         "(7, 'a', 1) from tree",
     ]
     assert len({environment.key for environment, _ in results if isinstance(environment, Environment)}) == 3
+
+
+CORE = HATCH.replace("box", "core")
+# Where the project says what it needs of the tree. An editable one would be a link to what is gone after the build.
+LOCAL = {
+    "path": '[tool.uv.sources]\ncore = { path = "libs/core", editable = true }\n',
+    "workspace": '[tool.uv]\nsources.core.workspace = true\nworkspace.members = ["libs/*"]\n',
+}
+
+
+@pytest.mark.registry
+@pytest.mark.parametrize("kind", LOCAL)
+def test_other_projects_of_the_tree_follow_the_commit(project: Project, interpreter: Interpreter, kind: str) -> None:
+    """Also those that these need in turn. What nothing needs is left out, and the project's own sources are swapped."""
+    needs = 'dependencies = ["core"]\n'
+    inner = "[tool.uv.sources.base]\n" + ("workspace = true\n" if kind == "workspace" else 'path = "../base"\n')
+    files = {
+        "pyproject.toml": HATCH + needs + LOCAL[kind],
+        "src/box/__init__.py": "from core import BASE, CORE\nVALUE = CORE, BASE, 1\n",
+        "libs/core/pyproject.toml": CORE + needs.replace("core", "base") + inner,
+        "libs/core/src/core/__init__.py": "from base import BASE\nCORE = 1\n",
+        "libs/base/pyproject.toml": HATCH.replace("box", "base"),
+        "libs/base/src/base/__init__.py": "BASE = 1\n",
+        "libs/other/pyproject.toml": HATCH.replace("box", "other"),
+        "libs/other/src/other/__init__.py": "",
+    }
+    inside = "libs/base/src/base/__init__.py"
+    commits = [
+        project.builder.commit(files),
+        project.builder.commit({"libs/core/src/core/__init__.py": "from base import BASE\nCORE = 2\n"}),
+        project.builder.commit({"libs/other/src/other/__init__.py": "OTHER = 1\n"}),
+        project.builder.commit({"src/box/__init__.py": "from core import BASE, CORE\nVALUE = CORE, BASE, 2\n"}),
+        project.builder.commit({"libs/base/src/base/new.py": "BASE = 2\n", inside: "from base.new import *\n"}),
+    ]
+    results = project.prepare(asked(interpreter), *commits, commits[0])
+    values = ["(1, 1, 1)", "(2, 1, 1)", "(2, 1, 1)", "(2, 1, 2)", "(2, 2, 2)", "(1, 1, 1)"]
+    assert [value for _, value in results] == [f"{value} from tree" for value in values]
+    environments = [environment for environment, _ in results if isinstance(environment, Environment)]
+    assert len({environment.key for environment in environments}) == 3
+    assert {"libs/base/", "libs/core/"} <= set(environments[0].frozen)
+    assert not any(path.startswith(("libs/other", "src/")) for path in environments[0].frozen)
+    assert environments[0].facts.packages == {}  # they belong to the commit
+
+
+@pytest.mark.registry
+def test_data_of_another_folder_follows_the_commit(project: Project, interpreter: Interpreter) -> None:
+    """What was copied tells the folder that it came from, where nothing that can be read says so."""
+    setup = (
+        "from pathlib import Path\nfrom setuptools import setup\n"
+        "setup(data_files=[('share/box', [str(path) for path in Path(chr(97)).iterdir()])])\n"
+    )
+    code = "import os, sys\nVALUE = sorted(os.listdir(os.path.dirname(sys.executable) + '/../share/box')), 1\n"
+    files = {"pyproject.toml": SETUPTOOLS, "setup.py": setup, "src/box/__init__.py": code, "a/1.txt": "one"}
+    commits = [
+        project.builder.commit(files),
+        project.builder.commit({"src/box/__init__.py": code.replace(", 1", ", 2")}),
+        project.builder.commit({"a/2.txt": "two"}),
+        project.builder.commit({"a/1.txt": None, "a/3.txt": "one"}),
+    ]
+    results = project.prepare(asked(interpreter), *commits)
+    assert [value for _, value in results] == [
+        "(['1.txt'], 1) from tree",
+        "(['1.txt'], 2) from tree",
+        "(['1.txt', '2.txt'], 2) from tree",
+        "(['2.txt', '3.txt'], 2) from tree",
+    ]
+    assert [environment.frozen for environment, _ in results if isinstance(environment, Environment)] == [("a/",)] * 4
 
 
 @pytest.mark.registry

@@ -60,7 +60,8 @@ def variables() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if _PASSED_ON.fullmatch(name)}
     if "PIP_INDEX_URL" in os.environ:
         kept.setdefault("UV_DEFAULT_INDEX", os.environ["PIP_INDEX_URL"])
-    return {**kept, "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0"}
+    # what is built from is gone afterwards: nothing may be installed as a link to it, whatever a project says
+    return {**kept, "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0", "UV_NO_EDITABLE": "1"}
 
 
 def reason(lines: Sequence[str]) -> str:

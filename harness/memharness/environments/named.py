@@ -27,6 +27,7 @@ _NO_FOLDER_KEYS: Final = re.compile(  # they say what is left out, or name no pa
     r".*(exclude|sdist|depend|require|extras|group|envs|urls|keyword|classifier|test)|scripts$|" + _PROSE_KEYS.pattern
 )
 _FOLDER_SECTIONS: Final = re.compile(r"options|files|build")  # of setup.cfg
+_UV_KEYS: Final = frozenset({"build-backend", "index", "find-links"})
 _ASIDE: Final = frozenset(  # words that in a script rather name an extra, a command or what is left out
     "test tests testing doc docs example examples sample samples demo demos benchmark benchmarks ci build dist".split()  # noqa: SIM905
 )
@@ -201,8 +202,9 @@ def _setup_cfg(content: bytes) -> dict[str, dict[str, str]]:
 def _build_tables(pyproject: Table, hatch: Table, sections: dict[str, dict[str, str]]) -> list[object]:
     """Return what back ends are told."""
     tools = [pair for pair in relevant(pyproject)["tool"] if pair[0] != "uv"]
+    uv = [value for name, value in table(pyproject, "tool", "uv").items() if name in _UV_KEYS]
     layouts = {name: section for name, section in sections.items() if _FOLDER_SECTIONS.match(name)}
-    return [tools, table(pyproject, "tool", "uv", "build-backend"), hatch, layouts]
+    return [tools, uv, hatch, layouts]
 
 
 def _words(value: object, skipped: re.Pattern[str]) -> Iterator[str]:
