@@ -3,6 +3,7 @@ import py_compile
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -246,7 +247,7 @@ def test_a_broken_slot_is_rebuilt(builder: RepositoryBuilder, cache: Path, harm:
     with lease(opened(builder, cache), cache) as slot:
         slot.checkout(first, packages=("a", "b"))
         compile_pending(slot)
-        git_dir = slot.tree / ".git"
+        git_dir = slot.tree.parent / "git"
         if harm == "everything":
             remove(slot.tree)
         elif harm == "objects":
@@ -258,11 +259,84 @@ def test_a_broken_slot_is_rebuilt(builder: RepositoryBuilder, cache: Path, harm:
         assert compile_pending(slot) == ["a.py", "b.py"]
 
 
+def spoil(git_dir: Path, how: str, evil: Path) -> None:
+    """Do to a repository what only whoever means harm, or a workload that uses git, would do."""
+    settings = f'[core]\n\tfsmonitor = {evil}\n\thooksPath = {git_dir}/hooks\n[filter "x"]\n\tsmudge = {evil}\n'
+    if how == "config":
+        (git_dir / "config").write_text(settings)
+    elif how == "include":
+        (git_dir / "more").write_text(settings)
+        (git_dir / "config").write_text(f"[include]\n\tpath = {git_dir}/more\n")
+    elif how == "worktree":
+        (git_dir / "config").write_text(f"[extensions]\n\tworktreeConfig = true\n[core]\n\tworktree = {evil.parent}\n")
+        (git_dir / "config.worktree").write_text(settings)
+    elif how == "attributes":
+        (git_dir / "info/attributes").write_text("* filter=x working-tree-encoding=UTF-16\n")
+        (git_dir / "info/exclude").write_text("*\n")
+    elif how == "hooks":
+        (git_dir / "hooks").mkdir()
+        (git_dir / "hooks/post-checkout").symlink_to(evil)
+    elif how == "alternates":
+        (git_dir / "objects/info/alternates").write_text(f"{evil.parent}\n")
+        (git_dir / "commondir").write_text(f"{evil.parent}\n")
+    elif how == "file":
+        remove(git_dir)
+        git_dir.write_text(f"gitdir: {evil.parent}\n")
+    elif how == "link":
+        git_dir.rename(evil.parent / f"moved {time.time_ns()}")
+        git_dir.symlink_to(next(evil.parent.glob("moved*")))
+    elif how == "index":
+        (git_dir / "index").write_bytes(b"DIRC")
+        (git_dir / "index.lock").write_text("")
+    else:
+        for command in (["commit", "--quiet", "--all", "--message=child"], ["tag", "child"], ["gc", "--quiet"]):
+            work = ["-c", "user.name=x", "-c", "user.email=x", f"--work-tree={git_dir.parent / 'tree'}"]
+            work = work if git_dir.name == "git" else work[:4]
+            subprocess.run(["git", *work, *command], cwd=git_dir.parent, check=False, env={"PATH": os.environ["PATH"]})
+
+
+@pytest.mark.parametrize(
+    "how",
+    ["config", "include", "worktree", "attributes", "hooks", "alternates", "file", "link", "index", "commands"],
+)
+@pytest.mark.parametrize("where", ["tree/.git", "git"])
+def test_what_a_child_does_to_the_repository_of_a_slot_is_undone_and_runs_nothing(
+    builder: RepositoryBuilder, cache: Path, tmp_path: Path, how: str, where: str
+) -> None:
+    first = builder.commit({"a.py": "X = 1\n", ".gitattributes": "*.txt filter=x\n", "b.txt": "b"}, tag="v1")
+    second = builder.commit({"a.py": "X = 2\n"})
+    evil = tmp_path / "evil" / "run.sh"
+    evil.parent.mkdir()
+    evil.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    evil.chmod(0o755)
+    with lease(opened(builder, cache), cache) as slot:
+        git_dir = slot.tree.parent / where
+
+        def state() -> dict[str, bytes]:
+            return {name: data for name, data in contents(git_dir).items() if name != "index"}
+
+        slot.checkout(first, packages=("a",))
+        compile_pending(slot)
+        before = state()
+        spoil(git_dir, how, evil)
+        slot.tidy()
+        assert not git_dir.is_symlink()
+        assert state() == before
+        compile_pending(slot)
+        spoil(git_dir, how, evil)
+        slot.checkout(second, packages=("a",))
+        assert files(slot) == {"a.py": "X = 2\n", ".gitattributes": "*.txt filter=x\n", "b.txt": "b"}
+        describe = ["git", "describe", "--tags", "--dirty"]
+        done = subprocess.run(describe, cwd=slot.tree, capture_output=True, text=True)
+        assert done.stdout == f"v1-1-g{second[:7]}\n"
+    assert not (tmp_path / "ran").exists()
+
+
 def test_an_unknown_commit_is_an_error(builder: RepositoryBuilder, cache: Path) -> None:
     builder.commit({"a.py": ""})
     with lease(opened(builder, cache), cache) as slot, pytest.raises(MemharnessError) as caught:
         slot.checkout("0" * 40)
-    assert caught.value.message.startswith(f"Commit 0000000000 cannot be checked out in {slot.tree}: fatal: ")
+    assert caught.value.message == f"{builder.path}: git ls-tree failed: fatal: not a tree object"
 
 
 def test_shallow_bare_and_sha256_sources(builder: RepositoryBuilder, cache: Path, tmp_path: Path) -> None:
@@ -304,7 +378,8 @@ def test_no_hook_or_filter_runs(
 
 
 def everything(slot: Slot) -> dict[str, bytes]:
-    return {name: data for name, data in contents(slot.tree.parent).items() if not name.startswith("tree/.git/")}
+    found = contents(slot.tree.parent)
+    return {name: data for name, data in found.items() if not name.startswith(("tree/.git/", "git/"))}
 
 
 def test_what_a_child_leaves_is_gone_before_the_next(builder: RepositoryBuilder, cache: Path, tmp_path: Path) -> None:
@@ -350,7 +425,7 @@ def test_what_a_child_leaves_is_gone_before_the_next(builder: RepositoryBuilder,
         assert everything(slot) == before
 
         remove(slot.tree / "pkg")
-        (slot.tree / ".git/index").write_text("spoilt")
+        (slot.tree.parent / "git/index").write_text("spoilt")
         slot.tidy()
         assert compile_pending(slot) == [copied, "pkg/__init__.py", "pkg/v.py", "pkg/x.py"]  # rebuilt: all is in doubt
         assert everything(slot) == before

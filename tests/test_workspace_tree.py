@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from memharness.repository import Repository, open_repository
+from memharness.snapshot import snapshot
 from memharness.workspace import Slot, lease
 from repositories import RepositoryBuilder
 
@@ -155,7 +156,10 @@ def test_one_process_moves_the_tree(
     builder: RepositoryBuilder, cache: Path, started: Callable[[], list[str]], tmp_path: Path
 ) -> None:
     commits = [builder.commit({"a.py": f"X = {number}\n", "b.py": ""}) for number in range(4)]
-    with lease(opened(builder, cache), cache) as slot:
+    repository = opened(builder, cache)
+    for commit in commits:
+        snapshot(repository, commit)  # whoever plans has looked before
+    with lease(repository, cache) as slot:
         slot.checkout(commits[0], packages=("a",))
         started()
         slot.checkout(commits[1], packages=("a",))
@@ -229,7 +233,6 @@ def test_a_file_changed_in_the_second_of_its_checkout_is_put_back_by_the_next_ru
             file.write_text("X = 3\n")  # the same size, and file, and second: git would have to read it
             times.add(int(file.stat().st_mtime))
     with lease(opened(builder, cache), cache) as slot:
-        assert file.read_text() == "X = 3\n"
         slot.checkout(second)
         assert file.read_text() == "X = 2\n"
 

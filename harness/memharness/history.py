@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from typing import Final, Self
 
 from memharness.errors import MemharnessError
-from memharness.model import Commit, FileEdit, Hunk, Value
+from memharness.model import NO_TIME, Commit, FileEdit, Hunk, Value
 from memharness.repository import Repository, start_git
+from memharness.snapshot import snapshot
+from memharness.submodules import entries
 
 _FIELDS: Final = ("%H", "%P", "%an", "%ct", "%D", "%s")
 _HEADERS: Final = {
@@ -23,6 +25,7 @@ _HEADERS: Final = {
     b"rename to ": ("after", b""),
 }
 _NAME: Final = re.compile(rb"(--- |\+\+\+ |rename from |rename to )(.*)", re.DOTALL)
+_SUBMODULE_MODE: Final = re.compile(rb"^(index \S+|(new|old|deleted)( file)? mode) 160000$", re.MULTILINE)
 _HUNK: Final = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 
 
@@ -120,14 +123,13 @@ def count_between(repository: Repository, old: str, new: str) -> int:
 
 
 def file_edits(repository: Repository, old: str, new: str) -> tuple[FileEdit, ...]:
-    """Return what differs between two commits, file by file.
+    """Return what differs between two commits, file by file, also within submodules that are at hand.
 
     White space alone is no change, and a renamed file is compared with its former self.
     """
-    output = repository.git(
-        *("-c", "core.quotePath=false", "diff-tree", "-r", "-p", "-U0", "-w", "-M", "--no-color"),
-        *("--no-ext-diff", "--no-textconv", "--full-index", "--end-of-options", old, new, "--"),
-    )
+    output = _difference(repository, old, new)
+    if _SUBMODULE_MODE.search(output):
+        output = _difference(repository, snapshot(repository, old).commit, snapshot(repository, new).commit)
     names: dict[str, str | None] = {}
     hunks: list[Hunk] = []
     edits: list[FileEdit] = []
@@ -147,21 +149,17 @@ def file_edits(repository: Repository, old: str, new: str) -> tuple[FileEdit, ..
     return tuple(edits)
 
 
+def _difference(repository: Repository, old: str, new: str) -> bytes:
+    return repository.git(
+        *("-c", "core.quotePath=false", "diff-tree", "-r", "-p", "-U0", "-w", "-M", "--no-color", "--submodule=short"),
+        *("--no-ext-diff", "--no-textconv", "--full-index", "--end-of-options", old, new, "--"),
+    )
+
+
 def _skip(lines: Iterator[bytes], count: int) -> None:
     """Skip the body of a hunk, whose lines may look like headers; remarks on a missing line end do not count."""
     while count:
         count -= not next(lines).startswith(b"\\")
-
-
-def entries(repository: Repository, commit: str) -> dict[str, str]:
-    """Return path -> "mode id" of all that a commit has: files, folders, symbolic links and submodules."""
-    output = repository.git("ls-tree", "-r", "-t", "-z", "--full-tree", "--end-of-options", commit)
-    found = {}
-    for record in output.decode(errors="surrogateescape").split("\0")[:-1]:
-        description, _, path = record.partition("\t")
-        mode, _, id_ = description.split(" ")
-        found[path] = f"{mode} {id_}"
-    return found
 
 
 def paths(repository: Repository, commit: str) -> dict[str, str]:
@@ -215,9 +213,16 @@ class Blobs:
             )
         _, kind, *size = answer.split()
         if not (len(size) == 1 and size[0].isdigit()):
-            return None
+            return self._read_borrowed(commit, path)
         content = git.stdout.read(int(size[0]) + 1)[:-1]
         return content if kind == b"blob" else None
+
+    def _read_borrowed(self, commit: str, path: str) -> bytes | None:
+        """Return the contents of a file of a submodule."""
+        if not self._repository.borrowed:
+            return None
+        found = self._repository.try_git("cat-file", "blob", f"{snapshot(self._repository, commit).commit}:{path}")
+        return None if found.status else found.output
 
 
 def _log(repository: Repository, *revisions: str) -> list[Commit]:
@@ -232,13 +237,20 @@ def _log(repository: Repository, *revisions: str) -> list[Commit]:
             id=fields[at],
             parents=tuple(fields[at + 1].split()),
             author=fields[at + 2],
-            time=int(fields[at + 3]),
+            time=_time(fields[at + 3]),
             tags=tuple(sorted(name.removeprefix("tag: ") for name in fields[at + 4].split(", ") if name)),
             subject=fields[at + 5],
         )
         for at in range(0, len(fields) - width + 1, width)
     ]
     return commits[::-1]
+
+
+def _time(text: str) -> int:
+    """Read the time of a commit, which may say anything; git itself says nothing where it says no number."""
+    digits = text[: len(str(NO_TIME))]  # of a number too long to be read at once
+    time = int(digits) if digits.removeprefix("-").isdecimal() else NO_TIME
+    return time if abs(time) < -NO_TIME else NO_TIME
 
 
 def _merge_base(repository: Repository, one: str, other: str, wanted: RevisionRange) -> str:

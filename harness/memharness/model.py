@@ -114,8 +114,11 @@ FLAGGING: Final = tuple(name for name, metric in METRICS.items() if metric.floor
 # --- history ---------------------------------------------------------------------------------------------
 
 
+NO_TIME: Final = -(1 << 53)  # of a commit that has none, or none that could be told: earlier than any calendar goes
+
+
 class Commit(Value):
-    """One commit of the project. `time` is the committer's."""
+    """One commit of the project. `time` is the committer's, or NO_TIME."""
 
     id: CommitId
     parents: tuple[CommitId, ...]
@@ -556,5 +559,8 @@ def outcome_reason(outcome: Failed | TimedOut | OutOfMemory) -> tuple[Phase, str
 
 def digest(value: object, length: int) -> str:
     """Return the first `length` hex digits of the SHA-256 of a JSON-like value, independent of key order."""
-    encoded = msgspec.json.encode(value, order="sorted")
+    try:
+        encoded = msgspec.json.encode(value, order="sorted")
+    except UnicodeEncodeError:  # a path that is no UTF-8
+        encoded = json.dumps(value, sort_keys=True).encode()
     return hashlib.sha256(encoded).hexdigest()[:length]

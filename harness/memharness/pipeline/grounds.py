@@ -1,14 +1,16 @@
 """What there is at a commit to measure: its files, where its packages lie, what its environment depends on."""
 
+from collections.abc import Mapping
 from functools import lru_cache, partial
 from typing import NamedTuple
 
 from memharness.environments import Provider
-from memharness.history import entries
 from memharness.layout import Layout, detect, project_name
 from memharness.model import Case, EnvironmentSpec
 from memharness.pipeline.project import PACKAGING, Project
 from memharness.plan import Place, Tree
+from memharness.snapshot import snapshot
+from memharness.submodules import fetch, links
 
 _KEPT = 64  # commits: more than all workers have in hand
 
@@ -19,6 +21,7 @@ class Ground(NamedTuple):
     commit: str
     tree: Tree
     layout: Layout
+    missing: Mapping[str, str]  # path -> why there is nothing, or not what the project means
 
 
 class Grounds:
@@ -56,10 +59,15 @@ class Grounds:
 
     def _read(self, commit: str) -> Ground:
         """Return the ground of a commit, by its full id."""
-        tree = Tree(entries(self._project.repository, commit))
+        repository = self._project.repository
+        whole = snapshot(repository, commit)
+        if links(whole.entries) and fetch(repository, commit):
+            snapshot.cache_clear()
+            whole = snapshot(repository, commit)
+        tree = Tree(whole.entries)
         name = self._name(*(tree.files.get(path) for path in PACKAGING))
         layout = detect(tree.files, project_name=name, configured=self._project.config.project.import_root)
-        return Ground(commit=commit, tree=tree, layout=layout)
+        return Ground(commit=commit, tree=tree, layout=layout, missing=whole.missing)
 
     def _read_name(self, *blobs: str | None) -> str | None:
         return project_name(*(self._blob(blob) if blob else None for blob in blobs))

@@ -22,6 +22,7 @@ from memharness.model import (
     Step,
     Value,
 )
+from memharness.pipeline.absent import with_missing
 from memharness.pipeline.grounds import Grounds
 from memharness.pipeline.project import Project
 from memharness.pipeline.reusing import Reuse
@@ -83,7 +84,7 @@ class Worker:
         checkout = self._slot.checkout(task.commit.id, import_root=layout.import_root, packages=layout.packages)
         environment = self._environments.prepare(task.spec, checkout, ground.tree.files)
         if isinstance(environment, Failed):
-            failed = Observation(outcome=environment)
+            failed = with_missing(Observation(outcome=environment), ground.missing, built=True)
             return Done(task=task, facts=None, observed={case.name: failed for case in cases})
         self._slot.place(environment.generated)
         self._fresh = True
@@ -91,7 +92,9 @@ class Worker:
         try:
             for case in cases:
                 look = partial(self._observe, task, case, checkout, environment, cancel)
-                observed[case.name] = observation = look()
+                built = bool(environment.generated or environment.origin)
+                observation = with_missing(look(), ground.missing, built=built)
+                observed[case.name] = observation
                 if proven[case.name] and (fault := self._verify(task, case, proven[case.name], observation, look)):
                     faults[case.name] = fault
                 if self._reuse is not None:

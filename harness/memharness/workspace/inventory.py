@@ -12,7 +12,7 @@ _Facts = tuple[int, ...]  # of one path; differ once it is touched; a folder has
 
 
 class Inventory:
-    """Every path below `folders` that is as it should be; the folders' own .git, and what cannot be read, left out.
+    """`folders` and every path below them that is as it should be; what cannot be read is left out.
 
     Writing, replacing, and changing the mode or the time of a file all change its ctime, which nobody can set. Of
     folders the mode counts.
@@ -53,21 +53,23 @@ class Inventory:
         return before.keys() - now.keys()
 
     def _upward(self, path: str) -> Iterator[str]:
+        yield path
         while path not in self._folders:
-            yield path
             path = path.rpartition("/")[0]
+            yield path
 
     def _look(self) -> dict[str, _Facts]:
         found: dict[str, _Facts] = {}
-        waiting = list(self._folders)
-        aside = {f"{folder}/.git" for folder in waiting}
+        for folder in self._folders:
+            with contextlib.suppress(OSError):
+                found[folder] = _facts(os.lstat(folder))
+        waiting = [folder for folder, facts in found.items() if _is_folder(facts)]
         while waiting:
             with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
                 for entry in entries:
-                    if entry.path not in aside:
-                        found[entry.path] = facts = _facts(entry.stat(follow_symlinks=False))
-                        if _is_folder(facts):
-                            waiting.append(entry.path)
+                    found[entry.path] = facts = _facts(entry.stat(follow_symlinks=False))
+                    if _is_folder(facts):
+                        waiting.append(entry.path)
         return found
 
 

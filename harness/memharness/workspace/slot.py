@@ -24,7 +24,8 @@ class Slot:
         self.tree = folder / "tree"
         self.scenarios = folder / "scenarios"
         self.work = folder / "work"
-        self._inventory = Inventory(self.tree, self.scenarios)  # what children are to find
+        git_dir = folder / "git"
+        self._inventory = Inventory(self.tree, self.scenarios, git_dir)  # what children are to find
         self._exposed = False  # a child may have run since the last look
         self._sources: set[str] = set()  # .py files of the tree, relative to it
         self._links: set[str] = set()  # of those, links
@@ -36,7 +37,7 @@ class Slot:
         folder.mkdir(parents=True, exist_ok=True)
         self.clear_work()
         self._copy_scenarios()
-        self._git = Tree(repository, self.tree)
+        self._git = Tree(repository, self.tree, git_dir)
 
     def close(self) -> None:
         """End what the slot keeps running."""
@@ -64,7 +65,7 @@ class Slot:
         if any(path.startswith(f"{self.scenarios}/") for path in gone):
             self._copy_scenarios()
             self._inventory.take()
-        if self._checkout is not None and any(path.startswith(f"{self.tree}/") for path in gone):
+        if self._checkout is not None and any(not path.startswith(f"{self.scenarios}/") for path in gone):
             placed = dict(self._placed)
             self._arrive(self._checkout.commit, gone)
             self.place(placed)
@@ -152,10 +153,12 @@ class Slot:
 
     def _arrive(self, commit: str, gone: Iterable[str]) -> None:
         """Move the tree to `commit`, and put back what is `gone` from it; links stay away until they are placed."""
-        below = [os.path.relpath(path, self.tree) for path in gone if path.startswith(f"{self.tree}/")]
+        gone_files = (path for path in gone if path.startswith(f"{self.tree}/"))
+        below = [name for name in (path[len(f"{self.tree}/") :] for path in gone_files) if f"{name}/"[:5] != ".git/"]
         for name in self._placed:
             self._unlink(name)
         changed = self._git.move(commit, spoilt=bool(below or self._covered))
+        self._inventory.note(*self._git.repositories)
         self._covered.clear()
         if changed is None:
             self._start_afresh()
@@ -169,7 +172,8 @@ class Slot:
             remove(Path(folder))
         if folders:
             paths = self._inventory.take()
-        sources = (path for path in paths if path.startswith(f"{self.tree}/") and _is_source(path))
+        aside = f"{self.tree}/.git/"
+        sources = (p for p in paths if p.startswith(f"{self.tree}/") and not p.startswith(aside) and _is_source(p))
         self._sources = {os.path.relpath(path, self.tree) for path in sources}
         self._links = {name for name in self._sources if (self.tree / name).is_symlink()}
         self._compiled.clear()
@@ -237,6 +241,7 @@ class Slot:
         if name in self._covered:
             self._covered.discard(name)
             self._git.restore(name)
+            self._inventory.note(*self._git.repositories)
         self._note(name)
         self._prune((self.tree / name).parent)
 

@@ -1,0 +1,117 @@
+"""Snapshots: all that a commit puts into a work tree, submodules and the contents behind filters included.
+
+In: a repository and a commit. Out: a `Snapshot`, which git lists, reads and checks out like any commit: where the
+commit does not hold everything itself, one is made of it in the cache folder. What is not at hand is named with the
+reason. No command of the project or of a configuration runs.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from memharness.errors import MemharnessError
+from memharness.filters import listing, unfiltered
+from memharness.model import Value
+from memharness.repository import Repository, run_git
+from memharness.submodules import absence, entries, links, look_into
+
+_NAME_BYTES, _PATH_BYTES = 255, 3900  # the most that Linux takes, less some for the folder of the tree
+_NOBODY: Final = {
+    f"GIT_{who}_{what}": value
+    for who in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "nobody"), ("EMAIL", "nobody"), ("DATE", "@0 +0000"))
+}
+
+
+class Snapshot(Value):
+    """What a commit consists of; `commit` is to be checked out for it: the commit itself, or one made of it."""
+
+    commit: str
+    entries: dict[str, str]  # path -> "mode id" of files, folders, links, and of submodules that are missing
+    missing: dict[str, str] = {}  # path -> why there is nothing, or not what the project means
+    filtered: tuple[str, ...] = ()  # files whose contents are not those of the commit
+
+
+@lru_cache(maxsize=64)
+def snapshot(repository: Repository, commit: str) -> Snapshot:
+    """Return all that a commit consists of, as far as it is at hand."""
+    repository.fetch_missing(commit)
+    own = entries(repository, commit)
+    found, missing = _with_submodules(repository, own)
+    for path in [*found]:
+        if fault := _unwritable(path):
+            missing[path] = fault
+            del found[path]
+    contents, absent = unfiltered(repository, found)
+    for path, id_ in zip(contents, _store(repository, contents.values()), strict=True):
+        found[path] = f"{found[path][:6]} {id_}"
+    return Snapshot(
+        commit=commit if found == own else _made(repository, found),
+        entries=found,
+        missing=missing | absent,
+        filtered=tuple(contents),
+    )
+
+
+def _with_submodules(repository: Repository, own: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return entries with those of submodules in their place, and path -> reason of those that are missing."""
+    found, missing = dict(own), {}
+    waiting = links(own)
+    while waiting:
+        path, id_ = waiting.popitem()
+        inner = look_into(repository, path, id_)
+        if inner is None:
+            missing[path] = absence(repository, id_)
+            continue
+        inside = {f"{path}/{name}": entry for name, entry in inner.items()}
+        found |= {path: f"040000 {id_}", **inside}
+        waiting |= links(inside)
+    return found, missing
+
+
+def _unwritable(path: str) -> str:
+    """Say why git, or a file system, would not write a path; "" where it would."""
+    names = os.fsencode(path).split(b"/")
+    if any(name.lower() in (b"", b".", b"..", b".git") for name in names):
+        return "git refuses to write it, because of its name"
+    if max(map(len, names)) > _NAME_BYTES or sum(map(len, names)) + len(names) > _PATH_BYTES:
+        return "its name is too long for a file system"
+    return ""
+
+
+def _store(repository: Repository, files: Iterable[Path]) -> list[str]:
+    """Have git keep the contents of files; return their ids."""
+    names = [os.fsencode(file) for file in files]
+    return (
+        _make(repository, "hash-object", "-w", "--no-filters", "--stdin-paths", given=b"\n".join(names)).split()
+        if names
+        else []
+    )
+
+
+def _made(repository: Repository, found: Mapping[str, str]) -> str:
+    """Make a commit of entries, and return its id, which is the same for the same entries."""
+    with tempfile.TemporaryDirectory() as folder:
+        index = {"GIT_INDEX_FILE": f"{folder}/index"}
+        _make(repository, "update-index", "-z", "--index-info", given=listing(found), variables=index)
+        tree = _make(repository, "write-tree", "--missing-ok", variables=index)
+    return _make(repository, "commit-tree", "-m", "", tree, variables=_NOBODY)
+
+
+def _make(
+    repository: Repository, *arguments: str, given: bytes = b"", variables: Mapping[str, str] | None = None
+) -> str:
+    store = repository.made_store()
+    how = ["-c", "core.looseCompression=0"]
+    done = run_git(
+        [f"--git-dir={store}", *how, *arguments], folder=store, variables=variables, isolated=True, given=given
+    )
+    if done.status:
+        raise MemharnessError(
+            f"{store}: git {arguments[0]} failed: {done.messages.strip() or done.status}",
+            hint="Free some space there, or set MEMHARNESS_CACHE to another folder.",
+        )
+    return os.fsdecode(done.output).strip()
