@@ -1,3 +1,3 @@
 """Runs inside the measured interpreter: standard library only, CPython 3.8 and later. See `__main__`."""
 
-METHOD = 3  # raised whenever the same workload would yield other figures
+METHOD = 4  # raised whenever the same workload would yield other figures

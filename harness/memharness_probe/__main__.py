@@ -83,6 +83,6 @@ if __name__ == "__main__":
     # find it; the one above is until the probe is loaded.
     _folder = __file__.rpartition("/")[0]
     sys.path[:] = [_folder.rpartition("/")[0]] + [path for path in sys.path if path != _folder]
-    from memharness_probe.child import main
+    from memharness_probe.loading import load
 
-    main()
+    load("child").child.main()

@@ -36,10 +36,10 @@ class Calls:
 
     call: Callable[[], Any]
     marker: bytes  # traced since the start
+    note: Callable[[int], None] | None = None  # called with the number of each call after it, from when it is set
 
     def __init__(self, limit: int, timeout: float, budget: float) -> None:
         self.made = 0
-        self.uncounted = 0  # calls without a reading, beside those made
         self.timeout = timeout
         self._budget = budget  # CPU seconds
         self.readings = tracing.cells(limit)  # size after each call
@@ -61,7 +61,7 @@ class Calls:
         Nothing is allocated between a collection, which empties the free lists, and the reading after it.
         """
         call, readings, blocks, scratch = self.call, self.readings, self.blocks, self._scratch
-        successors = self._successors
+        successors, note = self._successors, self.note
         i = self.made
         tracing.settle()
         if i:
@@ -78,20 +78,14 @@ class Calls:
             tracing.hook_trace(None)
             tracing.hook_profile(None)
             leave_if_forked()
+            if note is not None:
+                note(i)
             tracing.settle()
             blocks[i] = getallocatedblocks() - scratch[_BLOCKS]
             readings[i] = tracing.traced()[0] - scratch[_OFFSET]
             i = successors[i]
         self._keep_pace(i)
         tracing.check(self.marker)
-
-    def run_uncounted(self) -> None:
-        """Make a call without a reading: what it fills again, where caches were emptied, is no growth."""
-        self.call()
-        tracing.hook_trace(None)
-        tracing.hook_profile(None)
-        leave_if_forked()
-        self.uncounted += 1
 
     def run_untraced(self, number: int) -> None:
         """Make so many calls without readings; tracing is off."""

@@ -8,6 +8,7 @@ import sys
 from memharness_probe import METHOD
 from memharness_probe.failure import describe
 from memharness_probe.lines import Locator
+from memharness_probe.loading import load
 from memharness_probe.names import make_room
 from memharness_probe.outcome import deliver, leave_if_forked
 from memharness_probe.workload import Workload
@@ -64,7 +65,7 @@ def _load(name: str | None) -> Any:
     The workload may be memharness itself, and may replace what an import needs. "deep" has the modules of "first", as
     both are to find the interpreter in the same state.
     """
-    package = __import__("memharness_probe", fromlist=_MODULES[name] if name else sum(_MODULES.values(), ()))
+    package = load(*(_MODULES[name] if name else sum(_MODULES.values(), ())))
     del sys.path[0]
     for loaded in [loaded for loaded in sys.modules if loaded.partition(".")[0] == "memharness_probe"]:
         del sys.modules[loaded]

@@ -56,6 +56,12 @@ def still_rises(readings: Sequence[int], rate: float) -> bool:
     return rises_enough(rise, rate, quarter)
 
 
+def rises(sizes: Sequence[int]) -> bool:
+    """Tell whether the second half of the readings lies above the first by what could be a leak."""
+    half = len(sizes) // 2
+    return min(sizes[half:]) - min(sizes[:half]) >= _LEAST_SLOPE * half
+
+
 def rises_enough(rise: float, rate: float, calls: int) -> bool:
     """Tell whether so many calls added a fair share of what they should."""
     return rise >= _SHARE * rate * calls

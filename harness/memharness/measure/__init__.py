@@ -39,7 +39,7 @@ from memharness.supervision import TOKEN, Cancelled, Ending, Limits, run_supervi
 
 __all__ = ["PROBE_METHOD", "UNPROVEN", "Cancelled", "Terms", "compile_bytecode", "is_beside", "observe"]
 
-PROBE_METHOD = 3  # memharness_probe.METHOD, which must not be imported; a test holds the two together
+PROBE_METHOD = 4  # memharness_probe.METHOD, which must not be imported; a test holds the two together
 UNPROVEN = "its result can be reused for no other commit: "  # begins a note
 _DEEP = 25  # frames
 _PEAKS = {"peak", "warm_peak"}
