@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -753,3 +754,17 @@ def test_a_killed_build_is_made_again(project: Project, interpreter: Interpreter
     (folder / "environment.json").unlink()
     (folder / "pyvenv.cfg").write_text("half")
     assert project.prepare(asked(interpreter), commit) == [(environment, "1 from tree")]
+
+
+@pytest.mark.registry
+def test_an_environment_that_lost_a_part_is_made_again(project: Project, interpreter: Interpreter) -> None:
+    commit = project.builder.commit({"box/__init__.py": "import iniconfig\nVALUE = 1\n"})
+    environments, spec = provider("path", project.cache), asked(interpreter, "path", "iniconfig==2.0.0")
+    with lease(open_repository(str(project.builder.path), project.cache), project.cache) as slot:
+        checkout = slot.checkout(commit)
+        whole = environments.prepare(spec, checkout, {})
+        assert isinstance(whole, Environment)
+        for part in ("bin", "lib", "."):
+            shutil.rmtree(project.cache / "environments" / f"path-{whole.key}" / part)
+            assert environments.prepare(spec, checkout, {}) == whole
+            assert imported(whole, slot, ".") == "1 from tree"

@@ -12,10 +12,11 @@ from memharness.environments.existing import ExistingEnvironments
 from memharness.environments.interpreters import find_interpreter
 from memharness.environments.named import Read
 from memharness.environments.uv import UvEnvironments
+from memharness.environments.whole import is_whole
 from memharness.layout import Layout
 from memharness.model import Checkout, Environment, EnvironmentSpec, Failed, Install
 
-__all__ = ["Provider", "find_interpreter", "provider"]
+__all__ = ["Provider", "find_interpreter", "is_whole", "provider"]
 
 
 class Provider(Protocol):

@@ -25,6 +25,7 @@ from memharness.environments import installed
 from memharness.environments.build import copy_source, run_uv
 from memharness.environments.fingerprint import buildable, fingerprint, reader, states
 from memharness.environments.named import Read, named
+from memharness.environments.whole import is_whole
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.layout import Layout
 from memharness.model import Checkout, Environment, EnvironmentFacts, EnvironmentSpec, Failed, Value, digest
@@ -85,7 +86,7 @@ class UvEnvironments:
     ) -> _Built | Failed:
         folder = self._folder / f"{spec.install}-{key}"
         known = self._failed.get((key, checkout.commit)) or self._built.get(key)
-        if known is not None and (isinstance(known, Failed) or folder.is_dir()):
+        if known is not None and (isinstance(known, Failed) or is_whole(known.environment)):
             return known
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -115,9 +116,10 @@ def _derived(key: str, states: Mapping[str, str]) -> str:
 
 def _load(folder: Path) -> _Built | None:
     try:
-        return msgspec.json.decode((folder / "environment.json").read_bytes(), type=_Built)
+        built = msgspec.json.decode((folder / "environment.json").read_bytes(), type=_Built)
     except (OSError, msgspec.DecodeError):
         return None
+    return built if is_whole(built.environment) else None
 
 
 def _build(

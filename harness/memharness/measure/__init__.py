@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from memharness.errors import MemharnessError
-from memharness.measure.exchange import Broken, Delivered, Exchange, Seen
-from memharness.measure.interpreter import child_environment, compile_bytecode, probe_command
+from memharness.measure.exchange import REQUEST, Broken, Delivered, Exchange, Seen
+from memharness.measure.interpreter import child_environment, compile_bytecode, probe_command, probe_is_there
 from memharness.measure.sights import is_beside, sight_of
 from memharness.model import (
     METRICS,
@@ -37,7 +37,17 @@ from memharness.model import (
 )
 from memharness.supervision import TOKEN, Cancelled, Ending, Limits, run_supervised
 
-__all__ = ["PROBE_METHOD", "UNPROVEN", "Cancelled", "Terms", "compile_bytecode", "is_beside", "observe"]
+__all__ = [
+    "PROBE_METHOD",
+    "REQUEST",
+    "UNPROVEN",
+    "Cancelled",
+    "Terms",
+    "compile_bytecode",
+    "is_beside",
+    "observe",
+    "probe_is_there",
+]
 
 PROBE_METHOD = 4  # memharness_probe.METHOD, which must not be imported; a test holds the two together
 UNPROVEN = "its result can be reused for no other commit: "  # begins a note

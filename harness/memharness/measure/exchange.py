@@ -16,6 +16,8 @@ from memharness.model import Case, Checkout, Environment, Frame, Profile, TypeCo
 
 _FORMAT: Final = 1
 
+REQUEST: Final = "request.json"  # the file that tells a child what to measure
+
 ProbePhase = Literal["import", "setup", "run", "teardown"]
 
 
@@ -73,7 +75,7 @@ class Exchange:
 
     def __init__(self, folder: Path, token: str) -> None:
         self.token = token
-        self.request = folder / "request.json"
+        self.request = folder / REQUEST
         self._response = folder / "response.json"
         self._phase = folder / "phase"
         try:

@@ -42,6 +42,11 @@ def probe_command(environment: Environment) -> list[str]:
     return [*command, "-B", str(_MAIN)]
 
 
+def probe_is_there() -> bool:
+    """Tell whether the files that children run are still installed."""
+    return _MAIN.exists()
+
+
 def compile_bytecode(python: str, paths: Iterable[str]) -> None:
     """Byte-compile files for the interpreter `python`, once their contents are final: see `bytecode.py`.
 

@@ -3,7 +3,6 @@
 A commit is checked out once for all cases that lack something there.
 """
 
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from memharness.config import Config
-from memharness.errors import MemharnessError, foreseen
+from memharness.errors import foreseen
 from memharness.model import Commit, PassName
 from memharness.pipeline.judging import Judged, judge
 from memharness.pipeline.missing import known_calls, merged_steps, missing, on_branches, unconfirmed
@@ -21,7 +20,6 @@ from memharness.pipeline.results import Results, load_commits
 from memharness.pipeline.suites import suites_of
 from memharness.pipeline.workshop import Listener, Silent, Workshop
 from memharness.plan import Task
-from memharness.scenarios import load_scenarios
 from memharness.workspace import cache_folder
 
 _ROUNDS: Final = 4  # repeats may show that a series is noisier than it looked, which takes more of them
@@ -129,11 +127,5 @@ def _snapshot(project: Project) -> Iterator[Path]:
     cache_folder().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="scenarios-", dir=cache_folder()) as folder:
         copy = Path(folder, "scenarios")
-        shutil.copytree(project.config.run.scenarios, copy, ignore=shutil.ignore_patterns("__pycache__"))
-        copied = {scenario.name: scenario.identity for scenario in load_scenarios(copy)}
-        for case in project.cases:
-            if copied.get(case.scenario.name) != case.scenario.identity:
-                raise MemharnessError(
-                    f"{case.scenario.path} was changed while the run began", hint="Run the same command again."
-                )
+        project.copy_scenarios(copy)
         yield copy

@@ -1,11 +1,14 @@
 """A project opened for work: its configuration, repository, cases, commits and store."""
 
+import shutil
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 from msgspec.structs import replace
 
 from memharness.config import Config
+from memharness.errors import MemharnessError
 from memharness.history import RevisionRange, commit_ids, read_blob, select
 from memharness.layout import project_name
 from memharness.model import Case, Commit, Measured
@@ -51,6 +54,16 @@ class Project:
             # Nothing measured yet: the newest commit alone becomes the baseline of all later runs.
             selection = replace(selection, since=self._baseline(selection.until) or selection.until)
         return select(self.repository, selection)
+
+    def copy_scenarios(self, into: Path) -> None:
+        """Copy the scenario folder as it was parsed; raise MemharnessError where it was changed since."""
+        shutil.copytree(self.config.run.scenarios, into, ignore=shutil.ignore_patterns("__pycache__"))
+        copied = {scenario.name: scenario.identity for scenario in load_scenarios(into)}
+        for case in self.cases:
+            if copied.get(case.scenario.name) != case.scenario.identity:
+                raise MemharnessError(
+                    f"{case.scenario.path} was changed while the run began", hint="Run the same command again."
+                )
 
     def newest_stored(self, until: str) -> str | None:
         """Return the id of the newest commit up to `until` that anything is stored for."""

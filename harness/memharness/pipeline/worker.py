@@ -1,10 +1,12 @@
 """One task in a slot: checkout, environment, byte code, then every case in its children, but for what can be reused."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from threading import Event
 
 from memharness.environments import Provider
+from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.measure import Cancelled, Terms, compile_bytecode, observe
 from memharness.model import (
     METRICS,
@@ -24,11 +26,18 @@ from memharness.model import (
 )
 from memharness.pipeline.absent import with_missing
 from memharness.pipeline.grounds import Grounds
+from memharness.pipeline.own_faults import (
+    OwnFaultError,
+    check_machine,
+    failure_text,
+    is_disturbed,
+    lost_request,
+)
 from memharness.pipeline.project import Project
 from memharness.pipeline.reusing import Reuse
 from memharness.pipeline.suites import metrics_of
 from memharness.plan import Sources, Task
-from memharness.workspace import Slot
+from memharness.workspace import Slot, cache_folder
 
 
 class Done(Value):
@@ -49,7 +58,7 @@ class Worker:
     def __init__(
         self,
         project: Project,
-        slot: Slot,
+        lease: Callable[[], Slot],
         environments: Provider,
         grounds: Grounds,
         reuse: Reuse | None,
@@ -57,7 +66,9 @@ class Worker:
         tell: Callable[[Doing | None], None],
     ) -> None:
         self._project = project
-        self._slot = slot
+        self._lease = lease
+        self._slot = lease()
+        self._environment: Environment | None = None  # of the task at hand
         self._environments = environments
         self._grounds = grounds
         self._reuse = reuse
@@ -67,25 +78,47 @@ class Worker:
         self._fresh = False  # no child has run since the checkout
 
     def measure(self, task: Task, cancel: Event) -> Done | None:
-        """Return what was observed; None where `cancel` ended it."""
+        """Return what was observed; None where `cancel` ended it.
+
+        What failed while something of memharness' own was gone or changed is measured again. Where it fails alike once
+        more, the workload itself did that.
+        """
+        doubts: dict[str, str] = {}  # what cases came to in such a way; "" for what was raised
         try:
-            return self._measure(task, cancel)
+            while True:
+                try:
+                    return self._measure(task, cancel, doubts)
+                except OwnFaultError as fault:
+                    if fault.subject in doubts:
+                        raise _removed_again(task, fault) from None
+                    doubts[fault.subject] = fault.came_to
+                    self._restore()
+                except (OSError, MemharnessError) as error:
+                    if "" in doubts or not is_disturbed(self._slot, self._environment):
+                        raise
+                    doubts[""] = str(error)
+                    self._slot = self._lease()
         finally:
             self._tell(None)
 
-    def _measure(self, task: Task, cancel: Event) -> Done | None:
+    def _measure(self, task: Task, cancel: Event, doubts: Mapping[str, str]) -> Done | None:
         proven = {case.name: self._reuse.find(task, case, self._own) if self._reuse else () for case in task.cases}
         cases = [case for case in task.cases if not proven[case.name] or self._is_chosen(task, case)]
         if not cases:
             return Done(task=task, facts=None, observed={})
         self._tell(Doing(commit=task.commit, family=task.spec.family, step="environment"))
+        self._environment = None
+        if not self._slot.is_held():
+            self._slot = self._lease()
         ground = self._grounds.at(task.commit.id)
         layout = ground.layout
         checkout = self._slot.checkout(task.commit.id, import_root=layout.import_root, packages=layout.packages)
         environment = self._environments.prepare(task.spec, checkout, ground.tree.files)
         if isinstance(environment, Failed):
             failed = with_missing(Observation(outcome=environment), ground.missing, built=True)
+            self._examine(task.spec, "the environment", failed, doubts)
             return Done(task=task, facts=None, observed={case.name: failed for case in cases})
+        self._environment = environment
         self._slot.place(environment.generated)
         self._fresh = True
         observed, faults = {}, {}
@@ -95,6 +128,7 @@ class Worker:
                 built = bool(environment.generated or environment.origin)
                 observation = with_missing(look(), ground.missing, built=built)
                 observed[case.name] = observation
+                self._examine(task.spec, case.name, observation, doubts)
                 if proven[case.name] and (fault := self._verify(task, case, proven[case.name], observation, look)):
                     faults[case.name] = fault
                 if self._reuse is not None:
@@ -102,6 +136,26 @@ class Worker:
         except Cancelled:
             return None
         return Done(task=task, facts=environment.facts, observed=observed, faults=faults)
+
+    def _restore(self) -> None:
+        """Put back what is gone from the slot, or take another where somebody else could take this one."""
+        if self._slot.is_held():
+            with suppress(OSError, MemharnessError):
+                self._slot.tidy()
+                return
+        self._slot = self._lease()
+
+    def _examine(
+        self, spec: EnvironmentSpec, subject: str, observation: Observation, doubts: Mapping[str, str]
+    ) -> None:
+        """Raise OwnFaultError where a failure may be memharness' own doing, unless it came to the same before."""
+        came_to = failure_text(observation)
+        if not came_to:
+            return
+        lost = self._environment is not None and lost_request(self._slot)
+        filled = check_machine(spec, self._slot)
+        if (lost or filled or is_disturbed(self._slot, self._environment)) and doubts.get(subject) != came_to:
+            raise OwnFaultError(subject, came_to)
 
     def _is_chosen(self, task: Task, case: Case) -> bool:
         return self._reuse is not None and self._reuse.is_chosen(task, case)
@@ -157,6 +211,15 @@ class Worker:
             cancel=cancel,
             before_pass=partial(self._prepare_pass, task, case, environment),
         )
+
+
+def _removed_again(task: Task, fault: OwnFaultError) -> MemharnessError:
+    return MemharnessError(
+        f"{fault.subject} at {task.commit.short}: what it needs was removed or changed twice while it was measured "
+        f"({fault.came_to})",
+        hint=f"See what cleans or changes {cache_folder()}, or set MEMHARNESS_CACHE to another folder, then run again.",
+        exit_code=INCOMPLETE,
+    )
 
 
 def _metrics(project: Project, case: Case, task: Task) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from typing import Final, Protocol
 
 from msgspec.structs import replace
@@ -25,7 +25,7 @@ from memharness.pipeline.suites import passes_of
 from memharness.pipeline.worker import Done, Worker
 from memharness.plan import Task
 from memharness.store import Entry
-from memharness.workspace import cache_folder, lease
+from memharness.workspace import Slot, cache_folder, lease
 
 _BLOCK: Final = 8  # neighbours that one slot measures: what one of them shows may hold for the next
 
@@ -80,6 +80,7 @@ class Workshop:
         self.grounds = Grounds(project, self._environments)
         self._reuse = Reuse(project, self.grounds, scenarios, verify=verify) if project.config.run.reuse else None
         self._slots = slots
+        self._leasing = Lock()
         self._idle: list[Worker] = []
         self._faults: list[str] = []
         self._verify = verify
@@ -145,11 +146,16 @@ class Workshop:
             raise
 
     def _new_worker(self, number: int) -> Worker:
-        """Lease another slot, until the end of the work."""
-        leased = lease(self._project.repository, cache_folder(), scenarios=self._scenarios)
-        slot = self._slots.enter_context(leased)
+        """Return another worker, with a slot of its own."""
         tell = partial(self._listener.working, number)
-        return Worker(self._project, slot, self._environments, self.grounds, self._reuse, self._calls_of, tell)
+        return Worker(self._project, self._lease, self._environments, self.grounds, self._reuse, self._calls_of, tell)
+
+    def _lease(self) -> Slot:
+        """Lease another slot, until the end of the work; where the copy of the scenarios is gone, it is made anew."""
+        with self._leasing:
+            if not self._scenarios.is_dir():
+                self._project.copy_scenarios(self._scenarios)
+            return self._slots.enter_context(lease(self._project.repository, cache_folder(), scenarios=self._scenarios))
 
     @contextmanager
     def _worker(self) -> Iterator[Callable[[Task, Event], Done | None]]:

@@ -7,14 +7,15 @@ used by one process at a time, and by one thread of it.
 import contextlib
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import platformdirs
 from filelock import FileLock, Timeout
 
-from memharness.errors import MemharnessError
+from memharness.errors import refused
 from memharness.leftovers import end_leftovers
 from memharness.repository import Repository
 from memharness.workspace.slot import Slot
@@ -37,23 +38,34 @@ def lease(repository: Repository, cache: Path, *, scenarios: Path | None = None)
     with contextlib.ExitStack() as held:
         try:
             parent.mkdir(parents=True, exist_ok=True)
-            folder = _take(parent, held)
+            folder, is_held = _take(parent, held)
             end_leftovers(folder / "work")
-            slot = Slot(repository, folder, scenarios)
+            slot = Slot(repository, folder, scenarios, is_held=is_held)
         except OSError as error:
-            raise MemharnessError(
-                f"{error.filename or parent}: cannot be used for checkouts: {error.strerror or error}",
+            raise refused(
+                f"{error.filename or parent}: cannot be used for checkouts",
+                error,
                 hint="Free some space there, or set MEMHARNESS_CACHE to another folder.",
             ) from None
         held.callback(slot.close)
         yield slot
 
 
-def _take(parent: Path, held: contextlib.ExitStack) -> Path:
-    """Lock the first free slot until `held` is closed, and return its folder."""
+def _take(parent: Path, held: contextlib.ExitStack) -> tuple[Path, Callable[[], bool]]:
+    """Lock the first free slot until `held` is closed; return its folder, and what tells whether it is still ours."""
     for number in itertools.count(1):
         with contextlib.suppress(Timeout):
-            held.enter_context(FileLock(parent / f"{number}.lock", timeout=0))
+            lock = parent / f"{number}.lock"
+            held.enter_context(FileLock(lock, timeout=0))
+            locked = lock.stat()
             room = SLOT_PATH_BYTES - len(os.fsencode(parent)) - 1
-            return parent / f"slot-{number}".ljust(room, "_")
+            return parent / f"slot-{number}".ljust(room, "_"), partial(_is_same, lock, locked)
     raise AssertionError("numbers do not end")
+
+
+def _is_same(file: Path, before: os.stat_result) -> bool:
+    """Tell whether the file of this name is the one that it was before."""
+    try:
+        return os.path.samestat(file.stat(), before)
+    except OSError:
+        return False

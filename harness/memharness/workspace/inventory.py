@@ -52,6 +52,11 @@ class Inventory:
         self._known = {path: facts for path, facts in before.items() if path in now}
         return before.keys() - now.keys()
 
+    def is_disturbed(self) -> bool:
+        """Tell whether something is gone that should be there, or is not as it should be."""
+        now = self._look()
+        return any(now.get(path) != facts for path, facts in self._known.items())
+
     def _upward(self, path: str) -> Iterator[str]:
         yield path
         while path not in self._folders:

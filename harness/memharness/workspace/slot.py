@@ -7,7 +7,7 @@ What children write into the tree or beside the scenarios is removed before the 
 
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from memharness.leftovers import remove
@@ -20,13 +20,22 @@ from memharness.workspace.tree import Tree
 class Slot:
     """A leased slot. All paths are absolute; see the package's docstring for its folders."""
 
-    def __init__(self, repository: Repository, folder: Path, scenarios: Path | None) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        folder: Path,
+        scenarios: Path | None,
+        *,
+        is_held: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.tree = folder / "tree"
         self.scenarios = folder / "scenarios"
         self.work = folder / "work"
         git_dir = folder / "git"
         self._inventory = Inventory(self.tree, self.scenarios, git_dir)  # what children are to find
         self._exposed = False  # a child may have run since the last look
+        self._is_held = is_held
+        self._disturbed = False  # something was put back since the checkout
         self._sources: set[str] = set()  # .py files of the tree, relative to it
         self._links: set[str] = set()  # of those, links
         self._compiled: dict[str, set[str]] = {}  # cache tag -> those that have its byte code, and scenarios, absolute
@@ -49,6 +58,7 @@ class Slot:
         Raises MemharnessError where git cannot, even into a rebuilt tree.
         """
         self._arrive(commit, self._remove_foreign())
+        self._disturbed = False
         before = self._checkout
         self._checkout = Checkout(tree=str(self.tree), commit=commit, import_root=import_root, packages=packages)
         if before is not None and (before.import_root, before.packages) != (import_root, packages):
@@ -62,6 +72,7 @@ class Slot:
         files, and one git process where a file of the commit is to be put back. Raises MemharnessError like checkout.
         """
         gone = self._remove_foreign()
+        self._disturbed |= bool(gone)
         if any(path.startswith(f"{self.scenarios}/") for path in gone):
             self._copy_scenarios()
             self._inventory.take()
@@ -69,6 +80,14 @@ class Slot:
             placed = dict(self._placed)
             self._arrive(self._checkout.commit, gone)
             self.place(placed)
+
+    def is_held(self) -> bool:
+        """Tell whether nobody else can have taken the slot, as where its lock was removed."""
+        return self._is_held()
+
+    def is_disturbed(self) -> bool:
+        """Tell whether, since the checkout, files went or changed that children need, be it by one of them."""
+        return self._disturbed or not self.is_held() or not self.work.is_dir() or self._inventory.is_disturbed()
 
     def place(self, generated: Mapping[str, str]) -> None:
         """Link files that a build made into the tree (path below it -> file), in place of those linked before.
