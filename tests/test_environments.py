@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from memharness.environments import find_interpreter, provider
-from memharness.environments.build import reason, variables
 from memharness.environments.fingerprint import fingerprint, reader
+from memharness.environments.log import reason
 from memharness.errors import MemharnessError
 from memharness.history import paths, read_blob
 from memharness.layout import detect, project_name
@@ -433,24 +433,6 @@ def test_prose_does_not_count(project: Project, interpreter: Interpreter) -> Non
     assert len(set(fingerprints(project, asked(interpreter), commits))) == 1
 
 
-def test_builds_see_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("GITHUB_TOKEN", "secret")
-    monkeypatch.setenv("UV_PUBLISH_TOKEN", "secret")
-    monkeypatch.setenv("PIP_INDEX_URL", "https://index.invalid/simple")
-    monkeypatch.setenv("UV_CACHE_DIR", "/cache")
-    monkeypatch.setenv("https_proxy", "http://proxy.invalid")
-    assert variables() == {
-        "UV_CACHE_DIR": "/cache",
-        "https_proxy": "http://proxy.invalid",
-        "UV_DEFAULT_INDEX": "https://index.invalid/simple",
-        "LC_ALL": "C.UTF-8",
-        "PYTHONHASHSEED": "0",
-        "UV_NO_EDITABLE": "1",
-    }
-
-
 # --- builds -----------------------------------------------------------------------------------------------
 
 ORDINARY = {
@@ -736,7 +718,7 @@ def test_failures_are_outcomes(project: Project, interpreter: Interpreter) -> No
     results = [environment for environment, _ in project.prepare(asked(interpreter), *commits)]
     assert [(type(result), getattr(result, "phase", None)) for result in results] == [(Failed, "build")] * 3
     reasons = [result.reason for result in results if isinstance(result, Failed)]
-    assert reasons[0] == "ModuleNotFoundError: No module named 'no'"
+    assert reasons[0].startswith("ModuleNotFoundError: No module named 'no'; ")
     assert any("pyproject.toml" in line for line in getattr(results[1], "output", ()))
     assert reasons[2] == "the build installs box, but nothing of it lies below the import root '.'"
     ((missing, _),) = project.prepare(asked(interpreter, "path", "iniconfig==0.0.0.1"), commits[0])

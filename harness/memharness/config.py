@@ -21,6 +21,7 @@ from memharness.model import FLAGGING, METRICS, Install, Thresholds, Value
 
 FILE: Final = "memharness.toml"
 _DEFAULT: Final = "default"  # the place of a value that nobody gave
+_BUILD_SECONDS: Final = 600.0
 _OTHER_VARIABLES: Final = ("MEMHARNESS_CACHE", "MEMHARNESS_TOKEN")  # the cache's folder; set for measured code
 
 
@@ -32,12 +33,18 @@ class ProjectConfig(Value):
 
 
 class EnvironmentConfig(Value):
-    """What to measure in: `python` holds versions or absolute paths, `variables` are set for measured code."""
+    """What to measure in: `python` holds versions or absolute paths, `variables` are set for measured code.
+
+    `before_build` is a shell command, "" for none.
+    """
 
     python: tuple[str, ...]
     install: Install
     dependencies: tuple[str, ...]
     variables: dict[str, str]
+    before_build: str = ""
+    build_requires: tuple[str, ...] = ()
+    build_timeout: float = 600  # seconds
 
 
 class RunConfig(Value):
@@ -111,6 +118,9 @@ def load_config(
         values[section][field.replace("-", "_")] = KEYS[name].read(setting)
     limits = {name: values["thresholds"].pop(name) for name in FLAGGING if name in values["thresholds"]}
     values["thresholds"]["metrics"] = limits
+    timeout = values["run"]["timeout"]
+    assert isinstance(timeout, float)
+    values["environment"].setdefault("build_timeout", min(_BUILD_SECONDS, 10 * timeout))
     source = document.file if document else None
     notes += _unknown_variables(environment)
     return msgspec.convert({"folder": folder, "source": source, "notes": notes, **values}, Config)
@@ -278,6 +288,10 @@ def _variables(value: object, where: Where) -> dict[str, str]:
     return variables
 
 
+def _command(value: object, where: Where) -> str:
+    return readers.typed(value, str, where).strip()
+
+
 def _workers(value: object, where: Where) -> int:
     return readers.positive(readers.typed(value, int, where), where)
 
@@ -343,6 +357,9 @@ KEYS: Final[Mapping[str, Key]] = {
     "environment.install": Key(_plain(_install), lambda: "auto"),
     "environment.dependencies": Key(_plain(readers.requirements), list, _items),
     "environment.variables": Key(_plain(_variables), dict, None),
+    "environment.before-build": Key(_plain(_command), lambda: ""),
+    "environment.build-requires": Key(_plain(readers.requirements), list, _items),
+    "environment.build-timeout": Key(_plain(readers.duration)),
     "run.scenarios": Key(_folder, lambda: "scenarios"),
     "run.results": Key(_written_folder, lambda: "results"),
     "run.workers": Key(_plain(_workers), lambda: len(os.sched_getaffinity(0)), _number),

@@ -249,12 +249,19 @@ PINNED: Final = "-pinned-"  # in the names of families that are no part of any s
 
 
 class EnvironmentSpec(Value, dict=True, gc=True):
-    """What is asked for, the same along a series. `dependencies` are the configured and the scenario's own."""
+    """What is asked for, the same along a series. `dependencies` are the configured and the scenario's own.
+
+    Where projects are built, `before_build` is a shell command run before it, and `build_requires` what the back end
+    gets beside its own requirements.
+    """
 
     interpreter: Interpreter
     install: Install
     dependencies: tuple[str, ...] = ()
     variables: dict[str, str] = {}
+    before_build: str = ""
+    build_requires: tuple[str, ...] = ()
+    build_timeout_seconds: float = 600
     pinned: bool = False  # to what the environment of one commit holds, for one comparison
 
     @cached_property
@@ -268,6 +275,8 @@ class EnvironmentSpec(Value, dict=True, gc=True):
         rest: list[object] = [sorted(self.dependencies), sorted(self.variables.items())]
         if self.install == "existing":
             rest.append(python.path)
+        if self.before_build or self.build_requires:
+            rest.append([self.before_build, sorted(self.build_requires)])
         if self.pinned:
             return f"{name}{PINNED}{digest(rest, 8)}"
         return f"{name}-{digest(rest, 8)}" if any(rest) else name
@@ -300,6 +309,7 @@ class Environment(Value):
     origin: str | None = None  # folder the project's modules must come from; None: the checkout's import root
     variables: dict[str, str] = {}
     frozen: tuple[str, ...] = ()  # files and folders (with a slash at the end) with whose contents alone it is right
+    notes: tuple[str, ...] = ()  # what every measurement in it says
 
 
 # --- measurements ----------------------------------------------------------------------------------------

@@ -22,6 +22,9 @@ python = [{python}]  # versions or paths of interpreters; each is a series of it
 # install = "auto"            # auto | wheel | path | existing
 # dependencies = []           # added to every environment; pins keep a series comparable
 # variables = {{}}              # set for the measured code, such as {{ MODE = "test" }}
+# before-build = ""           # a shell command in a copy of the source before it is built, such as "make cython"
+# build-requires = []         # what setup.py imports and the project does not name, such as ["cython", "numpy"]
+# build-timeout = "10m"       # for building one commit; where it is not set, ten times `timeout` if that is less
 
 [run]
 # scenarios = "scenarios"

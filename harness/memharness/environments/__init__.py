@@ -4,6 +4,7 @@ In: what is asked for (`EnvironmentSpec`), the checkout and its files. Out: a va
 per way of installing; each remembers within its process what it has built.
 """
 
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Protocol
@@ -22,8 +23,14 @@ __all__ = ["Provider", "find_interpreter", "is_whole", "provider"]
 class Provider(Protocol):
     """Makes environments. `files` maps the paths of the checkout's commit to their blob ids."""
 
-    def prepare(self, spec: EnvironmentSpec, checkout: Checkout, files: Mapping[str, str]) -> Environment | Failed:
-        """Return an environment for this commit, built now or before."""
+    def prepare(
+        self,
+        spec: EnvironmentSpec,
+        checkout: Checkout,
+        files: Mapping[str, str],
+        cancel: threading.Event | None = None,
+    ) -> Environment | Failed:
+        """Return an environment for this commit, built now or before; raise Cancelled when `cancel` is set."""
 
     def known(
         self, spec: EnvironmentSpec, layout: Layout, files: Mapping[str, str], read: Read

@@ -1,6 +1,7 @@
 """Existing environments: the given interpreter with its own site-packages as they are, the import root before them."""
 
 import subprocess
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -8,8 +9,10 @@ from typing import Final
 import msgspec
 from packaging.utils import canonicalize_name
 
+from memharness.environments.compiled import declared, uncompiled
 from memharness.environments.fingerprint import fingerprint, reader
 from memharness.environments.named import Read
+from memharness.environments.settings import query_variables
 from memharness.errors import MemharnessError
 from memharness.layout import Layout, distribution_name
 from memharness.model import Checkout, Environment, EnvironmentFacts, EnvironmentSpec, Failed, Interpreter, Value
@@ -35,7 +38,13 @@ class ExistingEnvironments:
     def __init__(self, _cache: Path) -> None:
         self._found: dict[str, _Found] = {}
 
-    def prepare(self, spec: EnvironmentSpec, checkout: Checkout, files: Mapping[str, str]) -> Environment | Failed:
+    def prepare(
+        self,
+        spec: EnvironmentSpec,
+        checkout: Checkout,
+        files: Mapping[str, str],
+        cancel: threading.Event | None = None,  # noqa: ARG002  (nothing here takes long)
+    ) -> Environment | Failed:
         """Return the interpreter's own environment; raise MemharnessError where it cannot tell its packages."""
         layout, read = Layout(import_root=checkout.import_root, packages=checkout.packages), reader(checkout.tree)
         return Environment(
@@ -45,6 +54,7 @@ class ExistingEnvironments:
             cache_tag=spec.interpreter.cache_tag,
             site_paths=self._ask(spec.interpreter).site_paths,
             variables=spec.variables,
+            notes=uncompiled(spec, declared(read, files, layout.packages)),
         )
 
     def known(
@@ -72,12 +82,15 @@ class ExistingEnvironments:
 
 
 def _ask(interpreter: Interpreter) -> _Found:
-    done = subprocess.run([interpreter.path, "-c", _QUERY], capture_output=True, cwd="/", check=False)
+    command = [interpreter.path, "-c", _QUERY]
     try:
+        done = subprocess.run(command, capture_output=True, cwd="/", env=query_variables(), timeout=60, check=False)
         return msgspec.json.decode(done.stdout, type=_Found)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        reason = str(error)
     except msgspec.DecodeError:
         reason = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise MemharnessError(
-            f"{interpreter.path} cannot tell its installed packages: {reason}",
-            hint='Repair that environment, or let memharness make one with install = "auto".',
-        ) from None
+    raise MemharnessError(
+        f"{interpreter.path} cannot tell its installed packages: {reason}",
+        hint='Repair that environment, or let memharness make one with install = "auto".',
+    )

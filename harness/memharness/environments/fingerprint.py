@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from memharness.environments.compiled import declared
 from memharness.environments.named import Read, named, relevant
 from memharness.layout import Layout
 from memharness.model import EnvironmentSpec, digest
@@ -47,10 +48,11 @@ def reader(tree: str) -> Read:
 def fingerprint(spec: EnvironmentSpec, layout: Layout, files: Mapping[str, str], read: Read) -> str:
     """Hash what an environment depends on; commits that share it need one build. 32 hex digits.
 
-    With install "path" that is the interpreter and the dependencies; with "wheel" every file; with "auto" packaging
-    files and what they name (see `named`), native sources, build scripts, of pyproject.toml what a build reads,
-    requirements that one of these mentions, and the layout. Lock files and dependency groups are no input: installing
-    a project never reads them; nor are readme and licence. `files` maps the paths of a commit to their blob ids.
+    With install "path" that is the interpreter, the dependencies, and where modules are declared that it leaves
+    uncompiled; with "wheel" every file; with "auto" packaging files and what they name (see `named`), native sources,
+    build scripts, of pyproject.toml what a build reads, requirements that one of these mentions, and the layout. Lock
+    files and dependency groups are no input: installing a project never reads them; nor are readme and licence.
+    `files` maps the paths of a commit to their blob ids.
     """
     inputs: dict[str, object] = {"spec": _asked(spec)}
     if spec.install == "wheel":
@@ -68,6 +70,8 @@ def fingerprint(spec: EnvironmentSpec, layout: Layout, files: Mapping[str, str],
             if (path != "pyproject.toml" or not pyproject)  # its relevant part is hashed instead
             and (path in taken_in or _is_input(path) or (requirements and _REQUIREMENTS.search(path)))
         )
+    elif where := declared(read, files, layout.packages):
+        inputs["compiled"] = where  # measurements say so
     return digest(inputs, 32)
 
 

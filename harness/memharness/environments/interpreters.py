@@ -8,6 +8,8 @@ from typing import Final
 
 import msgspec
 
+from memharness.environments.build import locate_uv
+from memharness.environments.settings import query_variables
 from memharness.errors import MemharnessError
 from memharness.model import Interpreter
 
@@ -43,11 +45,9 @@ def _locate(request: str) -> str:
         return str(Path(sys.base_prefix) / "bin" / f"python{own}")
     if os.sep in request:
         return str(Path(request).expanduser().absolute())  # not resolved: a virtual environment is a link
-    from uv import find_uv_bin  # here, since most runs never need it
-
-    command = [find_uv_bin(), "python", "find", "--no-project", "--system", "--no-python-downloads", "--", request]
+    command = [locate_uv(), "python", "find", "--no-project", "--system", "--no-python-downloads", "--", request]
     found = subprocess.run(
-        command, capture_output=True, text=True, cwd="/", env={**os.environ, "PATH": _search_path()}, check=False
+        command, capture_output=True, text=True, cwd="/", env={**query_variables(), "PATH": _search_path()}, check=False
     )
     if found.returncode:
         version = request if request[:1].isdigit() else "3.12"
@@ -67,7 +67,8 @@ def _search_path() -> str:
 
 def _inspect(path: str, request: str) -> Interpreter:
     try:
-        done = subprocess.run([path, "-I", "-S", "-c", _QUERY], capture_output=True, timeout=60, check=False)
+        command = [path, "-I", "-S", "-c", _QUERY]
+        done = subprocess.run(command, capture_output=True, env=query_variables(), timeout=60, check=False)
         return msgspec.json.decode(done.stdout, type=Interpreter)
     except (OSError, subprocess.TimeoutExpired, msgspec.DecodeError):
         raise MemharnessError(

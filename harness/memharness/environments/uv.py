@@ -10,9 +10,11 @@ An environment is built in its final folder (virtual environments do not move) u
 """
 
 import contextlib
+import json
 import os
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,15 +24,19 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from memharness.environments import installed
-from memharness.environments.build import copy_source, run_uv
+from memharness.environments.build import Build, BuildFailed
+from memharness.environments.compiled import declared, uncompiled
 from memharness.environments.fingerprint import buildable, fingerprint, reader, states
 from memharness.environments.named import Read, named
 from memharness.environments.whole import is_whole
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.layout import Layout
+from memharness.leftovers import remove
 from memharness.model import Checkout, Environment, EnvironmentFacts, EnvironmentSpec, Failed, Value, digest
+from memharness.supervision import Cancelled
 
 WHEELS_KEPT: Final = 8  # environments of single commits, the most recently used
+_TICK_SECONDS: Final = 0.2
 UNUSED_SECONDS: Final = 2 * 60 * 60  # what was used since may still be in use, here or in another process
 
 
@@ -49,22 +55,32 @@ class UvEnvironments:
         self._failed: dict[tuple[str, str], Failed] = {}
         self._built: dict[str, _Built] = {}
 
-    def prepare(self, spec: EnvironmentSpec, checkout: Checkout, files: Mapping[str, str]) -> Environment | Failed:
-        """Return the environment of a commit; build it unless it is there. Raises where the cache cannot be used."""
+    def prepare(
+        self,
+        spec: EnvironmentSpec,
+        checkout: Checkout,
+        files: Mapping[str, str],
+        cancel: threading.Event | None = None,
+    ) -> Environment | Failed:
+        """Return the environment of a commit; build it unless it is there.
+
+        Raises Cancelled when `cancel` is set, MemharnessError where the machine or its cache is at fault.
+        """
         layout = Layout(import_root=checkout.import_root, packages=checkout.packages)
         read = reader(checkout.tree)
         key = fingerprint(spec, layout, files, read)
         project = spec.install != "path" and buildable(read)
+        notes = uncompiled(spec, declared(read, files, layout.packages)) if spec.install == "path" else ()
         if not project and not spec.dependencies:
-            return _bare(spec, key)
+            return msgspec.structs.replace(_bare(spec, key), notes=notes)
         frozen: set[str] = set()  # of all environments that were tried: a commit that shares it comes to the same
         while True:
-            built = self._find_or_build(key, spec, checkout, files, project=project)
+            built = self._find_or_build(key, spec, checkout, files if project else None, cancel)
             if isinstance(built, Failed):
                 return built
             frozen |= built.frozen.keys()
             if (now := states(files, built.frozen)) == built.frozen:
-                return msgspec.structs.replace(built.environment, frozen=tuple(sorted(frozen)))
+                return msgspec.structs.replace(built.environment, frozen=tuple(sorted(frozen)), notes=notes)
             key = _derived(key, now)
 
     def known(
@@ -82,7 +98,12 @@ class UvEnvironments:
         return key, None
 
     def _find_or_build(
-        self, key: str, spec: EnvironmentSpec, checkout: Checkout, files: Mapping[str, str], *, project: bool
+        self,
+        key: str,
+        spec: EnvironmentSpec,
+        checkout: Checkout,
+        files: Mapping[str, str] | None,
+        cancel: threading.Event | None,
     ) -> _Built | Failed:
         folder = self._folder / f"{spec.install}-{key}"
         known = self._failed.get((key, checkout.commit)) or self._built.get(key)
@@ -90,8 +111,8 @@ class UvEnvironments:
             return known
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(f"{folder}.lock"):
-                outcome = _load(folder) or _build(folder, key, spec, checkout, files if project else None)
+            with _locked(folder, cancel):
+                outcome = _load(folder) or _build(folder, key, spec, checkout, files, cancel)
                 if isinstance(outcome, _Built):
                     os.utime(folder)
             if spec.install == "wheel":
@@ -116,42 +137,59 @@ def _derived(key: str, states: Mapping[str, str]) -> str:
 
 def _load(folder: Path) -> _Built | None:
     try:
-        built = msgspec.json.decode((folder / "environment.json").read_bytes(), type=_Built)
-    except (OSError, msgspec.DecodeError):
+        built = msgspec.convert(json.loads((folder / "environment.json").read_bytes()), _Built)
+    except (OSError, ValueError, msgspec.ValidationError):
         return None
     return built if is_whole(built.environment) else None
 
 
+@contextlib.contextmanager
+def _locked(folder: Path, cancel: threading.Event | None) -> Iterator[None]:
+    """Hold the lock of an environment, which another process may be building for long."""
+    lock = FileLock(f"{folder}.lock")
+    while not lock.is_locked:
+        if cancel is not None and cancel.is_set():
+            raise Cancelled
+        with contextlib.suppress(Timeout):
+            lock.acquire(timeout=_TICK_SECONDS)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _build(
-    folder: Path, key: str, spec: EnvironmentSpec, checkout: Checkout, files: Mapping[str, str] | None
+    folder: Path,
+    key: str,
+    spec: EnvironmentSpec,
+    checkout: Checkout,
+    files: Mapping[str, str] | None,
+    cancel: threading.Event | None,
 ) -> _Built | Failed:
-    """Make a virtual environment in `folder`, with the project where `files` are given."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Make a virtual environment in `folder`, with the project where there are `files`; none stays that failed."""
+    remove(folder)
     folder.mkdir()
-    # a fresh name each time: uv takes a folder of the same name and packaging files for the same source
-    with tempfile.TemporaryDirectory(prefix="build-", dir=folder) as scratch:
-        source = Path(scratch, "project")
-        source.mkdir()
-        python = folder / "bin" / "python"
-        targets = list(spec.dependencies)
-        if files is not None:
-            copy_source(Path(checkout.tree), files, source)
-            targets.append(str(source))
-        install = ["pip", "install", "--python", str(python), "--compile-bytecode", "--", *targets]
-        create = ["venv", "--allow-existing", "--no-project", "--python", spec.interpreter.path, str(folder)]
-        for command in (create, install):
-            log = run_uv(command, folder=Path(scratch), spec=spec)
-            if log.status:
-                shutil.rmtree(folder)
-                return log.failed()
-        (site,) = folder.glob("lib/python*/site-packages")
-        outcome = _describe(folder, site, key, spec, checkout, files, source)
-    if isinstance(outcome, Failed):
-        shutil.rmtree(folder)
-    else:
-        unfinished = folder / "environment.json.new"
-        unfinished.write_bytes(msgspec.json.encode(outcome))
-        unfinished.replace(folder / "environment.json")
+    try:
+        # a fresh name each time: uv takes a folder of the same name and packaging files for the same source
+        with tempfile.TemporaryDirectory(prefix="build-", dir=folder, ignore_cleanup_errors=True) as scratch:
+            build = Build(spec, Path(scratch), checkout.tree, files, cancel=cancel)
+            python = build.make_environment(folder)
+            if files is not None:
+                build.prepare()
+            build.install(python, [*spec.dependencies, *([str(build.source)] if files is not None else [])])
+            (site,) = folder.glob("lib/python*/site-packages")
+            outcome = _describe(folder, site, key, spec, checkout, files, build.source)
+        if isinstance(outcome, _Built):
+            unfinished = folder / "environment.json.new"
+            unfinished.write_text(json.dumps(msgspec.to_builtins(outcome)))  # escapes what is not UTF-8 in a path
+            unfinished.replace(folder / "environment.json")
+            return outcome
+    except BuildFailed as failed:
+        outcome = failed.outcome
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    remove(folder)
     return outcome
 
 

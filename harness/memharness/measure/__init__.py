@@ -97,6 +97,7 @@ def observe(
         raise MemharnessError("Measuring needs Linux", hint="Run it in a container, or on a CI runner with Linux.")
     children = _Children(case, checkout, environment, workdir, scenarios, terms, cancel=cancel, before_pass=before_pass)
     found = _Found()
+    found.notes.extend(environment.notes)
     for name in PASSES:
         wanted = _wanted(terms, name)
         if not wanted:

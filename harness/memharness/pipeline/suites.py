@@ -19,6 +19,7 @@ def suites_of(project: Project) -> tuple[Suite, ...]:
     groups: dict[tuple[str, ...], list[Case]] = defaultdict(list)
     for case in project.cases:
         groups[tuple(sorted({*settings.dependencies, *case.scenario.dependencies}))].append(case)
+    builds = settings.install in ("auto", "wheel")
     suites = make_suites(
         (
             EnvironmentSpec(
@@ -26,6 +27,9 @@ def suites_of(project: Project) -> tuple[Suite, ...]:
                 install=settings.install,
                 dependencies=dependencies,
                 variables=settings.variables,
+                before_build=settings.before_build if builds else "",
+                build_requires=settings.build_requires if builds else (),
+                build_timeout_seconds=settings.build_timeout,
             ),
             cases,
         )

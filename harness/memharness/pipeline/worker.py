@@ -98,10 +98,12 @@ class Worker:
                         raise
                     doubts[""] = str(error)
                     self._slot = self._lease()
+        except Cancelled:
+            return None
         finally:
             self._tell(None)
 
-    def _measure(self, task: Task, cancel: Event, doubts: Mapping[str, str]) -> Done | None:
+    def _measure(self, task: Task, cancel: Event, doubts: Mapping[str, str]) -> Done:
         proven = {case.name: self._reuse.find(task, case, self._own) if self._reuse else () for case in task.cases}
         cases = [case for case in task.cases if not proven[case.name] or self._is_chosen(task, case)]
         if not cases:
@@ -113,7 +115,7 @@ class Worker:
         ground = self._grounds.at(task.commit.id)
         layout = ground.layout
         checkout = self._slot.checkout(task.commit.id, import_root=layout.import_root, packages=layout.packages)
-        environment = self._environments.prepare(task.spec, checkout, ground.tree.files)
+        environment = self._environments.prepare(task.spec, checkout, ground.tree.files, cancel)
         if isinstance(environment, Failed):
             failed = with_missing(Observation(outcome=environment), ground.missing, built=True)
             self._examine(task.spec, "the environment", failed, doubts)
@@ -122,19 +124,16 @@ class Worker:
         self._slot.place(environment.generated)
         self._fresh = True
         observed, faults = {}, {}
-        try:
-            for case in cases:
-                look = partial(self._observe, task, case, checkout, environment, cancel)
-                built = bool(environment.generated or environment.origin)
-                observation = with_missing(look(), ground.missing, built=built)
-                observed[case.name] = observation
-                self._examine(task.spec, case.name, observation, doubts)
-                if proven[case.name] and (fault := self._verify(task, case, proven[case.name], observation, look)):
-                    faults[case.name] = fault
-                if self._reuse is not None:
-                    self._reuse.take(task, case, observation, into=self._own)
-        except Cancelled:
-            return None
+        for case in cases:
+            look = partial(self._observe, task, case, checkout, environment, cancel)
+            built = bool(environment.generated or environment.origin)
+            observation = with_missing(look(), ground.missing, built=built)
+            observed[case.name] = observation
+            self._examine(task.spec, case.name, observation, doubts)
+            if proven[case.name] and (fault := self._verify(task, case, proven[case.name], observation, look)):
+                faults[case.name] = fault
+            if self._reuse is not None:
+                self._reuse.take(task, case, observation, into=self._own)
         return Done(task=task, facts=environment.facts, observed=observed, faults=faults)
 
     def _restore(self) -> None:
