@@ -110,7 +110,7 @@ class Answers:
         self._index = {commit.id: number for number, commit in enumerate(commits)}
         self._walks = {case.name: Walk(case.name, len(commits)) for case in work.project.cases}
 
-    def measure(self, tasks: Sequence[Task], *, purpose: str) -> None:  # noqa: ARG002  (as it is called)
+    def measure(self, tasks: Sequence[Task], *, purpose: str, more: bool = False) -> None:  # noqa: ARG002  (as called)
         """Store an observation of each case."""
         for task in tasks:
             python = task.spec.interpreter

@@ -381,3 +381,61 @@ def test_list_prints_scenarios_and_cases(bench: Workbench) -> None:
     bench.commit(module())
     _, listed = bench.call_json("list")
     assert [entry["scenario"]["name"] for entry in listed["scenarios"]] == ["fill"]
+
+
+BACKEND = """
+import os, zipfile
+
+def get_requires_for_build_wheel(_=None):
+    return []
+
+def build_wheel(folder, *_):
+    fault = {fault!r}
+    if fault:
+        raise ValueError(fault)
+    info = {{"METADATA": "Metadata-Version: 2.1\\nName: box\\nVersion: 1\\n", "RECORD": ""}}
+    info["WHEEL"] = "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
+    with zipfile.ZipFile(os.path.join(folder, "box-1-py3-none-any.whl"), "w") as wheel:
+        wheel.write("box.py")
+        for name, text in info.items():
+            wheel.writestr("box-1.dist-info/" + name, text)
+    return "box-1-py3-none-any.whl"
+"""
+BUILT = """
+build-system = {requires = [], build-backend = "back", backend-path = ["."]}
+project = {name = "box", version = "1"}
+"""
+
+
+def building(bench: Workbench, *faults: str) -> list[str]:
+    """Make a history of which each commit is built, and fails with its fault where that is not ""."""
+    (bench.path / "memharness.toml").write_text('[run]\nresults = "../results"\nmetrics = ["peak"]\n')
+    ids = []
+    for number, fault in enumerate(faults):
+        back = f"# {number}\n{BACKEND.format(fault=fault)}"
+        files = {"box.py": module(size=100_000 + number), "back.py": back, "pyproject.toml": BUILT}
+        ids.append(bench.repository.commit(files, f"{number}"))
+    return ids
+
+
+@pytest.mark.registry
+@pytest.mark.parametrize("option", ["-j1", "-j2", "--adaptive"])
+def test_commits_in_a_row_that_fail_to_build_alike_end_the_run(bench: Workbench, option: str) -> None:
+    ids = building(bench, *(f"/tmp/{number} line {number}: no cython" for number in range(9)))
+    code, report = bench.call_json("run", option)
+    error = report["error"]
+    assert (code, "fail to build alike" in error["message"], ids[-1][:10] in error["message"]) == (3, True, True)
+    assert all(word in error["hint"] for word in ("before-build", "build-requires", "--since", "--keep-going"))
+    tried = {Path(name).stem for name in bench.records()} & set(ids)
+    assert {ids[0], ids[-1]} < tried < set(ids)
+    code, report = bench.call_json("run", "-j1", "--keep-going")
+    assert (code, len(report["failures"])) == (3, 9)
+
+
+@pytest.mark.registry
+@pytest.mark.parametrize("faults", [["no cython"] * 4 + [""], ["a", "b", "c", "a", "b"], ["a"] * 3])
+def test_a_run_goes_on_where_the_newest_builds_or_the_reasons_differ(bench: Workbench, faults: list[str]) -> None:
+    building(bench, *faults)
+    code, report = bench.call_json("run", "-j1")
+    assert (code, len(report["failures"])) == (0 if faults[-1] == "" else 3, sum(map(bool, faults)))
+    assert report["counts"]["commits"] == len(faults)

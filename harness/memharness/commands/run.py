@@ -29,6 +29,7 @@ from memharness.pipeline.results import Results
     metavar="SHARE",
     help="Measure this share of the reusable results, and fail where they differ.",
 )
+@click.option("--keep-going", is_flag=True, help="Go on where commits in a row fail to build alike.")
 @click.option("--adaptive", is_flag=True, help="Measure no more commits than it takes to find the steps.")
 @measuring
 @configured
@@ -42,6 +43,7 @@ def command(
     as_json: bool,
     retry_failed: bool,
     verify: float,
+    keep_going: bool,
     adaptive: bool,
 ) -> None:
     """Measure what is missing in a range of commits and report changes.
@@ -54,7 +56,9 @@ def command(
         )
     print_config(config)
     measure = explore if adaptive else run
-    work = functools.partial(measure, config, selection, retry_failed=retry_failed, verify=verify)
+    work = functools.partial(
+        measure, config, selection, retry_failed=retry_failed, verify=verify, keep_going=keep_going
+    )
     context.exit(report_run(work, as_json=as_json))
 
 

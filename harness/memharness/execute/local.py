@@ -26,9 +26,9 @@ def execute(
 
     Each of `workers` threads enters a `worker()` of its own and calls it with the next `block` neighbouring tasks, or
     fewer where there are not enough for all threads, whenever it is free.
-    What is delivered at any moment is the whole of a beginning, so a run that ends early leaves no holes. When a
-    worker or `deliver` fails, or the user interrupts, the event that workers get is set, a worker may return None
-    for a task that it gave up, and once all have stopped the first exception is raised.
+    What is delivered at any moment is the whole of a beginning. When a worker or `deliver` fails, or the user
+    interrupts, the event that workers get is set, and once all have stopped the first exception is raised. A worker may
+    return None for a task that it gave up; what others finished meanwhile is delivered in the end.
     """
     size = max(1, min(block, -(-len(tasks) // workers)))
     blocks = iter(range(0, len(tasks), size))
@@ -60,6 +60,7 @@ def execute(
     running = min(workers, len(tasks))
     waiting: dict[int, Result | None] = {}
     delivered = 0
+    refused = False  # by `deliver`
     first_error: BaseException | None = None
     with ThreadPoolExecutor(max_workers=max(running, 1)) as pool:
         for _ in range(running):
@@ -75,9 +76,14 @@ def execute(
                 waiting[item[0]] = item[1]
                 while (result := waiting.pop(delivered, None)) is not None:
                     delivered += 1
+                    refused = True
                     deliver(result)
+                    refused = False
             except BaseException as error:  # noqa: BLE001  (raised below, once no worker runs)
                 first_error = first_error or error
                 cancel.set()
+    finished = [] if refused else [result for _, result in sorted(waiting.items()) if result is not None]
+    for result in finished:
+        deliver(result)
     if first_error is not None:
         raise first_error

@@ -35,13 +35,16 @@ def explore(
     listener: Listener | None = None,
     retry_failed: bool = False,
     verify: float = 0.0,
+    keep_going: bool = False,
 ) -> Results:
     """Measure as few of the selected commits as show their steps, then again what the findings rest on.
 
     Returns all that is stored then, with a notice on what was left out. An interrupt (KeyboardInterrupt) carries such a
     notice as well. Raises MemharnessError like `measuring.run`.
     """
-    with begin(config, selection, listener=listener, retry_failed=retry_failed, verify=verify) as work:
+    with begin(
+        config, selection, listener=listener, retry_failed=retry_failed, verify=verify, keep_going=keep_going
+    ) as work:
         commits = work.project.commits(selection)
         exploration: _Exploration | None = None
         try:
@@ -90,7 +93,8 @@ class _Exploration:
                     self._outcomes[subject][position] = outcome
         workers = self._work.project.config.run.workers
         while requests := self._search.next_requests(self._known(), workers):
-            self._work.workshop.measure([task for one in requests for task in self._tasks(one)], purpose="exploring")
+            tasks = [task for one in requests for task in self._tasks(one)]
+            self._work.workshop.measure(tasks, purpose="exploring", more=True)
             for request in requests:
                 stored = dict(self._stored(request.position))
                 for subject in request.series:

@@ -32,14 +32,18 @@ def run(
     listener: Listener | None = None,
     retry_failed: bool = False,
     verify: float = 0.0,
+    keep_going: bool = False,
 ) -> Results:
     """Measure what is missing at the selected commits, then again what the findings rest on.
 
     `verify` is the share of the results that could be reused to measure all the same, to see whether they agree.
+    Where three commits in a row fail to build alike, and the newest too, it ends there unless it shall `keep_going`.
     Returns all that is stored then. Raises MemharnessError; where some work was stored already, its exit code is
     INCOMPLETE.
     """
-    with begin(config, selection, listener=listener, retry_failed=retry_failed, verify=verify) as work:
+    with begin(
+        config, selection, listener=listener, retry_failed=retry_failed, verify=verify, keep_going=keep_going
+    ) as work:
         return work.complete(work.project.commits(selection))
 
 
@@ -51,6 +55,7 @@ def begin(
     listener: Listener | None = None,
     retry_failed: bool = False,
     verify: float = 0.0,
+    keep_going: bool = True,
 ) -> Iterator["Measuring"]:
     """Open a project to measure in it, holding its results and, once something is to be measured, slots.
 
@@ -60,7 +65,13 @@ def begin(
     try:
         with project.store.run_lock(), _snapshot(project) as scenarios, ExitStack() as slots:
             workshop = Workshop(
-                project, scenarios, listener or Silent(), slots, retry_failed=retry_failed, verify=verify
+                project,
+                scenarios,
+                listener or Silent(),
+                slots,
+                retry_failed=retry_failed,
+                verify=verify,
+                keep_going=keep_going,
             )
             yield Measuring(project, workshop, retry_failed=retry_failed)
     except (OSError, MemoryError) as error:
@@ -109,6 +120,7 @@ class Measuring:
     def first(self, commits: Sequence[Commit], passes: tuple[PassName, ...] = ()) -> Results:
         """Measure every case once, or some `passes` of it, at each of `commits` that lacks it."""
         results = self.results(commits)
+        self.workshop.newest = self.workshop.newest or commits[-1]
         tasks = self.lacking(results, passes)
         self.workshop.measure(tasks, purpose="measuring")
         return self.results(commits) if tasks else results

@@ -22,6 +22,7 @@ from memharness.pipeline.project import Project
 from memharness.pipeline.results import Results
 from memharness.pipeline.reusing import Reuse
 from memharness.pipeline.suites import passes_of
+from memharness.pipeline.unbuildable import ROW, Rows
 from memharness.pipeline.worker import Done, Worker
 from memharness.plan import Task
 from memharness.store import Entry
@@ -68,7 +69,9 @@ class Workshop:
         *,
         retry_failed: bool,
         verify: float,
+        keep_going: bool = True,
     ) -> None:
+        self.newest: Commit | None = None  # of those that are looked at
         self.reused: set[str] = set()  # those with results by reference
         self.fresh: set[tuple[str, str, str]] = set()  # what was measured: family, commit id and case
         self.calls: dict[tuple[str, str, str], int] = {}  # of the growth pass, by family, case and identity
@@ -82,6 +85,9 @@ class Workshop:
         self._slots = slots
         self._leasing = Lock()
         self._idle: list[Worker] = []
+        self._rows = None if keep_going else Rows()
+        self._halt = False  # no worker begins another task
+        self._finished: set[int] = set()  # tasks, by identity
         self._faults: list[str] = []
         self._verify = verify
         self._verified = self._taken = 0  # reusable results: measured all the same, and not measured
@@ -119,13 +125,26 @@ class Workshop:
         for task in found:
             self._deliver(Done(task=task, facts=None, observed={}))
 
-    def measure(self, tasks: Sequence[Task], *, purpose: str) -> None:
-        """Execute `tasks`: one after the other until every case has its number of calls, then on all slots."""
+    def measure(self, tasks: Sequence[Task], *, purpose: str, more: bool = False) -> None:
+        """Execute `tasks`: one after the other until every case has its number of calls, then on all slots.
+
+        `more` tells that others will follow, so that it is worth a look whether they can be built.
+        """
+        self._finished.clear()
         self._listener.planned(len(tasks), purpose=purpose)
-        while self._uncalibrated(tasks):
-            self._execute(tasks[:1], workers=1)
-            tasks = tasks[1:]
-        self._execute(tasks, workers=self._project.config.run.workers)
+        left = tasks
+        while left:
+            if self._uncalibrated(left):
+                self._execute(left[:1], workers=1)
+            else:
+                self._execute(left, workers=self._project.config.run.workers)
+            left = [task for task in left if id(task) not in self._finished]
+            if self._halt:
+                self._halt = False
+                if left or more:
+                    self._try_newest(left)
+                left = [task for task in left if id(task) not in self._finished]
+                self._listener.planned(len(left), purpose=purpose)
         if self._faults:
             raise MemharnessError(
                 f"what seemed proven came out otherwise: {'; '.join(self._faults)}",
@@ -133,6 +152,26 @@ class Workshop:
                 "and measure it with --no-reuse until that is mended.",
                 exit_code=INCOMPLETE,
             )
+
+    def _try_newest(self, left: Sequence[Task]) -> None:
+        """Measure the newest commit before the others that are `left`.
+
+        Raises MemharnessError where it fails to build like the commits in a row that were the reason for this.
+        """
+        assert self._rows is not None
+        assert self._rows.suspect is not None
+        assert self.newest is not None
+        family, newest = self._rows.suspect, self.newest
+        due = [task for task in left if task.spec.family == family and task.commit.id == newest.id]
+        if due:
+            self._listener.planned(1, purpose=f"{ROW} commits in a row fail to build alike; trying the newest")
+            self._execute(due, workers=1)
+            self._halt = False
+        elif not self._rows.knows(family, newest.id):
+            stored = self._project.store.measurements(family, newest.id)
+            self._rows.note(family, newest, [one.outcome for one in stored])
+        if error := self._rows.settle(newest):
+            raise error
 
     def _execute(self, tasks: Sequence[Task], *, workers: int) -> None:
         repeats = any(task.round for task in tasks)  # which are few, and no neighbours
@@ -161,7 +200,7 @@ class Workshop:
     def _worker(self) -> Iterator[Callable[[Task, Event], Done | None]]:
         worker = self._idle.pop()
         try:
-            yield worker.measure
+            yield lambda task, cancel: None if self._halt else worker.measure(task, cancel)
         finally:
             self._idle.append(worker)
 
@@ -197,6 +236,10 @@ class Workshop:
             self.reused.add(task.commit.id)
         self.fresh.update((task.spec.family, task.commit.id, entry[0]) for entry in entries)
         outcomes = [entry[-1].outcome for entry in entries]
+        self._finished.add(id(task))
+        if self._rows is not None and not task.round:
+            self._rows.note(task.spec.family, task.commit, outcomes)
+            self._halt = self._rows.suspect is not None
         self._listener.finished(task.commit, task.spec.family, outcomes, reused=len(references))
 
     def _proven(self, done: Done, case: Case) -> tuple[Reused, ...]:
