@@ -66,12 +66,17 @@ class Bench:
     def checkout(self, *packages: str, import_root: str = ".") -> Checkout:
         return Checkout(tree=str(self.tree), commit="0" * 40, import_root=import_root, packages=packages)
 
+    def names(self) -> list[str]:
+        """Return the top-level names that can be imported from the tree."""
+        return sorted({path.name.partition(".")[0] for path in self.tree.iterdir()} - {""})
+
     def environment(
         self,
         *,
         origin: Path | None = None,
         site_paths: tuple[Path, ...] = (),
         variables: dict[str, str] | None = None,
+        namespaces: tuple[str, ...] = (),
     ) -> Environment:
         facts = EnvironmentFacts(family="test", python=self.version, implementation="cpython", install="path")
         tag = "cpython-" + "".join(self.version.split(".")[:2])
@@ -83,6 +88,7 @@ class Bench:
             site_paths=tuple(map(str, site_paths)),
             origin=str(origin) if origin else None,
             variables=variables or {},
+            namespaces=namespaces,
         )
 
     def case(
@@ -129,7 +135,7 @@ class Bench:
         compile_bytecode(self.python, [str(path) for path in sources])
         return observe(
             case,
-            checkout or self.checkout(),
+            checkout or self.checkout(*self.names()),
             environment or self.environment(),
             self.work,
             self.scenarios,

@@ -413,7 +413,7 @@ def test_what_the_back_end_requires(tmp_path: Path, text: str, expected: str) ->
     file = tmp_path / "pyproject.toml"
     if text:
         file.write_text(text)
-    build._require(tmp_path, ["numpy"])
+    build._require(tmp_path, tmp_path, ["numpy"])
     before, after = read_toml(text.encode()), read_toml(file.read_bytes())
     assert before is not None
     assert after == {**before, "build-system": read_toml(expected.encode())}

@@ -183,6 +183,7 @@ PRECEDENCE = [  # key, default, and (raw, read) of file, variable and command li
     ("environment.install", "auto", ('"wheel"', "wheel"), ("path", "path"), ("existing", "existing")),
     ("environment.dependencies", (), ('["a"]', ("a",)), ("a>=1,<2,b[x,y]", ("a>=1,<2", "b[x,y]")), (["c"], ("c",))),
     ("project.repo", "{file}", ('"a"', "{file}/a"), ("https://host/r.git", "https://host/r.git"), ("git@host:r", "git@host:r")),
+    ("project.directory", None, ('"python/"', "python"), ("py", "py"), (".", ".")),
     ("project.import-root", None, ('"src"', "src"), ("lib", "lib"), (".", ".")),
     ("thresholds.relative", None, ('"5%"', 0.05), ("6%", 0.06), ("7%", 0.07)),
 ]  # fmt: skip
@@ -224,7 +225,7 @@ def test_precedence(
 
 def test_variables_are_named_after_keys_and_never_collide() -> None:
     names = [variable(key) for key in KEYS]
-    assert names[:3] == ["MEMHARNESS_REPO", "MEMHARNESS_IMPORT_ROOT", "MEMHARNESS_PYTHON"]
+    assert names[:3] == ["MEMHARNESS_REPO", "MEMHARNESS_DIRECTORY", "MEMHARNESS_IMPORT_ROOT"]
     assert variable("thresholds.peak") == "MEMHARNESS_THRESHOLDS_PEAK"
     assert len(set(names)) == len(names)
 
@@ -240,7 +241,7 @@ METRIC_NAMES = ", ".join(METRICS)
         ("# x\n[runs]\n", "2: runs: unknown key", 'Did you mean "run"? Known are environment, project, publish, run, thresholds.'),
         ("workers = 2\n", "1: workers: unknown key", "It belongs in [run]."),
         ("[run]\n\n[project]\n# timeout\ntimeout = '1s'\n", "5: project.timeout: unknown key", "It belongs in [run]."),
-        ("[project]\nreop = '.'\n", "2: project.reop: unknown key", 'Did you mean "repo"? Known are import-root, repo.'),
+        ("[project]\nreop = '.'\n", "2: project.reop: unknown key", 'Did you mean "repo"? Known are directory, import-root, repo.'),
         ("run = 3\n", "1: run: expected a table", None),
         ("[run]\nworkers = '4'\n", "2: run.workers: expected a whole number, got a text", "Write a whole number without quotes."),
         ("[run]\nworkers = true\n", "2: run.workers: expected a whole number, got true or false", "Write a whole number without quotes."),
@@ -262,6 +263,7 @@ METRIC_NAMES = ", ".join(METRICS)
         ("[environment]\npython = '3.11'\n", "2: environment.python: expected a list, got a text", 'Write a list, such as ["one"].'),
         ("[environment]\ndependencies = ['a', 'b ~~ 2']\n", '2: environment.dependencies: "b ~~ 2" is not a dependency: Expected semicolon (after name with no version specifier) or end', 'Write it like "numpy>=1.26".'),
         ("[environment.variables]\nOK = '1'\n'A=B' = '2'\n", "3: environment.variables.'A=B': not a variable", "Names hold letters, digits and _."),
+        ("[project]\ndirectory = '/x'\n", '2: project.directory: "/x" is not inside the project', 'Write a folder such as "src".'),
         ("[project]\nimport-root = '../x'\n", '2: project.import-root: "../x" is not inside the project', 'Write a folder such as "src".'),
         ("[thresholds]\nrelative = 0.01\n", "2: thresholds.relative: expected a text, got float", 'Write it in quotes; a quantity has its unit: "60s", "1%", "20 KiB".'),
         ("[thresholds]\nrelative = '1'\n", "2: thresholds.relative: '1' is not a percentage", 'Write a number and one of the units %, such as "1%".'),

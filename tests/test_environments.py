@@ -6,14 +6,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import asdict
 
+from memharness.declared import Declared
 from memharness.environments import find_interpreter, provider
 from memharness.environments.fingerprint import fingerprint, reader
 from memharness.environments.log import reason
 from memharness.errors import MemharnessError
-from memharness.history import paths, read_blob
-from memharness.layout import detect, project_name
+from memharness.history import paths
+from memharness.layout import detect, locate
 from memharness.model import Environment, EnvironmentFacts, EnvironmentSpec, Failed, Install, Interpreter
+from memharness.pipeline.project import blob_reader
 from memharness.repository import open_repository
 from memharness.workspace import Slot, lease
 from repositories import RepositoryBuilder, contents
@@ -41,17 +44,16 @@ class Project:
         with lease(repository, self.cache) as slot:
             for commit in commits:
                 files = paths(repository, commit)
-                name = None
-                if "pyproject.toml" in files:
-                    name = project_name(read_blob(repository, commit, "pyproject.toml"))
-                layout = detect(files, project_name=name, configured=configured)
-                checkout = slot.checkout(commit, import_root=layout.import_root, packages=layout.packages)
+                layout = locate(files, blob_reader(repository, files), import_root=configured)
+                checkout = slot.checkout(commit, **asdict(layout))
                 environment = environments.prepare(spec, checkout, files)
                 if isinstance(environment, Failed):
                     results.append((environment, "not built"))
                     continue
-                slot.place(environment.generated)
-                results.append((environment, imported(environment, slot, layout.import_root)))
+                checkout = slot.place(
+                    environment.generated, packages=environment.packages, import_root=environment.import_root
+                )
+                results.append((environment, imported(environment, slot, checkout.import_root)))
         return results
 
 
@@ -182,7 +184,11 @@ def test_nothing_to_install_takes_the_interpreter_as_it_is(
         install=install,
     )
     assert environment == Environment(
-        key=environment.key, facts=facts, python=interpreter.path, cache_tag=interpreter.cache_tag
+        key=environment.key,
+        facts=facts,
+        python=interpreter.path,
+        cache_tag=interpreter.cache_tag,
+        packages=("box",),
     )
     assert value == "1 from tree"
     assert not (project.cache / "environments").exists()
@@ -208,8 +214,8 @@ def fingerprints(project: Project, spec: EnvironmentSpec, commits: list[str]) ->
     with lease(repository, project.cache) as slot:
         for commit in commits:
             files = paths(repository, commit)
-            layout = detect(files, project_name="box")
-            checkout = slot.checkout(commit, import_root=layout.import_root, packages=layout.packages)
+            layout = locate(files, blob_reader(repository, files))
+            checkout = slot.checkout(commit, **asdict(layout))
             found.append(fingerprint(spec, layout, files, reader(checkout.tree)))
     return found
 
@@ -357,7 +363,7 @@ def test_folders_that_the_build_is_pointed_to_count(interpreter: Interpreter, ki
     files = TREE | {"pyproject.toml": toml}
 
     def found(blobs: dict[str, str]) -> str:
-        layout = detect(files, project_name="box")
+        layout = detect(files, Declared(name="box"))
         return fingerprint(asked(interpreter), layout, blobs, lambda path: files.get(path, "").encode() or None)
 
     same = dict.fromkeys(files, "1")
@@ -665,6 +671,80 @@ def test_the_import_root_moves_within_a_history(project: Project, interpreter: I
     ]
     results = project.prepare(asked(interpreter), *commits)
     assert [value for _, value in results] == ["1 from tree", "2 from tree"]
+
+
+@pytest.mark.registry
+def test_what_can_be_imported_is_what_the_build_installs(project: Project, interpreter: Interpreter) -> None:
+    listed = SETUPTOOLS + '[tool.setuptools]\npackages = ["box", "tools"]\npy-modules = ["extra"]\n'
+    strays = ["random.py", "json/__init__.py", "tests/__init__.py", "other/__init__.py", "notes/a.py"]
+    files = {"box/__init__.py": "VALUE = 1\n", "tools/__init__.py": "", "extra.py": "", "pyproject.toml": listed}
+    commit = project.builder.commit({**dict.fromkeys(strays, ""), **files})
+    for install in ("auto", "wheel"):
+        ((environment, value),) = project.prepare(asked(interpreter, install), commit)
+        assert isinstance(environment, Environment)
+        assert (environment.packages, value.partition(" ")[0]) == (("box", "extra", "tools"), "1")
+    ((environment, _),) = project.prepare(asked(interpreter, "path"), commit)
+    assert isinstance(environment, Environment)
+    assert environment.packages == ("box", "extra", "notes", "other", "tests", "tools")
+
+
+@pytest.mark.registry
+def test_scripts_do_not_stand_for_dependencies(project: Project, interpreter: Interpreter) -> None:
+    strays = ["six.py", "notes.py"]  # one of them is called like a dependency
+    commit = project.builder.commit(
+        {**dict.fromkeys(strays, ""), "box/__init__.py": "VALUE = 1\n", "pyproject.toml": SETUPTOOLS}
+    )
+    ((environment, _),) = project.prepare(asked(interpreter, "path", "six"), commit)
+    assert isinstance(environment, Environment)
+    assert environment.packages == ("box", "notes")
+
+
+@pytest.mark.registry
+def test_a_namespace_that_the_build_makes_has_no_init(project: Project, interpreter: Interpreter) -> None:
+    toml = pyproject("hatchling", "hatchling.build", '[tool.hatch.build.targets.wheel]\nonly-include = ["box/a.py"]\n')
+    files = {"box/__init__.py": "1 / 0\n", "box/a.py": "", "pyproject.toml": toml}
+    ((environment, _),) = project.prepare(asked(interpreter), project.builder.commit(files))
+    assert isinstance(environment, Environment)
+    assert (environment.packages, environment.namespaces) == (("box",), ("box",))
+
+
+@pytest.mark.registry
+def test_the_build_shows_where_the_packages_lie(project: Project, interpreter: Interpreter) -> None:
+    setup = (
+        "import os\nfrom setuptools import setup\nsetup(packages=['box'], package_dir={'': os.path.join('a', 'b')})\n"
+    )
+    files = {"a/b/box/__init__.py": "VALUE = 1\n", "setup.py": setup, "pyproject.toml": SETUPTOOLS, "c/d.py": ""}
+    files["pyproject.toml"] = SETUPTOOLS.replace('"box"', '"crate"')
+    commits = [project.builder.commit(files), project.builder.commit({"a/b/box/__init__.py": "VALUE = 2\n"})]
+    results = project.prepare(asked(interpreter), *commits)
+    assert [value for _, value in results] == ["1 from tree", "2 from tree"]
+    environment = results[0][0]
+    assert isinstance(environment, Environment)
+    assert (environment.import_root, environment.generated) == ("a/b", {})
+
+
+@pytest.mark.registry
+def test_a_project_is_built_in_its_folder_with_the_rest_beside_it(project: Project, interpreter: Interpreter) -> None:
+    setup = "from setuptools import setup\nsetup(name='box', version=open('../VERSION').read(), packages=['box'])\n"
+    code = "from importlib.metadata import version\nVALUE = version('box'), {}\n"
+    commits = [
+        project.builder.commit({"box/__init__.py": code.format(1), "pyproject.toml": SETUPTOOLS}),
+        project.builder.commit(
+            {
+                "box/__init__.py": None,
+                "pyproject.toml": None,
+                "VERSION": "2.0",
+                "web/index.js": "",
+                "python/setup.py": setup,
+                "python/box/__init__.py": code.format(2),
+            }
+        ),
+        project.builder.commit({"python/box/__init__.py": code.format(3)}),
+        project.builder.commit({"python/setup.py": setup.replace("2.0", "3.0") + "# 3\n", "VERSION": "3.0"}),
+    ]
+    results = project.prepare(asked(interpreter), *commits)
+    values = ["('1.0', 1) from tree", "('2.0', 2) from tree", "('2.0', 3) from tree", "('3.0', 3) from tree"]
+    assert [value for _, value in results] == values
 
 
 @pytest.mark.registry

@@ -348,6 +348,55 @@ def test_a_namespace_package_may_be_shared_with_a_dependency(bench: Bench) -> No
     assert "module space.box comes from" in outcome.reason
 
 
+def test_nested_and_legacy_namespace_packages_may_be_shared_with_a_dependency(bench: Bench) -> None:
+    extend = "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n"
+    bench.write("site/space/cloud/core/__init__.py", "")
+    bench.write("site/old/other.py", "")
+    site = bench.write("site/old/__init__.py", extend).parent.parent
+    bench.write("tree/space/cloud/store.py", "")
+    bench.write("tree/old/mine.py", "")
+    bench.write("tree/old/__init__.py", extend + "import sys, colorsys; sys.modules['old.colors'] = colorsys\n")
+    environment, checkout = bench.environment(site_paths=(site,)), bench.checkout("old", "space")
+    both = "import space.cloud.store, space.cloud.core, old.mine, old.other, old.colors\ndef run(): pass\n"
+    assert measured(bench.observe(both, checkout=checkout, environment=environment)).metrics
+
+
+@every_version
+def test_of_the_import_root_nothing_but_the_project_is_found(versioned: Bench) -> None:
+    for stray in ("random.py", "json/__init__.py", "yaml.py", "typing.py", "absent.py"):
+        versioned.write(f"tree/{stray}", f"raise AssertionError({stray!r})\n")
+    site = versioned.write("site/yaml.py", "").parent
+    versioned.write("tree/box/__init__.py", "from box import inner\n")
+    versioned.write("tree/box/inner.py", "")
+    versioned.write("tree/colorsys.py", "OURS = True\n")
+    text = """
+        import colorsys, importlib.util, json, os, random, sys, typing, yaml, box
+        assert importlib.util.find_spec("absent") is None
+        assert colorsys.OURS is EXPECTED
+        assert (sys.path.index(TREE) < sys.path.index(os.path.dirname(os.__file__))) is EXPECTED
+        def run(): return bytearray(1000)
+    """
+    for packages, ours in ((("box",), False), (("box", "colorsys"), True)):
+        shown = text.replace("EXPECTED", repr(ours)).replace("TREE", repr(str(versioned.tree)))
+        shown = shown if ours else shown.replace("colorsys.OURS", "hasattr(colorsys, 'OURS')")
+        observation = versioned.observe(
+            shown, checkout=versioned.checkout(*packages), environment=versioned.environment(site_paths=(site,))
+        )
+        assert measured(observation).metrics["result"] == 1000 + BLOCK
+
+
+def test_a_package_installed_without_its_init_is_a_namespace_package(bench: Bench) -> None:
+    legacy = "__import__('pkg_resources').declare_namespace(__name__)\n"
+    site = bench.write("site/space/cloud/core.py", "").parents[2]
+    for path in ("space", "space/cloud"):
+        bench.write(f"tree/{path}/__init__.py", legacy)
+    bench.write("tree/space/cloud/store.py", "def fill(): return bytearray(1000)\n")
+    environment = bench.environment(site_paths=(site,), namespaces=("space", "space.cloud"))
+    text = "import space.cloud.core, space.cloud.store\ndef run(): return space.cloud.store.fill()\n"
+    observation = bench.observe(text, checkout=bench.checkout("space"), environment=environment)
+    assert measured(observation).metrics["result"] == 1000 + BLOCK
+
+
 def test_a_scenario_may_be_called_like_its_package_or_like_a_module_of_the_library(bench: Bench) -> None:
     bench.write("tree/box.py", "def fill(): return bytearray(1000)\n")
     for name in ("box", "json"):

@@ -26,9 +26,13 @@ _OTHER_VARIABLES: Final = ("MEMHARNESS_CACHE", "MEMHARNESS_TOKEN")  # the cache'
 
 
 class ProjectConfig(Value):
-    """The repository under measurement. `repo` is an absolute path or a URL; `import_root` None: detected."""
+    """The repository under measurement. `repo` is an absolute path or a URL; what is None is detected.
+
+    `directory` is the folder of the project in it, `import_root` is relative to that.
+    """
 
     repo: str
+    directory: str | None = None
     import_root: str | None = None
 
 
@@ -259,7 +263,7 @@ def _repo(setting: Setting) -> str:
     return text if re.match(r"[^/]+:", text) and not folder.exists() else str(folder)
 
 
-def _import_root(value: object, where: Where) -> str:
+def _inner_folder(value: object, where: Where) -> str:
     text = readers.text(value, where)
     path = Path(text)
     if path.is_absolute() or ".." in path.parts:
@@ -352,7 +356,8 @@ def _truth(text: str) -> object:
 SECTIONS: Final = ["project", "environment", "run", "thresholds", "publish"]
 KEYS: Final[Mapping[str, Key]] = {
     "project.repo": Key(_repo, lambda: "."),
-    "project.import-root": Key(_plain(_import_root)),
+    "project.directory": Key(_plain(_inner_folder)),
+    "project.import-root": Key(_plain(_inner_folder)),
     "environment.python": Key(_python, lambda: ["{}.{}".format(*sys.version_info)], _items),
     "environment.install": Key(_plain(_install), lambda: "auto"),
     "environment.dependencies": Key(_plain(readers.requirements), list, _items),

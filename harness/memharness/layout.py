@@ -1,82 +1,194 @@
-"""Where a commit keeps its packages: paths of its files -> import root and top-level packages. Pure.
+"""Where a commit keeps its project and its packages: its files -> a `Layout`. Pure.
 
-Decided for each commit, since projects move (`.` to `src/`) and rename their packages within a range.
+Decided for each commit, since projects move (`.` to `src/`, or to `python/`) and rename their packages within a range.
 """
 
+import posixpath
 import re
-from collections.abc import Iterable
+import sys
+from collections.abc import Collection, Iterable
 from pathlib import PurePosixPath
 from typing import Final
 
-from memharness.model import Value
-from memharness.pyproject import read_ini, read_toml, text
+from msgspec.structs import replace
+
+from memharness.declared import PACKAGING, Declared, Read, beside, declared, is_project
+from memharness.model import Checkout, Value
 
 _ASIDE: Final = frozenset(
     """test tests testing doc docs documentation example examples sample samples demo demos benchmark benchmarks bench
     asv_bench perf script scripts tool tools ci build dist scenarios setup conftest noxfile tasks fabfile dodo
     versioneer ez_setup hatch_build setupbase runtests bootstrap""".split()  # noqa: SIM905  (a list of words)
 )
+_ELSEWHERE: Final = frozenset("third_party thirdparty vendor vendored external extern deps node_modules".split())  # noqa: SIM905
 _LIBRARY_FOLDERS: Final = ("lib", "python", "source")
+_PROJECT_FOLDERS: Final = ("python", "py", "bindings/python", "bindings/py")
+_DEEPEST: Final = 3  # folders down to a project
+STDLIB: Final = sys.stdlib_module_names | frozenset(  # and what former versions have
+    """aifc asynchat asyncore audioop binhex cgi cgitb chunk crypt distutils formatter imghdr imp lib2to3 macpath
+    mailcap msilib nis nntplib ossaudiodev parser pipes smtpd sndhdr spwd sunau symbol telnetlib uu xdrlib
+    """.split()  # noqa: SIM905
+)
+_MODULE_ENDINGS: Final = (".py", ".pyx", ".so")
+_PACKAGE_FILE: Final = re.compile(r"__init__\.(py|pyx|([^/]+\.)?so)$")
 
 
 class Layout(Value):
-    """`import_root` is relative to the tree ("." or "src"); `packages` are the top-level names below it."""
+    """`import_root` is relative to the tree ("." or "src"); `packages` are the project's top-level names below it.
+
+    `others` are further names there: scripts, tests, plain folders. Nothing says that they are the project's.
+    `directory`, relative to the tree, is the folder of the packaging files.
+    """
 
     import_root: str
     packages: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    directory: str = "."
 
 
-def project_name(pyproject: bytes | None, setup_cfg: bytes | None = None) -> str | None:
-    """Return the name a project gives its package in pyproject.toml, else that of its distribution."""
-    document = read_toml(pyproject or b"")
-    named = text(document, "tool", "flit", "module", "name") or text(document, "tool", "flit", "metadata", "module")
-    return named or distribution_name(pyproject, setup_cfg)
+def installable(layout: Layout) -> list[str]:
+    """Return the top-level names that a build may install: not those of everyday folders that are not declared."""
+    return sorted({*layout.packages, *layout.others} - (_ASIDE - {*layout.packages}))
 
 
-def distribution_name(pyproject: bytes | None, setup_cfg: bytes | None = None) -> str | None:
-    """Return the name a project gives itself in pyproject.toml or setup.cfg; None where it gives none."""
-    document = read_toml(pyproject or b"")
-    named = text(document, "project", "name") or text(document, "tool", "poetry", "name")
-    return named or text(read_ini(setup_cfg or b""), "metadata", "name")
+def layout_of(checkout: Checkout) -> Layout:
+    """Return the layout that a checkout was made with."""
+    return Layout(
+        import_root=checkout.import_root,
+        packages=checkout.packages,
+        others=checkout.others,
+        directory=checkout.directory,
+    )
 
 
-def detect(paths: Iterable[str], *, project_name: str | None = None, configured: str | None = None) -> Layout:
-    """Find the import root among the `paths` of a commit.
+def locate(
+    files: Collection[str], read: Read, *, directory: str | None = None, import_root: str | None = None
+) -> Layout:
+    """Find the project among the `files` of a commit; `directory` and `import_root` are what is configured.
 
-    In this order: the configured folder where the commit has it; the folder that holds the package named like the
-    project, the shortest path first; `src`; "." where it holds packages; a folder like `lib`; ".".
+    An import root is relative to the project's directory, or to the tree where the directory has no such folder.
+    """
+    folder = find_directory(files, read, directory)
+    prefix = "" if folder == "." else f"{folder}/"
+    below = [path.removeprefix(prefix) for path in files if path.startswith(prefix)]
+    named = declared(beside(read, folder))
+    if prefix and import_root is not None and _existing(below, import_root) is None and _existing(files, import_root):
+        return replace(detect(files, named, configured=import_root), directory=folder)
+    found = detect(below, named, configured=import_root)
+    if prefix and not found.packages:  # it packs what lies elsewhere
+        return replace(detect(files, named), directory=folder)
+    return replace(found, import_root=posixpath.normpath(prefix + found.import_root), directory=folder)
+
+
+def find_directory(files: Collection[str], read: Read, configured: str | None = None) -> str:
+    """Return the folder of the project: the configured one where the commit has it, else the one that is likeliest.
+
+    That is "." where it has a project; else the only folder called `python` or the like that has one; "." where
+    packages lie there; else the only folder that has one; ".".
+    """
+    if configured is not None and (folder := _existing(files, configured)) is not None:
+        return folder
+    if is_project(read):
+        return "."
+    found = find_projects(files, read)
+    usual = [folder for folder in found if folder in _PROJECT_FOLDERS]
+    if len(usual) == 1:
+        return usual[0]
+    return found[0] if len(found) == 1 and not _has_packages(files) else "."
+
+
+def find_projects(files: Iterable[str], read: Read) -> tuple[str, ...]:
+    """Return the folders that have a project of their own, not those within others and not those of tests and tools."""
+    folders = {posixpath.dirname(path) or "." for path in files if posixpath.basename(path) in PACKAGING}
+    found: list[str] = []
+    for folder in sorted(folders, key=lambda folder: (folder.count("/"), folder)):
+        parts = PurePosixPath(folder).parts
+        if (
+            len(parts) <= _DEEPEST
+            and not any(part in _ASIDE | _ELSEWHERE or part.startswith(".") for part in parts)
+            and not any(outer == "." or folder.startswith(f"{outer}/") for outer in found)
+            and is_project(beside(read, folder))
+        ):
+            found.append(folder)
+    return tuple(found)
+
+
+def _existing(files: Iterable[str], folder: str) -> str | None:
+    """Return a folder in its normal form; None where no file lies in it."""
+    folder = posixpath.normpath(folder)
+    return folder if folder == "." or any(path.startswith(f"{folder}/") for path in files) else None
+
+
+def _has_packages(files: Iterable[str]) -> bool:
+    """Tell whether packages lie in the root itself or in `src`, without packaging files."""
+    parts = (path.removeprefix("src/").split("/") for path in files)
+    return any(len(part) == 2 and _PACKAGE_FILE.match(part[1]) and part[0] not in _ASIDE for part in parts)
+
+
+def detect(paths: Iterable[str], named: Declared, *, configured: str | None = None) -> Layout:
+    """Find the import root among the `paths` of a project, whose packaging files say what is `named`.
+
+    In this order: the configured folder where the commit has it; the folders declared; the folder that holds a package
+    declared or named like the project, the shortest path first; `src`; "." where it holds packages; a folder like
+    `lib`; ".".
     """
     files = frozenset(path for path in paths if path.endswith((".py", ".pyx", ".pyi", ".so")))
-    root = _configured(files, configured)
-    if root is None and project_name is not None:
-        root = _root_of(files, project_name)
+    root = _existing(files, configured) if configured is not None else None
+    if root is None:
+        root = _declared_root(files, named)
+    for names in ([named.module], named.packages, [named.name]):
+        if root is None:
+            root = _root_of(files, _forms(names))
     if root is None:
         root = _usual_root(files)
-    named = _names(project_name)[0].split("/")[0] if project_name else ""
-    return Layout(import_root=root, packages=_packages(files, root, named))
+    packages, others = _sort(files, root, named)
+    return Layout(import_root=root, packages=packages, others=others)
 
 
-def _configured(files: frozenset[str], configured: str | None) -> str | None:
-    if configured is None:
-        return None
-    root = str(PurePosixPath(configured))
-    return root if root == "." or any(path.startswith(f"{root}/") for path in files) else None
+def _forms(names: Iterable[str | None]) -> set[str]:
+    """Paths below the import root under which projects' packages may lie: `zope/interface`, `zope_interface`."""
+    found: set[str] = set()
+    for name in filter(None, names):
+        spelled = re.sub(r"[-\s]", "_", name)
+        for form in (spelled, spelled.lower()):
+            found |= {form, form.replace(".", "/")} | (set() if "." in name else {form.replace("_", "/")})
+    return {form for form in found if form.strip("/_")}
 
 
-def _names(project: str) -> list[str]:
-    """Paths below the import root under which a project's package may lie: `zope/interface`, `zope_interface`."""
-    spelled = re.sub(r"[-\s]", "_", project)
-    return list(dict.fromkeys(form for name in (spelled, spelled.lower()) for form in (name.replace(".", "/"), name)))
+def _declared_root(files: frozenset[str], named: Declared) -> str | None:
+    """Return the folder declared to hold packages; of several the one that holds what is declared or named."""
+    roots = [root for root in named.roots if _existing(files, root) is not None]
+    if not roots:
+        return None if _forms(named.packages).isdisjoint(_importable(files, ".")) else "."
+    forms = _forms((named.module, *named.packages, named.name))
+    return next((root for root in roots if not forms.isdisjoint(_importable(files, root))), roots[0])
 
 
-def _root_of(files: frozenset[str], project: str) -> str | None:
+def _importable(files: frozenset[str], root: str) -> set[str]:
+    """Paths of the modules, packages and plain folders below a root, relative to it and without endings."""
+    prefix = "" if root == "." else f"{root}/"
+    found: set[str] = set()
+    for path in files:
+        if path.startswith(prefix):
+            folder, _, name = path[len(prefix) :].rpartition("/")
+            found.add(posixpath.join(folder, name.partition(".")[0]))
+            while folder and folder not in found:
+                found.add(folder)
+                folder = posixpath.dirname(folder)
+    return found
+
+
+def _root_of(files: frozenset[str], forms: set[str]) -> str | None:
+    """Return the folder nearest to the top below which a package or module has one of these paths."""
     found = []
-    for name in _names(project):
-        for ending in (f"{name}/__init__.py", f"{name}.py"):
-            for path in files:
-                root = path[: -len(ending)].rstrip("/") or "."
-                if (path == ending or path.endswith(f"/{ending}")) and _may_be_root(files, root):
-                    found.append((0 if root == "." else root.count("/") + 1, root))
+    for path in files if forms else ():
+        parts = path.split("/")
+        parts[-1] = parts[-1].partition(".")[0]
+        parts = parts[:-1] if parts[-1] == "__init__" else parts
+        for depth in range(len(parts)):
+            root = "/".join(parts[:depth]) or "."
+            if "/".join(parts[depth:]) in forms and _may_be_root(files, root):
+                found.append((depth, root))
     return min(found)[1] if found else None
 
 
@@ -87,36 +199,51 @@ def _may_be_root(files: frozenset[str], root: str) -> bool:
 
 
 def _usual_root(files: frozenset[str]) -> str:
-    if _packages(files, "src", ""):
+    if any(name not in _ASIDE for name in _kinds(files, "src")):
         return "src"
     folders = sorted({path.split("/")[0] for path in files if path.count("/") >= 2})
     candidates = [".", *_LIBRARY_FOLDERS, *(folder for folder in folders if _may_be_root(files, folder))]
     for root in candidates:
         if f"{root}/__init__.py" not in files and any(
-            _below(root, f"{package}/__init__.py") in files for package in _packages(files, root, "")
+            kind == "package" and name not in _ASIDE for name, kind in _kinds(files, root).items()
         ):
             return root
-    return "."
+    below = _kinds(files, "src")
+    modules = any(kind == "module" and name not in _ASIDE for name, kind in _kinds(files, ".").items())
+    return "src" if "package" in below.values() or (below and not modules) else "."
 
 
-def _packages(files: frozenset[str], root: str, named: str) -> tuple[str, ...]:
-    """Top-level names below `root`: modules, packages, and below a root of its own also folders without __init__."""
-    found = set()
+def _kinds(files: frozenset[str], root: str) -> dict[str, str]:
+    """Top-level names below `root` that can be imported: "package", "module", or "folder" without __init__."""
+    found: dict[str, str] = {}
     prefix = "" if root == "." else f"{root}/"
     for path in files:
-        if not path.startswith(prefix):
-            continue
         first, _, rest = path[len(prefix) :].partition("/")
-        name = first if rest else first.split(".")[0]
-        plain_folder = rest and f"{prefix}{first}/__init__.py" not in files
-        if not name.isidentifier() or (name in _ASIDE and name != named):
+        name = first if rest else first.partition(".")[0]
+        if not path.startswith(prefix) or not name.isidentifier() or not path.endswith(_MODULE_ENDINGS):
             continue
-        if plain_folder and root == "." and name != named:
-            continue  # any folder beside the packages: scripts, data, notes
-        if rest or first.endswith((".py", ".pyx", ".so")):
-            found.add(name)
-    return tuple(sorted(found))
+        kind = "package" if _PACKAGE_FILE.match(rest) else "folder" if rest else "module"
+        order = ("package", "module", "folder")  # as the interpreter prefers them
+        found[name] = min(kind, found.get(name, kind), key=order.index)
+    return found
 
 
-def _below(root: str, path: str) -> str:
-    return path if root == "." else f"{root}/{path}"
+def _sort(files: frozenset[str], root: str, named: Declared) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the project's top-level names below `root`, and the others.
+
+    Below a root of its own all are the project's. Where that is the whole tree, those are that are declared, or named
+    like the project; packages, unless their names are those of everyday folders; and modules, where nothing is
+    declared or named. What else is called like a module of the standard library is neither.
+    """
+    kinds = _kinds(files, root)
+    if root != ".":
+        return tuple(sorted(kinds)), ()
+    forms = _forms((named.module, *named.packages, named.name)) & _importable(files, root)
+    own = {path.partition("/")[0] for path in forms} & kinds.keys()
+    rest = {name: kind for name, kind in kinds.items() if name not in own | STDLIB}
+    more = {
+        name
+        for name, kind in rest.items()
+        if name not in _ASIDE and (kind == "package" or (kind == "module" and not own))
+    }
+    return tuple(sorted(own | more)), tuple(sorted(rest.keys() - more))

@@ -160,12 +160,14 @@ class FileEdit(Value):
 
 
 class Checkout(Value):
-    """The files of one commit in a slot. `import_root` is relative to `tree` ("." or "src")."""
+    """The files of one commit in a slot. `import_root` and `directory` are relative to `tree` ("." or "src")."""
 
     tree: str
     commit: str
     import_root: str
-    packages: tuple[str, ...]  # top-level modules and packages below the import root
+    packages: tuple[str, ...]  # top-level modules and packages below the import root, which alone are importable
+    others: tuple[str, ...] = ()  # further names there, until the environment tells whether they are importable
+    directory: str = "."  # the folder of the packaging files
 
 
 # --- scenarios -------------------------------------------------------------------------------------------
@@ -310,6 +312,9 @@ class Environment(Value):
     variables: dict[str, str] = {}
     frozen: tuple[str, ...] = ()  # files and folders (with a slash at the end) with whose contents alone it is right
     notes: tuple[str, ...] = ()  # what every measurement in it says
+    packages: tuple[str, ...] = ()  # top-level names that can be imported of the project; (): those of the checkout
+    import_root: str | None = None  # that of the checkout, where the build shows that it is another than it seems
+    namespaces: tuple[str, ...] = ()  # dotted: installed without the __init__ that the commit has there
 
 
 # --- measurements ----------------------------------------------------------------------------------------

@@ -15,7 +15,8 @@ CONFIGURATION: Final = """\
 
 [project]
 # repo = "."                  # the repository under measurement: a path or a URL
-# import-root = {import_root}  # detected, at each commit anew; write it out only where that fails
+# directory = {directory}  # the project's folder in it; detected, at each commit anew
+# import-root = {import_root}  # relative to that; detected, at each commit anew; write it out only where that fails
 
 [environment]
 python = [{python}]  # versions or paths of interpreters; each is a series of its own
@@ -68,14 +69,16 @@ def run(size):
 '''
 
 
-def write_starter(folder: Path, *, import_root: str, packages: Sequence[str], python: str) -> tuple[Path, ...]:
+def write_starter(
+    folder: Path, *, import_root: str, packages: Sequence[str], python: str, directory: str = "."
+) -> tuple[Path, ...]:
     """Write memharness.toml and scenarios/first_workload.py into `folder` and return their paths.
 
     The scenario imports the first of the project's `packages`. Raise MemharnessError where one of the files, or a
     configuration in pyproject.toml, exists; then nothing is written.
     """
     texts = {
-        folder / "memharness.toml": _configuration(import_root, python),
+        folder / "memharness.toml": _configuration(directory, import_root, python),
         folder / "scenarios" / "first_workload.py": _scenario(packages),
     }
     existing = [str(file) for file in texts if file.exists()] + _configured(folder / "pyproject.toml")
@@ -101,9 +104,10 @@ def _configured(pyproject: Path) -> list[str]:
     return [f"[tool.memharness] in {pyproject}"] if configured else []
 
 
-def _configuration(import_root: str, python: str) -> str:
+def _configuration(directory: str, import_root: str, python: str) -> str:
     floors = {metric.name: metric for metric in METRICS.values() if metric.floor is not None}
     return CONFIGURATION.format(
+        directory=json.dumps(directory),
         import_root=json.dumps(import_root),
         python=json.dumps(python),
         metrics=", ".join(json.dumps(name) for name in METRICS),

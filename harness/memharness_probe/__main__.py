@@ -14,12 +14,14 @@ is read as a Python literal); all paths are absolute and without symbolic links 
   scenario      path of the scenario's file;  scenarios  path of its folder
   params        {name: value}
   setup, run, teardown   {"takes_state": bool, "params": [names]}, null where the scenario has none
-  import_paths  folders put before the standard library on sys.path, in this order
+  import_paths  folders put behind the standard library on sys.path, in this order
+  before_stdlib     whether they go before it instead: the project has a module that is called like one of its
+  site_paths    folders added behind them with site.addsitedir, .pth files included
   late_paths    folders put after everything else: the scenario folder, lest a file in it hide a package
-  site_paths    folders added in between with site.addsitedir, .pth files included
   project       {"tree": the checkout, "origin": folder its modules must come from, "prefix": path of the import
-                root below the tree or ".", "packages": [top-level names], "placed": links in the tree to files that
-                the build made, which the environment stands for}
+                root below the tree or ".", "packages": [top-level names], which alone are found in import_paths,
+                "namespaces": [dotted names] of folders there that are no regular packages, whatever they hold,
+                "placed": links in the tree to files that the build made, which the environment stands for}
   calls         calls in the growth pass after the first, or null to find the most of 127, 63, 31, 15 that cost
                 at most budget_seconds of CPU time and take at most an eighth of timeout_seconds (never less than 15)
   budget_seconds    and the pursuit of a suspected leak ends, beyond four times the calls, when thrice that is spent

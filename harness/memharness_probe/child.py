@@ -6,6 +6,7 @@ import itertools
 import sys
 
 from memharness_probe import METHOD
+from memharness_probe.confined import confine
 from memharness_probe.failure import describe
 from memharness_probe.lines import Locator
 from memharness_probe.loading import load
@@ -90,7 +91,9 @@ def _prepare(request: dict[str, Any]) -> None:
     site.setquit()
     site.setcopyright()
     site.sethelper()
-    sys.path[:0] = request["import_paths"]
+    place = 0 if request["before_stdlib"] else len(sys.path)
+    sys.path[place:place] = request["import_paths"]
+    confine(request["import_paths"], request["project"])
     for folder in request["site_paths"]:
         site.addsitedir(folder)
     sys.path += request["late_paths"]

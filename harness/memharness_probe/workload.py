@@ -145,19 +145,26 @@ def _stand_in(*_: object, **__: object) -> None:
 
 
 def _places(module: Any) -> list[str]:
-    """Where a module was loaded from; empty for one made at run time."""
+    """Where a module was loaded from, and of a package where its modules lie; empty for one made at run time."""
     try:
-        file = module.__file__
-        return [file] if file else list(module.__path__)
+        file = getattr(module, "__file__", None)
+        places = [file, *getattr(module, "__path__", ())]
+        return [place for place in places if type(place) is str]
     except Exception:  # noqa: BLE001  (an object of the workload's, posing as a module)
         return []
 
 
 def _is_other_portion(name: str, origin: str) -> bool:
-    """Tell whether a module belongs to another distribution that shares a namespace package with the project."""
+    """Tell whether a module belongs to another distribution that shares namespace packages with the project.
+
+    It is below a package whose modules lie in the project's folder too, where nothing has its name.
+    """
     parts = name.split(".")
-    top = sys.modules.get(parts[0])
-    if getattr(top, "__file__", None) or len(parts) == 1:
-        return False
-    portion = join(origin, parts[0], parts[1])
-    return not exists(portion) and not exists(portion + ".py")
+    for depth in range(1, len(parts)):
+        holder = sys.modules.get(".".join(parts[:depth]))
+        if not any(place.startswith(origin + "/") for place in _places(holder)):
+            return False
+        portion = join(origin, *parts[: depth + 1])
+        if not exists(portion) and not exists(portion + ".py"):
+            return True
+    return False

@@ -4,8 +4,9 @@ import tomlkit
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from memharness.environments.fingerprint import buildable, fingerprint
-from memharness.layout import Layout, detect, distribution_name, project_name
+from memharness.declared import declared, is_project
+from memharness.environments.fingerprint import fingerprint
+from memharness.layout import Layout, locate
 from memharness.model import EnvironmentSpec, Interpreter
 from memharness.pyproject import read_ini, read_toml
 
@@ -32,13 +33,11 @@ FILES = dict.fromkeys(("pyproject.toml", "setup.cfg", "hatch.toml", "src/box/__i
 
 def looked_into(files: dict[str, bytes]) -> None:
     """Ask everything that a run asks of the packaging files of a commit."""
-    toml, cfg = files.get("pyproject.toml"), files.get("setup.cfg")
-    name = project_name(toml, cfg)
-    for text in (name, distribution_name(toml, cfg)):
-        assert text is None or isinstance(text, str)
-    layout = detect(FILES, project_name=name)
+    named = declared(files.get)
+    assert all(isinstance(text, str) for text in (named.name or "", named.module or "", *named.packages, *named.roots))
+    layout = locate(FILES, files.get)
     assert isinstance(layout, Layout)
-    assert buildable(files.get) in {True, False}
+    assert is_project(files.get) in {True, False}
     assert len(fingerprint(SPEC, layout, FILES, files.get)) == 32
 
 

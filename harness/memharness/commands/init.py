@@ -8,8 +8,8 @@ from memharness.commands.options import json_option
 from memharness.commands.printing import print_json
 from memharness.errors import MemharnessError
 from memharness.history import paths, resolve
-from memharness.layout import detect
-from memharness.pipeline.project import name_at
+from memharness.layout import locate
+from memharness.pipeline.project import blob_reader
 from memharness.present.text import visible
 from memharness.repository import open_repository
 from memharness.starter import write_starter
@@ -32,7 +32,7 @@ def command(*, python: str, as_json: bool) -> None:
         )
     head = resolve(repository, "HEAD")
     files = paths(repository, head)
-    layout = detect(files, project_name=name_at(repository, head, files))
+    layout = locate(files, blob_reader(repository, files))
     written = write_starter(
         folder, import_root=layout.import_root, packages=layout.packages, python=python or _this_version()
     )

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
+from memharness.declared import Read
 from memharness.environments.existing import ExistingEnvironments
 from memharness.environments.interpreters import find_interpreter
-from memharness.environments.named import Read
 from memharness.environments.uv import UvEnvironments
 from memharness.environments.whole import is_whole
 from memharness.layout import Layout

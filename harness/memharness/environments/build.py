@@ -12,7 +12,7 @@ from typing import Final
 from memharness.environments import log
 from memharness.environments.settings import configuration, indexes_of, variables
 from memharness.errors import INCOMPLETE, MemharnessError
-from memharness.model import EnvironmentSpec, Failed
+from memharness.model import Checkout, EnvironmentSpec, Failed
 from memharness.pyproject import read_toml, table, texts
 from memharness.repository import run_git, without_credentials
 from memharness.supervision import Limits, run_supervised
@@ -43,7 +43,7 @@ class Build:
         self,
         spec: EnvironmentSpec,
         scratch: Path,
-        tree: str,
+        checkout: Checkout,
         files: Iterable[str] | None,
         *,
         cancel: threading.Event | None = None,
@@ -54,12 +54,13 @@ class Build:
         self._deadline = time.monotonic() + spec.build_timeout_seconds
         self._files = frozenset(files or ())
         self.source = scratch / "project"
+        self.project = self.source / checkout.directory
         self.source.mkdir()
         (scratch / "pyproject.toml").write_text(_FENCE)  # where uv's search for the root of a workspace ends
         if files is not None:
-            _copy_source(Path(tree), files, self.source)
-        self._document = _document(self.source)
-        self._indexes = indexes_of(self._document, self.source)
+            _copy_source(Path(checkout.tree), files, self.source)
+        self._document = _document(self.project)
+        self._indexes = indexes_of(self._document, self.project)
 
     def make_environment(self, folder: Path) -> Path:
         """Make a virtual environment in `folder` and return its Python; nothing of the commit is read for it."""
@@ -72,7 +73,7 @@ class Build:
     def prepare(self) -> None:
         """Give the back end the configured requirements, then run the configured step before the build."""
         if self._spec.build_requires:
-            _require(self.source, self._spec.build_requires)
+            _require(self.source, self.project, self._spec.build_requires)
         if not self._spec.before_build:
             return
         tools = self._scratch / "tools"
@@ -82,7 +83,7 @@ class Build:
         self._check(
             self._run(
                 ["/bin/sh", "-c", self._spec.before_build],
-                folder=self.source,
+                folder=self.project,
                 more={"PATH": path, "VIRTUAL_ENV": str(tools)},
             ),
             step="before-build",
@@ -175,11 +176,11 @@ def _requires(document: object) -> tuple[str, ...]:
     return texts(document, "build-system", "requires") if table(document, "build-system") else _LEGACY
 
 
-def _require(source: Path, requirements: Iterable[str]) -> None:
+def _require(source: Path, project: Path, requirements: Iterable[str]) -> None:
     """Add to what the back end of a copied commit requires; where that cannot be read, the build says so."""
     import tomlkit  # here, since few projects need it
 
-    file = source / "pyproject.toml"
+    file = project / "pyproject.toml"
     found = read_toml(file.read_bytes()) if file.is_file() else {}
     if found is None or not isinstance(found.get("build-system", {}), dict):
         return
@@ -188,7 +189,7 @@ def _require(source: Path, requirements: Iterable[str]) -> None:
     file.unlink(missing_ok=True)  # which may be a link
     file.write_text(tomlkit.dumps({**found, "build-system": system}), encoding="utf-8")
     if (source / ".git").is_dir():  # else a version that is made of the repository's state would call it changed
-        run_git(["update-index", "--assume-unchanged", "--", "pyproject.toml"], folder=str(source))
+        run_git(["update-index", "--assume-unchanged", "--", "pyproject.toml"], folder=str(project))
 
 
 def _copy_source(tree: Path, files: Iterable[str], into: Path) -> None:

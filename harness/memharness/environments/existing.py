@@ -9,12 +9,13 @@ from typing import Final
 import msgspec
 from packaging.utils import canonicalize_name
 
-from memharness.environments.compiled import declared, uncompiled
+from memharness.declared import Read, beside, declared
+from memharness.environments import compiled
 from memharness.environments.fingerprint import fingerprint, reader
-from memharness.environments.named import Read
+from memharness.environments.installed import importable
 from memharness.environments.settings import query_variables
 from memharness.errors import MemharnessError
-from memharness.layout import Layout, distribution_name
+from memharness.layout import Layout, layout_of
 from memharness.model import Checkout, Environment, EnvironmentFacts, EnvironmentSpec, Failed, Interpreter, Value
 
 _QUERY: Final = """
@@ -46,25 +47,27 @@ class ExistingEnvironments:
         cancel: threading.Event | None = None,  # noqa: ARG002  (nothing here takes long)
     ) -> Environment | Failed:
         """Return the interpreter's own environment; raise MemharnessError where it cannot tell its packages."""
-        layout, read = Layout(import_root=checkout.import_root, packages=checkout.packages), reader(checkout.tree)
+        layout, read = layout_of(checkout), reader(checkout.tree)
+        site_paths = self._ask(spec.interpreter).site_paths
         return Environment(
             key=fingerprint(spec, layout, files, read),
-            facts=self._facts(spec, read),
+            facts=self._facts(spec, layout, read),
             python=spec.interpreter.path,
             cache_tag=spec.interpreter.cache_tag,
-            site_paths=self._ask(spec.interpreter).site_paths,
+            site_paths=site_paths,
             variables=spec.variables,
-            notes=uncompiled(spec, declared(read, files, layout.packages)),
+            packages=importable(checkout, site_paths),
+            notes=compiled.uncompiled(spec, compiled.declared(beside(read, layout.directory), files, layout.packages)),
         )
 
     def known(
         self, spec: EnvironmentSpec, layout: Layout, files: Mapping[str, str], read: Read
     ) -> tuple[str, str | None]:
         """Return the key of a commit's environment and the id of its facts."""
-        return fingerprint(spec, layout, files, read), self._facts(spec, read).id
+        return fingerprint(spec, layout, files, read), self._facts(spec, layout, read).id
 
-    def _facts(self, spec: EnvironmentSpec, read: Read) -> EnvironmentFacts:
-        name = distribution_name(read("pyproject.toml"), read("setup.cfg"))
+    def _facts(self, spec: EnvironmentSpec, layout: Layout, read: Read) -> EnvironmentFacts:
+        name = declared(beside(read, layout.directory)).name
         own = canonicalize_name(name) if name else None
         packages = self._ask(spec.interpreter).packages
         return EnvironmentFacts(

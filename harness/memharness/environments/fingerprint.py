@@ -1,5 +1,6 @@
 """Fingerprints: the files of a commit -> a hash of what a build of the project depends on. Pure."""
 
+import posixpath
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
@@ -7,9 +8,10 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from memharness.environments.compiled import declared
-from memharness.environments.named import Read, named, relevant
-from memharness.layout import Layout
+from memharness.declared import Read, beside
+from memharness.environments import compiled
+from memharness.environments.named import named, relevant
+from memharness.layout import Layout, installable
 from memharness.model import EnvironmentSpec, digest
 from memharness.pyproject import read_toml
 
@@ -24,15 +26,6 @@ _NATIVE: Final = frozenset(
 )
 _TEMPLATE: Final = re.compile(r"(\.(in|src|tp|tpl|templ|jinja|j2))+$")
 _REQUIREMENTS: Final = re.compile(r"(^|/)(requirements[^/]*|constraints[^/]*)(/[^/]+)?\.(txt|in)$")
-
-
-def buildable(read: Read) -> bool:
-    """Tell whether a commit has anything to build: setup.py, or a pyproject.toml with a project or a back end.
-
-    A pyproject.toml that cannot be read is something to build: the build says what is wrong with it.
-    """
-    pyproject = read_toml(read("pyproject.toml") or b"")
-    return pyproject is None or not {"build-system", "project"}.isdisjoint(pyproject) or read("setup.py") is not None
 
 
 def reader(tree: str) -> Read:
@@ -58,19 +51,20 @@ def fingerprint(spec: EnvironmentSpec, layout: Layout, files: Mapping[str, str],
     if spec.install == "wheel":
         inputs["files"] = sorted(files.items())
     elif spec.install == "auto":
-        pyproject = read_toml(read("pyproject.toml") or b"") or {}
-        inputs["layout"] = [layout.import_root, layout.packages]
+        pyproject = read_toml(beside(read, layout.directory)("pyproject.toml") or b"") or {}
+        inputs["layout"] = [layout.directory, layout.import_root, installable(layout)]
         kept = relevant(pyproject)
-        requirements = "requirements" in repr(kept) or _mention_requirements(read)
-        taken_in = named(files, read, layout).of(files, layout)
+        requirements = "requirements" in repr(kept) or _mention_requirements(beside(read, layout.directory))
+        taken_in = named(files, read, layout, layout.directory).of(files, layout)
+        own = posixpath.normpath(f"{layout.directory}/pyproject.toml")
         inputs["pyproject"] = repr(sorted(kept.items()))
         inputs["files"] = sorted(
             (path, blob)
             for path, blob in files.items()
-            if (path != "pyproject.toml" or not pyproject)  # its relevant part is hashed instead
+            if (path != own or not pyproject)  # its relevant part is hashed instead
             and (path in taken_in or _is_input(path) or (requirements and _REQUIREMENTS.search(path)))
         )
-    elif where := declared(read, files, layout.packages):
+    elif where := compiled.declared(beside(read, layout.directory), files, layout.packages):
         inputs["compiled"] = where  # measurements say so
     return digest(inputs, 32)
 

@@ -4,16 +4,19 @@ import csv
 import itertools
 import json
 import os
+import posixpath
 import re
-from collections.abc import Collection
-from pathlib import Path
+from collections import Counter
+from collections.abc import Collection, Iterable
+from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from memharness.environments.named import holds_own
 from memharness.layout import Layout
-from memharness.model import Value
+from memharness.model import Checkout, Value
 
+_MODULE: Final = (".py", ".so", ".pyd")
 _EXTENSION: Final = re.compile(r"\.(cpython-[^.]+|abi3|pypy[^.]*)\.so$|\.(so|pyd)$")
 
 
@@ -113,6 +116,54 @@ def split(info: Path, originals: Originals, *, import_root: str, files: Collecti
         if source != prefix + path and source in files:
             frozen.add(source)  # compiled from Python: the extension wins over its source when imported
     return Split(tracked=tuple(tracked), generated=tuple(generated), frozen=frozenset(frozen))
+
+
+def find_import_root(info: Path, originals: Originals, *, expected: str, files: Collection[str]) -> str:
+    """Return the folder of the commit that holds the most of what is installed, contents and all; `expected` if any."""
+    by_name: dict[str, list[str]] = {}
+    for path in files:
+        by_name.setdefault(path.rpartition("/")[2], []).append(path)
+    found: Counter[str] = Counter()
+    for name in filter(is_importable, recorded(info)):
+        content = (info.parent / name).read_bytes()
+        if originals.is_copy(posixpath.normpath(f"{expected}/{name}"), content):
+            return expected
+        found.update(
+            path[: -len(name)].rstrip("/") or "."
+            for path in (by_name.get(name.rpartition("/")[2], ()) if content.strip() else ())
+            if (path == name or path.endswith(f"/{name}")) and originals.is_copy(path, content)
+        )
+    return max(sorted(found), key=found.__getitem__, default=expected)
+
+
+def top_level(info: Path) -> tuple[str, ...]:
+    """Return the names that the project's installed files can be imported by."""
+    found = set()
+    for path in filter(is_importable, recorded(info)):
+        first, slash, _ = path.partition("/")
+        name = first if slash else first.partition(".")[0]
+        if name.isidentifier() and path.endswith(_MODULE):
+            found.add(name)
+    return tuple(sorted(found))
+
+
+def namespaces(info: Path, *, import_root: str, files: Collection[str]) -> tuple[str, ...]:
+    """Return the packages, dotted, that are installed without the __init__.py which the commit has there."""
+    prefix = "" if import_root == "." else f"{import_root}/"
+    importable = filter(is_importable, recorded(info))
+    modules = [PurePosixPath(path) for path in importable if path.endswith(_MODULE)]
+    regular = {str(path.parent) for path in modules if path.name.startswith("__init__.")}
+    folders = {str(folder) for path in modules for folder in path.parents} - regular - {"."}
+    return tuple(sorted(folder.replace("/", ".") for folder in folders if f"{prefix}{folder}/__init__.py" in files))
+
+
+def importable(checkout: Checkout, site_paths: Iterable[str]) -> tuple[str, ...]:
+    """Return what can be imported where the project is not built: not other names that an installed package has."""
+    sites = [Path(path) for path in site_paths]
+    taken = {
+        name for name in checkout.others if any((site / name).is_dir() or any(site.glob(f"{name}.*")) for site in sites)
+    }
+    return tuple(sorted({*checkout.packages, *checkout.others} - taken))
 
 
 def take_out(site: Path, names: tuple[str, ...], *, into: Path | None) -> None:

@@ -5,14 +5,13 @@ What cannot be told from them is learned from what was installed; see `installed
 
 import posixpath
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
+from memharness.declared import Read
 from memharness.layout import Layout
 from memharness.model import Value
 from memharness.pyproject import Table, read_ini, read_toml, table, text, texts
-
-Read = Callable[[str], bytes | None]  # path of a commit's file -> its contents, None where there is no such file
 
 _NO_BUILD_TOOLS: Final = frozenset(  # tables below [tool] that cannot change what is installed
     """autopep8 bandit basedpyright black bumpver bumpversion check-manifest cibuildwheel codespell commitizen coverage

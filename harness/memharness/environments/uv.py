@@ -16,21 +16,22 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 import msgspec
 from filelock import FileLock, Timeout
 
+from memharness.declared import Read, beside, is_project
 from memharness.environments import installed
 from memharness.environments.build import Build, BuildFailed
 from memharness.environments.compiled import declared, uncompiled
-from memharness.environments.fingerprint import buildable, fingerprint, reader, states
-from memharness.environments.named import Read, named
+from memharness.environments.fingerprint import fingerprint, reader, states
+from memharness.environments.named import named
 from memharness.environments.whole import is_whole
 from memharness.errors import INCOMPLETE, MemharnessError
-from memharness.layout import Layout
+from memharness.layout import Layout, layout_of
 from memharness.leftovers import remove
 from memharness.model import Checkout, Environment, EnvironmentFacts, EnvironmentSpec, Failed, Value, digest
 from memharness.supervision import Cancelled
@@ -66,13 +67,13 @@ class UvEnvironments:
 
         Raises Cancelled when `cancel` is set, MemharnessError where the machine or its cache is at fault.
         """
-        layout = Layout(import_root=checkout.import_root, packages=checkout.packages)
-        read = reader(checkout.tree)
+        layout, read = layout_of(checkout), reader(checkout.tree)
         key = fingerprint(spec, layout, files, read)
-        project = spec.install != "path" and buildable(read)
-        notes = uncompiled(spec, declared(read, files, layout.packages)) if spec.install == "path" else ()
+        project = _builds(spec, layout, read)
+        own = beside(read, layout.directory)
+        notes = uncompiled(spec, declared(own, files, layout.packages)) if spec.install == "path" else ()
         if not project and not spec.dependencies:
-            return msgspec.structs.replace(_bare(spec, key), notes=notes)
+            return msgspec.structs.replace(_bare(spec, key), packages=installed.importable(checkout, ()), notes=notes)
         frozen: set[str] = set()  # of all environments that were tried: a commit that shares it comes to the same
         while True:
             built = self._find_or_build(key, spec, checkout, files if project else None, cancel)
@@ -80,7 +81,13 @@ class UvEnvironments:
                 return built
             frozen |= built.frozen.keys()
             if (now := states(files, built.frozen)) == built.frozen:
-                return msgspec.structs.replace(built.environment, frozen=tuple(sorted(frozen)), notes=notes)
+                environment = built.environment
+                return msgspec.structs.replace(
+                    environment,
+                    frozen=tuple(sorted(frozen)),
+                    packages=environment.packages or installed.importable(checkout, environment.site_paths),
+                    notes=notes,
+                )
             key = _derived(key, now)
 
     def known(
@@ -88,7 +95,7 @@ class UvEnvironments:
     ) -> tuple[str, str | None]:
         """Return the fingerprint of a commit's environment and the id of its facts, None where it is not built."""
         key = fingerprint(spec, layout, files, read)
-        if not spec.dependencies and (spec.install == "path" or not buildable(read)):
+        if not spec.dependencies and not _builds(spec, layout, read):
             return key, _bare(spec, key).facts.id
         at = key
         while built := self._built.get(at) or _load(self._folder / f"{spec.install}-{at}"):
@@ -135,6 +142,11 @@ def _derived(key: str, states: Mapping[str, str]) -> str:
     return digest([key, states], 32)
 
 
+def _builds(spec: EnvironmentSpec, layout: Layout, read: Read) -> bool:
+    """Tell whether the project itself is installed."""
+    return spec.install != "path" and is_project(beside(read, layout.directory))
+
+
 def _load(folder: Path) -> _Built | None:
     try:
         built = msgspec.convert(json.loads((folder / "environment.json").read_bytes()), _Built)
@@ -172,11 +184,11 @@ def _build(
     try:
         # a fresh name each time: uv takes a folder of the same name and packaging files for the same source
         with tempfile.TemporaryDirectory(prefix="build-", dir=folder, ignore_cleanup_errors=True) as scratch:
-            build = Build(spec, Path(scratch), checkout.tree, files, cancel=cancel)
+            build = Build(spec, Path(scratch), checkout, files, cancel=cancel)
             python = build.make_environment(folder)
             if files is not None:
                 build.prepare()
-            build.install(python, [*spec.dependencies, *([str(build.source)] if files is not None else [])])
+            build.install(python, [*spec.dependencies, *([str(build.project)] if files is not None else [])])
             (site,) = folder.glob("lib/python*/site-packages")
             outcome = _describe(folder, site, key, spec, checkout, files, build.source)
         if isinstance(outcome, _Built):
@@ -203,7 +215,7 @@ def _describe(
     source: Path,
 ) -> _Built | Failed:
     local = installed.local(site, source)
-    info = next((info for info, path in local.items() if path == "."), None)
+    info = next((info for info, path in local.items() if path == checkout.directory), None)
     facts = _facts(spec, installed.packages(site, leave_out=local))
     environment = Environment(
         key=key,
@@ -214,23 +226,28 @@ def _describe(
         origin=str(site) if info is not None and spec.install == "wheel" else None,
         variables=spec.variables,
     )
-    if info is None or files is None or spec.install == "wheel":
+    if info is None or files is None:
         return _Built(environment=environment)
-    layout = Layout(import_root=checkout.import_root, packages=checkout.packages)
-    originals = installed.Originals(Path(checkout.tree), files, layout)
-    sorted_out = installed.split(info, originals, import_root=checkout.import_root, files=files)
-    tops = {name.partition("/")[0].partition(".")[0] for name in sorted_out.generated}
-    if sorted_out.frozen and not sorted_out.tracked and tops.isdisjoint(checkout.packages):
+    tops = installed.top_level(info)
+    environment = msgspec.structs.replace(environment, packages=tops)
+    if spec.install == "wheel":
+        return _Built(environment=environment)
+    originals = installed.Originals(Path(checkout.tree), files, layout_of(checkout))
+    root = installed.find_import_root(info, originals, expected=checkout.import_root, files=files)
+    sorted_out = installed.split(info, originals, import_root=root, files=files)
+    if sorted_out.frozen and not sorted_out.tracked and {*tops}.isdisjoint((*checkout.packages, *checkout.others)):
         return _misplaced(tops, checkout)
+    namespaces = installed.namespaces(info, import_root=root, files=files)
     installed.take_out(site, sorted_out.tracked, into=None)
     installed.take_out(site, sorted_out.generated, into=folder / "generated")
-    frozen = {*sorted_out.frozen, *_taken_in(local, originals, reader(checkout.tree), files)}
+    frozen = {*sorted_out.frozen, *_taken_in(local, originals, reader(checkout.tree), files, checkout.directory)}
     return _Built(
         environment=msgspec.structs.replace(
             environment,
+            import_root=root,
+            namespaces=namespaces,
             generated={
-                os.path.normpath(f"{checkout.import_root}/{name}"): str(folder / "generated" / name)
-                for name in sorted_out.generated
+                os.path.normpath(f"{root}/{name}"): str(folder / "generated" / name) for name in sorted_out.generated
             },
         ),
         frozen=states(files, frozen),
@@ -238,25 +255,30 @@ def _describe(
 
 
 def _taken_in(
-    local: Mapping[Path, str], originals: installed.Originals, read: Read, files: Mapping[str, str]
+    local: Mapping[Path, str], originals: installed.Originals, read: Read, files: Mapping[str, str], directory: str
 ) -> Iterator[str]:
-    """Yield what a build took in beside the project's importable files: data files, other projects, links to either."""
+    """Yield what a build took in beside the project's importable files: data files, other projects, links to either.
+
+    The project itself is the one that was installed from `directory`.
+    """
     yield from originals.links()
     for info, path in local.items():
-        data = [name for name in installed.recorded(info) if path != "." or not installed.is_importable(name)]
+        own = path == directory
+        data = [name for name in installed.recorded(info) if not own or not installed.is_importable(name)]
         inside = f"{path}/"
         for name in data:
             origins = originals.of(name, (info.parent / name).read_bytes())
-            if path == "." or not any(origin.startswith(inside) for origin in origins):
+            if own or not any(origin.startswith(inside) for origin in origins):
                 yield from origins
-        if path != ".":
-            yield inside if originals.is_folder(path) else path
-            also = named(files, read, Layout(import_root=path), path)
-            yield from also.files
-            yield from (f"{folder}/" for folder in also.folders | also.whole)
+        if own:
+            continue
+        yield inside if originals.is_folder(path) else path
+        also = named(files, read, Layout(import_root=path), path)
+        yield from also.files
+        yield from (f"{folder}/" for folder in also.folders | also.whole)
 
 
-def _misplaced(tops: set[str], checkout: Checkout) -> Failed:
+def _misplaced(tops: Iterable[str], checkout: Checkout) -> Failed:
     return Failed(
         phase="build",
         reason=f"the build installs {', '.join(sorted(tops))}, "

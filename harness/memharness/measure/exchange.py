@@ -11,6 +11,7 @@ from typing import Final, Literal
 import msgspec
 
 from memharness.errors import INCOMPLETE, MemharnessError
+from memharness.layout import STDLIB
 from memharness.leftovers import remove
 from memharness.model import Case, Checkout, Environment, Frame, Profile, TypeCount, Value
 
@@ -112,6 +113,7 @@ class Exchange:
             "run": msgspec.to_builtins(scenario.run),
             "teardown": msgspec.to_builtins(scenario.teardown),
             "import_paths": [import_root] if environment.origin is None else [],
+            "before_stdlib": not STDLIB.isdisjoint(checkout.packages),
             "site_paths": environment.site_paths,
             "late_paths": [str(scenarios)],
             "project": {
@@ -119,6 +121,7 @@ class Exchange:
                 "origin": environment.origin or import_root,
                 "prefix": checkout.import_root,
                 "packages": checkout.packages,
+                "namespaces": environment.namespaces,
                 "placed": [f"{checkout.tree}/{name}" for name in environment.generated],
             },
             **measure,

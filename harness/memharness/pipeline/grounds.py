@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from functools import lru_cache, partial
 from typing import NamedTuple
 
+from memharness.declared import Read
 from memharness.environments import Provider
-from memharness.layout import Layout, detect, project_name
+from memharness.layout import Layout, locate
 from memharness.model import Case, EnvironmentSpec
-from memharness.pipeline.project import PACKAGING, Project
+from memharness.pipeline.project import Project
 from memharness.plan import Place, Tree
 from memharness.snapshot import snapshot
 from memharness.submodules import fetch, links
@@ -32,7 +33,6 @@ class Grounds:
         self._environments = environments
         self._specs: dict[str, EnvironmentSpec] = {}
         self._blob = lru_cache(maxsize=_KEPT)(partial(project.repository.git, "cat-file", "blob"))
-        self._name = lru_cache(maxsize=_KEPT)(self._read_name)
         self._known = lru_cache(maxsize=_KEPT)(self._ask_environment)
         self.at = lru_cache(maxsize=_KEPT)(self._read)
 
@@ -65,18 +65,14 @@ class Grounds:
             snapshot.cache_clear()
             whole = snapshot(repository, commit)
         tree = Tree(whole.entries)
-        name = self._name(*(tree.files.get(path) for path in PACKAGING))
-        layout = detect(tree.files, project_name=name, configured=self._project.config.project.import_root)
+        asked = self._project.config.project
+        layout = locate(tree.files, self._reader(tree), directory=asked.directory, import_root=asked.import_root)
         return Ground(commit=commit, tree=tree, layout=layout, missing=whole.missing)
-
-    def _read_name(self, *blobs: str | None) -> str | None:
-        return project_name(*(self._blob(blob) if blob else None for blob in blobs))
 
     def _ask_environment(self, commit: str, family: str) -> tuple[str, str | None]:
         ground = self.at(commit)
-
-        def read(name: str) -> bytes | None:
-            blob = ground.tree.files.get(name)
-            return self._blob(blob) if blob else None
-
+        read = self._reader(ground.tree)
         return self._environments.known(self._specs[family], ground.layout, ground.tree.files, read)
+
+    def _reader(self, tree: Tree) -> Read:
+        return lambda path: self._blob(tree.files[path]) if path in tree.files else None

@@ -1,24 +1,23 @@
 """A project opened for work: its configuration, repository, cases, commits and store."""
 
 import shutil
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from memharness.config import Config
+from memharness.declared import Read, beside, declared
 from memharness.errors import MemharnessError
-from memharness.history import RevisionRange, commit_ids, read_blob, select
-from memharness.layout import project_name
+from memharness.history import RevisionRange, commit_ids, select
+from memharness.layout import find_directory
 from memharness.model import Case, Commit, Measured
 from memharness.repository import Repository, open_repository
 from memharness.scenarios import expand, load_scenarios
 from memharness.scenarios import select as select_cases
 from memharness.store import Store
 from memharness.workspace import cache_folder
-
-PACKAGING = ("pyproject.toml", "setup.cfg")  # files that may tell the project's name
 
 
 class Selection(RevisionRange):
@@ -104,6 +103,13 @@ def open_project(config: Config, selection: Selection, *, read_only: bool = Fals
     )
 
 
-def name_at(repository: Repository, commit: str, files: Collection[str]) -> str | None:
-    """Return the name that the project gives itself at a commit, which has `files`."""
-    return project_name(*(read_blob(repository, commit, name) if name in files else None for name in PACKAGING))
+def blob_reader(repository: Repository, files: Mapping[str, str]) -> Read:
+    """Return a reader of a commit's `files`, a mapping of their paths to their blob ids."""
+    return lambda path: repository.git("cat-file", "blob", files[path]) if path in files else None
+
+
+def name_at(config: Config, repository: Repository, files: Mapping[str, str]) -> str | None:
+    """Return the name that the project gives itself at a commit, which has `files`: path -> blob id."""
+    read = blob_reader(repository, files)
+    named = declared(beside(read, find_directory(files, read, config.project.directory)))
+    return named.module or named.name

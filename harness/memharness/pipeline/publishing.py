@@ -93,7 +93,7 @@ def _site(catalogue: Catalogue) -> Site:
     config, history, repository = catalogue.project.config, catalogue.history, catalogue.project.repository
     links = _links(catalogue)
     tag = catalogue.newest_tag
-    name = name_at(repository, history[-1].id, paths(repository, history[-1].id))
+    name = name_at(config, repository, paths(repository, history[-1].id))
     return Site(
         project=name or Path(repository.location).name,
         first=history[0],

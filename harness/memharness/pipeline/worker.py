@@ -5,6 +5,8 @@ from contextlib import suppress
 from functools import partial
 from threading import Event
 
+from msgspec.structs import asdict
+
 from memharness.environments import Provider
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.measure import Cancelled, Terms, compile_bytecode, observe
@@ -113,15 +115,16 @@ class Worker:
         if not self._slot.is_held():
             self._slot = self._lease()
         ground = self._grounds.at(task.commit.id)
-        layout = ground.layout
-        checkout = self._slot.checkout(task.commit.id, import_root=layout.import_root, packages=layout.packages)
+        checkout = self._slot.checkout(task.commit.id, **asdict(ground.layout))
         environment = self._environments.prepare(task.spec, checkout, ground.tree.files, cancel)
         if isinstance(environment, Failed):
             failed = with_missing(Observation(outcome=environment), ground.missing, built=True)
             self._examine(task.spec, "the environment", failed, doubts)
             return Done(task=task, facts=None, observed={case.name: failed for case in cases})
         self._environment = environment
-        self._slot.place(environment.generated)
+        checkout = self._slot.place(
+            environment.generated, packages=environment.packages, import_root=environment.import_root
+        )
         self._fresh = True
         observed, faults = {}, {}
         for case in cases:

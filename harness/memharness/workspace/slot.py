@@ -10,6 +10,8 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from memharness.leftovers import remove
 from memharness.model import Checkout
 from memharness.repository import Repository
@@ -42,6 +44,7 @@ class Slot:
         self._placed: dict[str, str] = {}  # path below the tree -> file that it links to
         self._covered: set[str] = set()  # of those, files of the commit
         self._checkout: Checkout | None = None
+        self._looked_at: tuple[str, tuple[str, ...]] | None = None  # import root and packages of what was last pending
         self._source = scenarios
         folder.mkdir(parents=True, exist_ok=True)
         self.clear_work()
@@ -52,17 +55,29 @@ class Slot:
         """End what the slot keeps running."""
         self._git.close()
 
-    def checkout(self, commit: str, *, import_root: str = ".", packages: tuple[str, ...] = ()) -> Checkout:
+    def checkout(
+        self,
+        commit: str,
+        *,
+        import_root: str = ".",
+        packages: tuple[str, ...] = (),
+        others: tuple[str, ...] = (),
+        directory: str = ".",
+    ) -> Checkout:
         """Put the files of a commit into the tree, as committed, and nothing else but valid byte code.
 
         Raises MemharnessError where git cannot, even into a rebuilt tree.
         """
         self._arrive(commit, self._remove_foreign())
         self._disturbed = False
-        before = self._checkout
-        self._checkout = Checkout(tree=str(self.tree), commit=commit, import_root=import_root, packages=packages)
-        if before is not None and (before.import_root, before.packages) != (import_root, packages):
-            self._forget_others()
+        self._checkout = Checkout(
+            tree=str(self.tree),
+            commit=commit,
+            import_root=import_root,
+            packages=packages,
+            others=others,
+            directory=directory,
+        )
         return self._checkout
 
     def tidy(self) -> None:
@@ -89,11 +104,15 @@ class Slot:
         """Tell whether, since the checkout, files went or changed that children need, be it by one of them."""
         return self._disturbed or not self.is_held() or not self.work.is_dir() or self._inventory.is_disturbed()
 
-    def place(self, generated: Mapping[str, str]) -> None:
+    def place(
+        self, generated: Mapping[str, str], *, packages: tuple[str, ...] = (), import_root: str | None = None
+    ) -> Checkout:
         """Link files that a build made into the tree (path below it -> file), in place of those linked before.
 
         To be called after every checkout. A file of the commit that the build rewrote is covered by the link.
+        Return the checkout with the `packages` and the `import_root` that the build shows, where it does.
         """
+        assert self._checkout is not None
         for name in self._placed.keys() - generated.keys():
             self._remove_placed(name)
         for name, target in generated.items():
@@ -107,6 +126,11 @@ class Slot:
             path.symlink_to(target)
             self._note(name)
         self._placed = dict(generated)
+        before = self._checkout
+        self._checkout = replace(
+            before, packages=packages or before.packages, import_root=import_root or before.import_root
+        )
+        return self._checkout
 
     def pending(self, cache_tag: str) -> tuple[str, ...]:
         """Return the .py files that an interpreter with this cache tag may import and that lack its byte code.
@@ -114,6 +138,10 @@ class Slot:
         Absolute paths, sorted: the scenarios, and what lies below the import root; where that is the whole tree,
         its top-level packages and modules alone.
         """
+        importable = None if self._checkout is None else (self._checkout.import_root, self._checkout.packages)
+        if self._looked_at not in (None, importable):
+            self._forget_others()
+        self._looked_at = importable
         return tuple(sorted(self._importable() - self._compiled.get(cache_tag, set())))
 
     def compiled(self, cache_tag: str) -> None:
