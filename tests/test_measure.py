@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import os
+import re
 import signal
 import sys
 import threading
@@ -14,8 +15,8 @@ import pytest
 
 from children import EVERYTHING, Bench, failed, measured
 from memharness.errors import MemharnessError
-from memharness.measure import Cancelled, compile_bytecode
-from memharness.model import Failed, Frame, Measured, OutOfMemory, Step, TimedOut
+from memharness.measure import UNCOUNTED, Cancelled, compile_bytecode
+from memharness.model import Failed, Frame, Measured, OutOfMemory, Phase, Step, TimedOut
 
 BLOCK = 57  # bytes of a bytearray beside its contents
 
@@ -273,19 +274,68 @@ def test_a_folder_that_cannot_be_emptied_is_an_error_with_a_way_out(bench: Bench
 
 
 @pytest.mark.parametrize("phase", ["import", "setup", "run", "teardown"])
-def test_a_time_out_says_in_which_phase_and_keeps_the_output(bench: Bench, phase: str) -> None:
-    sleep = "print('asleep'); time.sleep(100)"
+def test_a_time_out_says_in_which_phase_and_keeps_the_output(bench: Bench, phase: Phase) -> None:
+    stops = "print('so far'); exec('while True: pass')"
     case = bench.case(
-        f"import time\n{sleep if phase == 'import' else ''}\n"
-        f"def setup(): {sleep if phase == 'setup' else 'pass'}\n"
-        f"def run(): {sleep if phase == 'run' else 'pass'}\n"
-        f"def teardown(): {sleep if phase == 'teardown' else 'pass'}\n",
+        f"{stops if phase == 'import' else ''}\n"
+        f"def setup(): {stops if phase == 'setup' else 'pass'}\n"
+        f"def run(): {stops if phase == 'run' else 'pass'}\n"
+        f"def teardown(): {stops if phase == 'teardown' else 'pass'}\n",
         setup=(),
         teardown=True,
     )
-    outcome = bench.observe(case, timeout_seconds=0.7).outcome
-    assert isinstance(outcome, TimedOut)
-    assert (outcome.during, outcome.limit_seconds, outcome.output) == (phase, 0.7, ("asleep",))
+    outcome = bench.observe(case, timeout_seconds=0.3).outcome
+    assert outcome == TimedOut(during=phase, limit_seconds=0.3, output=("so far",))
+
+
+def test_a_workload_that_waits_may_take_longer_by_the_clock(bench: Bench) -> None:
+    assert measured(bench.observe("import time\ndef run(): time.sleep(0.7)\n", timeout_seconds=0.6, wall_seconds=60))
+    outcome = bench.observe("import time\ndef run(): time.sleep(1000)\n", wall_seconds=0.5).outcome
+    assert outcome == TimedOut(during="run", limit_seconds=0.5)
+
+
+@pytest.mark.parametrize("ending", ["exec('while True: pass')", "os.kill(os.getppid(), 9)\n        time.sleep(1000)"])
+def test_a_time_out_or_a_lost_supervisor_is_tried_once_more(bench: Bench, ending: str) -> None:
+    tries = bench.tree / "tries"
+    text = f"""
+import os, time
+def run():
+    with open({str(tries)!r}, "a") as file: file.write("x")
+    if os.path.getsize({str(tries)!r}) <= LATE:
+        {ending}
+"""
+    assert measured(bench.observe(text.replace("LATE", "1"), timeout_seconds=0.3))
+    tries.unlink()
+    assert not isinstance(bench.observe(text.replace("LATE", "9"), timeout_seconds=0.3).outcome, Measured)
+    assert tries.read_text() == "xx"
+
+
+@pytest.mark.parametrize(
+    ("statement", "number", "least", "most"),
+    [
+        (
+            "subprocess.run([sys.executable, '-S', '-c', 'b = bytearray(40 << 20); import time; time.sleep(0.5)'])",
+            1,
+            40,
+            60,
+        ),
+        ("os.system('sleep 0.5; true')", 2, 1, 9),
+        ("os.waitpid(os.posix_spawn('/bin/sleep', ['sleep', '0.5'], {}), 0)", 1, 1, 9),
+        ("[os.fork() or os._exit(time.sleep(0.5)) for _ in range(3)]; os.wait()", 3, 1, 30),
+        ("with multiprocessing.get_context('fork').Pool(2) as pool: pool.map(time.sleep, [0.5] * 2)", 2, 1, 40),
+        ("subprocess.run(['true'])", 1, 0, 9),
+    ],
+)
+def test_memory_of_child_processes_is_said_not_to_be_counted(
+    bench: Bench, statement: str, number: int, least: int, most: int
+) -> None:
+    text = f"import multiprocessing, os, subprocess, sys, time\ndef run():\n    {statement}\n"
+    outcome = measured(bench.observe(text))
+    (note,) = [note for note in outcome.notes if note.startswith(UNCOUNTED)]
+    said = re.fullmatch(rf"{UNCOUNTED}(\d+) \w+ started, (?:none was seen|.* that was seen held (\d+) MiB)", note)
+    assert said, note
+    assert int(said[1]) == number
+    assert least <= int(said[2] or 0) <= most
 
 
 @pytest.mark.parametrize("ending", ["time.sleep(100)", "pass", "os._exit(1)", "raise ValueError"])
@@ -302,10 +352,10 @@ def test_nothing_that_a_child_started_outlives_it(bench: Bench, tmp_path: Path, 
             if os.fork() == 0:
                 os.setsid()
                 os.execv(sys.executable, [sys.executable, "-c", "import time; time.sleep(96)", {marker!r}])
-            time.sleep(0.3)
+            time.sleep(0.5)
             {ending}
     """
-    bench.observe(text, timeout_seconds=1.5)
+    bench.observe(text, wall_seconds=1.5)
     assert not alive(marker)
 
 
@@ -364,6 +414,81 @@ def test_a_response_that_is_not_the_childs_own_does_not_count(bench: Bench) -> N
         def run():
             with open("../response.json", "w") as file:
                 file.write(forged % os.getpid())
+            os._exit(0)
+    """
+    assert failed(bench.observe(text)).reason == "exited with status 0 in run before delivering a result"
+
+
+FOREIGN = {
+    "a FIFO": "os.mkfifo(path)",
+    "a folder": "os.makedirs(path + '/below')",
+    "a link to a device": "os.symlink('/dev/zero', path)",
+    "a link to a file": "os.symlink(__file__, path)",
+    "a link to itself": "os.symlink(path, path)",
+    "a socket": "import socket; socket.socket(socket.AF_UNIX).bind(path)",
+    "a huge file": "open(path, 'w').truncate(1 << 40)",
+}
+LINK, OTHER = "it is a symbolic link, which is not followed", "it is a pipe, a socket or a device"
+LEFT = [OTHER, "it is a folder", LINK, LINK, LINK, OTHER, "it has more than 64 MiB"]
+
+
+@pytest.mark.parametrize(("name", "what"), zip(FOREIGN, LEFT, strict=True))
+def test_what_lies_in_place_of_a_response_is_neither_followed_nor_waited_for(
+    bench: Bench, name: str, what: str
+) -> None:
+    text = f"""
+        import os
+        path = "../response.json"
+        def run():
+            {FOREIGN[name]}
+            os._exit(0)
+    """
+    reason = "exited with status 0 in run without a result that can be read"
+    assert failed(bench.observe(text)).reason == f"{reason}: {what}"
+    assert measured(bench.observe("def run(): pass\n"))
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_what_lies_in_place_of_other_files_of_the_exchange_hinders_nothing(bench: Bench, name: str) -> None:
+    text = f"""
+        import os
+        def run():
+            for path in "../phase", "../request.json", "../response.json.part":
+                if os.path.exists(path): os.unlink(path)
+                {FOREIGN[name]}
+            return bytearray(1000)
+        def teardown(): pass
+    """
+    outcome = bench.observe(bench.case(text, teardown=True)).outcome
+    if name == "a folder":  # which nothing can be put in the place of
+        assert isinstance(outcome, Failed)
+    else:
+        assert isinstance(outcome, Measured), outcome
+        assert outcome.metrics["result"] == 1000 + BLOCK
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        '"metrics": {"peak": 1' + "0" * 400 + "}",
+        '"metrics": {"peak": 1' + "0" * 5000 + "}",
+        '"metrics": {"peak": 1e400}',
+        '"metrics": {"peak": NaN}',
+        '"metrics": {}, "notes": ["\\ud800"]',
+        '"metrics": {}, "notes": ' + "[" * 100_000 + "]" * 100_000,
+        '"metrics": {}, "more": ' + "[" * 100_000 + "]" * 100_000,
+        '"metrics": {}, "profiles": {"alive": {"lines": ' + "[" * 900 + "]" * 900 + "}}",
+    ],
+    ids=["big", "bigger", "infinite", "no number", "surrogate", "deep", "deep and unknown", "deep lines"],
+)
+def test_a_forged_response_with_odd_values_is_none(bench: Bench, fields: str) -> None:
+    text = f"""
+        import os
+        FORGED = '{{"status": "measured", "format": 1, "method": 1, "token": "%s", "pid": %d, FIELDS}}'
+        def run():
+            with open("../response.json", "w") as file:
+                forged = FORGED % (os.environ["MEMHARNESS_TOKEN"], os.getpid())
+                file.write(forged.replace("FIELDS", {fields!r}))
             os._exit(0)
     """
     assert failed(bench.observe(text)).reason == "exited with status 0 in run before delivering a result"

@@ -13,7 +13,7 @@ import sys, time
 sys.path.insert(0, sys.argv[1])
 from memharness_probe import tracing
 from memharness_probe.calls import Calls
-calls = Calls(64, 600, 1)
+calls = Calls(64, 600, 600, 1)
 tracing.start(1)
 calls.marker, calls.call = tracing.new_marker(), int
 calls.run(16)

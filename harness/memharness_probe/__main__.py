@@ -23,9 +23,11 @@ is read as a Python literal); all paths are absolute and without symbolic links 
                 "namespaces": [dotted names] of folders there that are no regular packages, whatever they hold,
                 "placed": links in the tree to files that the build made, which the environment stands for}
   calls         calls in the growth pass after the first, or null to find the most of 127, 63, 31, 15 that cost
-                at most budget_seconds of CPU time and take at most an eighth of timeout_seconds (never less than 15)
+                at most budget_seconds and an eighth of timeout_seconds, both of CPU time, and take at most an eighth
+                of wall_seconds (never less than 15)
   budget_seconds    and the pursuit of a suspected leak ends, beyond four times the calls, when thrice that is spent
-  timeout_seconds   after which the host ends this process; a suspected leak is not pursued into it
+  timeout_seconds   CPU seconds of this process and its descendants together, and wall_seconds: after which the host
+                ends them all; a suspected leak is not pursued into either
 
 Response, a JSON file put in place by a rename; always with format, method (of measuring), token and pid:
   status        "measured"
@@ -61,6 +63,7 @@ Response, a JSON file put in place by a rename; always with format, method (of m
                 lead to one of all these, where nothing but their state was asked for.
                 native: an extension module that is not of Python's own libraries was loaded, or sqlite used
                 obstacle: or a reason why the rest proves nothing: another path was looked at, a process started, ..
+  processes     in the same, how many processes the workload was heard to start, never more than there were
 or
   status        "failed"
   phase         "import", "setup", "run", "teardown";  kind  "exception" or "memory"

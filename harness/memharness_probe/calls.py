@@ -5,6 +5,7 @@ In: the workload's `run`, bound. Out: bytes and blocks after each call, the pace
 
 from __future__ import annotations
 
+from os import times
 from sys import getallocatedblocks
 from time import monotonic, process_time
 
@@ -23,8 +24,16 @@ _CALIBRATED = 8  # parts of the time-out, one of which the calibrated calls may 
 _OFFSET, _BASE, _BLOCKS = range(3)  # places in the scratch cells
 _SPARE = 0.2  # of the time-out: what pursuing a leak must leave
 _PURSUIT = 3  # times the budget: what a leak may cost
-_SPENT = process_time()  # before any call
-_LOADED = monotonic()  # the host's time-out began some milliseconds before
+_LOADED = monotonic()  # the host's clock began some milliseconds before
+
+
+def _spent() -> float:
+    """CPU seconds of this process, and of those that it has waited for."""
+    passed = times()
+    return process_time() + passed.children_user + passed.children_system
+
+
+_BEFORE = _spent()  # before any call
 
 
 class Calls:
@@ -38,9 +47,11 @@ class Calls:
     marker: bytes  # traced since the start
     note: Callable[[int], None] | None = None  # called with the number of each call after it, from when it is set
 
-    def __init__(self, limit: int, timeout: float, budget: float) -> None:
+    def __init__(self, limit: int, timeout: float, wall: float, budget: float) -> None:
         self.made = 0
-        self.timeout = timeout
+        self.near = ""  # the limit that further calls do not fit into
+        self._timeout = timeout  # CPU seconds
+        self._patience = wall  # seconds by the clock
         self._budget = budget  # CPU seconds
         self.readings = tracing.cells(limit)  # size after each call
         self.blocks = tracing.cells(limit)  # blocks of memory in use then; a reading takes 0.1 ms for a GB of them
@@ -100,7 +111,7 @@ class Calls:
         self._keep_pace(self.made + number)
 
     def _begin(self) -> None:
-        self._begun[0], self._begun[1] = monotonic(), process_time()
+        self._begun[0], self._begun[1] = monotonic(), _spent()
 
     def _keep_pace(self, made: int) -> None:
         """Note that so many calls are made by now, and how long each took since the run began, the first left out."""
@@ -109,7 +120,7 @@ class Calls:
         if made > self.made:
             number = made - self.made - (not self.made)
             self._pace[0] = (monotonic() - self._begun[0]) / number
-            self._pace[1] = (process_time() - self._begun[1]) / number
+            self._pace[1] = (_spent() - self._begun[1]) / number
         self.made = made
 
     def sizes(self, number: int) -> list[int]:
@@ -118,27 +129,33 @@ class Calls:
         return [reading - base for reading in self.readings[:number]]
 
     def calibrated(self) -> int:
-        """Return the most calls within the budget of CPU seconds and a part of the time-out, never less than 15.
+        """Return the most calls within the budget of CPU seconds and a part of the limits, never less than 15.
 
-        Judged by the cheapest of calls 1 to 6, its reading included; the time-out has to allow for the pursuit.
+        Judged by the cheapest of calls 1 to 6, its reading included; the limits have to allow for the pursuit.
         """
         cpu, wall = _least_step(self._cpu), _least_step(self._wall)
+        most_cpu, most_wall = min(self._budget, self._timeout / _CALIBRATED), self._patience / _CALIBRATED
         for calls in NUMBERS:
-            if calls * cpu <= self._budget and calls * wall <= self.timeout / _CALIBRATED:
+            if calls * cpu <= most_cpu and calls * wall <= most_wall:
                 return calls
         return LEAST
 
     def fit(self, number: int) -> bool:
-        """Tell whether so many more calls, each as long as those of the latest run, end well before the time-out.
+        """Tell whether so many more calls, each as long as those of the latest run, end well before the limits.
 
         What is done between runs, such as taking traces, does not count as the calls' time.
         """
-        seconds = monotonic() - _LOADED + number * float(self._pace[0])
-        return seconds <= (1 - _SPARE) * self.timeout
+        if monotonic() - _LOADED + number * float(self._pace[0]) > (1 - _SPARE) * self._patience:
+            self.near = f"the time-out of {self._patience:g} s by the clock"
+        elif _spent() + number * float(self._pace[1]) > (1 - _SPARE) * self._timeout:
+            self.near = f"the time-out of {self._timeout:g} s"
+        else:
+            return True
+        return False
 
     def afford(self, number: int) -> bool:
         """Tell whether so many more calls cost no more than pursuing a leak may, all that was spent before included."""
-        return process_time() - _SPENT + number * float(self._pace[1]) <= _PURSUIT * self._budget
+        return _spent() - _BEFORE + number * float(self._pace[1]) <= _PURSUIT * self._budget
 
 
 def _least_step(times: memoryview[Any]) -> float:

@@ -50,7 +50,7 @@ def main() -> None:
     try:
         answer.update(status="measured", **getattr(probe, _MODULES[name][0]).measure(work, request))
         if sight is not None:
-            answer["seen"] = sight.report()
+            answer.update(seen=sight.report(), processes=sight.processes())
     except BaseException as error:  # noqa: BLE001  (the workload may raise anything)
         hooks[0](None)
         hooks[1](None)

@@ -54,7 +54,7 @@ def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
     freed, and a full cache that replaces its entries would look like a leak.
     """
     most = _PURSUE * (max(request["calls"] or NUMBERS[0], LEAST) + 1)
-    calls = Calls(most, request["timeout_seconds"], request["budget_seconds"])
+    calls = Calls(most, request["timeout_seconds"], request["wall_seconds"], request["budget_seconds"])
     answer: dict[str, Any] = {"metrics": {}}
     leak = _Leak()
     work.rest()  # once ahead: up to 3.10 a function's first call allocates its frame
@@ -147,7 +147,7 @@ class _Search:
         calls = self._calls
         if leak.slope:
             pursued = f"growth: the leak was not pursued beyond call {calls.made}"
-            leak.notes.append(f"{pursued}: the time-out of {calls.timeout:g} s is near")
+            leak.notes.append(f"{pursued}: {calls.near} is near")
         return leak
 
     def _watch_caches(self) -> None:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 from _json import encode_basestring_ascii as _quote
-from os import O_CREAT, O_TRUNC, O_WRONLY
+from os import O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_TRUNC, O_WRONLY
 from os import _exit as leave
 from os import close as _close
 from os import getpid as _getpid
 from os import open as _open
 from os import replace as _replace
+from os import unlink as _unlink
 from os import write as _write
 
 TYPE_CHECKING = False
@@ -29,9 +30,17 @@ def leave_if_forked() -> None:
 
 
 def write_file(path: str, text: str) -> None:
-    """Write ASCII text with descriptors only: `builtins.open` may be replaced by now."""
+    """Write ASCII text with descriptors only: `builtins.open` may be replaced by now.
+
+    What the workload put there that is no file, such as a FIFO, is neither followed nor waited for.
+    """
     data = text.encode("ascii")
-    descriptor = _open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+    flags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK
+    try:
+        descriptor = _open(path, flags | O_TRUNC, 0o600)
+    except OSError:
+        _unlink(path)
+        descriptor = _open(path, flags | O_EXCL, 0o600)
     try:
         while data:
             data = data[_write(descriptor, data) :]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Handler = Callable[[str, Any], None]
 
-_QUIET, _FAILED, _NATIVE, _CHILDREN = range(4)  # places in the cells
+_QUIET, _FAILED, _NATIVE, _CHILDREN, _STARTED, _STARTING = range(6)  # places in the cells
 _READERS = frozenset(("_curses", "_dbm", "_gdbm", "_ssl", "_tkinter", "readline"))
 _NOWHERE = "/memharness"
 _FILE = "<memharness>"
@@ -40,6 +40,7 @@ _FORBIDDEN = {
     **dict.fromkeys(("socket.getaddrinfo", "socket.gethostbyaddr", "socket.gethostbyname"), _NETWORK),
     **dict.fromkeys(("socket.getnameinfo", "socket.getservbyname", "socket.getservbyport"), _NETWORK),
 }
+_STARTS = frozenset(("os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"))
 _ASKED = ("os.chdir", "os.getxattr", "os.listxattr", "os.removexattr", "os.setxattr", "os.truncate")
 _ASKED_IN = ("os.chmod", "os.chown", "os.mkdir", "os.remove", "os.rmdir", "os.utime")  # their last argument: a folder
 
@@ -52,7 +53,7 @@ class Sight:
 
     def __init__(self, request: dict[str, Any]) -> None:
         self._recorder = Recorder()
-        self._cells = tracing.cells(4)
+        self._cells = tracing.cells(6)
         self._thread = get_ident()
         self._grounds = Grounds(request)
         self._libraries = tuple([path + "/" for path in sys.path if path.endswith("/lib-dynload")])
@@ -77,6 +78,7 @@ class Sight:
             self._cells[_QUIET] = self._thread
             if self._cells[_CHILDREN] != faults_of_children() or _has_children():
                 self._recorder.add(OBSTACLE, f"{_PROCESS} unheard")
+                self._cells[_STARTED] = self._cells[_STARTED] or 1
 
     def report(self) -> dict[str, Any]:
         """Return the field `seen` of the response, with all that was recorded so far."""
@@ -90,6 +92,11 @@ class Sight:
         if self._recorder.full:
             records.append((OBSTACLE, "it looked at too many paths"))
         return seen(records, self._grounds, native=bool(self._cells[_NATIVE]))
+
+    def processes(self) -> int:
+        """Return how many processes were heard to start."""
+        number: int = self._cells[_STARTED]
+        return number
 
     # --- in the workload's stead -----------------------------------------------------------------------------
 
@@ -182,6 +189,15 @@ class Sight:
 
     def _forbidden(self, event: str, _args: Any) -> None:
         self._recorder.add(OBSTACLE, f"{_FORBIDDEN[event]} ({event})")
+        if event in _STARTS:
+            self._count(event)
+
+    def _count(self, event: str) -> None:
+        """Count a process; one that subprocess starts by os.posix_spawn is told twice in a row."""
+        cells = self._cells
+        told = event == "os.posix_spawn" and cells[_STARTING] == get_ident()
+        cells[_STARTING] = get_ident() if event == "subprocess.Popen" else 0
+        cells[_STARTED] += not told
 
     def _note(self, kind: str, path: Any, folder: Any = None) -> None:
         """Note a path of any form; a relative one in `folder`, a descriptor, None or -1 where there is none."""
@@ -227,7 +243,8 @@ class Sight:
             hook("open", (_NOWHERE,))
             hook("import", ("", None))
             self._look(_NOWHERE, None)
-        self._cells[_FAILED] = self._cells[_NATIVE] = 0
+        for cell in (_FAILED, _NATIVE, _STARTED, _STARTING):
+            self._cells[cell] = 0
         self._recorder.forget()
 
 

@@ -40,6 +40,7 @@ from memharness.supervision import TOKEN, Cancelled, Ending, Limits, run_supervi
 __all__ = [
     "PROBE_METHOD",
     "REQUEST",
+    "UNCOUNTED",
     "UNPROVEN",
     "Cancelled",
     "Terms",
@@ -51,6 +52,7 @@ __all__ = [
 
 PROBE_METHOD = 4  # memharness_probe.METHOD, which must not be imported; a test holds the two together
 UNPROVEN = "its result can be reused for no other commit: "  # begins a note
+UNCOUNTED = "the memory of child processes is not counted: "  # the same
 _DEEP = 25  # frames
 _PEAKS = {"peak", "warm_peak"}
 _INEXACT = 0.02  # of the peak
@@ -64,13 +66,14 @@ class Terms(Value):
     """How a case is measured. The passes that `metrics` need are run, and all that these yield is kept.
 
     `explain` adds deep profiles, and that of the peak where a peak is wanted, which take further passes; a note says
-    why one is missing. `calls` None calibrates the growth pass within `budget_seconds` of CPU time; each pass may take
-    `timeout_seconds`, and no more memory than `memory_bytes`.
+    why one is missing. `calls` None calibrates the growth pass within `budget_seconds` of CPU time. Each pass, all its
+    processes together, may take `timeout_seconds` of CPU time, `wall_seconds` by the clock, and `memory_bytes`.
     """
 
     metrics: tuple[str, ...]
     budget_seconds: float
     timeout_seconds: float
+    wall_seconds: float
     explain: bool = False
     calls: int | None = None
     memory_bytes: int | None = None
@@ -158,7 +161,12 @@ class _Children:
         self._place = case, checkout, environment, scenarios
         self._workdir = workdir
         self._terms = terms
-        self._limits = Limits(wall_seconds=terms.timeout_seconds, memory_bytes=terms.memory_bytes, cancel=cancel)
+        self._limits = Limits(
+            wall_seconds=terms.wall_seconds,
+            cpu_seconds=terms.timeout_seconds,
+            memory_bytes=terms.memory_bytes,
+            cancel=cancel,
+        )
         self._before_pass = before_pass
         self._command = probe_command(environment)
         self._variables = child_environment(environment, workdir)
@@ -166,7 +174,18 @@ class _Children:
     def run(
         self, name: Step, fields: Mapping[str, object]
     ) -> tuple[Delivered | Failed | TimedOut | OutOfMemory, Ending]:
-        """Run one child for the pass `name`; `fields` of the request say what to measure."""
+        """Run a child for the pass `name`; `fields` of the request say what to measure.
+
+        What may be the machine's fault, a time-out or the loss of the supervisor, is tried once more.
+        """
+        outcome, ending = self._attempt(name, fields)
+        if isinstance(outcome, TimedOut) or ending.cause == "lost":
+            outcome, ending = self._attempt(name, fields)
+        return outcome, ending
+
+    def _attempt(
+        self, name: Step, fields: Mapping[str, object]
+    ) -> tuple[Delivered | Failed | TimedOut | OutOfMemory, Ending]:
         if self._before_pass is not None:
             self._before_pass(name)
         exchange = Exchange(self._workdir, secrets.token_hex(16))
@@ -175,6 +194,7 @@ class _Children:
             "calls": terms.calls,
             "budget_seconds": terms.budget_seconds,
             "timeout_seconds": terms.timeout_seconds,
+            "wall_seconds": terms.wall_seconds,
             "event": None,
         }
         exchange.put(*self._place, {**how, "pass": name, **fields})
@@ -233,8 +253,9 @@ def _ended(outcome: Failed | TimedOut | OutOfMemory) -> str:
 def _judge(exchange: Exchange, ending: Ending, terms: Terms) -> Delivered | Failed | TimedOut | OutOfMemory:
     """Tell what became of a child: by how it was ended, what it delivered, and else how it died."""
     phase, output = exchange.phase(), _last_lines(ending.output)
-    if ending.cause == "wall":
-        return TimedOut(during=phase, limit_seconds=terms.timeout_seconds, output=output)
+    if ending.cause in ("cpu", "wall"):
+        limit = terms.timeout_seconds if ending.cause == "cpu" else terms.wall_seconds
+        return TimedOut(during=phase, limit_seconds=limit, output=output)
     if ending.cause == "lost":
         return Failed(phase="crash", reason=f"its supervisor was killed while in {phase}", output=output)
     response = exchange.response(ending.pid)
@@ -251,7 +272,7 @@ def _judge(exchange: Exchange, ending: Ending, terms: Terms) -> Delivered | Fail
     if ending.status < 0:
         reason = f"killed by {_signal_name(-ending.status)} while in {phase}"
     else:
-        reason = f"exited with status {ending.status} in {phase} before delivering a result"
+        reason = f"exited with status {ending.status} in {phase} {response}"
     return Failed(phase="crash", reason=reason, exit_code=ending.status, output=output)
 
 
@@ -269,6 +290,24 @@ def _last_lines(output: str) -> tuple[str, ...]:
     return tuple(line[:_LINE_CHARACTERS] for line in output.splitlines()[-_LINES:])
 
 
+def _uncounted(found: _Found) -> str | None:
+    """Say which memory no figure holds: that of the child processes of a pass that had any.
+
+    In "growth" the probe itself may fork, so what was seen there is not told.
+    """
+    for name in ("first", "rss", "growth"):
+        response = found.delivered.get(name)
+        if response is None or not response.processes:
+            continue
+        (ending,) = found.endings[name]
+        others = ending.others if name != "growth" else 0
+        number = max(response.processes, others)  # some are seen that are not heard, and more the other way round
+        mebibytes = max(round(ending.others_peak_bytes / (1 << 20)), 1)
+        largest = f"the largest that was seen held {mebibytes} MiB" if others else "none was seen"
+        return f"{UNCOUNTED}{number} {'was' if number == 1 else 'were'} started, {largest}"
+    return None
+
+
 def _merge(found: _Found) -> Observation:
     delivered = found.delivered.values()
     values = {name: value for response in delivered for name, value in response.metrics.items()}
@@ -276,6 +315,8 @@ def _merge(found: _Found) -> Observation:
     notes = [note for response in delivered for note in response.notes] + found.notes
     if not all(ending.fixed_addresses for endings in found.endings.values() for ending in endings):
         notes.append(_RANDOMISED)
+    if (uncounted := _uncounted(found)) is not None:
+        notes.append(uncounted)
     first, growth = found.delivered.get("first"), found.delivered.get("growth")
     outcome = Measured(
         metrics={name: values[name] for name in METRICS if name in values},

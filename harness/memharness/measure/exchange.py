@@ -11,11 +11,13 @@ from typing import Final, Literal
 import msgspec
 
 from memharness.errors import INCOMPLETE, MemharnessError
+from memharness.folders import Folder, NotPlain, TooLarge
 from memharness.layout import STDLIB
 from memharness.leftovers import remove
-from memharness.model import Case, Checkout, Environment, Frame, Profile, TypeCount, Value
+from memharness.model import Case, Checkout, Environment, Frame, Integer, Profile, TypeCount, Value
 
 _FORMAT: Final = 1
+_MOST_BYTES: Final = 64 << 20  # of a response; usual are some kB, with deep profiles some 100
 
 REQUEST: Final = "request.json"  # the file that tells a child what to measure
 
@@ -48,15 +50,16 @@ class Seen(Value):
 class Delivered(Response, tag_field="status", tag="measured"):
     """The figures of one pass."""
 
-    metrics: dict[str, int]
-    gc_objects: tuple[int, int] | None = None
+    metrics: dict[str, Integer]
+    gc_objects: tuple[Integer, Integer] | None = None
     types: tuple[TypeCount, ...] = ()
     profiles: dict[str, Profile] = msgspec.field(default_factory=dict)
-    calls: int | None = None
+    calls: Integer | None = None
     notes: tuple[str, ...] = ()
     suspected: tuple[str, ...] = ()
     event: tuple[int, int, int] | None = None  # of the peak: to be handed to the child that explains it
     seen: Seen | None = None  # in "first", "growth" and "rss"
+    processes: Integer = 0  # in the same: how many were heard to start
 
 
 class Broken(Response, tag_field="status", tag="failed"):
@@ -77,6 +80,7 @@ class Exchange:
     def __init__(self, folder: Path, token: str) -> None:
         self.token = token
         self.request = folder / REQUEST
+        self._folder = Folder(folder)  # which the workload may fill with anything
         self._response = folder / "response.json"
         self._phase = folder / "phase"
         try:
@@ -131,18 +135,22 @@ class Exchange:
     def phase(self) -> ProbePhase:
         """Return the phase that the child entered last; its first where it left no word of one."""
         try:
-            phase: ProbePhase = msgspec.convert(self._phase.read_text(), ProbePhase)
-        except (OSError, ValueError, msgspec.ValidationError):
+            phase: ProbePhase = msgspec.convert((self._folder.read(self._phase) or b"").decode(), ProbePhase)
+        except (OSError, ValueError):
             return "import"
         return phase
 
-    def response(self, pid: int) -> Delivered | Broken | None:
-        """Return what the child `pid` delivered, None where it delivered nothing genuine."""
+    def response(self, pid: int) -> Delivered | Broken | str:
+        """Return what the child `pid` delivered; where that is nothing genuine, words for what it left instead."""
+        nothing = "before delivering a result"
         try:
-            response = msgspec.json.decode(self._response.read_bytes(), type=Delivered | Broken)
-        except (OSError, msgspec.MsgspecError, ValueError):
-            return None
-        return response if (response.token, response.pid) == (self.token, pid) else None
+            content = self._folder.read(self._response, _MOST_BYTES)
+            response = msgspec.json.decode(content or b"", type=Delivered | Broken)
+        except (NotPlain, TooLarge) as error:
+            return f"without a result that can be read: {error.strerror}"
+        except (OSError, ValueError, RecursionError):
+            return nothing
+        return response if (response.token, response.pid) == (self.token, pid) else nothing
 
 
 def _below_folder(scenario: Path) -> Path:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from threading import Event
+from typing import Final
 
 from msgspec.structs import asdict
 
@@ -40,6 +41,8 @@ from memharness.pipeline.reusing import Reuse
 from memharness.pipeline.suites import metrics_of
 from memharness.plan import Sources, Task
 from memharness.workspace import Slot, cache_folder
+
+_PATIENCE: Final = 10  # times the time-out, which counts CPU seconds: for workloads that wait, and for busy machines
 
 
 class Done(Value):
@@ -196,6 +199,7 @@ class Worker:
         self, task: Task, case: Case, checkout: Checkout, environment: Environment, cancel: Event
     ) -> Observation:
         settings, scenario = self._project.config.run, case.scenario
+        timeout = scenario.timeout_seconds or settings.timeout
         return observe(
             case,
             checkout,
@@ -207,7 +211,8 @@ class Worker:
                 explain=task.explain,
                 calls=self._calls_of(task.spec, case),
                 budget_seconds=settings.growth_budget,
-                timeout_seconds=scenario.timeout_seconds or settings.timeout,
+                timeout_seconds=timeout,
+                wall_seconds=_PATIENCE * timeout,
                 memory_bytes=scenario.memory_bytes or settings.memory_limit,
             ),
             cancel=cancel,

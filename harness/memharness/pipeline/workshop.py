@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from memharness.environments import provider
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.execute.local import execute
-from memharness.measure import PROBE_METHOD, UNPROVEN
+from memharness.measure import PROBE_METHOD, UNCOUNTED, UNPROVEN
 from memharness.model import Case, Commit, Doing, EnvironmentSpec, Measured, Outcome, Reused
 from memharness.pipeline.grounds import Grounds
 from memharness.pipeline.project import Project
@@ -92,6 +92,7 @@ class Workshop:
         self._verify = verify
         self._verified = self._taken = 0  # reusable results: measured all the same, and not measured
         self._unproven: dict[str, str] = {}  # by case, why its results are its own
+        self._uncounted: dict[str, str] = {}  # by case, what of its memory is in no figure
 
     @property
     def touched(self) -> set[str]:
@@ -100,8 +101,9 @@ class Workshop:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What there is to say of reuse: why a case has none, and what verifying came to."""
-        notices = [f"{case}: {note}" for case, note in self._unproven.items()] if self._reuse else []
+        """What there is to say: why a case has no reuse, what its figures leave out, and what verifying came to."""
+        said = [*(self._unproven.items() if self._reuse else ()), *self._uncounted.items()]
+        notices = [f"{case}: {note}" for case, note in said]
         if self._verify and self._verified:
             notices.append(
                 f"{self._verified} of {self._verified + self._taken} reusable results verified: none differs"
@@ -225,6 +227,8 @@ class Workshop:
             for note in outcome.notes if isinstance(outcome, Measured) else ():
                 if note.startswith(UNPROVEN):
                     self._unproven[case.name] = note
+                elif note.startswith(UNCOUNTED):
+                    self._uncounted[case.name] = note
             if isinstance(outcome, Measured) and outcome.calls and not case.scenario.calls:
                 key = (task.spec.family, case.name, case.scenario.identity)
                 self.calls[key] = store.set_calls(*key, outcome.calls)
