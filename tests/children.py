@@ -1,9 +1,11 @@
 """A scenario, a project beside it, and one measurement of them, as the tests of the probe and its host need them."""
 
+import contextlib
+import ctypes
 import subprocess
 import textwrap
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -171,3 +173,19 @@ def profile(observation: Observation, kind: str) -> Profile:
 def without_times(outcome: Outcome) -> Outcome:
     """Return an outcome without what differs from run to run by its nature."""
     return outcome
+
+
+@contextlib.contextmanager
+def without_power_over_files() -> Iterator[None]:
+    """Make this thread, if it is root's, heed permissions; the processes that it starts are not concerned."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # capabilities(7)
+    powers = (ctypes.c_uint32 * 6)()
+    assert libc.capget(header, powers) == 0
+    reduced = (ctypes.c_uint32 * 6)(*powers)
+    reduced[0] &= ~0b1110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER
+    assert libc.capset(header, reduced) == 0
+    try:
+        yield
+    finally:
+        assert libc.capset(header, powers) == 0

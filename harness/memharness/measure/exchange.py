@@ -84,7 +84,7 @@ class Exchange:
         self._response = folder / "response.json"
         self._phase = folder / "phase"
         try:
-            remove(folder)
+            remove(folder, aside=folder.with_name("aside"))
             for name in ("cwd", "home", "tmp"):
                 (folder / name).mkdir(parents=True)
         except OSError as error:

@@ -84,6 +84,7 @@ class Workshop:
         self._reuse = Reuse(project, self.grounds, scenarios, verify=verify) if project.config.run.reuse else None
         self._slots = slots
         self._leasing = Lock()
+        self._leased: list[Slot] = []
         self._idle: list[Worker] = []
         self._rows = None if keep_going else Rows()
         self._halt = False  # no worker begins another task
@@ -104,6 +105,8 @@ class Workshop:
         """What there is to say: why a case has no reuse, what its figures leave out, and what verifying came to."""
         said = [*(self._unproven.items() if self._reuse else ()), *self._uncounted.items()]
         notices = [f"{case}: {note}" for case, note in said]
+        left = [str(path) for slot in self._leased for path in slot.set_aside]
+        notices += [f"{path}: a workload left it, and it cannot be deleted: remove it by hand" for path in left]
         if self._verify and self._verified:
             notices.append(
                 f"{self._verified} of {self._verified + self._taken} reusable results verified: none differs"
@@ -196,7 +199,9 @@ class Workshop:
         with self._leasing:
             if not self._scenarios.is_dir():
                 self._project.copy_scenarios(self._scenarios)
-            return self._slots.enter_context(lease(self._project.repository, cache_folder(), scenarios=self._scenarios))
+            leased = lease(self._project.repository, cache_folder(), scenarios=self._scenarios)
+            self._leased.append(self._slots.enter_context(leased))
+            return self._leased[-1]
 
     @contextmanager
     def _worker(self) -> Iterator[Callable[[Task, Event], Done | None]]:

@@ -20,6 +20,7 @@ class Inventory:
 
     def __init__(self, *folders: Path) -> None:
         self._folders = tuple(map(str, folders))
+        self._aside = folders[0].with_name("aside")  # for what cannot be deleted
         self._known: dict[str, _Facts] = {}
 
     def take(self) -> Iterable[str]:
@@ -47,7 +48,7 @@ class Inventory:
             return set()
         for path, facts in now.items():
             if self._known.get(path) != facts:
-                remove(Path(path))
+                remove(Path(path), self._aside)
         before, now = self._known, self._look()
         self._known = {path: facts for path, facts in before.items() if path in now}
         return before.keys() - now.keys()

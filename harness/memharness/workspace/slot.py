@@ -5,6 +5,7 @@ that it changes, and the first checkout of a lease deletes all; byte code that i
 What children write into the tree or beside the scenarios is removed before the next child, byte code included.
 """
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,6 +34,7 @@ class Slot:
         self.tree = folder / "tree"
         self.scenarios = folder / "scenarios"
         self.work = folder / "work"
+        self.aside = folder / "aside"  # what children left and nobody could delete
         git_dir = folder / "git"
         self._inventory = Inventory(self.tree, self.scenarios, git_dir)  # what children are to find
         self._exposed = False  # a child may have run since the last look
@@ -47,9 +49,21 @@ class Slot:
         self._looked_at: tuple[str, tuple[str, ...]] | None = None  # import root and packages of what was last pending
         self._source = scenarios
         folder.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):  # as before
+            remove(self.aside)
         self.clear_work()
         self._copy_scenarios()
         self._git = Tree(repository, self.tree, git_dir)
+
+    @property
+    def set_aside(self) -> tuple[Path, ...]:
+        """What children left in the slot and could not be deleted: it is out of the way, for the user to remove."""
+        try:
+            return tuple(self.aside.iterdir())
+        except FileNotFoundError:
+            return ()
+        except OSError:
+            return (self.aside,)
 
     def close(self) -> None:
         """End what the slot keeps running."""
@@ -157,7 +171,7 @@ class Slot:
 
     def clear_work(self) -> Path:
         """Empty `work/`, with its folders `cwd`, `home` and `tmp` for the next child, and return it."""
-        remove(self.work)
+        remove(self.work, self.aside)
         for name in ("cwd", "home", "tmp"):
             (self.work / name).mkdir(parents=True)
         return self.work
@@ -174,7 +188,7 @@ class Slot:
         return self._scripts | {f"{self.tree}/{name}" for name in below}
 
     def _copy_scenarios(self) -> None:
-        remove(self.scenarios)
+        remove(self.scenarios, self.aside)
         for known in self._compiled.values():
             known.difference_update([path for path in known if path.startswith(f"{self.scenarios}/")])
         if self._source is None:
@@ -216,7 +230,7 @@ class Slot:
         paths = self._inventory.take()
         folders = [path for path in paths if path.endswith("/__pycache__")]
         for folder in folders:  # those with byte code of the commit are not cleaned
-            remove(Path(folder))
+            remove(Path(folder), self.aside)
         if folders:
             paths = self._inventory.take()
         aside = f"{self.tree}/.git/"
@@ -307,7 +321,7 @@ class Slot:
             if folder.is_dir():
                 if any(entry.name != "__pycache__" for entry in folder.iterdir()):
                     return
-                remove(folder)
+                remove(folder, self.aside)
                 self._inventory.note(str(folder))
                 for known in self._compiled.values():
                     known.difference_update([path for path in known if path.startswith(f"{folder}/")])

@@ -129,8 +129,8 @@ class Tree:
         """Begin with an empty tree, and repositories that borrow the objects and have the tags of the user's."""
         self._at = None
         self.close()
-        remove(self.folder)
-        remove(self._git_dir)
+        for folder in (self.folder, self._git_dir):
+            remove(folder, folder.with_name("aside"))
         self.folder.mkdir()
         self._written = {folder: self._init(folder) for folder in (self._git_dir, self._shown)}
 
