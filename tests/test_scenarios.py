@@ -1,6 +1,7 @@
 # ruff: noqa: E501 - the tables read better with one case per line
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from memharness.errors import MemharnessError
 from memharness.model import Call, Scenario, Thresholds
 from memharness.scenarios import expand, load_scenarios, select
+from memharness.scenarios.metadata import without_metadata
 
 RUN = "def run(): pass\n"
 
@@ -200,6 +202,15 @@ def test_encoding_and_line_ends(tmp_path: Path) -> None:
     assert crlf == scenario
     (marked,) = load_scenarios(write(tmp_path, {"a.py": b"\xef\xbb\xbf" + RUN.encode()}))
     assert marked.name == "a"
+
+
+@pytest.mark.parametrize("unit", ["# /// script\n", "# /// a\n#\n", "# /// a\n# ///\n", "#\n"])
+def test_reading_metadata_takes_linear_time(unit: str) -> None:
+    """The expression that PEP 723 gives takes minutes for this."""
+    began = time.process_time()
+    text = unit * (400_000 // len(unit))
+    assert len(without_metadata(text)) <= len(text)
+    assert time.process_time() - began < 3
 
 
 def test_identity_follows_only_metadata_that_changes_figures(tmp_path: Path) -> None:

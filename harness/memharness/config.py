@@ -314,7 +314,7 @@ def _url(value: object, where: Where) -> str:
 def _link(*fields: str) -> Callable[[object, Where], str]:
     def read(value: object, where: Where) -> str:
         template = _url(value, where)
-        found = re.findall(r"\{(.*?)\}", template)
+        found = re.findall(r"\{([^{}]*)\}", template)
         unknown = [name for name in found if name not in fields]
         stray = re.search(r"[{}]", re.sub(r"\{[^{}]*\}", "", template))
         if unknown or stray or "commit" not in found:
@@ -341,7 +341,7 @@ def _machine(value: object, where: Where) -> str:
 
 def _items(text: str) -> list[str]:
     """Split at commas, but not within "numpy>=1,<2" or "dask[array,bag]"."""
-    parts = re.split(r",(?!\s*[<>=!~])(?![^\[]*\])", text)
+    parts = re.split(r",(?!\s*[<>=!~])(?![^\[]{0,200}\])", text)
     return [part.strip() for part in parts if part.strip()]
 
 

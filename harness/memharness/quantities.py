@@ -18,7 +18,7 @@ _SIZES: Final = {
     "GiB": 1 << 30,
 }
 _SECONDS: Final[Mapping[str, int | Fraction]] = {"ms": Fraction(1, 1000), "s": 1, "m": 60, "min": 60, "h": 3600}
-_QUANTITY: Final = re.compile(r"\s*([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([A-Za-z%]*)\s*", re.ASCII)
+_QUANTITY: Final = re.compile(r"\s{0,9}([0-9]{1,18}(?:\.[0-9]{1,18})?)\s{0,9}([A-Za-z%]{0,9})\s{0,9}", re.ASCII)
 
 
 def parse_size(text: str, *, where: object) -> int:

@@ -24,7 +24,7 @@ _NATIVE: Final = frozenset(
     """.c .h .cc .cpp .cxx .hpp .hh .hxx .inc .inl .pyx .pxd .pxi .rs .f .f90 .f95 .for .s .asm .cu .cuh .m .mm .go
     .zig .i .cmake .def .map .a .o .lib .proto""".split()  # noqa: SIM905  (a list of words)
 )
-_TEMPLATE: Final = re.compile(r"(\.(in|src|tp|tpl|templ|jinja|j2))+$")
+_TEMPLATE: Final = re.compile(r"(\.(in|src|tp|tpl|templ|jinja|j2)){1,9}$")
 _REQUIREMENTS: Final = re.compile(r"(^|/)(requirements[^/]*|constraints[^/]*)(/[^/]+)?\.(txt|in)$")
 
 

@@ -14,9 +14,9 @@ from memharness.model import METRICS, Scalar
 CALLS: Final = (15, 31, 63, 127)
 MOST_CASES: Final = 1000
 
-_BLOCK = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$")  # from the PEP
-_BLOCK_LINES = re.compile(_BLOCK.pattern + r"\n?")
-_BEGIN = re.compile(r"(?m)^# /// script$")
+_BEGIN = re.compile(r"# /// [a-zA-Z0-9-]+")
+_SCRIPT = "# /// script"
+_END = "# ///"
 
 
 def read_metadata(file: Path, text: str) -> dict[str, Any]:
@@ -34,19 +34,45 @@ def read_metadata(file: Path, text: str) -> dict[str, Any]:
 
 def without_metadata(text: str) -> str:
     """Return a file's text without its block."""
-    return _BLOCK_LINES.sub(lambda match: "" if match["type"] == "script" else match[0], text)
+    lines = text.split("\n")
+    kept = [f"{line}\n" for line in lines[:-1]] + lines[-1:]
+    for begin, end in reversed(_blocks(lines)):
+        if lines[begin] == _SCRIPT:
+            del kept[begin : end + 1]
+    return "".join(kept)
+
+
+def _blocks(lines: list[str]) -> list[tuple[int, int]]:
+    """Return the first and the last line of each block, as the expression in the PEP finds them, in linear time.
+
+    That is, of successive comments, all from the first line that begins a block to the last one that ends one.
+    """
+    found: list[tuple[int, int]] = []
+    begin: int | None = None
+    end: int | None = None
+    for number, line in enumerate([*lines, ""]):
+        if line != "#" and not line.startswith("# "):
+            if begin is not None and end is not None:
+                found.append((begin, end))
+            begin = end = None
+        elif begin is None:
+            begin = number if _BEGIN.fullmatch(line) else None
+        elif line == _END and number > begin + 1:
+            end = number
+    return found
 
 
 def _block(file: Path, text: str) -> Document | None:
-    begins = [text.count("\n", 0, match.start()) + 1 for match in _BEGIN.finditer(text)]
+    lines = text.split("\n")
+    begins = [number for number, line in enumerate(lines, 1) if line == _SCRIPT]
     if len(begins) > 1:
         raise MemharnessError(
             f"{file}:{begins[1]}: a second metadata block; the first is on line {begins[0]}", hint="Merge the two."
         )
-    match = next((match for match in _BLOCK.finditer(text) if match["type"] == "script"), None)
-    if match is not None:
-        lines = [line.removeprefix("#").removeprefix(" ") for line in match["content"].split("\n")]
-        return Document(file, "\n" * begins[0] + "\n".join(lines), indent=2)
+    block = next((block for block in _blocks(lines) if lines[block[0]] == _SCRIPT), None)
+    if block is not None:
+        content = [line.removeprefix("#").removeprefix(" ") for line in lines[block[0] + 1 : block[1]]]
+        return Document(file, "\n" * begins[0] + "\n".join([*content, ""]), indent=2)
     if begins:
         raise MemharnessError(
             f"{file}:{begins[0]}: a metadata block that does not end",
