@@ -8,7 +8,7 @@ import contextlib
 import difflib
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, Self
 
 from memharness.errors import MemharnessError
@@ -18,6 +18,8 @@ from memharness.snapshot import snapshot
 from memharness.submodules import entries
 
 _FIELDS: Final = ("%H", "%P", "%an", "%ct", "%D", "%s")
+_GET_REST: Final = "Get the rest of the history with `git fetch --unshallow` (in CI, check out with fetch-depth: 0)."
+_CUT_OFF: Final = f"the clone is shallow. {_GET_REST}"
 _HEADERS: Final = {
     b"--- ": ("before", b"a/"),
     b"+++ ": ("after", b"b/"),
@@ -70,6 +72,19 @@ def select(repository: Repository, wanted: RevisionRange) -> tuple[Commit, ...]:
     if not commits:
         raise _empty(wanted)
     return tuple(commits)
+
+
+def shortfall(repository: Repository, wanted: RevisionRange, found: Sequence[Commit]) -> str | None:
+    """Say why a range has fewer commits than were asked for; None where it has not."""
+    if wanted.since is not None or wanted.base is not None or wanted.tags:
+        return None
+    fewer = wanted.last is not None and len(found) < wanted.last
+    if wanted.last is not None and not fewer:
+        return None
+    count = f"{len(found):,} commit{'s' if len(found) != 1 else ''}"
+    if repository.shallow and not found[0].parents:
+        return f"there are only {count}: {_CUT_OFF}"
+    return f"there are only {count}: the history begins with {found[0].id[:10]}" if fewer else None
 
 
 def find_commit(repository: Repository, revision: str) -> Commit:
@@ -270,7 +285,7 @@ def _check_line(repository: Repository, commits: list[Commit], *, start: str, ed
     if commits and not commits[0].parents and repository.shallow:
         raise MemharnessError(
             f"The shallow clone {repository.location} ends before {edge}",
-            hint="Get the rest of the history with `git fetch --unshallow`.",
+            hint=_GET_REST,
         )
     if not commits:
         raise MemharnessError(
@@ -293,7 +308,7 @@ def _unknown(repository: Repository, revision: str) -> MemharnessError:
     if close:
         hint = f"Did you mean {' or '.join(close)}?"
     elif repository.shallow:
-        hint = "The clone is shallow: get the rest with `git fetch --unshallow --tags`."
+        hint = "The clone is shallow: get the rest with `git fetch --unshallow --tags` (in CI, fetch-depth: 0)."
     else:
         hint = "See `git tag` and `git branch --all` for the names there are, and fetch what is missing."
     return MemharnessError(f"{revision!r} is no revision of {repository.location}", hint=hint)

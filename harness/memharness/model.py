@@ -306,6 +306,7 @@ class Environment(Value):
     facts: EnvironmentFacts
     python: str  # path of the executable that runs the probe
     cache_tag: str
+    folder: str | None = None  # where it was built, and children leave nothing; None: nothing was
     site_paths: tuple[str, ...] = ()  # added by the probe before the baseline, .pth files included
     generated: dict[str, str] = {}  # path below the checkout -> file made by the build, to be placed there
     origin: str | None = None  # folder the project's modules must come from; None: the checkout's import root

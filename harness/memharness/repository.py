@@ -122,9 +122,10 @@ class Repository(Value, dict=True, gc=True):
         alternates = folder / "objects/info/alternates"
         if not alternates.is_file():
             folder.mkdir(parents=True, exist_ok=True)
-            how = ["--quiet", "--bare", "--template=", f"--object-format={self.object_format}"]
-            run_git(["init", *how, "."], folder=str(folder), isolated=True)
-            alternates.write_bytes(os.fsencode(f"{quoted(self.objects)}\n"))
+            with FileLock(f"{folder}.lock"):
+                how = ["--quiet", "--bare", "--template=", f"--object-format={self.object_format}"]
+                run_git(["init", *how, "."], folder=str(folder), isolated=True)
+                alternates.write_bytes(os.fsencode(f"{quoted(self.objects)}\n"))
         self.borrow([f"{folder}/objects"])
         return str(folder)
 

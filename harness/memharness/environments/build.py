@@ -91,7 +91,7 @@ class Build:
 
     def install(self, python: Path, targets: Sequence[str]) -> None:
         """Install requirements and folders into the environment of `python`."""
-        self._install(python, targets, "--compile-bytecode")
+        self._install(python, targets, "--compile-bytecode", "--link-mode=copy")
 
     def _install(self, python: Path, targets: Sequence[str], *options: str) -> None:
         if not targets:

@@ -6,7 +6,8 @@ being measured from an installed copy; those that the build made are handed over
 "wheel" builds every commit and imports the installed copy. "path" installs the dependencies alone.
 
 An environment is built in its final folder (virtual environments do not move) under a lock, and counts once its
-`environment.json` is there; what a killed build left is removed by the next.
+`environment.json` is there and its files are recorded; what a killed build left is removed by the next. Files are
+copies: what is written into one reaches no cache of uv.
 """
 
 import contextlib
@@ -28,6 +29,7 @@ from memharness.environments import installed
 from memharness.environments.build import Build, BuildFailed
 from memharness.environments.compiled import declared, uncompiled
 from memharness.environments.fingerprint import fingerprint, reader, states
+from memharness.environments.guard import record
 from memharness.environments.named import named
 from memharness.environments.whole import is_whole
 from memharness.errors import INCOMPLETE, MemharnessError
@@ -195,6 +197,7 @@ def _build(
             unfinished = folder / "environment.json.new"
             unfinished.write_text(json.dumps(msgspec.to_builtins(outcome)))  # escapes what is not UTF-8 in a path
             unfinished.replace(folder / "environment.json")
+            record(folder)
             return outcome
     except BuildFailed as failed:
         outcome = failed.outcome
@@ -220,6 +223,7 @@ def _describe(
     environment = Environment(
         key=key,
         facts=facts,
+        folder=str(folder),
         python=str(folder / "bin" / "python"),
         cache_tag=spec.interpreter.cache_tag,
         site_paths=(str(site),),

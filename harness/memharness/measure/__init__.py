@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from memharness.errors import MemharnessError
@@ -43,6 +44,7 @@ __all__ = [
     "UNCOUNTED",
     "UNPROVEN",
     "Cancelled",
+    "Hold",
     "Terms",
     "compile_bytecode",
     "is_beside",
@@ -53,6 +55,7 @@ __all__ = [
 PROBE_METHOD = 4  # memharness_probe.METHOD, which must not be imported; a test holds the two together
 UNPROVEN = "its result can be reused for no other commit: "  # begins a note
 UNCOUNTED = "the memory of child processes is not counted: "  # the same
+Hold = Callable[[], AbstractContextManager[Callable[[], bool]]]
 _DEEP = 25  # frames
 _PEAKS = {"peak", "warm_peak"}
 _INEXACT = 0.02  # of the peak
@@ -89,16 +92,20 @@ def observe(
     *,
     cancel: threading.Event | None = None,
     before_pass: Callable[[Step], None] | None = None,
+    hold: Hold | None = None,
 ) -> Observation:
     """Measure `case` at `checkout`; `workdir` is emptied, `scenarios` is the copy of the scenario folder to use.
 
     `before_pass` is called with its name before each child starts, to put right what the one before did to the
-    checkout.
+    checkout. `hold` holds the environment for each, and tells afterwards whether what came of it counts; where it does
+    not, the pass is run again.
     Raises Cancelled when `cancel` is set, MemharnessError where no child can start.
     """
     if sys.platform != "linux":
         raise MemharnessError("Measuring needs Linux", hint="Run it in a container, or on a CI runner with Linux.")
-    children = _Children(case, checkout, environment, workdir, scenarios, terms, cancel=cancel, before_pass=before_pass)
+    children = _Children(
+        case, checkout, environment, workdir, scenarios, terms, cancel=cancel, before_pass=before_pass, hold=hold
+    )
     found = _Found()
     found.notes.extend(environment.notes)
     for name in PASSES:
@@ -157,6 +164,7 @@ class _Children:
         *,
         cancel: threading.Event | None,
         before_pass: Callable[[Step], None] | None,
+        hold: Hold | None,
     ) -> None:
         self._place = case, checkout, environment, scenarios
         self._workdir = workdir
@@ -168,6 +176,7 @@ class _Children:
             cancel=cancel,
         )
         self._before_pass = before_pass
+        self._hold = hold or (lambda: nullcontext(lambda: True))
         self._command = probe_command(environment)
         self._variables = child_environment(environment, workdir)
 
@@ -184,6 +193,16 @@ class _Children:
         return outcome, ending
 
     def _attempt(
+        self, name: Step, fields: Mapping[str, object]
+    ) -> tuple[Delivered | Failed | TimedOut | OutOfMemory, Ending]:
+        """Run children until one counts: what is found in an environment that another one changed does not."""
+        while True:
+            with self._hold() as counts:
+                found = self._run(name, fields)
+                if counts():
+                    return found
+
+    def _run(
         self, name: Step, fields: Mapping[str, object]
     ) -> tuple[Delivered | Failed | TimedOut | OutOfMemory, Ending]:
         if self._before_pass is not None:

@@ -45,7 +45,7 @@ def explore(
     with begin(
         config, selection, listener=listener, retry_failed=retry_failed, verify=verify, keep_going=keep_going
     ) as work:
-        commits = work.project.commits(selection)
+        commits = work.commits(selection)
         exploration: _Exploration | None = None
         try:
             ends = work.complete((commits[0], commits[-1]) if len(commits) > 1 else commits)

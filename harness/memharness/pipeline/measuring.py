@@ -44,7 +44,7 @@ def run(
     with begin(
         config, selection, listener=listener, retry_failed=retry_failed, verify=verify, keep_going=keep_going
     ) as work:
-        return work.complete(work.project.commits(selection))
+        return work.complete(work.commits(selection))
 
 
 @contextmanager
@@ -89,6 +89,13 @@ class Measuring:
         self.suites = suites_of(project)
         self.workshop = workshop
         self._retry_failed = retry_failed
+        self._shortfall: tuple[str, ...] = ()
+
+    def commits(self, selection: Selection) -> tuple[Commit, ...]:
+        """Return the selected commits; where they are fewer than were asked for, the results say why."""
+        commits = self.project.commits(selection)
+        self._shortfall = self.project.shortfall(selection, commits)
+        return commits
 
     def results(self, commits: Sequence[Commit]) -> Results:
         """Load what is stored for `commits` in the environments of this project."""
@@ -97,7 +104,7 @@ class Measuring:
         touched = self.workshop.touched
         measured, reused = len(touched & ids), len((self.workshop.reused - touched) & ids)
         found = load_commits(self.project, commits, families=families, measured=measured, reused=reused)
-        return replace(found, notices=self.workshop.notices, fresh=frozenset(self.workshop.fresh))
+        return replace(found, notices=(*self._shortfall, *self.workshop.notices), fresh=frozenset(self.workshop.fresh))
 
     def complete(self, commits: Sequence[Commit], judging: Callable[[Results], Sequence[Judged]] = judge) -> Results:
         """Measure what is missing at `commits`, then what the findings rest on."""

@@ -1,7 +1,7 @@
 """A project opened for work: its configuration, repository, cases, commits and store."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from memharness.config import Config
 from memharness.declared import Read, beside, declared
 from memharness.errors import MemharnessError
-from memharness.history import RevisionRange, commit_ids, select
+from memharness.history import RevisionRange, commit_ids, select, shortfall
 from memharness.layout import find_directory
 from memharness.model import Case, Commit, Measured
 from memharness.repository import Repository, open_repository
@@ -63,6 +63,13 @@ class Project:
                 raise MemharnessError(
                     f"{case.scenario.path} was changed while the run began", hint="Run the same command again."
                 )
+
+    def shortfall(self, selection: Selection, commits: Sequence[Commit]) -> tuple[str, ...]:
+        """Say why the selected `commits` are fewer than were asked for, where they are."""
+        if selection.new and self.newest_stored(selection.until) is not None:
+            return ()
+        why = shortfall(self.repository, selection, commits)
+        return (why,) if why else ()
 
     def newest_stored(self, until: str) -> str | None:
         """Return the id of the newest commit up to `until` that anything is stored for."""

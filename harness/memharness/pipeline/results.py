@@ -1,7 +1,7 @@
 """What is stored for some commits, loaded: the ground on which findings are made. Measures nothing, writes nothing."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from memharness.config import Config
@@ -54,7 +54,8 @@ class Results:
 def load_results(config: Config, selection: Selection = EVERYTHING) -> Results:
     """Load what is stored for the selected commits and cases in all environments; measures and writes nothing."""
     project = open_project(config, selection, read_only=True)
-    return load_commits(project, project.commits(selection))
+    commits = project.commits(selection)
+    return replace(load_commits(project, commits), notices=project.shortfall(selection, commits))
 
 
 def load_commits(

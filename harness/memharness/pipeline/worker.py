@@ -3,14 +3,15 @@
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from threading import Event
 from typing import Final
 
 from msgspec.structs import asdict
 
-from memharness.environments import Provider
+from memharness.environments import Provider, hold
 from memharness.errors import INCOMPLETE, MemharnessError
-from memharness.measure import Cancelled, Terms, compile_bytecode, observe
+from memharness.measure import Cancelled, Hold, Terms, compile_bytecode, observe
 from memharness.model import (
     METRICS,
     PASSES,
@@ -217,7 +218,29 @@ class Worker:
             ),
             cancel=cancel,
             before_pass=partial(self._prepare_pass, task, case, environment),
+            hold=self._holder(task, checkout, environment, cancel),
         )
+
+    def _holder(self, task: Task, checkout: Checkout, environment: Environment, cancel: Event) -> Hold | None:
+        """Return what holds the environment for a child; None where none was built."""
+        if environment.folder is None:
+            return None
+        rebuild = partial(self._rebuild, task, checkout, environment, cancel)
+        return partial(hold, Path(environment.folder), rebuild, cancel)
+
+    def _rebuild(self, task: Task, checkout: Checkout, environment: Environment, cancel: Event) -> None:
+        """Build an environment again that a child spoilt."""
+        self._slot.tidy()
+        files = self._grounds.at(task.commit.id).tree.files
+        again = self._environments.prepare(task.spec, checkout, files, cancel)
+        if isinstance(again, Failed) or again.facts != environment.facts:
+            why = again.reason if isinstance(again, Failed) else "it would hold other versions now"
+            raise MemharnessError(
+                f"the environment of {task.commit.short} was changed by what ran there and cannot be built anew: {why}",
+                hint="What was measured is stored; run the same command again.",
+                exit_code=INCOMPLETE,
+            )
+        self._slot.place(again.generated)
 
 
 def _removed_again(task: Task, fault: OwnFaultError) -> MemharnessError:

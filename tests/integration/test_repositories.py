@@ -1,0 +1,176 @@
+"""`memharness run` on repositories as they come: submodules, Git LFS, partial and shallow clones, odd commits."""
+
+import hashlib
+import os
+import subprocess
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration.conftest import Workbench, module
+from repositories import RepositoryBuilder
+
+READING = '''"""Read a file of the project."""
+# /// script
+# [tool.memharness]
+# calls = 15
+# ///
+import pathlib
+
+import box
+
+
+def run():
+    return (pathlib.Path(box.__file__).parent / "words.dat").read_bytes()
+'''
+
+
+@pytest.fixture
+def peaks(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> Workbench:
+    """Measure no more than the first pass, which is all that these tests are about."""
+    monkeypatch.setenv("MEMHARNESS_METRICS", "peak,result")
+    return bench
+
+
+def outcomes(bench: Workbench) -> list[Any]:
+    return [m["outcome"] for record in bench.records().values() for m in record.get("measurements", ())]
+
+
+def test_a_submodule_is_measured_as_part_of_its_commit(peaks: Workbench, tmp_path: Path) -> None:
+    parts = RepositoryBuilder(tmp_path / "parts")
+    parts.commit({"__init__.py": module(size=50_000)})
+    larger = parts.commit({"__init__.py": module(size=90_000)})
+    allowed = ("-c", "protocol.file.allow=always")
+    peaks.repository.git(*allowed, "submodule", "--quiet", "add", str(parts.path), "parts")
+    peaks.repository.git("-C", "parts", "checkout", "--quiet", "HEAD~1")
+    peaks.commit("from parts import fill\n")
+    peaks.repository.git("-C", "parts", "checkout", "--quiet", larger)
+    grown = peaks.commit("from parts import fill\n")
+    code, report = peaks.call_json("run")
+    assert code == 1
+    found = {change["metric"]: change for change in report["changes"]}
+    assert (found["result"]["commit"], found["result"]["after"] - found["result"]["before"]) == (grown, 40_000)
+    (line,) = found["result"]["blame"]
+    assert (line["path"], line["line"], line["changed_here"]) == ("parts/__init__.py", 4, True)
+
+
+def test_a_missing_submodule_is_the_reason_where_it_is_needed_and_else_no_matter(
+    peaks: Workbench, tmp_path: Path
+) -> None:
+    parts = RepositoryBuilder(tmp_path / "parts")
+    parts.commit({"__init__.py": module()})
+    peaks.repository.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(parts.path), "parts")
+    peaks.commit("from parts import fill\n", "needs it")
+    peaks.commit(module(), "does not")
+    clone = tmp_path / "clone"
+    peaks.repository.git("clone", "--quiet", str(peaks.path), str(clone))
+    parts.path.rename(tmp_path / "gone")
+    os.chdir(clone)
+    code, report = peaks.call_json("run", "--scenarios", str(peaks.path / "scenarios"))
+    (failure,) = report["failures"]
+    assert (code, failure["phase"]) == (0, "import")
+    assert failure["reason"].startswith("ModuleNotFoundError: No module named 'parts'")
+    assert "(parts: the submodule is missing: no clone at hand has its commit" in failure["reason"]
+    assert [outcome.get("notes", []) for outcome in outcomes(peaks)] in ([[], []], [[], [], []])
+
+
+def test_a_file_of_git_lfs_is_measured_or_named(peaks: Workbench) -> None:
+    (peaks.path / "scenarios/fill.py").write_text(READING)
+    for size in (10_000, 60_000):
+        data = bytes(size)
+        oid = hashlib.sha256(data).hexdigest()
+        text = f"version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize {size}\n"
+        place = peaks.path / ".git/lfs/objects" / oid[:2] / oid[2:4] / oid
+        if size == 60_000:
+            place.parent.mkdir(parents=True)
+            place.write_bytes(data)
+        peaks.repository.commit({".gitattributes": "*.dat filter=lfs\n", "words.dat": text, "box.py": ""})
+    code, report = peaks.call_json("run")
+    (series,) = [series for series in report["series"] if series["metric"] == "result"]
+    assert (code, series["last"]) == (1, 60_033)
+    notes = {note for outcome in outcomes(peaks) for note in outcome.get("notes", ())}
+    assert "words.dat: Git LFS has only a pointer to it at hand: get it with `git lfs fetch --all`" in notes
+
+
+def test_a_shallow_clone_and_a_short_history_say_why_commits_are_few(peaks: Workbench, tmp_path: Path) -> None:
+    for number in range(3):
+        peaks.commit(module(size=50_000 + number))
+    _, report = peaks.call_json("run", "--last", "10")
+    first = peaks.repository.git("rev-list", "--max-parents=0", "HEAD")[:10]
+    assert report["notices"] == [f"there are only 3 commits: the history begins with {first}"]
+    _, report = peaks.call_json("run", "--last", "2")
+    assert report["notices"] == []
+    clone = tmp_path / "clone"
+    peaks.repository.git("clone", "--quiet", "--depth=1", f"file://{peaks.path}", str(clone))
+    os.chdir(clone)
+    results = ["--results", str(tmp_path / "others"), "--scenarios", str(peaks.path / "scenarios")]
+    for how in (["--last", "2"], ["--all"], ["--new"]):
+        _, report = peaks.call_json("run", *how, *results)
+        assert "there are only 1 commit: the clone is shallow." in report["notices"][0]
+        assert "git fetch --unshallow" in report["notices"][0]
+        if how == ["--all"]:
+            subprocess.run(["rm", "-r", str(tmp_path / "others")], check=True)
+
+
+HEADERS = {
+    "no time": "author A <a@x> 1700000000 +0000\ncommitter A <a@x>\n",
+    "before 1970": "author A <a@x> -5 +0000\ncommitter A <a@x> -5 +0000\n",
+    "far future": "author A <a@x> 1 +0000\ncommitter A <a@x> 99999999999999 +9999\n",
+    "beyond numbers": f"author A <a@x> 1 +0000\ncommitter A <a@x> {'9' * 400} +0000\n",
+    "no committer": "author A <a@x> 1700000000 +0000\n",
+    "nobody": "author  <> 0 +0000\ncommitter  <> 0 +0000\nencoding nonsense\nencoding latin-1\n",
+    "nothing": "",
+    "NUL": "author A\0B <a@x> 1 +0000\ncommitter A <a@x> 1 -9959\n",
+    "octopus": "",
+}
+
+
+def test_malformed_commits_are_listed_and_measured(peaks: Workbench) -> None:
+    peaks.commit(module())
+    for number, (what, headers) in enumerate(HEADERS.items()):
+        peaks.commit(module(size=50_000 + number * 10_000))
+        tree = peaks.repository.git("rev-parse", "HEAD^{tree}")
+        parents = peaks.repository.git("rev-list", f"--max-count={8 if what == 'octopus' else 1}", "HEAD~1")
+        lines = "".join(f"parent {id_}\n" for id_ in parents.split())
+        content = f"tree {tree}\n{lines}{headers}\n".encode() + b"subject \xff\0 of %s\n" % what.encode()
+        made = subprocess.run(
+            ["git", "hash-object", "-t", "commit", "-w", "--stdin", "--literally"],
+            cwd=peaks.path,
+            input=content,
+            capture_output=True,
+            check=True,
+        )
+        peaks.repository.git("reset", "--quiet", "--soft", made.stdout.decode().strip())
+    code, report = peaks.call_json("run")
+    assert (code, report["counts"]["failed"]) == (1, 0)
+    assert report["counts"]["measured"] == len(HEADERS) + 1
+    for command in (["run"], ["show"], ["check"], ["list"], ["publish"], ["plot", "-m", "peak", "-o", "x.svg"]):
+        code, _ = peaks.call(*command)
+        assert code in (0, 1), (command, peaks.stderr)
+
+
+def test_what_a_workload_leaves_in_its_environment_reaches_no_other(peaks: Workbench, tmp_path: Path) -> None:
+    wheel = tmp_path / "dep-1-py3-none-any.whl"
+    told = {
+        "dep/__init__.py": "",
+        "dep-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: dep\nVersion: 1\n",
+        "dep-1.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, text in told.items():
+            archive.writestr(name, text)
+        archive.writestr("dep-1.dist-info/RECORD", "".join(f"{name},,\n" for name in (*told, "dep-1.dist-info/RECORD")))
+    (peaks.path / "scenarios/fill.py").write_text(
+        f'# /// script\n# dependencies = ["dep @ file://{wheel}"]\n# ///\nimport box, dep, pathlib, time\n\n\n'
+        "def run():\n    cache = pathlib.Path(dep.__file__).parent / 'cache.py'\n"
+        "    size = 10 if cache.exists() else 100_000\n    cache.write_text('')\n"
+        "    pathlib.Path(dep.__file__).write_text('# changed')\n    time.sleep(0.1)\n    return bytearray(size)\n"
+    )
+    for number in range(4):
+        peaks.commit(module(size=number))
+    code, report = peaks.call_json("run", "--no-reuse", "-j", "2")
+    assert (code, report["failures"]) == (0, [])
+    figures = {outcome["metrics"]["result"] for outcome in outcomes(peaks)}
+    assert figures == {100_057}
