@@ -1,14 +1,19 @@
 # ruff: noqa: E501 - the tables read better with one case per line
 
 import os
+import socket
+import subprocess
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from memharness.copies import copy_folder
 from memharness.errors import MemharnessError
-from memharness.model import Call, Scenario, Thresholds
-from memharness.scenarios import expand, load_scenarios, select
+from memharness.model import Call, Scenario, Thresholds, digest
+from memharness.scenarios import expand, left_out, load_scenarios, select
 from memharness.scenarios.metadata import without_metadata
 
 RUN = "def run(): pass\n"
@@ -67,6 +72,7 @@ def test_every_field(tmp_path: Path) -> None:
         path=str(tmp_path / "waste.py"),
         summary="Waste memory.",
         identity=scenario.identity,
+        text_identity=scenario.text_identity,
         setup=Call(takes_state=False, params=("rows",)),
         run=Call(takes_state=True, params=("rows", "kind", "cols")),
         teardown=Call(takes_state=True, params=("rows", "kind", "cols")),
@@ -211,6 +217,260 @@ def test_reading_metadata_takes_linear_time(unit: str) -> None:
     text = unit * (400_000 // len(unit))
     assert len(without_metadata(text)) <= len(text)
     assert time.process_time() - began < 3
+
+
+CODE = '''"""Parse."""
+import json
+from _helper import make
+
+LIMIT = 255
+
+
+class Box:
+    """Holds."""
+
+    def fill(self, n):
+        """Fill it."""
+        return f"{n:>{LIMIT}}" "x"
+
+
+def setup():
+    """Make it."""
+    if LIMIT:
+        return Box()
+    elif json:
+        pass
+
+
+def run(box):
+    """Run it."""
+    return [box.fill(n) for n in range(3)], make()
+'''
+HELPER = 'def make():\n    """Make."""\n    return {**{}, 1: -2.5}\n'
+SAME_CODE = {
+    "comments": CODE.replace("LIMIT = 255", "LIMIT = 255  # as ever\n# end"),
+    "docstrings": CODE.replace("Parse.", "")
+    .replace("Holds.", "H")
+    .replace("Fill", "F")
+    .replace("Make", "")
+    .replace("Run", "R"),
+    "no docstrings": "\n".join(line for line in CODE.split("\n") if '"""' not in line),
+    "texts that do nothing": CODE.replace("LIMIT = 255", 'LIMIT = 255\n"""The most."""'),
+    "blank lines": CODE.replace("\n\n", "\n\n\n").replace("import json\n", "import json\n\n"),
+    "indentation": CODE.replace("    ", "\t"),
+    "line ends": CODE.replace("\n", "\r\n"),
+    "quotes": CODE.replace('"x"', "'x'"),
+    "numbers": CODE.replace("255", "0xFF"),
+    "parentheses": CODE.replace("range(3)], make()", "range(3)], (make())"),
+    "joined texts": CODE.replace('}}" "x"', '}}x"'),
+    "elif": CODE.replace("    elif json:\n        pass", "    else:\n        if json:\n            pass"),
+    "form feed, mark": "\ufeff" + CODE.replace("\n\n\n", "\n\x0c\n\n"),
+}
+OTHER_CODE = {
+    "constant": CODE.replace("255", "256"),
+    "type of a constant": CODE.replace("255", "255.0"),
+    "text": CODE.replace('"x"', '"y"'),
+    "bytes": CODE.replace('"x"', 'b"x"').replace('f"{n:>{LIMIT}}" ', ""),
+    "order": CODE.replace("import json\nfrom _helper import make", "from _helper import make\nimport json"),
+    "condition": CODE.replace("    elif json:\n        pass", "    if json:\n        pass"),
+    "name": CODE.replace("box", "crate"),
+    "format": CODE.replace(":>", ":<"),
+    "conversion": CODE.replace("{n:", "{n!r:"),
+    "async": CODE.replace("for n in range", "async for n in range"),
+    "level of an import": CODE.replace("from _helper", "from ._helper"),
+}
+READ_DOCSTRINGS = {
+    "__doc__": "x = __doc__\n",
+    "of another": "x = len.__doc__\n",
+    "by name": "x = getattr(len, '__doc__')\n",
+    "doctest": "import doctest\n",
+    "inspect": "from inspect import getdoc\n",
+}
+
+
+@pytest.mark.parametrize("change", SAME_CODE)
+def test_identity_is_that_of_the_code(tmp_path: Path, change: str) -> None:
+    files: dict[str, str | bytes] = {"a.py": CODE, "_helper.py": HELPER}
+    before = identities(write(tmp_path, files))
+    assert before == {"a": "a27af1abe230bc52"}  # the same under every Python that memharness runs on
+    assert identities(write(tmp_path, {"a.py": SAME_CODE[change]})) == before
+    assert identities(write(tmp_path, {"_helper.py": "# made\n" + HELPER.replace("Make.", "") + "\n"})) == before
+
+
+def test_identity_follows_all_code(tmp_path: Path) -> None:
+    write(tmp_path, {f"{number}.py": text for number, text in enumerate((CODE, *OTHER_CODE.values()))})
+    write(tmp_path, {"_helper.py": HELPER})
+    found = identities(tmp_path)
+    assert len(set(found.values())) == len(found) == len(OTHER_CODE) + 1
+
+
+@pytest.mark.parametrize("code", READ_DOCSTRINGS.values(), ids=READ_DOCSTRINGS)
+def test_docstrings_count_where_code_reads_them(tmp_path: Path, code: str) -> None:
+    before = identities(write(tmp_path, {"a.py": CODE + code, "_helper.py": HELPER}))
+    assert identities(write(tmp_path, {"a.py": CODE.replace("Fill", "Empty") + code})) != before
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "@register\ndef made(): 'one'\n",
+        "class Made(Base): 'one'\n",
+        "def p_sum(p): 'one'\n",  # as parser generators have it: found by its name's beginning
+    ],
+)
+def test_docstrings_count_where_code_is_handed_to_others(tmp_path: Path, code: str) -> None:
+    before = identities(write(tmp_path, {"a.py": code + RUN + "made, Made\n"}))
+    assert identities(write(tmp_path, {"a.py": code.replace("one", "two") + RUN + "made, Made\n"})) != before
+
+
+def test_the_identity_of_earlier_versions_is_known(tmp_path: Path) -> None:
+    text = "# of old\n" + RUN
+    block_ = block("[tool.memharness]", "calls = 31", "tags = ['x']")
+    (scenario,) = load_scenarios(write(tmp_path, {"a.py": (block_ + text).replace("\n", "\r\n")}))
+    assert scenario.text_identity == digest([[("a.py", text)], {"calls": 31}], 16)
+
+
+DEEP = {
+    "sum": "+".join(["1"] * 50_000),
+    "minus": "-" * 100_000 + "1",
+    "brackets": "[" * 5_000 + "]" * 5_000,
+    "attributes": "a" + ".b" * 50_000,
+    "calls": "a" + "()" * 50_000,
+    "not": "not " * 50_000 + "1",
+    "lambda": "lambda: " * 50_000 + "1",
+    "else": "1 if 1 else " * 20_000 + "1",
+    "power": "**".join(["1"] * 50_000),
+    "digits": "9" * 5_000,
+}
+
+
+@pytest.mark.parametrize("value", DEEP.values(), ids=DEEP)
+def test_what_python_cannot_read_is_an_error_with_its_line(tmp_path: Path, value: str) -> None:
+    message, hint = failure(write(tmp_path, {"a.py": f"x = 1\n\n\ny = {value}\n{RUN}"}))
+    assert message.startswith("a.py:4: ")
+    assert hint
+    message, _ = failure(write(tmp_path, {"a.py": "import _b\n" + RUN, "_b.py": f"def f(): return {value}\n"}))
+    assert message.startswith("_b.py:1: ")
+
+
+READ = {
+    "long sum": "x = " + "+".join(["1"] * 2_000),
+    "long list": "x = [" + "1, " * 50_000 + "]",
+    "long hexadecimal": "x = 0x" + "f" * 5_000,
+    "deep in run": "def f():\n    return " + "-" * 1_000 + "1",
+    "long name": f"import {'a' * 300}, b.{'c' * 300}",
+    "dots": "from " + "." * 1_000 + " import x",
+    "star": "from _h import *",
+    "surrogate": 'x = "\\ud800"',
+    "infinite": "x = 1e999, -1e999j",
+    "tabs": "if 1:\n\tx = 1",
+}
+
+
+@pytest.mark.parametrize("code", READ.values(), ids=READ)
+def test_what_python_can_read_is_read(tmp_path: Path, code: str) -> None:
+    deep = "-" * 1_000
+    assert len(identities(write(tmp_path, {"a.py": f"{code}\ndef run():\n    return {deep}1\n"}))) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"# coding: rot13\n", "a.py:1: 'rot13' is not a text encoding"),
+        (b"# coding: hex\n", "a.py:1: 'hex' is not a text encoding"),
+        (b"# coding: undefined\n", "a.py:1: decoding with 'undefined' codec failed"),
+        (b"# coding: raw_unicode_escape\nx = '\\ud800'\n", "a.py:1: 'utf-8' codec can't encode"),
+        (b"\xff\n", "a.py:1: invalid or missing encoding declaration"),
+        (b"x = 1\n" * (3 << 20), "a.py: has more than 16 MiB"),
+    ],
+)
+def test_strange_encodings_and_sizes_are_errors(tmp_path: Path, text: bytes, message: str) -> None:
+    assert failure(write(tmp_path, {"a.py": text + RUN.encode()}))[0].startswith(message)
+
+
+def test_metadata_of_any_length_is_read_in_time_that_grows_with_it(tmp_path: Path) -> None:
+    many = "# /// script-\n" * 300_000
+    (scenario,) = load_scenarios(write(tmp_path, {"a.py": many + "x = 1\n" + block("dependencies = []") + RUN}))
+    assert scenario.tags == ()
+    long = block(f"dependencies = [{', '.join(['1'] * 40_000)}]")
+    assert (
+        failure(write(tmp_path, {"a.py": long + RUN}))[0]
+        == "a.py:1: 120,015 characters of metadata, the most is 65,536"
+    )
+    digits = block(f"tool.x = {'9' * 5_000}")
+    assert "a.py: not valid TOML: Exceeds the limit" in failure(write(tmp_path, {"a.py": digits + RUN}))[0]
+
+
+@pytest.fixture
+def strange_folder(tmp_path: Path) -> Iterator[Path]:
+    """Return a scenario folder with all that editors, programs and jokers leave in one."""
+    folder = write(
+        tmp_path / "scenarios",
+        {
+            "good.py": RUN,
+            ".good.py.swp": "x",
+            "good.py~": "x",
+            "#good.py#": "x",
+            "data/lines.txt": "one",
+            "data/__pycache__/x.pyc": "x",
+            "folder.py/inner.txt": "x",
+            "outside.json": "old",
+        },
+    )
+    outside = write(tmp_path / "outside", {"more.txt": "more"})
+    (folder / ".#good.py").symlink_to("user@host.1234:1")
+    (folder / "dangling.py").symlink_to("absent.py")
+    (folder / "loop.py").symlink_to("loop.py")
+    (folder / "pipe.py").unlink(missing_ok=True)
+    os.mkfifo(folder / "pipe.py")
+    os.mkfifo(folder / "data" / "pipe")
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(os.path.relpath(folder / "socket.py"))
+    (folder / "back").symlink_to("..", target_is_directory=True)
+    (folder / "more").symlink_to(outside, target_is_directory=True)
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.txt")).write_text("x")
+    with (folder / "sparse.bin").open("wb") as file:
+        file.truncate(1 << 38)
+        file.seek(1 << 37)
+        file.write(b"middle")
+    deep = tempfile.mkdtemp()  # not below tmp_path, which could not be removed then
+    (folder / "deep").symlink_to(deep, target_is_directory=True)
+    at = os.open(deep, os.O_RDONLY)
+    for _ in range(2_000):
+        os.mkdir("deep", dir_fd=at)
+        at, above = os.open("deep", os.O_RDONLY, dir_fd=at), at
+        os.close(above)
+    os.close(at)
+    yield folder
+    subprocess.run(["rm", "-rf", "--", deep], check=True)
+
+
+def test_what_else_lies_in_the_folder_stops_nothing(tmp_path: Path, strange_folder: Path) -> None:
+    folder = strange_folder
+    assert list(identities(folder)) == ["good"]
+    assert left_out(folder) == tuple(
+        f"{folder / name} is left out: it is no file, or leads to none"
+        for name in ("dangling.py", "loop.py", "pipe.py", "socket.py")
+    )
+    copy = tmp_path / "copy"  # which the link "back" leads to as well
+    copy_folder(folder, copy)
+    assert identities(copy) == identities(folder)
+    assert {str(path.relative_to(copy)): path.stat().st_size for path in copy.rglob("*") if path.is_file()} == {
+        "good.py": len(RUN),
+        ".good.py.swp": 1,
+        "good.py~": 1,
+        "#good.py#": 1,
+        "data/lines.txt": 3,
+        "folder.py/inner.txt": 1,
+        "outside.json": 3,
+        "more/more.txt": 4,
+        "caf\udce9.txt": 1,
+        "sparse.bin": 1 << 38,
+        "back/outside/more.txt": 4,
+    }
+    with (copy / "sparse.bin").open("rb") as file:
+        file.seek((1 << 37) - 1)
+        assert file.read(8) == b"\0middle\0"
 
 
 def test_identity_follows_only_metadata_that_changes_figures(tmp_path: Path) -> None:

@@ -28,7 +28,9 @@ class Document:
         except tomllib.TOMLDecodeError as error:
             raise self._syntax_error(str(error), indent) from None
         except RecursionError:
-            raise MemharnessError(f"{file}: nested too deeply") from None
+            raise MemharnessError(f"{file}: nested too deeply", hint="Write it flatter.") from None
+        except ValueError as error:  # of a number with thousands of digits
+            raise MemharnessError(f"{file}: not valid TOML: {error}", hint="Use numbers of up to 64 bits.") from None
 
     def _syntax_error(self, error: str, indent: int) -> MemharnessError:
         match = _SYNTAX_ERROR.fullmatch(error)

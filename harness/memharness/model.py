@@ -192,13 +192,17 @@ class Thresholds(Value):
 
 
 class Scenario(Value):
-    """One workload file, parsed and never imported. `identity` is the hash of all that defines the workload."""
+    """One workload file, parsed and never imported. `identity` is the hash of all that defines the workload.
+
+    `text_identity` is the one that it had when comments and formatting counted, and results were stored under it.
+    """
 
     name: str
     path: str  # absolute
     summary: str
     run: Call
     identity: str
+    text_identity: str = ""
     setup: Call | None = None
     teardown: Call | None = None
     params: dict[str, tuple[Scalar, ...]] = {}

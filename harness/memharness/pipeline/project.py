@@ -1,6 +1,5 @@
 """A project opened for work: its configuration, repository, cases, commits and store."""
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +7,14 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from memharness.config import Config
+from memharness.copies import copy_folder
 from memharness.declared import Read, beside, declared
 from memharness.errors import MemharnessError
 from memharness.history import RevisionRange, commit_ids, select, shortfall
 from memharness.layout import find_directory
 from memharness.model import Case, Commit, Measured
 from memharness.repository import Repository, open_repository
-from memharness.scenarios import expand, load_scenarios
+from memharness.scenarios import expand, left_out, load_scenarios
 from memharness.scenarios import select as select_cases
 from memharness.store import Store
 from memharness.workspace import cache_folder
@@ -46,6 +46,7 @@ class Project:
     repository: Repository
     cases: tuple[Case, ...]
     store: Store
+    notices: tuple[str, ...] = ()  # on the scenario folder
 
     def commits(self, selection: Selection) -> tuple[Commit, ...]:
         """Return the selected commits, oldest first."""
@@ -56,7 +57,7 @@ class Project:
 
     def copy_scenarios(self, into: Path) -> None:
         """Copy the scenario folder as it was parsed; raise MemharnessError where it was changed since."""
-        shutil.copytree(self.config.run.scenarios, into, ignore=shutil.ignore_patterns("__pycache__"))
+        copy_folder(self.config.run.scenarios, into)
         copied = {scenario.name: scenario.identity for scenario in load_scenarios(into)}
         for case in self.cases:
             if copied.get(case.scenario.name) != case.scenario.identity:
@@ -107,6 +108,7 @@ def open_project(config: Config, selection: Selection, *, read_only: bool = Fals
         repository=repository,
         cases=cases,
         store=Store(config.run.results, config.run.machine, read_only=read_only),
+        notices=left_out(config.run.scenarios),
     )
 
 

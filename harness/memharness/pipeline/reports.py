@@ -83,6 +83,7 @@ def make_report(
         exceeded=tuple(over for one in judged for over in _exceeded(one)),
         notices=(
             *results.notices,
+            *results.project.notices,
             *results.project.store.notices,
             *(note for one in judged for note in _blind_spots(one)),
         ),

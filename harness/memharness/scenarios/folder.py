@@ -2,16 +2,16 @@
 
 import ast
 import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from memharness.errors import MemharnessError
 from memharness.model import Scenario
-from memharness.scenarios.identity import identity, reached_sources
+from memharness.scenarios.identity import identity, reached_sources, text_identity
 from memharness.scenarios.metadata import read_metadata
 from memharness.scenarios.signatures import read_calls
-from memharness.scenarios.source import Source, read_source
+from memharness.scenarios.source import Source, is_file, read_source
 
 
 def load_scenarios(folder: Path) -> tuple[Scenario, ...]:
@@ -29,8 +29,7 @@ def load_scenarios(folder: Path) -> tuple[Scenario, ...]:
     scenarios = []
     for source in sources:
         if "run" in source.functions:
-            metadata = read_metadata(source.file, source.text)
-            scenarios.append(_scenario(source, metadata, identity(reached[source.file].values(), folder, metadata)))
+            scenarios.append(_scenario(source, tuple(reached[source.file].values()), folder))
         elif source.file.name != "__init__.py" and source.file not in used:
             raise MemharnessError(
                 f"{source.file}:1: no function run",
@@ -52,8 +51,17 @@ def _files(folder: Path) -> list[Path]:
     except OSError as error:
         raise MemharnessError(f"{folder}: cannot be read: {error.strerror}", hint="It should be a folder.") from None
     visible = [entry for entry in entries if not entry.name.startswith(("_", "."))]
-    packages = [entry / "__init__.py" for entry in visible if (entry / "__init__.py").is_file()]
-    return [entry for entry in visible if entry.suffix == ".py" and not entry.is_dir()] + packages
+    packages = [entry / "__init__.py" for entry in visible if is_file(entry / "__init__.py")]
+    return [entry for entry in visible if entry.suffix == ".py" and is_file(entry)] + packages
+
+
+def left_out(folder: Path) -> tuple[str, ...]:
+    """Return a remark on each entry that is named like a scenario and is neither a file nor a folder."""
+    return tuple(
+        f"{entry} is left out: it is no file, or leads to none"
+        for entry in sorted(folder.iterdir())
+        if entry.suffix == ".py" and not entry.name.startswith(("_", ".")) and not (is_file(entry) or entry.is_dir())
+    )
 
 
 def _name(source: Source) -> str:
@@ -77,13 +85,15 @@ def _check_names(sources: list[Source]) -> None:
         seen[name] = source.file
 
 
-def _scenario(source: Source, metadata: dict[str, Any], identity_: str) -> Scenario:
+def _scenario(source: Source, reached: Sequence[Source], folder: Path) -> Scenario:
+    metadata = read_metadata(source.file, source.text)
     calls = read_calls(source, metadata.get("params", {}))
     return Scenario(
         name=_name(source),
         path=str(source.file),
         summary=(ast.get_docstring(source.tree) or "").partition("\n")[0],
-        identity=identity_,
+        identity=identity(reached, folder, metadata),
+        text_identity=text_identity(reached, folder, metadata),
         run=calls["run"],
         setup=calls.get("setup"),
         teardown=calls.get("teardown"),

@@ -1,13 +1,14 @@
 """What defines a workload: its file and the files it imports from the scenario folder."""
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from memharness.model import digest
+from memharness.scenarios.code import code_digest, mentioned
 from memharness.scenarios.metadata import without_metadata
-from memharness.scenarios.source import Source
+from memharness.scenarios.source import Source, is_file
 
 _MEASURING: Final = ("calls", "dependencies")  # fields of the metadata
 
@@ -19,7 +20,7 @@ def imported_files(source: Source, folder: Path) -> tuple[Path, ...]:
         for base, parts in _names(node, source.file, folder):
             for end in range(1, len(parts) + 1):
                 stem = base.joinpath(*parts[:end])
-                found.update(dict.fromkeys(f for f in (stem.with_suffix(".py"), stem / "__init__.py") if f.is_file()))
+                found.update(dict.fromkeys(filter(is_file, (stem.with_suffix(".py"), stem / "__init__.py"))))
     return tuple(found)
 
 
@@ -46,10 +47,28 @@ def reached_sources(source: Source, folder: Path, read: Callable[[Path], Source]
     return reached
 
 
-def identity(sources: Iterable[Source], folder: Path, metadata: Mapping[str, Any]) -> str:
-    """Return the hash of files of `folder`, whose line ends count as LF: a checkout with CRLF is the same.
+def identity(sources: Sequence[Source], folder: Path, metadata: Mapping[str, Any]) -> str:
+    """Return the hash of the code of files of `folder`: comments, docstrings and formatting do not count.
 
     Of the metadata only what may change a figure counts: a limit or a threshold judges figures that there are.
     """
-    texts = sorted((source.file.relative_to(folder).as_posix(), without_metadata(source.text)) for source in sources)
-    return digest([texts, {name: metadata[name] for name in _MEASURING if name in metadata}], 16)
+    named = mentioned([source.tree for source in sources])
+    codes = sorted((_name_of(source, folder), code_digest(source.tree, named)) for source in sources)
+    return digest([codes, _measuring(metadata)], 16)
+
+
+def text_identity(sources: Sequence[Source], folder: Path, metadata: Mapping[str, Any]) -> str:
+    """Return the identity that the same files had when their text counted, with line ends as LF."""
+    texts = sorted((_name_of(source, folder), without_metadata(source.text)) for source in sources)
+    try:
+        return digest([texts, _measuring(metadata)], 16)
+    except UnicodeEncodeError:  # of lone surrogates, with which there was none
+        return ""
+
+
+def _name_of(source: Source, folder: Path) -> str:
+    return source.file.relative_to(folder).as_posix()
+
+
+def _measuring(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: metadata[name] for name in _MEASURING if name in metadata}

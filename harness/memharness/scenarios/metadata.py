@@ -14,6 +14,7 @@ from memharness.model import METRICS, Scalar
 CALLS: Final = (15, 31, 63, 127)
 MOST_CASES: Final = 1000
 
+_MOST_CHARACTERS: Final = 1 << 16  # of a block
 _BEGIN = re.compile(r"# /// [a-zA-Z0-9-]+")
 _SCRIPT = "# /// script"
 _END = "# ///"
@@ -72,6 +73,11 @@ def _block(file: Path, text: str) -> Document | None:
     block = next((block for block in _blocks(lines) if lines[block[0]] == _SCRIPT), None)
     if block is not None:
         content = [line.removeprefix("#").removeprefix(" ") for line in lines[block[0] + 1 : block[1]]]
+        if (length := sum(map(len, content))) > _MOST_CHARACTERS:
+            raise MemharnessError(
+                f"{file}:{begins[0]}: {length:,} characters of metadata, the most is {_MOST_CHARACTERS:,}",
+                hint="Leave something out.",
+            )
         return Document(file, "\n" * begins[0] + "\n".join([*content, ""]), indent=2)
     if begins:
         raise MemharnessError(

@@ -29,12 +29,15 @@ def select(cases: Iterable[Case], pattern: str | None = None, tags: Iterable[str
     """
     everything = tuple(cases)
     wanted = set(tags)
-    matches = _Expression(pattern).parse() if pattern and pattern.strip() else lambda _name: True
-    chosen = tuple(
-        case
-        for case in everything
-        if matches(case.name.lower()) and (not wanted or not wanted.isdisjoint(case.scenario.tags))
-    )
+    try:
+        matches = _Expression(pattern).parse() if pattern and pattern.strip() else lambda _name: True
+        chosen = tuple(
+            case
+            for case in everything
+            if matches(case.name.lower()) and (not wanted or not wanted.isdisjoint(case.scenario.tags))
+        )
+    except RecursionError:
+        raise MemharnessError("-k: nested too deeply", hint="Leave parentheses out.") from None
     if not chosen:
         raise MemharnessError(_nothing(pattern, wanted), hint=_known(everything))
     return chosen

@@ -84,7 +84,7 @@ class _Signature:
             raise self.error(f"{name} is a generator, and calling it runs nothing", "Return a value, do not yield.")
 
     def error(self, message: str, hint: str) -> MemharnessError:
-        signature = f"def {self.function.name}({ast.unparse(self.function.args)})"
+        signature = f"def {self.function.name}({_shown(self.function.args)})"
         params = ", ".join(self.params) or "none"
         return MemharnessError(
             f"{self.source.file}:{self.function.lineno}: {message}; the signature is {signature}, the params {params}",
@@ -92,9 +92,18 @@ class _Signature:
         )
 
 
+def _shown(arguments: ast.arguments) -> str:
+    try:
+        return ast.unparse(arguments)
+    except RecursionError:
+        return "..."
+
+
 def _own_nodes(function: ast.AST) -> Iterator[ast.AST]:
     """Walk a function without the functions and classes defined inside it."""
-    for node in ast.iter_child_nodes(function):
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
-            yield node
-            yield from _own_nodes(node)
+    waiting = [function]
+    while waiting:
+        for node in ast.iter_child_nodes(waiting.pop()):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+                yield node
+                waiting.append(node)

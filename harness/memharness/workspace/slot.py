@@ -7,12 +7,12 @@ What children write into the tree or beside the scenarios is removed before the 
 
 import contextlib
 import os
-import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
 
+from memharness.copies import copy_folder
 from memharness.leftovers import remove
 from memharness.model import Checkout
 from memharness.repository import Repository
@@ -194,8 +194,7 @@ class Slot:
         if self._source is None:
             self.scenarios.mkdir()
         else:
-            ignore = shutil.ignore_patterns("__pycache__", ".git")
-            shutil.copytree(self._source, self.scenarios, ignore=ignore, ignore_dangling_symlinks=True)
+            copy_folder(self._source, self.scenarios)
         self._scripts = {str(path) for path in self.scenarios.rglob("*.py")}
 
     def _remove_foreign(self) -> set[str]:
