@@ -9,9 +9,11 @@ import pytest
 
 from integration.conftest import LEAK, SCENARIO, Workbench, module
 from memharness.config import load_config
+from memharness.measure import PROBE_METHOD
 from memharness.model import Commit, Doing, Outcome
 from memharness.pipeline.measuring import run
 from memharness.pipeline.workshop import Silent
+from memharness.scenarios import load_scenarios
 from repositories import contents
 
 
@@ -197,13 +199,94 @@ def test_new_needs_no_measurement_before(bench: Workbench) -> None:
     assert bench.call_json("run", "--new")[1]["counts"]["commits"] == 1
 
 
-def test_a_changed_scenario_starts_a_new_series(bench: Workbench) -> None:
+def test_the_series_of_a_changed_scenario_is_continued(bench: Workbench) -> None:
+    scenario = bench.path / "scenarios" / "fill.py"
     bench.commit(module())
-    bench.call("run")
-    (bench.path / "scenarios" / "fill.py").write_text("import box\n\n\ndef run():\n    return box.fill() * 3\n")
+    doubled = bench.commit(module(size=200_000))
+    joint = bench.commit(module(size=300_000))
+    rises = {(commit, metric, "regressed") for commit in (doubled, joint) for metric in ("peak", "result")}
+    assert found(bench.call_json("run")[1]) == rises
+    before = {(change["before"], change["after"]) for change in bench.call_json("check", "--all")[1]["changes"]}
+
+    scenario.write_text(SCENARIO.replace("fill()", "fill() * 3"))
+    code, report = bench.call_json("run")
+    said = f"scenario fill changed: its series is continued from {joint[:10]}, where both were measured"
+    assert (code, report["counts"]["measured"], report["counts"]["cached"]) == (1, 1, 2)
+    assert found(report) == rises
+    assert {(change["before"], change["after"]) for change in report["changes"]} == before
+    assert said in report["notices"]
+    row = next(row for row in report["series"] if row["metric"] == "result")
+    assert (row["first"], row["last"]) == (row["last"], row["last"]) != (None, None)
+
+    fallen = bench.commit(module(size=200_000))
+    code, report = bench.call_json("run", "--new")
+    assert (code, report["counts"]["commits"], report["counts"]["measured"]) == (0, 2, 1)
+    assert found(report) == {(fallen, "peak", "improved"), (fallen, "result", "improved")}
+
+    scenario.write_text(SCENARIO.replace("fill()", "fill() * 2"))
+    code, report = bench.call_json("run")
+    assert (code, report["counts"]["measured"]) == (1, 1)
+    assert found(report) == rises | {(fallen, "peak", "improved"), (fallen, "result", "improved")}
+    assert bench.call_json("run")[1]["counts"]["measured"] == 0
+    assert bench.call("check")[0] == 0
+    assert bench.call_json("run", "--last", "2")[1]["counts"]["measured"] == 0
+
+
+def test_a_changed_scenario_is_measured_everywhere_where_its_former_series_has_gaps(bench: Workbench) -> None:
     bench.commit(module())
+    bench.commit(module())
+    bench.call("run", "--last", "1")
+    (bench.path / "scenarios" / "fill.py").write_text(SCENARIO.replace("fill()", "fill() * 3"))
     code, report = bench.call_json("run")
     assert (code, report["counts"]["measured"], report["changes"]) == (0, 2, [])
+    assert not any("continued" in notice for notice in report["notices"])
+
+
+def test_a_changed_scenario_that_fails_now_leaves_what_was_found_before(bench: Workbench) -> None:
+    bench.commit(module())
+    risen = bench.commit(module(size=200_000))
+    bench.call("run")
+    (bench.path / "scenarios" / "fill.py").write_text(SCENARIO.replace("fill()", "absent()"))
+    code, report = bench.call_json("run")
+    assert code == 1
+    assert found(report) == {(risen, "peak", "regressed"), (risen, "result", "regressed")}
+    assert f"scenario fill changed: its series is continued from {risen[:10]}, where it now fails" in report["notices"]
+    assert [failure["commit"] for failure in report["failures"]] == [risen]
+
+
+def test_results_of_an_earlier_identity_or_way_of_measuring_go_on(bench: Workbench) -> None:
+    bench.commit(module())
+    risen = bench.commit(module(size=200_000))
+    _, first = bench.call_json("run")
+    (scenario,) = load_scenarios(bench.path / "scenarios")
+
+    def store_again(old: str, new: str) -> None:
+        for path in bench.results.rglob("*.json"):
+            path.write_text(path.read_text().replace(old, new))
+
+    store_again(f'"identity": "{scenario.identity}"', f'"identity": "{scenario.text_identity}"')
+    code, report = bench.call_json("run")
+    assert (code, report["counts"]["measured"], report["changes"]) == (1, 0, first["changes"])
+    assert bench.call_json("check")[0] == 1
+
+    store_again(f'"probe": {PROBE_METHOD}', f'"probe": {PROBE_METHOD - 1}')
+    code, report = bench.call_json("run")
+    assert (code, report["counts"]["measured"], report["changes"]) == (1, 1, first["changes"])
+    assert (
+        f"scenario fill is measured in another way (probe method {PROBE_METHOD}, before {PROBE_METHOD - 1}): "
+        f"its series is continued from {risen[:10]}, where both were measured"
+    ) in report["notices"]
+
+
+def test_comments_and_docstrings_of_a_scenario_measure_nothing_again(bench: Workbench) -> None:
+    bench.commit(module())
+    _, first = bench.call_json("run")
+    text = SCENARIO.replace("import box", '"""Fill a box."""\n\nimport box  # of ours').replace(
+        "():\n", '():\n    """Fill."""\n'
+    )
+    (bench.path / "scenarios" / "fill.py").write_text(text)
+    _, report = bench.call_json("run")
+    assert (report["counts"]["measured"], report["series"]) == (0, first["series"])
 
 
 def test_metrics_that_were_not_measured_before_are_added(bench: Workbench) -> None:
@@ -260,7 +343,7 @@ def test_an_edit_of_a_scenario_during_a_run_does_not_reach_it(bench: Workbench) 
     _, report = bench.call_json("run", "-j", "1")
     assert (report["changes"], report["failures"]) == ([], [])
     counts = bench.call_json("run")[1]["counts"]
-    assert (counts["measured"] + counts["reused"], counts["cached"]) == (4, 0)  # it is another scenario now
+    assert (counts["measured"], counts["cached"]) == (1, 3)  # it is another scenario now, and goes on from the newest
 
 
 def test_what_a_workload_writes_does_not_reach_the_next_child(bench: Workbench) -> None:

@@ -12,6 +12,7 @@ from memharness.config import Config
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.history import is_ancestor, resolve
 from memharness.model import Case
+from memharness.pipeline.continuing import parts_of
 from memharness.pipeline.project import Selection
 from memharness.pipeline.reports import commits_of, make_report, report_newest
 from memharness.pipeline.results import Results, load_results
@@ -85,7 +86,8 @@ def _without_past(results: Results) -> Iterator[str]:
     for family in results.measurements:
         for case in results.cases(family):
             stored = results.series(family, case.name, case.scenario.identity)
-            if newest in stored and not any(commit in stored for commit in earlier):
+            alone = newest in stored and not any(commit in stored for commit in earlier)
+            if alone and len(parts_of(results, family, case)) == 1:
                 yield f"{case.name} has nothing stored before {newest[:10]} to be judged against ({family})"
 
 

@@ -135,7 +135,7 @@ def _started_with(repository: Repository) -> dict[str, str]:
 def _question(work: Measuring, ends: tuple[Commit, Commit], metric: str) -> Question:
     """Measure `metric` at both ends; return what to search for and narrow the work to it."""
     results = work.first(ends, passes=(METRICS[metric].measured_in,))
-    judged = [one for one in judge(results) if one.series.metric == metric]
+    judged = [one for one in judge(results) if one.series.metric == metric and not one.closed]
     moves = [_move(one, _rule(work.project, one)) for one in judged]
     if not any(moves):
         raise _no_question(judged, ends, metric)

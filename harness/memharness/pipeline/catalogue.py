@@ -91,7 +91,8 @@ def open_catalogue(config: Config, selection: Selection) -> Catalogue:
 
 def project_of(project: Project, machine: str) -> Project:
     """Return the project with the results of another machine."""
-    return replace(project, store=Store(project.config.run.results, machine, read_only=True))
+    store = Store(project.config.run.results, machine, read_only=True, renamed=project.store.renamed)
+    return replace(project, store=store)
 
 
 def chapters(catalogue: Catalogue, sources: Sources) -> Iterator[Chapter]:

@@ -185,7 +185,8 @@ def _sides(results: Results, judged: Judged, *indexes: int) -> tuple[Side, ...]:
 def _side(results: Results, judged: Judged, index: int, *, deep: bool) -> Side:
     """Load the profiles of one point: of the last repeat that was traced deep or not, else of the last."""
     subject = judged.series.subject
-    repeats = results.of(subject.family, judged.series.points[index].commit.id, subject.case, subject.identity)
+    commit = judged.series.points[index].commit.id
+    repeats = results.of(subject.family, commit, subject.case, subject.identity, subject.probe)
     outcomes = [m.outcome for m in reversed(repeats) if isinstance(m.outcome, Measured)]
     missing = set()
 

@@ -41,7 +41,7 @@ class _Sides(Results):
     subject: Subject | None = None
     asked: set[str] = field(default_factory=set)
 
-    def of(self, family: str, commit_id: str, case: str, identity: str) -> tuple[Measurement, ...]:  # noqa: ARG002
+    def of(self, family: str, commit_id: str, *_: object) -> tuple[Measurement, ...]:  # noqa: ARG002
         """Return the repeats at a commit."""
         assert self.subject is not None
         self.asked.add(commit_id)

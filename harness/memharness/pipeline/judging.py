@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from weakref import WeakKeyDictionary
 
+from msgspec.structs import replace
+
 from memharness.analyse.ledger import find_drifts
 from memharness.analyse.limits import untraced_dominates
 from memharness.analyse.series import Series, Subject, build_series
@@ -11,19 +13,24 @@ from memharness.config import Config
 from memharness.findings import Acceptance
 from memharness.measure import PROBE_METHOD
 from memharness.model import Case, Value
+from memharness.pipeline.continuing import Part, parts_of
 from memharness.pipeline.project import Project
 from memharness.pipeline.results import Results
 from memharness.pipeline.searching import Question
 
 
 class Judged(Value):
-    """A series with what was found in it. `rule` is None where the metric does not flag: nothing is found then."""
+    """A series with what was found in it. `rule` is None where the metric does not flag: nothing is found then.
+
+    A `closed` one ends where another goes on: nothing more is measured for it.
+    """
 
     case: Case
     series: Series
     rule: Rule | None
     steps: tuple[Step, ...] = ()
     drifts: tuple[Step, ...] = ()  # accepted ones, and the one since
+    closed: bool = False
 
     @property
     def findings(self) -> tuple[Step, ...]:
@@ -38,7 +45,7 @@ class Judged(Value):
     @property
     def repeats(self) -> tuple[tuple[int, int], ...]:
         """Points, and how often each is to be measured in all."""
-        return needs_repeats(self.series, self.findings) if self.rule else ()
+        return needs_repeats(self.series, self.findings) if self.rule and not self.closed else ()
 
 
 _judged: WeakKeyDictionary[Results, tuple[Judged, ...]] = WeakKeyDictionary()
@@ -54,13 +61,25 @@ def judge(results: Results) -> tuple[Judged, ...]:
 def _judge(results: Results) -> Iterator[Judged]:
     for family in results.measurements:
         for case in results.cases(family):
-            subject = subject_of(results.project, case, family)
-            stored = results.series(family, subject.case, subject.identity)
-            own = build_series(subject, results.commits, stored, results.environments)
-            named = {series.metric: series for series in own}
-            both = [named[name] for name in ("peak", "rss_peak") if name in named]
-            untraced = len(both) == 2 and untraced_dominates(*([point.value for point in one.points] for one in both))
-            yield from judge_case(results.project.config, results.accepted, case, own, untraced=untraced)
+            *former, _ = parts_of(results, family, case)
+            for part in former:
+                yield from (replace(one, closed=True) for one in _judge_part(results, family, case, part))
+            yield from _judge_part(results, family, case)
+
+
+def _judge_part(results: Results, family: str, case: Case, part: Part | None = None) -> Iterator[Judged]:
+    """Judge a former part of a case's series, or the present one."""
+    subject = subject_of(results.project, case, family)
+    if part is not None:
+        subject = replace(subject, identity=part.identity, probe=part.probe)
+    stored = results.series(family, subject.case, subject.identity, subject.probe)
+    if part is not None:
+        stored = {commit: found for commit, found in stored.items() if results.positions[commit] <= part.last}
+    own = build_series(subject, results.commits, stored, results.environments)
+    named = {series.metric: series for series in own}
+    both = [named[name] for name in ("peak", "rss_peak") if name in named]
+    untraced = len(both) == 2 and untraced_dominates(*([point.value for point in one.points] for one in both))
+    yield from judge_case(results.project.config, results.accepted, case, own, untraced=untraced)
 
 
 def judge_case(

@@ -44,7 +44,7 @@ def run(
     with begin(
         config, selection, listener=listener, retry_failed=retry_failed, verify=verify, keep_going=keep_going
     ) as work:
-        return work.complete(work.commits(selection))
+        return work.complete(work.commits(selection), continued=True)
 
 
 @contextmanager
@@ -106,9 +106,18 @@ class Measuring:
         found = load_commits(self.project, commits, families=families, measured=measured, reused=reused)
         return replace(found, notices=(*self._shortfall, *self.workshop.notices), fresh=frozenset(self.workshop.fresh))
 
-    def complete(self, commits: Sequence[Commit], judging: Callable[[Results], Sequence[Judged]] = judge) -> Results:
-        """Measure what is missing at `commits`, then what the findings rest on."""
-        return self.confirm(self.first(commits), judging)
+    def complete(
+        self,
+        commits: Sequence[Commit],
+        judging: Callable[[Results], Sequence[Judged]] = judge,
+        *,
+        continued: bool = False,
+    ) -> Results:
+        """Measure what is missing at `commits`, then what the findings rest on.
+
+        `continued`: the series of a scenario that changed is joined to the former one.
+        """
+        return self.confirm(self.first(commits, continued=continued), judging)
 
     def confirm(self, results: Results, judging: Callable[[Results], Sequence[Judged]] = judge) -> Results:
         """Measure again what the findings in `results` rest on, and the branches of merges."""
@@ -124,18 +133,22 @@ class Measuring:
             self.workshop.measure(tasks, purpose="searching merged branches")
         return results
 
-    def first(self, commits: Sequence[Commit], passes: tuple[PassName, ...] = ()) -> Results:
+    def first(
+        self, commits: Sequence[Commit], passes: tuple[PassName, ...] = (), *, continued: bool = False
+    ) -> Results:
         """Measure every case once, or some `passes` of it, at each of `commits` that lacks it."""
         results = self.results(commits)
         self.workshop.newest = self.workshop.newest or commits[-1]
-        tasks = self.lacking(results, passes)
+        tasks = self.lacking(results, passes, continued=continued)
         self.workshop.measure(tasks, purpose="measuring")
         return self.results(commits) if tasks else results
 
-    def lacking(self, results: Results, passes: tuple[PassName, ...] = ()) -> tuple[Task, ...]:
+    def lacking(
+        self, results: Results, passes: tuple[PassName, ...] = (), *, continued: bool = False
+    ) -> tuple[Task, ...]:
         """Plan what `results` lack; what is stored beside it may be reused for it."""
         self.workshop.calls |= known_calls(results, self.suites)
-        tasks = missing(results, self.suites, passes=passes, retry_failed=self._retry_failed)
+        tasks = missing(results, self.suites, passes=passes, retry_failed=self._retry_failed, continued=continued)
         self.workshop.consider(results, tasks)
         return tasks
 

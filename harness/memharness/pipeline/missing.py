@@ -1,7 +1,7 @@
 """What is stored already, and what is missing: first measurements, repeats that confirm them, branches of merges."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -10,26 +10,46 @@ from memharness.errors import MemharnessError
 from memharness.history import is_ancestor, resolve
 from memharness.measure import PROBE_METHOD
 from memharness.model import METRICS, PASSES, Commit, Measured, Outcome, PassName
+from memharness.pipeline.continuing import covered
 from memharness.pipeline.judging import Judged, question_of
 from memharness.pipeline.project import Project
 from memharness.pipeline.results import Results
 from memharness.pipeline.searching import Unmeasured, follow_merge
 from memharness.pipeline.suites import metrics_of, passes_of
-from memharness.plan import Key, Known, Repeat, Suite, Task, plan_range, plan_repeats
+from memharness.plan import Key, Known, Repeat, Suite, Task, key_of, plan_range, plan_repeats
 
 
 def missing(
-    results: Results, suites: Sequence[Suite], *, passes: tuple[PassName, ...] = (), retry_failed: bool
+    results: Results,
+    suites: Sequence[Suite],
+    *,
+    passes: tuple[PassName, ...] = (),
+    retry_failed: bool,
+    continued: bool = False,
 ) -> tuple[Task, ...]:
     """Plan the first measurement, or some `passes` of it, of every case at every commit of `results` that lacks it.
 
-    A case that wants no metric of these passes is left out.
+    A case that wants no metric of these passes is left out. `continued`: where a scenario changed, so are the commits
+    before the one that joins its series to the former one.
     """
     wanted = {case.name: passes_of(results.project, case) & set(passes or PASSES) for case in results.project.cases}
     due = [replace(suite, cases=tuple(case for case in suite.cases if wanted[case.name])) for suite in suites]
     stored = _stored(results, (commit.id for commit in results.commits), retry_failed=retry_failed)
     complete = {key for key, known in stored.items() if wanted.get(key.case, set()) <= known.passes}
-    return plan_range(results.commits, due, complete, starts_of(results.project, results.commits), passes=passes)
+    starts = starts_of(results.project, results.commits)
+    if continued:
+        complete |= _covered(results, suites, starts)
+    return plan_range(results.commits, due, complete, starts, passes=passes)
+
+
+def _covered(results: Results, suites: Sequence[Suite], starts: Mapping[str, int]) -> set[Key]:
+    """Return what a former part of a series tells."""
+    return {
+        key_of(commit, suite.spec, case)
+        for suite in suites
+        for case in suite.cases
+        for commit in results.commits[: covered(results, suite.spec.family, case, starts.get(case.scenario.name, 0))]
+    }
 
 
 def unconfirmed(
@@ -60,7 +80,7 @@ def merged_steps(judgements: Sequence[Judged]) -> tuple[tuple[Judged, Step], ...
         (judged, step)
         for judged in judgements
         for step in judged.steps
-        if step.adjacent and len(judged.series.points[step.bad].commit.parents) > 1
+        if not judged.closed and step.adjacent and len(judged.series.points[step.bad].commit.parents) > 1
     )
 
 

@@ -79,7 +79,7 @@ class Project:
 
     def _baseline(self, until: str) -> str | None:
         """Return the newest commit up to which each case was measured; what failed since is no baseline."""
-        searched = {(case.name, case.scenario.identity) for case in self.cases}
+        searched = {case.name for case in self.cases}  # under any identity: its series is continued from there
         baseline = None
         for commit in commit_ids(self.repository, until):
             found = searched & self._measured_at(commit)
@@ -90,9 +90,9 @@ class Project:
                 break
         return baseline
 
-    def _measured_at(self, commit: str) -> set[tuple[str, str]]:
+    def _measured_at(self, commit: str) -> set[str]:
         return {
-            (m.case, m.identity)
+            m.case
             for family in self.store.families()
             for m in self.store.measurements(family, commit)
             if isinstance(m.outcome, Measured)
@@ -102,12 +102,14 @@ class Project:
 def open_project(config: Config, selection: Selection, *, read_only: bool = False) -> Project:
     """Open repository, scenario files and store; what is wrong with any of them is a MemharnessError."""
     repository = open_repository(config.project.repo, cache_folder())
-    cases = select_cases(expand(load_scenarios(config.run.scenarios)), selection.pattern, selection.case_tags)
+    scenarios = load_scenarios(config.run.scenarios)
+    cases = select_cases(expand(scenarios), selection.pattern, selection.case_tags)
+    renamed = {scenario.text_identity: scenario.identity for scenario in scenarios}
     return Project(
         config=config,
         repository=repository,
         cases=cases,
-        store=Store(config.run.results, config.run.machine, read_only=read_only),
+        store=Store(config.run.results, config.run.machine, read_only=read_only, renamed=renamed),
         notices=left_out(config.run.scenarios),
     )
 

@@ -21,7 +21,8 @@ from memharness.findings import (
     TrendPoint,
 )
 from memharness.history import find_commit
-from memharness.model import METRICS, Commit, Measured, Outcome, Phase, outcome_reason
+from memharness.model import METRICS, Case, Commit, Measured, Outcome, Phase, outcome_reason
+from memharness.pipeline.continuing import Part, continuations, parts_of
 from memharness.pipeline.describing import describe
 from memharness.pipeline.judging import Judged, judge
 from memharness.pipeline.results import Results
@@ -31,17 +32,23 @@ from memharness.thinning import thin
 def failures(results: Results) -> tuple[Failure, ...]:
     """Return what could not be measured, in the order of the history."""
     stored = [
-        (family, case.name, results.series(family, case.name, case.scenario.identity))
-        for family in results.measurements
-        for case in results.cases(family)
+        (family, case.name, part, results.series(family, case.name, *part.key))
+        for family, case, part in _parts(results)
     ]
     return tuple(
         Failure(commit=commit.id, case=case, family=family, phase=phase, reason=reason)
         for commit in results.commits
-        for family, case, series in stored
+        for family, case, part, series in stored
+        if part.first <= results.positions[commit.id] <= part.last
         for m in series.get(commit.id, ())[:1]
         for phase, reason in reasons(m.outcome)
     )
+
+
+def _parts(results: Results) -> Iterator[tuple[str, Case, Part]]:
+    for family in results.measurements:
+        for case in results.cases(family):
+            yield from ((family, case, part) for part in parts_of(results, family, case))
 
 
 def reasons(outcome: Outcome) -> Iterator[tuple[Phase, str]]:
@@ -62,12 +69,10 @@ def make_report(
     The changes are those of `described` where that is given.
     """
     judged = judge(results) if judged is None else judged
+    present = [one for one in judged if not one.closed]
     failed = failures(results)
     stored = {
-        commit
-        for family in results.measurements
-        for case in results.cases(family)
-        for commit in results.series(family, case.name, case.scenario.identity)
+        commit for family, case, part in _parts(results) for commit in results.series(family, case.name, *part.key)
     }
     return Report(
         counts=Counts(
@@ -79,13 +84,14 @@ def make_report(
         ),
         changes=describe(results, judged if described is None else described),
         failures=failed,
-        series=tuple(map(_summary, judged)),
-        exceeded=tuple(over for one in judged for over in _exceeded(one)),
+        series=tuple(map(_summary, present)),
+        exceeded=tuple(over for one in present for over in _exceeded(one)),
         notices=(
             *results.notices,
             *results.project.notices,
             *results.project.store.notices,
-            *(note for one in judged for note in _blind_spots(one)),
+            *dict.fromkeys(continuations(results)),
+            *(note for one in present for note in _blind_spots(one)),
         ),
     )
 
@@ -113,7 +119,7 @@ def report_newest(results: Results) -> Report:
         failures=failed,
         series=tuple(
             replace(_summary(_newest_pair(one)), trend=whole.trend)
-            for one, whole in zip(judged, report.series, strict=True)
+            for one, whole in zip((one for one in judged if not one.closed), report.series, strict=True)
         ),
         exceeded=tuple(over for over in report.exceeded if over.last == recent[-1]),
     )
@@ -178,7 +184,8 @@ def _cell(point: Point) -> Cell:
 def trends(results: Results, *metrics: str) -> tuple[Trend, ...]:
     """Return every series of the given metrics that has a value, as it is drawn, those of a case side by side."""
     order = {commit.id: index for index, commit in enumerate(results.commits)}
-    drawn = [one for one in judge(results) if one.series.metric in metrics and one.newest is not None]
+    judged = [one for one in judge(results) if not one.closed]  # a former part is on another scale
+    drawn = [one for one in judged if one.series.metric in metrics and one.newest is not None]
     return tuple(
         Trend(
             case=one.series.subject.case,

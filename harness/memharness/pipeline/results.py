@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeAlias
 
 from memharness.config import Config
 from memharness.findings import Acceptance
 from memharness.measure import PROBE_METHOD
 from memharness.model import PINNED, Case, Commit, EnvironmentFacts, Measurement
 from memharness.pipeline.project import EVERYTHING, Project, Selection, open_project
+
+SeriesKey: TypeAlias = tuple[str, int]  # identity of the scenario, and version of the probe's method
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,27 +30,39 @@ class Results:
 
     def cases(self, family: str) -> tuple[Case, ...]:
         """Return the cases with at least one measurement in a family."""
-        known = self._series[family]
-        return tuple(case for case in self.project.cases if (case.name, case.scenario.identity) in known)
+        return tuple(case for case in self.project.cases if self.series(family, case.name, case.scenario.identity))
 
-    def of(self, family: str, commit_id: str, case: str, identity: str) -> tuple[Measurement, ...]:
+    def of(
+        self, family: str, commit_id: str, case: str, identity: str, probe: int = PROBE_METHOD
+    ) -> tuple[Measurement, ...]:
         """Return the repeats of one case at one commit, the first one first."""
-        return tuple(self.series(family, case, identity).get(commit_id, ()))
+        return tuple(self.series(family, case, identity, probe).get(commit_id, ()))
 
-    def series(self, family: str, case: str, identity: str) -> Mapping[str, Sequence[Measurement]]:
-        """Return the repeats of one case by commit id, those of the current probe method."""
-        return self._series[family].get((case, identity), {})
+    def series(
+        self, family: str, case: str, identity: str, probe: int = PROBE_METHOD
+    ) -> Mapping[str, Sequence[Measurement]]:
+        """Return the repeats of one case by commit id, those of one probe method."""
+        return self.all_series(family, case).get((identity, probe), {})
+
+    def all_series(self, family: str, case: str) -> Mapping[SeriesKey, Mapping[str, Sequence[Measurement]]]:
+        """Return the repeats of one case by what makes them comparable, and by commit id."""
+        return self._series[family].get(case, {})
 
     @cached_property
-    def _series(self) -> dict[str, dict[tuple[str, str], dict[str, list[Measurement]]]]:
-        """Everything by family, by (case, identity), and by commit id."""
-        found: dict[str, dict[tuple[str, str], dict[str, list[Measurement]]]] = {}
+    def positions(self) -> Mapping[str, int]:
+        """The position of each commit."""
+        return {commit.id: at for at, commit in enumerate(self.commits)}
+
+    @cached_property
+    def _series(self) -> dict[str, dict[str, dict[SeriesKey, dict[str, list[Measurement]]]]]:
+        """Everything by family, by case, by identity and probe method, and by commit id."""
+        found: dict[str, dict[str, dict[SeriesKey, dict[str, list[Measurement]]]]] = {}
         for family, records in self.measurements.items():
             own = found.setdefault(family, {})
             for commit, stored in records.items():
                 for m in sorted(stored, key=lambda m: m.round):
-                    if m.probe == PROBE_METHOD:
-                        own.setdefault((m.case, m.identity), {}).setdefault(commit, []).append(m)
+                    of_case = own.setdefault(m.case, {})
+                    of_case.setdefault((m.identity, m.probe), {}).setdefault(commit, []).append(m)
         return found
 
 

@@ -3,7 +3,7 @@
 What is reused is such another: it fills what was not measured at the commit itself.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 
 from msgspec.structs import replace
@@ -73,6 +73,19 @@ def joined(known: Iterable[Reused], more: Iterable[Reused]) -> tuple[Reused, ...
         Reused(case=case, identity=identity, probe=probe, commit=commit, passes=tuple(sorted(names)))
         for (case, identity, probe, commit), names in sorted(passes.items())
     )
+
+
+def with_identities(record: Record, renamed: Mapping[str, str]) -> Record:
+    """Return a record under the identities that scenarios have now; what is stored under these already stays."""
+    stored = {one.identity for one in record.measurements} | {one.identity for one in record.reused}
+    if stored.isdisjoint(renamed):
+        return record
+    found: dict[tuple[str, str, int, int], Measurement] = {}
+    for one in sorted(record.measurements, key=lambda one: one.identity in renamed):
+        known = replace(one, identity=renamed.get(one.identity, one.identity))
+        found.setdefault(known.key, known)
+    reused = (replace(one, identity=renamed.get(one.identity, one.identity)) for one in record.reused)
+    return replace(record, measurements=tuple(found[key] for key in sorted(found)), reused=joined((), reused))
 
 
 def resolved(record: Record, source: Callable[[str], Record | None]) -> tuple[Measurement, ...]:

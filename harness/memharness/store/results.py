@@ -6,10 +6,11 @@ count as missing, so that they are measured again.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeAlias, TypeVar
 
 import filelock
@@ -48,7 +49,7 @@ from memharness.store.encoding import (
 )
 from memharness.store.ledger import append, read_ledger
 from memharness.store.machine import Machine, this_machine
-from memharness.store.merging import joined, merged, resolved
+from memharness.store.merging import joined, merged, resolved, with_identities
 
 Entry: TypeAlias = tuple[str, str, int, int, Observation]  # case, identity, probe, round, what was observed
 
@@ -69,13 +70,24 @@ T = TypeVar("T")
 class Store:
     """Results of one machine below `folder`. `read_only` leaves damaged files where they are.
 
+    `renamed` maps identities that results were stored under to those that they are known by now.
+
     Every method raises MemharnessError where the disk refuses, or where a newer memharness wrote a file.
     """
 
-    def __init__(self, folder: Path, machine: str, *, read_only: bool = False, lock_seconds: float = 60.0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        machine: str,
+        *,
+        read_only: bool = False,
+        lock_seconds: float = 60.0,
+        renamed: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.folder = folder
         self.notices: list[str] = []
         self.machine = machine
+        self.renamed = renamed
         self._home = folder / _checked_name(machine, "machine")
         self._read_only = read_only
         self._lock_seconds = lock_seconds
@@ -182,7 +194,8 @@ class Store:
     def record(self, family: str, commit_id: str) -> Record | None:
         """Return what is stored of a commit, references as such."""
         decoded = partial(_decode_record, family=family, commit_id=commit_id)
-        return self._load(self._record_path(family, commit_id), decoded)
+        record = self._load(self._record_path(family, commit_id), decoded)
+        return record and with_identities(record, self.renamed)
 
     def records(self, family: str, commit_ids: Iterable[str] | None = None) -> Iterator[Record]:
         """Load, one at a time, the records of the given commits, else of all by id; missing ones are left out."""
@@ -245,7 +258,7 @@ class Store:
             for name in self._files.names(folder)
             if name.endswith(".json")
         )
-        return {(value.case, value.identity): value.calls for value in stored if value}
+        return {(v.case, self.renamed.get(v.identity, v.identity)): v.calls for v in stored if v}
 
     # --- files -------------------------------------------------------------------------------------------
 
