@@ -51,6 +51,7 @@ def test_defaults_without_a_file(tmp_path: Path) -> None:
             install="auto",
             dependencies=(),
             variables={},
+            keep=8,
         ),
         run=RunConfig(
             scenarios=tmp_path / "scenarios",
@@ -75,6 +76,7 @@ python = ["3.12", "./bin/python"]
 install = "wheel"
 dependencies = ["numpy>=1,<2", "dask[array,bag]"]
 variables = { MODE = "test" }
+keep = 3
 [run]
 scenarios = "perf"
 results = "/var/results"
@@ -105,6 +107,7 @@ def everything(folder: Path, source: Path) -> Config:
             install="wheel",
             dependencies=("numpy>=1,<2", "dask[array,bag]"),
             variables={"MODE": "test"},
+            keep=3,
         ),
         run=RunConfig(
             scenarios=folder / "perf",

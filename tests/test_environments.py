@@ -33,27 +33,28 @@ class Project:
     def __init__(self, folder: Path) -> None:
         self.builder = RepositoryBuilder(folder / "project")
         self.cache = folder / "cache"
+        self.keep = 8
 
     def prepare(
         self, spec: EnvironmentSpec, *commits: str, configured: str | None = None
     ) -> list[tuple[Environment | Failed, str]]:
         """Prepare each commit, and import `box` there as the probe does: its VALUE, or the error."""
         repository = open_repository(str(self.builder.path), self.cache)
-        environments = provider(spec.install, self.cache)
+        environments = provider(spec.install, self.cache, project=repository.common_dir, keep=self.keep)
         results: list[tuple[Environment | Failed, str]] = []
         with lease(repository, self.cache) as slot:
             for commit in commits:
                 files = paths(repository, commit)
                 layout = locate(files, blob_reader(repository, files), import_root=configured)
                 checkout = slot.checkout(commit, **asdict(layout))
-                environment = environments.prepare(spec, checkout, files)
-                if isinstance(environment, Failed):
-                    results.append((environment, "not built"))
-                    continue
-                checkout = slot.place(
-                    environment.generated, packages=environment.packages, import_root=environment.import_root
-                )
-                results.append((environment, imported(environment, slot, checkout.import_root)))
+                with environments.prepare(spec, checkout, files) as environment:
+                    if isinstance(environment, Failed):
+                        results.append((environment, "not built"))
+                        continue
+                    checkout = slot.place(
+                        environment.generated, packages=environment.packages, import_root=environment.import_root
+                    )
+                    results.append((environment, imported(environment, slot, checkout.import_root)))
         return results
 
 
@@ -748,33 +749,17 @@ def test_a_project_is_built_in_its_folder_with_the_rest_beside_it(project: Proje
 
 
 @pytest.mark.registry
-def test_wheels_are_measured_as_installed_and_few_are_kept(
-    project: Project, interpreter: Interpreter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("memharness.environments.uv.WHEELS_KEPT", 1)
+def test_wheels_are_measured_as_installed(project: Project, interpreter: Interpreter) -> None:
     tracked = f"box/__pycache__/__init__.{sys.implementation.cache_tag}.pyc"
     commits = [
         project.builder.commit({"box/__init__.py": "VALUE = 1\n", "pyproject.toml": SETUPTOOLS, tracked: b"stale"}),
         project.builder.commit({"box/__init__.py": "VALUE = 2\n"}),
-        project.builder.commit({"box/__init__.py": "VALUE = 3\n"}),
     ]
-    spec = asked(interpreter, "wheel")
-    results = project.prepare(spec, *commits[:2])
+    results = project.prepare(asked(interpreter, "wheel"), *commits)
     assert [value for _, value in results] == ["1 from site-packages", "2 from site-packages"]
     first, second = (environment for environment, _ in results if isinstance(environment, Environment))
     assert second.origin == second.site_paths[0]
-
-    def kept() -> list[Path]:
-        return sorted((project.cache / "environments").glob("wheel-*/"))
-
-    assert len(kept()) == 2  # used lately: maybe still in use
-    for folder in kept():
-        os.utime(folder, (0, 0))
-    assert project.prepare(spec, commits[1])[0][0] == second  # in use again
-    assert [folder.name for folder in kept()] == [f"wheel-{second.key}"]
     assert first.key != second.key
-    assert project.prepare(spec, commits[2])[0][1] == "3 from site-packages"
-    assert len(kept()) == 2
 
 
 @pytest.mark.registry
@@ -807,6 +792,57 @@ def test_failures_are_outcomes(project: Project, interpreter: Interpreter) -> No
     assert list((project.cache / "environments").glob("*-*/")) == []
 
 
+BACKEND = """
+import os, zipfile
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    name, info = "box-1.0-py3-none-any.whl", "box-1.0.dist-info/"
+    files = {"box/__init__.py": open("box/__init__.py").read()}
+    files[info + "WHEEL"] = "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\n"
+    files[info + "METADATA"] = "Metadata-Version: 2.1\\nName: box\\nVersion: 1.0\\n"
+    files[info + "RECORD"] = "".join(f"{path},,\\n" for path in [*files, info + "RECORD"])
+    with zipfile.ZipFile(os.path.join(folder, name), "w") as wheel:
+        for path, text in files.items():
+            wheel.writestr(path, text)
+    return name
+"""
+
+
+def environments(project: Project) -> list[str]:
+    return sorted(path.name for path in (project.cache / "environments").iterdir() if path.is_dir())
+
+
+@pytest.mark.parametrize("install", ["auto", "wheel"])
+def test_few_environments_stay_however_often_the_build_changes(
+    project: Project, interpreter: Interpreter, install: Install
+) -> None:
+    files = {"box/__init__.py": "VALUE = 1\n", "back.py": BACKEND, "pyproject.toml": IN_TREE}
+    commits = [project.builder.commit(files)]
+    commits += [project.builder.commit({"back.py": f"{BACKEND}# {number}\n"}) for number in range(3)]
+    project.keep = 2
+    found = [environment for environment, _ in project.prepare(asked(interpreter, install), *commits, commits[2])]
+    keys = [environment.key for environment in found if isinstance(environment, Environment)]
+    assert len(set(keys)) == 4
+    assert environments(project) == sorted(f"{install}-{key}" for key in keys[2:4])
+
+
+def test_projects_share_no_environment_and_find_their_own_again(tmp_path: Path, interpreter: Interpreter) -> None:
+    files = {"box/__init__.py": "VALUE = 1\n", "back.py": BACKEND, "pyproject.toml": IN_TREE}
+    one, other = Project(tmp_path / "one"), Project(tmp_path / "other")
+    other.cache = one.cache
+    first, second = one.builder.commit(files), other.builder.commit(files)
+    assert first == second  # of the same files, at the same time
+    made = [project.prepare(asked(interpreter), first)[0][0] for project in (one, other)]
+    shutil.rmtree(one.builder.path)
+    again = Project(tmp_path / "one")
+    again.cache = one.cache
+    again.builder.commit(files)
+    found = again.prepare(asked(interpreter), first)[0][0]
+    keys = [environment.key for environment in (*made, found) if isinstance(environment, Environment)]
+    assert keys[0] != keys[1]
+    assert keys[0] == keys[2]
+    assert len(environments(one)) == 2
+
+
 @pytest.mark.registry
 def test_a_killed_build_is_made_again(project: Project, interpreter: Interpreter) -> None:
     commit = project.builder.commit({"box/__init__.py": "VALUE = 1\n", "pyproject.toml": SETUPTOOLS})
@@ -821,12 +857,15 @@ def test_a_killed_build_is_made_again(project: Project, interpreter: Interpreter
 @pytest.mark.registry
 def test_an_environment_that_lost_a_part_is_made_again(project: Project, interpreter: Interpreter) -> None:
     commit = project.builder.commit({"box/__init__.py": "import iniconfig\nVALUE = 1\n"})
-    environments, spec = provider("path", project.cache), asked(interpreter, "path", "iniconfig==2.0.0")
-    with lease(open_repository(str(project.builder.path), project.cache), project.cache) as slot:
+    spec = asked(interpreter, "path", "iniconfig==2.0.0")
+    repository = open_repository(str(project.builder.path), project.cache)
+    environments = provider("path", project.cache, project=repository.common_dir, keep=1)
+    with lease(repository, project.cache) as slot:
         checkout = slot.checkout(commit)
-        whole = environments.prepare(spec, checkout, {})
-        assert isinstance(whole, Environment)
+        with environments.prepare(spec, checkout, {}) as whole:
+            assert isinstance(whole, Environment)
         for part in ("bin", "lib", "."):
             shutil.rmtree(project.cache / "environments" / f"path-{whole.key}" / part)
-            assert environments.prepare(spec, checkout, {}) == whole
-            assert imported(whole, slot, ".") == "1 from tree"
+            with environments.prepare(spec, checkout, {}) as again:
+                assert again == whole
+                assert imported(whole, slot, ".") == "1 from tree"

@@ -39,7 +39,7 @@ class ProjectConfig(Value):
 class EnvironmentConfig(Value):
     """What to measure in: `python` holds versions or absolute paths, `variables` are set for measured code.
 
-    `before_build` is a shell command, "" for none.
+    `before_build` is a shell command, "" for none; `keep` is the number of built environments that stay in the cache.
     """
 
     python: tuple[str, ...]
@@ -49,6 +49,7 @@ class EnvironmentConfig(Value):
     before_build: str = ""
     build_requires: tuple[str, ...] = ()
     build_timeout: float = 600  # seconds
+    keep: int = 8
 
 
 class RunConfig(Value):
@@ -296,7 +297,7 @@ def _command(value: object, where: Where) -> str:
     return readers.typed(value, str, where).strip()
 
 
-def _workers(value: object, where: Where) -> int:
+def _count(value: object, where: Where) -> int:
     return readers.positive(readers.typed(value, int, where), where)
 
 
@@ -365,9 +366,10 @@ KEYS: Final[Mapping[str, Key]] = {
     "environment.before-build": Key(_plain(_command), lambda: ""),
     "environment.build-requires": Key(_plain(readers.requirements), list, _items),
     "environment.build-timeout": Key(_plain(readers.duration)),
+    "environment.keep": Key(_plain(_count), split=_number),
     "run.scenarios": Key(_folder, lambda: "scenarios"),
     "run.results": Key(_written_folder, lambda: "results"),
-    "run.workers": Key(_plain(_workers), lambda: len(os.sched_getaffinity(0)), _number),
+    "run.workers": Key(_plain(_count), lambda: len(os.sched_getaffinity(0)), _number),
     "run.metrics": Key(_plain(readers.metrics), lambda: list(METRICS), _items),
     "run.growth-budget": Key(_plain(readers.duration), lambda: "1s"),
     "run.timeout": Key(_plain(readers.duration), lambda: "60s"),

@@ -26,6 +26,7 @@ python = [{python}]  # versions or paths of interpreters; each is a series of it
 # before-build = ""           # a shell command in a copy of the source before it is built, such as "make cython"
 # build-requires = []         # what setup.py imports and the project does not name, such as ["cython", "numpy"]
 # build-timeout = "10m"       # for building one commit; where it is not set, ten times `timeout` if that is less
+# keep = 8                    # built environments that stay in the cache: those used last
 
 [run]
 # scenarios = "scenarios"

@@ -6,6 +6,7 @@ per way of installing; each remembers within its process what it has built.
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -30,8 +31,11 @@ class Provider(Protocol):
         checkout: Checkout,
         files: Mapping[str, str],
         cancel: threading.Event | None = None,
-    ) -> Environment | Failed:
-        """Return an environment for this commit, built now or before; raise Cancelled when `cancel` is set."""
+    ) -> AbstractContextManager[Environment | Failed]:
+        """Have an environment for this commit, built now or before, until the block ends: from then on it may go.
+
+        Raises Cancelled when `cancel` is set before it is there.
+        """
 
     def known(
         self, spec: EnvironmentSpec, layout: Layout, files: Mapping[str, str], read: Read
@@ -43,7 +47,7 @@ class Provider(Protocol):
         """
 
 
-_PROVIDERS: Final[Mapping[Install, Callable[[Path], Provider]]] = {
+_PROVIDERS: Final[Mapping[Install, Callable[[Path, str, int], Provider]]] = {
     "auto": UvEnvironments,
     "wheel": UvEnvironments,
     "path": UvEnvironments,
@@ -51,6 +55,9 @@ _PROVIDERS: Final[Mapping[Install, Callable[[Path], Provider]]] = {
 }
 
 
-def provider(install: Install, cache: Path) -> Provider:
-    """Return the provider for a way of installing; what it builds goes below `cache`."""
-    return _PROVIDERS[install](cache)
+def provider(install: Install, cache: Path, *, project: str, keep: int) -> Provider:
+    """Return the provider for a way of installing, for the `project` whose repository is in that folder.
+
+    What it builds goes below `cache`; of the project's environments the `keep` used last stay, and those in use.
+    """
+    return _PROVIDERS[install](cache, project, keep)

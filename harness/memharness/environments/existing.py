@@ -1,8 +1,9 @@
 """Existing environments: the given interpreter with its own site-packages as they are, the import root before them."""
 
+import contextlib
 import subprocess
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -36,20 +37,21 @@ class _Found(Value):
 class ExistingEnvironments:
     """Takes environments as they are; each interpreter is asked once."""
 
-    def __init__(self, _cache: Path) -> None:
+    def __init__(self, _cache: Path, _project: str, _keep: int) -> None:
         self._found: dict[str, _Found] = {}
 
+    @contextlib.contextmanager
     def prepare(
         self,
         spec: EnvironmentSpec,
         checkout: Checkout,
         files: Mapping[str, str],
         cancel: threading.Event | None = None,  # noqa: ARG002  (nothing here takes long)
-    ) -> Environment | Failed:
-        """Return the interpreter's own environment; raise MemharnessError where it cannot tell its packages."""
+    ) -> Iterator[Environment | Failed]:
+        """Have the interpreter's own environment; raise MemharnessError where it cannot tell its packages."""
         layout, read = layout_of(checkout), reader(checkout.tree)
         site_paths = self._ask(spec.interpreter).site_paths
-        return Environment(
+        yield Environment(
             key=fingerprint(spec, layout, files, read),
             facts=self._facts(spec, layout, read),
             python=spec.interpreter.path,

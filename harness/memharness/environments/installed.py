@@ -1,6 +1,7 @@
 """Installed files: what an installer put into site-packages -> which of it is the project's, and where it came from."""
 
 import csv
+import hashlib
 import itertools
 import json
 import os
@@ -164,6 +165,14 @@ def importable(checkout: Checkout, site_paths: Iterable[str]) -> tuple[str, ...]
         name for name in checkout.others if any((site / name).is_dir() or any(site.glob(f"{name}.*")) for site in sites)
     }
     return tuple(sorted({*checkout.packages, *checkout.others} - taken))
+
+
+def digest_of(site: Path, names: Iterable[str]) -> str:
+    """Return a digest of the contents of installed files, 8 hex digits."""
+    found = hashlib.sha256()
+    for name in sorted(names):
+        found.update(f"{name}\0{hashlib.sha256((site / name).read_bytes()).hexdigest()}\0".encode(errors="replace"))
+    return found.hexdigest()[:8]
 
 
 def take_out(site: Path, names: tuple[str, ...], *, into: Path | None) -> None:

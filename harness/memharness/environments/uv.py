@@ -5,106 +5,93 @@ has are imported from the checkout, where alone they can be right, and a commit 
 being measured from an installed copy; those that the build made are handed over to be placed in the checkout.
 "wheel" builds every commit and imports the installed copy. "path" installs the dependencies alone.
 
-An environment is built in its final folder (virtual environments do not move) under a lock, and counts once its
-`environment.json` is there and its files are recorded; what a killed build left is removed by the next. Files are
-copies: what is written into one reaches no cache of uv.
+An environment is built in its final folder: virtual environments do not move. Files are copies: what is written into
+one reaches no cache of uv.
 """
 
 import contextlib
-import json
 import os
 import shutil
 import tempfile
 import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
 
 import msgspec
-from filelock import FileLock, Timeout
 
 from memharness.declared import Read, beside, is_project
 from memharness.environments import installed
 from memharness.environments.build import Build, BuildFailed
+from memharness.environments.cache import Built, Cache
 from memharness.environments.compiled import declared, uncompiled
 from memharness.environments.fingerprint import fingerprint, reader, states
-from memharness.environments.guard import record
 from memharness.environments.named import named
-from memharness.environments.whole import is_whole
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.layout import Layout, layout_of
 from memharness.leftovers import remove
-from memharness.model import Checkout, Environment, EnvironmentFacts, EnvironmentSpec, Failed, Value, digest
-from memharness.supervision import Cancelled
-
-WHEELS_KEPT: Final = 8  # environments of single commits, the most recently used
-_TICK_SECONDS: Final = 0.2
-UNUSED_SECONDS: Final = 2 * 60 * 60  # what was used since may still be in use, here or in another process
-
-
-class _Built(Value):
-    """The stored form. `frozen` maps what the build took in of a commit to its state; see `states`."""
-
-    environment: Environment
-    frozen: dict[str, str] = {}
+from memharness.model import Checkout, Environment, EnvironmentFacts, EnvironmentSpec, Failed, digest
 
 
 class UvEnvironments:
-    """Builds and finds environments below `cache`/environments; failed builds are not repeated by one process."""
+    """Builds and finds environments of a project, below `cache`/environments, where the `keep` used last stay.
 
-    def __init__(self, cache: Path) -> None:
-        self._folder = cache / "environments"
+    `project` is the folder of its repository. Failed builds are not repeated by one process.
+    """
+
+    def __init__(self, cache: Path, project: str, keep: int) -> None:
+        self._cache = Cache(cache / "environments", project, keep)
+        self._project = project
         self._failed: dict[tuple[str, str], Failed] = {}
-        self._built: dict[str, _Built] = {}
 
+    @contextlib.contextmanager
     def prepare(
         self,
         spec: EnvironmentSpec,
         checkout: Checkout,
         files: Mapping[str, str],
         cancel: threading.Event | None = None,
-    ) -> Environment | Failed:
-        """Return the environment of a commit; build it unless it is there.
+    ) -> Iterator[Environment | Failed]:
+        """Have the environment of a commit until the block ends; build it unless it is there.
 
         Raises Cancelled when `cancel` is set, MemharnessError where the machine or its cache is at fault.
         """
         layout, read = layout_of(checkout), reader(checkout.tree)
-        key = fingerprint(spec, layout, files, read)
+        key = self._key(spec, layout, files, read)
         project = _builds(spec, layout, read)
         own = beside(read, layout.directory)
         notes = uncompiled(spec, declared(own, files, layout.packages)) if spec.install == "path" else ()
         if not project and not spec.dependencies:
-            return msgspec.structs.replace(_bare(spec, key), packages=installed.importable(checkout, ()), notes=notes)
-        frozen: set[str] = set()  # of all environments that were tried: a commit that shares it comes to the same
-        while True:
-            built = self._find_or_build(key, spec, checkout, files if project else None, cancel)
-            if isinstance(built, Failed):
-                return built
-            frozen |= built.frozen.keys()
-            if (now := states(files, built.frozen)) == built.frozen:
-                environment = built.environment
-                return msgspec.structs.replace(
-                    environment,
-                    frozen=tuple(sorted(frozen)),
-                    packages=environment.packages or installed.importable(checkout, environment.site_paths),
-                    notes=notes,
-                )
-            key = _derived(key, now)
+            yield msgspec.structs.replace(_bare(spec, key), packages=installed.importable(checkout, ()), notes=notes)
+            return
+        try:
+            with contextlib.ExitStack() as held:
+                found = self._find_or_build(key, spec, checkout, files if project else None, cancel, held)
+                if isinstance(found, Environment):
+                    packages = found.packages or installed.importable(checkout, found.site_paths)
+                    found = msgspec.structs.replace(found, packages=packages, notes=notes)
+                yield found
+        finally:
+            self._cache.prune()
 
     def known(
         self, spec: EnvironmentSpec, layout: Layout, files: Mapping[str, str], read: Read
     ) -> tuple[str, str | None]:
-        """Return the fingerprint of a commit's environment and the id of its facts, None where it is not built."""
-        key = fingerprint(spec, layout, files, read)
+        """Return the key of a commit's environment and the id of its facts, None where it is not built.
+
+        The key is that of the build's inputs as far as they are known without a build; a measurement names the others.
+        """
+        key = self._key(spec, layout, files, read)
         if not spec.dependencies and not _builds(spec, layout, read):
             return key, _bare(spec, key).facts.id
         at = key
-        while built := self._built.get(at) or _load(self._folder / f"{spec.install}-{at}"):
+        while built := self._cache.find(f"{spec.install}-{at}"):
             if (now := states(files, built.frozen)) == built.frozen:
                 return key, built.environment.facts.id
             at = _derived(at, now)
         return key, None
+
+    def _key(self, spec: EnvironmentSpec, layout: Layout, files: Mapping[str, str], read: Read) -> str:
+        return digest([self._project, fingerprint(spec, layout, files, read)], 32)
 
     def _find_or_build(
         self,
@@ -113,30 +100,53 @@ class UvEnvironments:
         checkout: Checkout,
         files: Mapping[str, str] | None,
         cancel: threading.Event | None,
-    ) -> _Built | Failed:
-        folder = self._folder / f"{spec.install}-{key}"
-        known = self._failed.get((key, checkout.commit)) or self._built.get(key)
-        if known is not None and (isinstance(known, Failed) or is_whole(known.environment)):
-            return known
+        held: contextlib.ExitStack,
+    ) -> Environment | Failed:
+        """Return the environment in which everything is as the commit has it, in use until `held` is closed."""
+        frozen: set[str] = set()  # of all environments on the way: a commit that shares it comes to the same
+        while True:
+            built = self._at(key, spec, checkout, files, cancel, held)
+            if isinstance(built, Failed):
+                return built
+            frozen |= built.frozen.keys()
+            if (now := states(files or {}, built.frozen)) == built.frozen:
+                return msgspec.structs.replace(built.environment, frozen=tuple(sorted(frozen)))
+            key = _derived(key, now)
+
+    def _at(
+        self,
+        key: str,
+        spec: EnvironmentSpec,
+        checkout: Checkout,
+        files: Mapping[str, str] | None,
+        cancel: threading.Event | None,
+        held: contextlib.ExitStack,
+    ) -> Built | Failed:
+        """Return the environment with this key, in use until `held` is closed; build it of this commit if need be."""
+        if (key, checkout.commit) in self._failed:
+            return self._failed[key, checkout.commit]
+        name = f"{spec.install}-{key}"
+        folder = self._cache.folder(name)
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with _locked(folder, cancel):
-                outcome = _load(folder) or _build(folder, key, spec, checkout, files, cancel)
-                if isinstance(outcome, _Built):
-                    os.utime(folder)
-            if spec.install == "wheel":
-                _prune(self._folder)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            held.enter_context(self._cache.using(name, cancel))
+            while (built := self._cache.find(name)) is None:
+                with self._cache.making(name, cancel):
+                    if self._cache.find(name):  # another has made it meanwhile
+                        continue
+                    outcome = _build(folder, key, self._project, spec, checkout, files, cancel)
+                    if isinstance(outcome, Failed):
+                        self._failed[key, checkout.commit] = outcome
+                        return outcome
+                    self._cache.put(name, outcome)
+            self._cache.touch(name)
         except OSError as error:
             raise MemharnessError(
                 f"{error.filename or folder}: environments cannot be built there: {error.strerror or error}",
                 hint="Free some space there, or set MEMHARNESS_CACHE to another folder.",
                 exit_code=INCOMPLETE,
             ) from None
-        if isinstance(outcome, Failed):
-            self._failed[key, checkout.commit] = outcome
-        elif spec.install != "wheel":  # each use of those is noted, so that none in use is removed
-            self._built[key] = outcome
-        return outcome
+        return built
 
 
 def _derived(key: str, states: Mapping[str, str]) -> str:
@@ -149,37 +159,15 @@ def _builds(spec: EnvironmentSpec, layout: Layout, read: Read) -> bool:
     return spec.install != "path" and is_project(beside(read, layout.directory))
 
 
-def _load(folder: Path) -> _Built | None:
-    try:
-        built = msgspec.convert(json.loads((folder / "environment.json").read_bytes()), _Built)
-    except (OSError, ValueError, msgspec.ValidationError):
-        return None
-    return built if is_whole(built.environment) else None
-
-
-@contextlib.contextmanager
-def _locked(folder: Path, cancel: threading.Event | None) -> Iterator[None]:
-    """Hold the lock of an environment, which another process may be building for long."""
-    lock = FileLock(f"{folder}.lock")
-    while not lock.is_locked:
-        if cancel is not None and cancel.is_set():
-            raise Cancelled
-        with contextlib.suppress(Timeout):
-            lock.acquire(timeout=_TICK_SECONDS)
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def _build(
     folder: Path,
     key: str,
+    project: str,
     spec: EnvironmentSpec,
     checkout: Checkout,
     files: Mapping[str, str] | None,
     cancel: threading.Event | None,
-) -> _Built | Failed:
+) -> Built | Failed:
     """Make a virtual environment in `folder`, with the project where there are `files`; none stays that failed."""
     remove(folder)
     folder.mkdir()
@@ -192,12 +180,8 @@ def _build(
                 build.prepare()
             build.install(python, [*spec.dependencies, *([str(build.project)] if files is not None else [])])
             (site,) = folder.glob("lib/python*/site-packages")
-            outcome = _describe(folder, site, key, spec, checkout, files, build.source)
-        if isinstance(outcome, _Built):
-            unfinished = folder / "environment.json.new"
-            unfinished.write_text(json.dumps(msgspec.to_builtins(outcome)))  # escapes what is not UTF-8 in a path
-            unfinished.replace(folder / "environment.json")
-            record(folder)
+            outcome = _describe(folder, site, key, project, spec, checkout, files, build.source)
+        if isinstance(outcome, Built):
             return outcome
     except BuildFailed as failed:
         outcome = failed.outcome
@@ -212,11 +196,12 @@ def _describe(
     folder: Path,
     site: Path,
     key: str,
+    project: str,
     spec: EnvironmentSpec,
     checkout: Checkout,
     files: Mapping[str, str] | None,
     source: Path,
-) -> _Built | Failed:
+) -> Built | Failed:
     local = installed.local(site, source)
     info = next((info for info, path in local.items() if path == checkout.directory), None)
     facts = _facts(spec, installed.packages(site, leave_out=local))
@@ -231,11 +216,11 @@ def _describe(
         variables=spec.variables,
     )
     if info is None or files is None:
-        return _Built(environment=environment)
+        return Built(environment=environment, project=project)
     tops = installed.top_level(info)
     environment = msgspec.structs.replace(environment, packages=tops)
     if spec.install == "wheel":
-        return _Built(environment=environment)
+        return Built(environment=environment, project=project)
     originals = installed.Originals(Path(checkout.tree), files, layout_of(checkout))
     root = installed.find_import_root(info, originals, expected=checkout.import_root, files=files)
     sorted_out = installed.split(info, originals, import_root=root, files=files)
@@ -243,17 +228,18 @@ def _describe(
         return _misplaced(tops, checkout)
     namespaces = installed.namespaces(info, import_root=root, files=files)
     installed.take_out(site, sorted_out.tracked, into=None)
-    installed.take_out(site, sorted_out.generated, into=folder / "generated")
+    # a slot that has byte code of what another build made is to see that this is something else
+    made = folder / f"generated-{installed.digest_of(site, sorted_out.generated)}"
+    installed.take_out(site, sorted_out.generated, into=made)
     frozen = {*sorted_out.frozen, *_taken_in(local, originals, reader(checkout.tree), files, checkout.directory)}
-    return _Built(
+    return Built(
         environment=msgspec.structs.replace(
             environment,
             import_root=root,
             namespaces=namespaces,
-            generated={
-                os.path.normpath(f"{root}/{name}"): str(folder / "generated" / name) for name in sorted_out.generated
-            },
+            generated={os.path.normpath(f"{root}/{name}"): str(made / name) for name in sorted_out.generated},
         ),
+        project=project,
         frozen=states(files, frozen),
     )
 
@@ -310,15 +296,3 @@ def _bare(spec: EnvironmentSpec, key: str) -> Environment:
         cache_tag=spec.interpreter.cache_tag,
         variables=spec.variables,
     )
-
-
-def _prune(folder: Path) -> None:
-    """Remove environments of single commits that are long unused, but for the most recently used."""
-    used = {}
-    for made in folder.glob("wheel-*/environment.json"):
-        with contextlib.suppress(FileNotFoundError):  # removed by another process
-            used[made.parent] = made.parent.stat().st_mtime
-    for old in sorted(used, key=used.__getitem__, reverse=True)[WHEELS_KEPT:]:
-        with contextlib.suppress(Timeout, FileNotFoundError), FileLock(f"{old}.lock", timeout=0):
-            if time.time() - old.stat().st_mtime > UNUSED_SECONDS:  # asked again: now nobody can begin to use it
-                shutil.rmtree(old, ignore_errors=True)

@@ -1,7 +1,7 @@
 """One task in a slot: checkout, environment, byte code, then every case in its children, but for what can be reused."""
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -93,7 +93,8 @@ class Worker:
         try:
             while True:
                 try:
-                    return self._measure(task, cancel, doubts)
+                    with ExitStack() as held:
+                        return self._measure(task, cancel, doubts, held)
                 except OwnFaultError as fault:
                     if fault.subject in doubts:
                         raise _removed_again(task, fault) from None
@@ -109,7 +110,7 @@ class Worker:
         finally:
             self._tell(None)
 
-    def _measure(self, task: Task, cancel: Event, doubts: Mapping[str, str]) -> Done:
+    def _measure(self, task: Task, cancel: Event, doubts: Mapping[str, str], held: ExitStack) -> Done:
         proven = {case.name: self._reuse.find(task, case, self._own) if self._reuse else () for case in task.cases}
         cases = [case for case in task.cases if not proven[case.name] or self._is_chosen(task, case)]
         if not cases:
@@ -120,7 +121,8 @@ class Worker:
             self._slot = self._lease()
         ground = self._grounds.at(task.commit.id)
         checkout = self._slot.checkout(task.commit.id, **asdict(ground.layout))
-        environment = self._environments.prepare(task.spec, checkout, ground.tree.files, cancel)
+        prepared = self._environments.prepare(task.spec, checkout, ground.tree.files, cancel)
+        environment = held.enter_context(prepared)
         if isinstance(environment, Failed):
             failed = with_missing(Observation(outcome=environment), ground.missing, built=True)
             self._examine(task.spec, "the environment", failed, doubts)
@@ -232,15 +234,16 @@ class Worker:
         """Build an environment again that a child spoilt."""
         self._slot.tidy()
         files = self._grounds.at(task.commit.id).tree.files
-        again = self._environments.prepare(task.spec, checkout, files, cancel)
-        if isinstance(again, Failed) or again.facts != environment.facts:
-            why = again.reason if isinstance(again, Failed) else "it would hold other versions now"
-            raise MemharnessError(
-                f"the environment of {task.commit.short} was changed by what ran there and cannot be built anew: {why}",
-                hint="What was measured is stored; run the same command again.",
-                exit_code=INCOMPLETE,
-            )
-        self._slot.place(again.generated)
+        with self._environments.prepare(task.spec, checkout, files, cancel) as again:
+            if isinstance(again, Failed) or again.facts != environment.facts:
+                why = again.reason if isinstance(again, Failed) else "it would hold other versions now"
+                raise MemharnessError(
+                    f"the environment of {task.commit.short} was changed by what ran there and cannot be built anew: "
+                    f"{why}",
+                    hint="What was measured is stored; run the same command again.",
+                    exit_code=INCOMPLETE,
+                )
+            self._slot.place(again.generated)
 
 
 def _removed_again(task: Task, fault: OwnFaultError) -> MemharnessError:

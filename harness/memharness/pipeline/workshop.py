@@ -79,7 +79,9 @@ class Workshop:
         self._scenarios = scenarios
         self._listener = listener
         self._retry_failed = retry_failed
-        self._environments = provider(project.config.environment.install, cache_folder())
+        asked = project.config.environment
+        whose = project.repository.common_dir
+        self._environments = provider(asked.install, cache_folder(), project=whose, keep=asked.keep)
         self.grounds = Grounds(project, self._environments)
         self._reuse = Reuse(project, self.grounds, scenarios, verify=verify) if project.config.run.reuse else None
         self._slots = slots
