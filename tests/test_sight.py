@@ -43,7 +43,7 @@ SEEN: dict[str, tuple[set[str], set[str], set[str]]] = {
     "list(os.scandir(T + '/sub'))": (set(), {"sub/one.txt", "sub/two.txt"}, {"sub"}),
     "list(os.walk(T + '/sub'))": (set(), {"sub/one.txt", "sub/two.txt"}, {"sub"}),
     "glob.glob(T + '/sub/o*')": (set(), {"sub/one.txt", "sub/two.txt"}, {"sub"}),
-    "in_vain(importlib.import_module, 'box.gone')": ({"box/__init__.py"}, {"box", "box/__init__.py"}, {"", "box"}),
+    "in_vain(importlib.import_module, 'box.gone')": ({"box/__init__.py"}, {"box", "box/__init__.py"}, {"box"}),
     "list(pkgutil.iter_modules([T + '/box']))": (
         set(),
         {"box", "box/__pycache__", "box/text.txt"},
@@ -52,11 +52,11 @@ SEEN: dict[str, tuple[set[str], set[str], set[str]]] = {
     "importlib.resources.read_text('box', 'text.txt')": (
         {"box/__init__.py", "box/text.txt"},
         {"box/__init__.py"},
-        {""},
+        set(),
     ),
     "zipped(T + '/code.zip')": ({"code.zip"}, {"code.zip"}, set()),
     "threads()": ({f"{n}.txt" for n in range(40)}, {f"{n}.dat" for n in range(40)}, set()),
-    "traced()": ({"box/__init__.py"}, {"box/__init__.py"}, {""}),
+    "traced()": ({"box/__init__.py"}, {"box/__init__.py"}, set()),
     "open('/dev/null').close(), os.urandom(8)": (set(), set(), set()),
     "temporary()": (set(), set(), set()),
     "os.stat('/'), os.stat(os.path.dirname(T)), os.stat(T)": (set(), set(), set()),

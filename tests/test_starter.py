@@ -9,12 +9,14 @@ from memharness.config import KEYS, load_config
 from memharness.errors import MemharnessError
 from memharness.model import METRICS
 from memharness.scenarios import load_scenarios
-from memharness.starter import write_starter
+from memharness.starter import Starter, write_starter
 
 
 def test_the_configuration_is_the_default_one(tmp_path: Path) -> None:
     default = load_config(tmp_path, environment={})
-    files = write_starter(tmp_path, import_root="src", packages=("wastebox",), python=default.environment.python[0])
+    files = write_starter(
+        tmp_path, Starter(import_root="src", packages=("wastebox",), python=default.environment.python[0])
+    )
     assert files == (tmp_path / "memharness.toml", tmp_path / "scenarios" / "first_workload.py")
     written = load_config(tmp_path, environment={})
     assert written.source == files[0]
@@ -23,7 +25,7 @@ def test_the_configuration_is_the_default_one(tmp_path: Path) -> None:
 
 
 def test_every_key_is_shown_with_its_default(tmp_path: Path) -> None:
-    file, _ = write_starter(tmp_path, import_root="src", packages=(), python="3.11")
+    file, _ = write_starter(tmp_path, Starter(import_root="src", packages=(), python="3.11"))
     default = load_config(tmp_path, environment={})
     shown = re.sub(r"(?m)^# ([a-z_-]+ = )", r"\1", file.read_text())
     file.write_text(shown)
@@ -41,7 +43,7 @@ def test_every_key_is_shown_with_its_default(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("packages", [(), ("wastebox",), ("wastebox", "other")])
 def test_the_scenario_runs(tmp_path: Path, packages: tuple[str, ...]) -> None:
-    _, file = write_starter(tmp_path, import_root=".", packages=packages, python="3.11")
+    _, file = write_starter(tmp_path, Starter(import_root=".", packages=packages, python="3.11"))
     (scenario,) = load_scenarios(file.parent)
     assert (scenario.name, scenario.params, scenario.run.params) == ("first_workload", {"size": (1000,)}, ("size",))
     (tmp_path / "wastebox.py").write_text("def waste(): ...\n")
@@ -59,7 +61,7 @@ def test_nothing_is_overwritten(tmp_path: Path, taken: str) -> None:
     file.parent.mkdir(exist_ok=True)
     file.write_text("mine")
     with pytest.raises(MemharnessError) as caught:
-        write_starter(tmp_path, import_root=".", packages=(), python="3.11")
+        write_starter(tmp_path, Starter(import_root=".", packages=(), python="3.11"))
     assert (caught.value.message, caught.value.exit_code) == (f"already there: {file}", 2)
     assert caught.value.hint
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [file]
@@ -70,14 +72,14 @@ def test_a_configuration_in_pyproject_is_not_shadowed(tmp_path: Path) -> None:
     pyproject = tmp_path / "pyproject.toml"
     pyproject.write_text("[project]\nname = 'x'\n[tool.memharness.run]\nworkers = 3\n")
     with pytest.raises(MemharnessError) as caught:
-        write_starter(tmp_path, import_root=".", packages=(), python="3.11")
+        write_starter(tmp_path, Starter(import_root=".", packages=(), python="3.11"))
     assert caught.value.message == f"already there: [tool.memharness] in {pyproject}"
     pyproject.write_text("[project]\nname = 'x'\n")
-    assert write_starter(tmp_path, import_root=".", packages=(), python="3.11")
+    assert write_starter(tmp_path, Starter(import_root=".", packages=(), python="3.11"))
 
 
 def test_an_unwritable_place(tmp_path: Path) -> None:
     (tmp_path / "scenarios").write_text("")
     with pytest.raises(MemharnessError) as caught:
-        write_starter(tmp_path, import_root=".", packages=(), python="3.11")
+        write_starter(tmp_path, Starter(import_root=".", packages=(), python="3.11"))
     assert caught.value.message == f"{tmp_path / 'scenarios' / 'first_workload.py'}: cannot be written: File exists"

@@ -25,13 +25,14 @@ class Declared(Value):
     """The `name` of the distribution, and the dotted `module` that it is said to hold where that is another.
 
     `packages` are dotted names of packages and modules that it lists; `roots` are the folders that these lie in,
-    relative to that of the packaging files.
+    relative to that of the packaging files. `requires_python` is a specifier, as PEP 440 has them.
     """
 
     name: str | None = None
     module: str | None = None
     packages: tuple[str, ...] = ()
     roots: tuple[str, ...] = ()
+    requires_python: str | None = None
 
 
 def declared(read: Read) -> Declared:
@@ -81,7 +82,56 @@ def _declared(pyproject: bytes | None, setup_cfg: bytes | None, setup_py: bytes 
         module=next((name for name in modules if name and name.strip()), None),
         packages=tuple(dict.fromkeys(name for name in packages if name)),
         roots=tuple(dict.fromkeys(posixpath.normpath(root or ".") for root in roots)),
+        requires_python=text(document, "project", "requires-python")
+        or _of_poetry(text(tools, "poetry", "dependencies", "python"))
+        or text(sections, "options", "python_requires")
+        or text(arguments, "python_requires"),
     )
+
+
+def takes_any_folder(read: Read) -> bool:
+    """Tell whether a build takes any folder beside packaging files in a flat layout for a package, or ships it.
+
+    That is what setuptools does where it looks for packages by itself, or for namespace packages, and refuses to build
+    where it finds several; others do where their patterns stand for everything.
+    """
+    document = read_toml(read("pyproject.toml") or b"")
+    backend = text(document, "build-system", "build-backend") or "setuptools"
+    if not is_project(read):
+        return False
+    if backend.partition(".")[0] != "setuptools":
+        wheel = table(document, "tool", "hatch", "build", "targets", "wheel")
+        poetry = _tables(table(document, "tool"), "poetry", "packages")
+        patterns = [pattern for key in ("include", "only-include", "packages") for pattern in texts(wheel, key)]
+        patterns += [pattern for entry in poetry for pattern in _listed(entry, "include")]
+        return any(not pattern.strip("./*") for pattern in patterns)
+    setuptools = table(document, "tool", "setuptools")
+    sections = read_ini(read("setup.cfg") or b"") or {}
+    script = read("setup.py") or b""
+    arguments = _setup_arguments(script)
+    if "find" in table(setuptools, "packages"):
+        find = table(setuptools, "packages", "find")
+        where = _listed(find, "where") or (".",)
+        return "." in where and find.get("namespaces") is not False and not find.get("include")
+    in_cfg = text(sections, "options", "packages") or text(sections, "options", "py_modules") or ""
+    if "find_namespace:" in in_cfg:
+        find = table(sections, "options.packages.find")
+        return (find.get("where") or ".") == "." and not find.get("include")
+    if b"find_namespace" in script:
+        return arguments.get("where", ".") in {".", None}
+    explicit = {"packages", "py-modules"} & setuptools.keys() or {"packages", "py_modules"} & arguments.keys()
+    return not (explicit or in_cfg)
+
+
+def _of_poetry(python: str | None) -> str | None:
+    """Return a specifier for a version in the style of Poetry: "^3.9" and "~3.9" mean ranges."""
+    found = re.fullmatch(r"([\^~])(\d{1,3})(?:\.(\d{1,3}))?(\.\d{1,3})?", (python or "").strip())
+    if not found:
+        return python
+    sign, major, minor, patch = found.groups()
+    first = f"{major}.{minor or 0}{patch or ''}"
+    last = f"{int(major) + 1}" if sign == "^" or minor is None else f"{major}.{int(minor) + 1}"
+    return f">={first},<{last}"
 
 
 _Found = tuple[list[str], list[str]]  # packages, roots
@@ -99,8 +149,7 @@ def _from_tools(tools: Table) -> _Found:
         root, _, name = posixpath.normpath(path).rpartition("/")
         packages.append(name)
         roots.append(root)
-    listed = table(tools, "poetry").get("packages")
-    for entry in listed if isinstance(listed, list) else ():
+    for entry in _tables(tools, "poetry", "packages"):
         packages += [name.strip("/*").replace("/", ".") for name in _listed(entry, "include")]
         roots += _listed(entry, "from")
     roots += _listed(tools, "pdm", "build", "package-dir")
@@ -167,6 +216,12 @@ def _literal(node: ast.expr) -> object:
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return None
     return [*value] if isinstance(value, tuple) else value
+
+
+def _tables(value: Table, *keys: str) -> list[Table]:
+    """Return the tables of the array below `keys`."""
+    found = table(value, *keys[:-1]).get(keys[-1])
+    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
 
 
 def _listed(value: object, *keys: str) -> tuple[str, ...]:

@@ -46,6 +46,19 @@ class Layout(Value):
     directory: str = "."
 
 
+def module_names(files: Collection[str], layout: Layout) -> tuple[str, ...]:
+    """Return dotted names to import the project's packages by, public ones first: of a namespace a package within."""
+    names = []
+    for name in sorted(layout.packages, key=lambda name: (name.startswith("_"), name)):
+        prefix = posixpath.normpath(f"{layout.import_root}/{name}")
+        within = [path for path in files if path.startswith(f"{prefix}/")]
+        inner = [path for path in within if _PACKAGE_FILE.match(posixpath.basename(path))]
+        nearest = min(inner, key=lambda path: (path.count("/"), path), default=prefix)
+        below = posixpath.relpath(posixpath.dirname(nearest) if inner else prefix, layout.import_root)
+        names.append(below.replace("/", "."))
+    return tuple(names)
+
+
 def installable(layout: Layout) -> list[str]:
     """Return the top-level names that a build may install: not those of everyday folders that are not declared."""
     return sorted({*layout.packages, *layout.others} - (_ASIDE - {*layout.packages}))

@@ -305,6 +305,12 @@ def _promisor(repository: Repository) -> str | None:
     return None
 
 
+def work_tree(folder: Path) -> Path | None:
+    """Return the root of the work tree that a folder lies in; None where a repository has none there."""
+    found = run_git(["rev-parse", "--show-toplevel"], folder=str(folder))
+    return None if found.status else Path(os.fsdecode(found.output).removesuffix("\n"))
+
+
 def _refusal(location: str, folder: str, messages: str) -> MemharnessError:
     if "dubious ownership" in messages or "safe.directory" in messages:
         return MemharnessError(

@@ -1,13 +1,13 @@
 """What `memharness init` writes: a commented configuration and one scenario that runs as it stands."""
 
 import json
-from collections.abc import Sequence
+import posixpath
 from pathlib import Path
 from typing import Final
 
 from memharness.document import Document, read_text
 from memharness.errors import MemharnessError
-from memharness.model import METRICS
+from memharness.model import METRICS, Value
 
 CONFIGURATION: Final = """\
 # memharness: what to measure, in what, and where the results go.
@@ -15,7 +15,7 @@ CONFIGURATION: Final = """\
 
 [project]
 # repo = "."                  # the repository under measurement: a path or a URL
-# directory = {directory}  # the project's folder in it; detected, at each commit anew
+{given}directory = {directory}  # the project's folder in the repository; default: detected, at each commit anew
 # import-root = {import_root}  # relative to that; detected, at each commit anew; write it out only where that fails
 
 [environment]
@@ -29,8 +29,8 @@ python = [{python}]  # versions or paths of interpreters; each is a series of it
 # keep = 8                    # built environments that stay in the cache: those used last
 
 [run]
-# scenarios = "scenarios"
-# results = "results"
+{moved}scenarios = {scenarios}
+{moved}results = {results}
 # metrics = [{metrics}]
 # growth-budget = "1s"        # CPU seconds per case and commit for the repeated calls
 # timeout = "60s"             # per child process
@@ -44,7 +44,7 @@ python = [{python}]  # versions or paths of interpreters; each is a series of it
 {floors}
 
 [publish]                     # the pages that `memharness publish` writes
-# folder = "site"
+{moved}folder = {site}
 # url = "https://example.org/memory"                                # where they will be, for the feed
 # line-link = "https://example.org/{{commit}}/{{path}}#L{{line}}"      # default: GitHub, GitLab, Codeberg by the remote
 # commit-link = "https://example.org/commit/{{commit}}"
@@ -58,7 +58,7 @@ alive after that as `retained`, what every further call leaves behind as `growth
 """
 
 # /// script
-# dependencies = []                 # what the scenario needs beyond the project
+{requires}# dependencies = []                 # what the scenario needs beyond the project
 # [tool.memharness]
 # params = {{ size = [1000] }}        # each value is measured as a case of its own
 # timeout = "60s"
@@ -70,17 +70,33 @@ def run(size):
 '''
 
 
-def write_starter(
-    folder: Path, *, import_root: str, packages: Sequence[str], python: str, directory: str = "."
-) -> tuple[Path, ...]:
+HOME: Final = ".memharness"  # no build tool, and no test runner, looks into hidden folders
+
+
+class Starter(Value):
+    """What there is to say in the files. The scenario imports the first of the project's `packages`.
+
+    `directory` is the project's folder in the repository, and `given` tells whether it must be said. `home` is the
+    folder that those of scenarios, results and pages lie in, relative to that of the configuration.
+    """
+
+    import_root: str
+    packages: tuple[str, ...]
+    python: str
+    directory: str = "."
+    given: bool = False
+    home: str = "."
+    requires_python: str | None = None
+
+
+def write_starter(folder: Path, starter: Starter) -> tuple[Path, ...]:
     """Write memharness.toml and scenarios/first_workload.py into `folder` and return their paths.
 
-    The scenario imports the first of the project's `packages`. Raise MemharnessError where one of the files, or a
-    configuration in pyproject.toml, exists; then nothing is written.
+    Raise MemharnessError where one of the files, or a configuration in pyproject.toml, exists; then nothing is written.
     """
     texts = {
-        folder / "memharness.toml": _configuration(directory, import_root, python),
-        folder / "scenarios" / "first_workload.py": _scenario(packages),
+        folder / "memharness.toml": _configuration(starter),
+        folder / starter.home / "scenarios" / "first_workload.py": _scenario(starter),
     }
     existing = [str(file) for file in texts if file.exists()] + _configured(folder / "pyproject.toml")
     if existing:
@@ -105,12 +121,15 @@ def _configured(pyproject: Path) -> list[str]:
     return [f"[tool.memharness] in {pyproject}"] if configured else []
 
 
-def _configuration(directory: str, import_root: str, python: str) -> str:
+def _configuration(starter: Starter) -> str:
     floors = {metric.name: metric for metric in METRICS.values() if metric.floor is not None}
     return CONFIGURATION.format(
-        directory=json.dumps(directory),
-        import_root=json.dumps(import_root),
-        python=json.dumps(python),
+        given="" if starter.given else "# ",
+        directory=json.dumps(starter.directory),
+        import_root=json.dumps(starter.import_root),
+        python=json.dumps(starter.python),
+        moved="# " if starter.home == "." else "",
+        **{name: json.dumps(posixpath.normpath(f"{starter.home}/{name}")) for name in ("scenarios", "results", "site")},
         metrics=", ".join(json.dumps(name) for name in METRICS),
         floors="\n".join(f'# {name} = "{_size(metric.floor or 0)}"' for name, metric in floors.items()),
     )
@@ -120,14 +139,20 @@ def _size(size: int) -> str:
     return f"{size >> 10} KiB" if size and size % 1024 == 0 else f"{size} B"
 
 
-def _scenario(packages: Sequence[str]) -> str:
-    if not packages:
+def _scenario(starter: Starter) -> str:
+    required = starter.requires_python
+    requires = f"# requires-python = {json.dumps(required)}\n" if required else ""
+    if not starter.packages:
         return SCENARIO.format(
-            summary="Build a list of texts.", imports="", result='[f"entry {number}" for number in range(size)]'
+            requires=requires,
+            summary="Build a list of texts.",
+            imports="",
+            result='[f"entry {number}" for number in range(size)]',
         )
-    package, *others = packages
+    package, *others = starter.packages
     also = f"  # the project also has {', '.join(others)}" if others else ""
     return SCENARIO.format(
+        requires=requires,
         summary=f"Import {package} and build a list from its names.",
         imports=f"import {package}{also}\n",
         result=f"[(number, name) for number in range(size) for name in dir({package})[:10]]",

@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 
 
 class ConfinedFinder(FileFinder):
-    """Finds those of the modules in a folder that are among `names`; of `namespaces` only where they lie."""
+    """Finds those of the modules in a folder that are among `names`; of `namespaces` only where they lie.
+
+    With `names` it looks for their files and does not list the folder: nothing else in there weighs on an import.
+    """
 
     names: frozenset[str] | None = None
     namespaces: frozenset[str] = frozenset()
+    entries: frozenset[str] = frozenset()  # what may be in the folder
 
     def find_spec(self, fullname: str, target: Any = None) -> Any:
         """Return what FileFinder does, where that may be found."""
@@ -30,6 +34,12 @@ class ConfinedFinder(FileFinder):
             spec.submodule_search_locations = [self.path + "/" + fullname.rpartition(".")[2]]
             return spec
         return super().find_spec(fullname, target)
+
+    def _fill_cache(self) -> None:
+        if self.names is None:
+            super()._fill_cache()  # type: ignore[misc]
+        else:
+            self._path_cache = self.entries
 
 
 def confine(folders: list[str], project: dict[str, Any]) -> None:
@@ -42,7 +52,11 @@ def confine(folders: list[str], project: dict[str, Any]) -> None:
 
 def _confine(folder: str, names: frozenset[str] | None, namespaces: frozenset[str]) -> None:
     """Put a finder in the place of the one that the first import from a folder would make."""
-    finder = ConfinedFinder(folder, *_get_supported_file_loaders())
+    loaders = _get_supported_file_loaders()
+    finder = ConfinedFinder(folder, *loaders)
     finder.names, finder.namespaces = names, namespaces
+    endings = ["", *[ending for _, kinds in loaders for ending in kinds]]
+    finder.entries = frozenset([name + ending for name in names or () for ending in endings])
     sys.path_importer_cache[folder] = finder
-    finder.find_spec("")  # its frame is there up to 3.10 from the first call on
+    finder.find_spec("")  # up to 3.10 a function has a frame from its first call on
+    finder._fill_cache()

@@ -1,6 +1,8 @@
 """The first commands of a new user: `demo` and `init`, then `run`."""
 
 import json
+import shutil
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from integration.conftest import Workbench
 from memharness import __all__ as offered
 from memharness.cli import main
+from memharness.config import load_config
 from repositories import RepositoryBuilder
 
 
@@ -84,6 +87,115 @@ def test_init_writes_what_runs_as_it_stands(
     assert (report["counts"]["measured"], report["failures"]) == (1, [])
     assert main(["init"]) == 2
     assert "already there" in capsys.readouterr().err
+
+
+SETUPTOOLS = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+NAMED = '[project]\nname = "box"\nversion = "1.0"\n'
+FIND = '[tool.setuptools.packages.find]\nexclude = ["tests*"]\n'
+BUILDS = {
+    "flat-package": ({"pyproject.toml": SETUPTOOLS + NAMED, "box/__init__.py": ""}, ".memharness"),
+    "flat-module": ({"pyproject.toml": SETUPTOOLS + NAMED, "box.py": ""}, ".memharness"),
+    "found": ({"pyproject.toml": SETUPTOOLS + NAMED + FIND, "box/__init__.py": ""}, ".memharness"),
+    "listed": ({"setup.py": "from setuptools import *\nsetup(name='box', packages=['box'])\n", "box/a.py": ""}, "."),
+    "own-scenarios": ({"pyproject.toml": SETUPTOOLS + NAMED, "src/box.py": "", "scenarios/a.txt": ""}, ".memharness"),
+}
+
+
+@pytest.mark.registry
+@pytest.mark.parametrize("kind", BUILDS)
+def test_what_init_wrote_breaks_no_build(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MEMHARNESS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("MEMHARNESS_METRICS", "import")
+    files, home = BUILDS[kind]
+    builder = RepositoryBuilder(tmp_path / "project")
+    builder.commit(files)
+    monkeypatch.chdir(builder.path)
+    assert main(["init", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["written"][1] == str(builder.path / home / "scenarios" / "first_workload.py")
+    assert ("scenarios and results go to .memharness/" in err) is (home != ".")
+    (builder.path / home / "results").mkdir()
+    builder.commit({"site/page.py" if home == "." else ".memharness/site/page.py": ""})
+    assert main(["run", "--last", "1", "--json"]) == 0, capsys.readouterr()
+    assert json.loads(capsys.readouterr().out)["counts"]["measured"] == 1
+    environments = tmp_path.glob("cache/environments/*/environment.json")
+    assert [json.loads(path.read_text())["environment"]["packages"] for path in environments] == [["box"]]
+
+
+def test_init_finds_the_project_to_measure(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.rmtree(bench.path / "scenarios")
+    (bench.path / "memharness.toml").unlink()
+    projects = {f"{folder}/pyproject.toml": NAMED for folder in ("libs/one", "libs/two", "libs/two/inner")}
+    bench.repository.commit({**projects, "libs/two/two/__init__.py": "", "libs/readme.txt": ""})
+    assert bench.call("init")[0] == 2
+    assert "the repository has several projects: libs/one, libs/two" in bench.stderr
+    assert "memharness init --directory libs/one" in bench.stderr
+    assert bench.call("init", "--directory", "libs/three")[0] == 2
+    assert "no folder of the newest commit" in bench.stderr
+    (bench.path / "libs/two/two").mkdir(exist_ok=True)
+    monkeypatch.chdir(bench.path / "libs/two/two")
+    code, out = bench.call_json("init")
+    assert (code, out["directory"], out["import_root"]) == (0, "libs/two", "libs/two")
+    assert out["written"][0] == str(bench.path / "libs/two/memharness.toml")
+    config = load_config(Path.cwd())
+    assert (config.project.directory, config.project.import_root) == ("libs/two", None)
+    monkeypatch.chdir(bench.path)
+    assert bench.call("init", "--directory", "libs/one")[0] == 0
+    bench.repository.commit({"python/setup.py": "", "python/three.py": ""})
+    code, out = bench.call_json("init")
+    assert (code, out["directory"], out["written"][0]) == (0, "python", str(bench.path / "memharness.toml"))
+    assert load_config(bench.path).project.directory == "python"
+
+
+OWN = "{}.{}".format(*sys.version_info)
+
+
+@pytest.mark.parametrize(
+    ("files", "python", "said"),
+    [
+        ({"pyproject.toml": f'[project]\nname = "box"\nrequires-python = ">={OWN}"\n'}, OWN, ""),
+        ({"setup.cfg": "[options]\npython_requires = <3.11\n", "setup.py": ""}, "3.10", "project requires <3.11"),
+        ({"setup.py": "setup(python_requires='>=3.8,<3.10')"}, "3.9", "project requires <3.10,>=3.8"),
+        ({"pyproject.toml": "[tool.poetry.dependencies]\npython = '~3.10'\n"}, "3.10", "project requires <3.11,>=3.10"),
+        ({"pyproject.toml": '[project]\nname = "box"\nrequires-python = "what"\n'}, OWN, ""),
+        ({"pyproject.toml": '[project]\nname = "box"\nrequires-python = ">=3.99"\n'}, None, "none that fits"),
+        ({"pyproject.toml": '[project]\nname = "box"\nrequires-python = "<3"\n'}, None, "none that fits"),
+    ],
+)
+def test_init_chooses_a_python_that_the_project_allows(
+    files: dict[str, str], python: str | None, said: str, bench: Workbench
+) -> None:
+    for path in ("scenarios/fill.py", "memharness.toml"):
+        (bench.path / path).unlink()
+    bench.repository.commit({**files, "box.py": ""})
+    code, out = bench.call("init")
+    if python is None:
+        assert (code, "uv python install" in bench.stderr) == (2, True)
+        assert not (bench.path / "memharness.toml").exists()
+    elif code:
+        pytest.skip(bench.stderr)  # there is no such Python on this machine
+    else:
+        assert load_config(bench.path).environment.python == (python,)
+    assert said in out + bench.stderr
+    (bench.path / "memharness.toml").unlink(missing_ok=True)
+    for folder in (".memharness", "scenarios"):
+        shutil.rmtree(bench.path / folder, ignore_errors=True)
+    code, _ = bench.call("init", "--python", OWN)
+    assert (code, "does not fit" in bench.stderr) == (0, python != OWN)
+
+
+def test_init_in_a_linked_work_tree_and_in_a_submodule(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.repository.commit({"box/__init__.py": ""})
+    bench.repository.git("worktree", "add", "--quiet", "../linked")
+    bench.repository.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "./.git", "sub")
+    for folder in (bench.path.with_name("linked"), bench.path / "sub"):
+        (folder / "memharness.toml").unlink(missing_ok=True)
+        shutil.rmtree(folder / "scenarios", ignore_errors=True)
+        monkeypatch.chdir(folder)
+        code, out = bench.call_json("init")
+        assert (code, out["written"][0]) == (0, str(folder / "memharness.toml"))
 
 
 def test_init_needs_a_work_tree(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:

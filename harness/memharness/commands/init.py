@@ -1,52 +1,141 @@
 """`memharness init`: a configuration and a first scenario for the repository at hand."""
 
+import os
+import posixpath
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from memharness.commands.options import json_option
-from memharness.commands.printing import print_json
+from memharness.commands.printing import print_json, print_notices
+from memharness.declared import Read, beside, declared, is_project, takes_any_folder
+from memharness.environments import find_fitting, find_interpreter
 from memharness.errors import MemharnessError
 from memharness.history import paths, resolve
-from memharness.layout import locate
+from memharness.layout import Layout, find_directory, find_projects, locate, module_names
 from memharness.pipeline.project import blob_reader
 from memharness.present.text import visible
-from memharness.repository import open_repository
-from memharness.starter import write_starter
+from memharness.repository import open_repository, work_tree
+from memharness.starter import HOME, Starter, write_starter
 from memharness.workspace import cache_folder
 
 
 @click.command()
 @click.option("--python", metavar="VERSION|PATH", default="", help="Interpreter to measure with (default: this one).")
+@click.option("--directory", metavar="FOLDER", help="Folder of the project to measure (default: detected).")
 @json_option
-def command(*, python: str, as_json: bool) -> None:
+def command(*, python: str, directory: str | None, as_json: bool) -> None:
     """Write memharness.toml and one working scenario into the git repository of the current folder.
 
-    Package and import root are detected. Nothing that exists is overwritten.
+    Project, package, import root and a Python that fits are detected. Nothing that exists is overwritten.
     """
     repository = open_repository(str(Path.cwd()), cache_folder())
-    folder = next((folder for folder in (Path.cwd(), *Path.cwd().parents) if (folder / ".git").exists()), None)
-    if folder is None:
+    root = work_tree(Path.cwd())
+    if root is None:
         raise MemharnessError(
             f"{Path.cwd()} is a bare repository", hint="Run init in a clone with a work tree, where its files can live."
         )
-    head = resolve(repository, "HEAD")
-    files = paths(repository, head)
-    layout = locate(files, blob_reader(repository, files))
-    written = write_starter(
-        folder, import_root=layout.import_root, packages=layout.packages, python=python or _this_version()
+    files = paths(repository, resolve(repository, "HEAD"))
+    read = blob_reader(repository, files)
+    chosen, given = _choose(root, directory, files, read)
+    layout = locate(files, read, directory=chosen)
+    own = beside(read, layout.directory)
+    required = _specifier(declared(own).requires_python)
+    folder = root / chosen if given and chosen != find_directory(files, read) else root
+    home, notes = _home(folder, layout, own)
+    starter = Starter(
+        import_root=posixpath.relpath(layout.import_root, layout.directory),
+        packages=module_names(files, layout),
+        python=_python(python, required, notes),
+        directory=layout.directory,
+        given=given,
+        home=home,
+        requires_python=str(required) or None,
     )
+    written = write_starter(folder, starter)
+    print_notices(notes)
     if as_json:
-        print_json({"format": 1, "written": [str(path) for path in written], "import_root": layout.import_root})
+        found = {"directory": layout.directory, "import_root": layout.import_root, "python": starter.python}
+        print_json({"format": 1, "written": [str(path) for path in written], **found})
         return
     for path in written:
         click.echo(f"wrote {visible(str(path))}")
-    found = f"import root: {layout.import_root}, packages: {', '.join(layout.packages) or 'none found'}"
-    click.echo(visible(found))
+    shown = [] if layout.directory == "." else [f"project: {layout.directory}"]
+    shown += [f"import root: {layout.import_root}", f"packages: {', '.join(layout.packages) or 'none found'}"]
+    click.echo(visible(", ".join(shown)))
     click.echo("\nNext: put a workload of yours into the scenario, then\n  memharness run --last 10")
 
 
-def _this_version() -> str:
-    import sys
+def _choose(root: Path, asked: str | None, files: Mapping[str, str], read: Read) -> tuple[str, bool]:
+    """Return the folder of the project to measure, and whether the configuration must name it.
 
-    return "{}.{}".format(*sys.version_info)
+    That is the one asked for, else the one that the current folder lies in, else the only one or likeliest.
+    """
+    detected = find_directory(files, read)
+    here = Path(os.path.relpath(Path.cwd().resolve(), root)).as_posix()
+    if asked is not None:
+        chosen = posixpath.normpath(posixpath.join(here, asked))
+        if chosen != "." and not any(path.startswith(f"{chosen}/") for path in files):
+            raise MemharnessError(
+                f"--directory {asked}: no folder of the newest commit",
+                hint=f"Commit it first, or choose one of these: {', '.join(find_projects(files, read)) or 'none'}.",
+            )
+        return chosen, chosen != detected or chosen != "."
+    while here != ".":
+        if here != detected and is_project(beside(read, here)):
+            return here, True
+        here = posixpath.dirname(here) or "."
+    found = find_projects(files, read)
+    if len(found) > 1 and detected == "." and not locate(files, read).packages:
+        raise MemharnessError(
+            f"the repository has several projects: {', '.join(found)}",
+            hint=f"Run init in the folder of one of them, or choose it: memharness init --directory {found[0]}",
+        )
+    return detected, len(found) > 1
+
+
+def _home(folder: Path, layout: Layout, own: Read) -> tuple[str, list[str]]:
+    """Return the folder for scenarios and results, where they do no harm to builds, and what there is to say of it."""
+    why = ""
+    inside = folder.name == posixpath.basename(layout.directory) or layout.directory == "."
+    if inside and layout.import_root == layout.directory and takes_any_folder(own):
+        why = "the project's build takes folders beside its packages for packages, and may fail with more of them"
+    taken = [name for name in ("scenarios", "results") if name in layout.packages or _is_foreign(folder / name)]
+    if taken:
+        why = f"the project has a folder called {' and one called '.join(taken)} of its own"
+    return (HOME, [f"scenarios and results go to {HOME}/: {why}"]) if why else (".", [])
+
+
+def _is_foreign(folder: Path) -> bool:
+    """Tell whether a folder is there for another purpose than memharness'."""
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return False
+    if folder.name == "results":
+        return not any(folder.glob("*/machine.json"))
+    scripts = [path for path in folder.glob("*.py") if path.is_file()]
+    return (folder / "__init__.py").exists() or not any(b"def run(" in path.read_bytes() for path in scripts)
+
+
+def _specifier(requires_python: str | None) -> SpecifierSet:
+    try:
+        return SpecifierSet(requires_python or "", prereleases=True)
+    except InvalidSpecifier:  # the build will say so
+        return SpecifierSet("")
+
+
+def _python(asked: str, required: SpecifierSet, notes: list[str]) -> str:
+    """Return the version or path of the interpreter to measure with."""
+    own = "{}.{}".format(*sys.version_info)
+    if not asked:
+        fitting = find_fitting(required)
+        version = fitting.version.rpartition(".")[0]
+        if version != own:
+            notes.append(f"Python {version} is measured with: the project requires {required}")
+        return version
+    found = find_interpreter(asked)
+    if not required.contains(found.version):
+        notes.append(f"Python {found.version} does not fit what the project requires: {required}")
+    return asked

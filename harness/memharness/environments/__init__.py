@@ -13,13 +13,13 @@ from typing import Final, Protocol
 from memharness.declared import Read
 from memharness.environments.existing import ExistingEnvironments
 from memharness.environments.guard import hold
-from memharness.environments.interpreters import find_interpreter
+from memharness.environments.interpreters import find_fitting, find_interpreter
 from memharness.environments.uv import UvEnvironments
 from memharness.environments.whole import is_whole
 from memharness.layout import Layout
 from memharness.model import Checkout, Environment, EnvironmentSpec, Failed, Install
 
-__all__ = ["Provider", "find_interpreter", "hold", "is_whole", "provider"]
+__all__ = ["Provider", "find_fitting", "find_interpreter", "hold", "is_whole", "provider"]
 
 
 class Provider(Protocol):

@@ -1,10 +1,11 @@
 """Interpreters: "3.12", a path, or nothing -> an `Interpreter` that the probe runs on."""
 
+import contextlib
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -13,12 +14,17 @@ from memharness.environments.settings import query_variables
 from memharness.errors import MemharnessError
 from memharness.model import Interpreter
 
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
+
 _QUERY: Final = (
     "import json, sys; print(json.dumps({'path': sys.executable, 'version': '.'.join(map(str, sys.version_info[:3])),"
     " 'implementation': sys.implementation.name, 'cache_tag': sys.implementation.cache_tag,"
     " 'abiflags': sys.abiflags}))"
 )
 OLDEST: Final = (3, 8)
+_NEWEST: Final = 20  # minor version beyond which none is looked for
+_PATCHES: Final = 40  # more than any minor version has
 
 
 def find_interpreter(request: str = "") -> Interpreter:
@@ -36,6 +42,28 @@ def find_interpreter(request: str = "") -> Interpreter:
             hint="Measuring takes CPython 3.8 or later.",
         )
     return interpreter
+
+
+def find_fitting(required: "SpecifierSet") -> Interpreter:
+    """Find an interpreter of a version that is required: the one that memharness runs on, else the next to it.
+
+    Raises MemharnessError where this machine has none.
+    """
+    own = find_interpreter()
+    if required.contains(own.version):
+        return own
+    minors = sorted(range(OLDEST[1], _NEWEST + 1), key=lambda minor: (abs(minor - sys.version_info.minor), -minor))
+    possible = [minor for minor in minors if any(required.contains(f"3.{minor}.{patch}") for patch in range(_PATCHES))]
+    for minor in possible:
+        with contextlib.suppress(MemharnessError):
+            found = find_interpreter(f"3.{minor}")
+            if required.contains(found.version):
+                return found
+    wanted = f"3.{possible[0]}" if possible else "VERSION"
+    raise MemharnessError(
+        f"the project requires Python {required}, and this machine has none that fits",
+        hint=f"Get one with `uv python install {wanted}`, or give the path of one: --python PATH.",
+    )
 
 
 def _locate(request: str) -> str:
