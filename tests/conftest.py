@@ -1,6 +1,8 @@
 """Fixtures that several test modules share."""
 
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import hypothesis
@@ -11,6 +13,10 @@ from children import Bench, make_bench
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("untimed")
+
+# What the tests start would inherit that SIGINT is ignored, as it is in the background of a shell and under nohup.
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

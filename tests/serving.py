@@ -54,7 +54,7 @@ class Serving:
     def interrupt(self) -> int:
         """End it as Ctrl-C does; return its exit code."""
         self._process.send_signal(signal.SIGINT)
-        return self._process.wait()
+        return self._process.wait(timeout=_LOOKS * _PAUSE)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from children import without_power_over_files
-from memharness.leftovers import remove
+from memharness.leftovers import remove, scratch
 
 _DEPTH = 3000  # three times what a recursion may, and longer than any path
 
@@ -95,3 +95,30 @@ def test_what_cannot_be_deleted_is_set_aside(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["aside"]
     (moved,) = (tmp_path / "aside").iterdir()
     assert (moved / "a/f").exists()
+
+
+def test_scratch_folders_of_killed_processes_are_removed_and_of_others_kept(tmp_path: Path) -> None:
+    text = """
+import os, sys
+from pathlib import Path
+from memharness.leftovers import scratch
+with scratch(Path(sys.argv[1]), "copy-") as folder:
+    (folder / "inside").touch()
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+    command = [sys.executable, "-c", text, str(tmp_path)]
+    with (
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as killed,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as living,
+    ):
+        assert killed.stdout
+        assert living.stdout
+        left, used = Path(killed.stdout.readline().strip()), Path(living.stdout.readline().strip())
+        killed.kill()
+        killed.wait(timeout=60)
+        with scratch(tmp_path, "copy-") as own:
+            assert not left.exists()
+            assert (used / "inside").exists()
+        assert not own.exists()
+    assert list(tmp_path.iterdir()) == []

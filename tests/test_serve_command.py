@@ -33,6 +33,6 @@ def test_the_pages_outlive_any_failure(tmp_path: Path) -> None:
                 assert b"fill" in page.read()
             process.send_signal(signal.SIGINT)
             assert process.stderr.read() == ""
-            assert process.wait() == 0
+            assert process.wait(timeout=60) == 0
         finally:
             process.kill()

@@ -14,6 +14,7 @@ from typing import Any, Final
 import click
 
 from memharness.errors import INTERRUPTED, UNREAD, USAGE, MemharnessError, code_of, foreseen
+from memharness.interrupts import Interrupts
 
 COMMANDS: Final = {
     "init": "Write a configuration and a first scenario for this repository.",
@@ -94,7 +95,8 @@ def memharness() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     given = sys.argv[1:] if arguments is None else arguments
-    return code_of(given, _run(given))
+    with Interrupts().heeded():
+        return code_of(given, _run(given))
 
 
 def _run(arguments: Sequence[str]) -> int:

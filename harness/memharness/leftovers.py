@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import errno
 import fcntl
+import glob
 import itertools
 import os
 import secrets
@@ -11,6 +12,7 @@ import select
 import signal
 import stat
 import struct
+import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -87,6 +89,47 @@ def remove(path: Path, aside: Path | None = None) -> None:
             raise error from None
     finally:
         os.close(parent)
+
+
+@contextlib.contextmanager
+def scratch(parent: Path, prefix: str) -> Iterator[Path]:
+    """Make a folder in `parent` for as long as the block lasts; those of processes that were killed are removed.
+
+    Who uses one holds a lock on it, which ends with the process in whatever way that does. Raises OSError.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    for old in parent.glob(f"{glob.escape(prefix)}*"):
+        with contextlib.suppress(OSError), _locked(old):
+            remove(old)
+    with _made(parent, prefix) as folder:
+        try:
+            yield folder
+        finally:
+            with contextlib.suppress(OSError):  # the next one tries again
+                remove(folder)
+
+
+@contextlib.contextmanager
+def _made(parent: Path, prefix: str) -> Iterator[Path]:
+    with contextlib.ExitStack() as held:
+        while True:
+            folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+            with contextlib.suppress(FileNotFoundError, BlockingIOError):  # another process took it for abandoned
+                held.enter_context(_locked(folder))
+                folder.stat()
+                break
+        yield folder
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder. Raises OSError where it is taken, gone, or of a file system without locks."""
+    descriptor = os.open(folder, _FOLDER)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _remove(parent: int, name: str) -> None:

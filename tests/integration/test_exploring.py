@@ -198,13 +198,10 @@ def test_an_interrupted_search_says_what_is_unexplored(bench: Workbench, tmp_pat
     (bench.path / "scenarios" / "fill.py").write_text(
         "import time\nimport box\n\n\ndef run():\n    time.sleep(0.2)\n    return box.fill()\n"
     )
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # which may be ignored, and inherited so
-    try:
-        command = [sys.executable, "-m", "memharness.cli", "run", "--adaptive", "-j", "1"]
-        child = subprocess.Popen(command, cwd=bench.path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    with child:
+    command = [sys.executable, "-m", "memharness.cli", "run", "--adaptive", "-j", "1"]
+    with subprocess.Popen(
+        command, cwd=bench.path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as child:
         assert child.stderr is not None
         for line in child.stderr:
             if line.startswith("exploring"):

@@ -1,31 +1,46 @@
 """A run that is killed or interrupted loses nothing and ends, when it is run again, where an undisturbed one ends."""
 
+import contextlib
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
+
+import pytest
 
 from integration.conftest import LEAK, Workbench, module
+from memharness.workspace import cache_folder
 
 COMMITS = 20
 KILLS = 10
 
 
-def start(bench: Workbench) -> subprocess.Popen[bytes]:
-    """Start a run that heeds SIGINT: what a background job starts would inherit that it is ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+def start(bench: Workbench, *options: str, ignored: tuple[signal.Signals, ...] = ()) -> subprocess.Popen[bytes]:
+    """Start a run that ignores some signals, as nohup and shells have it of what runs in the background."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in ignored}
     try:
         return subprocess.Popen(
-            [sys.executable, "-m", "memharness.cli", "run", "--json"],
+            [sys.executable, "-m", "memharness.cli", "run", "--json", *options],
             cwd=bench.path,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def until_measured(process: subprocess.Popen[bytes], commits: int) -> None:
+    """Read what a run says until so many commits are stored."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith(b"[%d/" % commits):
+            return
+    raise AssertionError("it ended")
 
 
 def make_history(bench: Workbench) -> None:
@@ -51,28 +66,78 @@ def test_killed_ten_times_a_run_still_ends_with_the_same_results(bench: Workbenc
         unfinished += process.poll() is None
         process.kill()
         process.stderr.close()
-        process.wait()
+        process.wait(timeout=60)
     assert unfinished >= KILLS // 2
     code, report = bench.call_json("run")
     assert (code, report["counts"]["commits"]) == (1, COMMITS)
     assert bench.records() == undisturbed
 
 
-def test_an_interrupted_run_keeps_what_it_measured_and_says_so(bench: Workbench) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_run_keeps_what_it_measured_and_says_so(bench: Workbench, number: signal.Signals) -> None:
     make_history(bench)
-    process = start(bench)
-    assert process.stderr is not None
-    lines = [process.stderr.readline() for _ in range(4)]  # configuration, plan and two commits
-    assert b"[2/20]" in lines[-1]
-    process.send_signal(signal.SIGINT)
-    rest = process.stderr.read()
-    process.stderr.close()
-    assert process.wait() == 130
+    ignored = tuple({signal.SIGINT, signal.SIGHUP} - {number})
+    with start(bench, ignored=ignored) as process:
+        until_measured(process, 2)
+        for other in ignored:
+            process.send_signal(other)  # which it was started to ignore
+        until_measured(process, 3)
+        process.send_signal(number)
+        assert process.stderr is not None
+        rest = process.stderr.read()
+        assert process.wait(timeout=60) == 130
     assert b"interrupted" in rest
     assert b"Traceback" not in rest
+    assert [path.name for path in cache_folder().glob("scenarios-*")] == []
     _, report = bench.call_json("run")
-    assert report["counts"]["cached"] > 0
+    assert report["counts"]["cached"] >= 3
     assert report["counts"]["measured"] < COMMITS
+
+
+def test_nothing_goes_on_after_a_kill_and_the_next_run_removes_what_is_left(bench: Workbench, tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    text = f"""
+import os, subprocess, sys
+def run():
+    sleep = [sys.executable, "-S", "-c", "import time; time.sleep(1000)", {str(marks)!r}]
+    subprocess.Popen(sleep, start_new_session=True)
+    with open("{marks}/" + str(os.getpid()), "w") as file: file.write("x")
+    while True: pass
+"""
+    bench.commit(module())
+    scenario = bench.path / "scenarios" / "fill.py"
+    usual = scenario.read_text()
+    scenario.write_text(text)
+    process = start(bench)
+    for _ in range(1200):
+        if list(marks.iterdir()):
+            break
+        time.sleep(0.05)
+    process.kill()
+    assert process.stderr is not None
+    process.stderr.close()
+    process.wait(timeout=60)
+    (measured,) = marks.iterdir()
+    for _ in range(1200):
+        if not running(str(marks)) and not Path("/proc", measured.name).exists():
+            break
+        time.sleep(0.05)
+    else:
+        raise AssertionError("something goes on")
+    assert len(list(cache_folder().glob("scenarios-*"))) == 1
+    scenario.write_text(usual)
+    assert bench.call("run")[0] == 0
+    assert list(cache_folder().glob("scenarios-*")) == []
+
+
+def running(mark: str) -> bool:
+    """Tell whether a process with this word in its command line is there."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if mark.encode() in (entry / "cmdline").read_bytes().split(b"\0"):
+                return True
+    return False
 
 
 def test_a_second_run_at_once_is_refused(bench: Workbench) -> None:
@@ -84,6 +149,6 @@ def test_a_second_run_at_once_is_refused(bench: Workbench) -> None:
     code, _ = bench.call("run")
     os.kill(process.pid, signal.SIGKILL)
     process.stderr.close()
-    process.wait()
+    process.wait(timeout=60)
     assert code == 2
     assert "another memharness run" in bench.stderr

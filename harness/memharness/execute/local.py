@@ -57,33 +57,47 @@ def execute(
         else:
             results.put(None)
 
-    running = min(workers, len(tasks))
-    waiting: dict[int, Result | None] = {}
+    waiting: dict[int, Result] = {}
     delivered = 0
     refused = False  # by `deliver`
-    first_error: BaseException | None = None
-    with ThreadPoolExecutor(max_workers=max(running, 1)) as pool:
-        for _ in range(running):
-            pool.submit(run)
-        while running:
+
+    def hand_over(number: int) -> None:
+        """Deliver a result that waits; if that is interrupted, it waits on."""
+        nonlocal refused
+        try:
+            deliver(waiting[number])
+        except Exception:
+            refused = True
+            raise
+        del waiting[number]
+
+    def take_in(item: tuple[int, Result | None] | BaseException) -> None:
+        if isinstance(item, BaseException):
+            raise item
+        if item[1] is not None:
+            waiting[item[0]] = item[1]
+
+    running = min(workers, len(tasks))
+    try:
+        with ThreadPoolExecutor(max_workers=max(running, 1)) as pool:
             try:
-                item = results.get()
-                if not isinstance(item, tuple):
-                    running -= 1
-                    if item is not None:
-                        raise item
-                    continue
-                waiting[item[0]] = item[1]
-                while (result := waiting.pop(delivered, None)) is not None:
-                    delivered += 1
-                    refused = True
-                    deliver(result)
-                    refused = False
-            except BaseException as error:  # noqa: BLE001  (raised below, once no worker runs)
-                first_error = first_error or error
-                cancel.set()
-    finished = [] if refused else [result for _, result in sorted(waiting.items()) if result is not None]
-    for result in finished:
-        deliver(result)
-    if first_error is not None:
-        raise first_error
+                for _ in range(running):
+                    pool.submit(run)
+                while running:
+                    item = results.get()
+                    if item is None:
+                        running -= 1
+                        continue
+                    take_in(item)
+                    while delivered in waiting:
+                        hand_over(delivered)
+                        delivered += 1
+            except BaseException:
+                cancel.set()  # all workers have stopped at the end of the block above
+                raise
+    finally:
+        while not results.empty():
+            if isinstance(item := results.get(), tuple):
+                take_in(item)
+        for number in [] if refused else sorted(waiting):
+            hand_over(number)

@@ -3,7 +3,6 @@
 A commit is checked out once for all cases that lack something there.
 """
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -12,6 +11,7 @@ from typing import Final
 
 from memharness.config import Config
 from memharness.errors import foreseen
+from memharness.leftovers import scratch
 from memharness.model import Commit, PassName
 from memharness.pipeline.judging import Judged, judge
 from memharness.pipeline.missing import known_calls, merged_steps, missing, on_branches, unconfirmed
@@ -156,8 +156,7 @@ class Measuring:
 @contextmanager
 def _snapshot(project: Project) -> Iterator[Path]:
     """Copy the scenario folder as it was parsed, so that an edit meanwhile does not reach the run."""
-    cache_folder().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="scenarios-", dir=cache_folder()) as folder:
-        copy = Path(folder, "scenarios")
+    with scratch(cache_folder(), "scenarios-") as folder:
+        copy = folder / "scenarios"
         project.copy_scenarios(copy)
         yield copy
