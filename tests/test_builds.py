@@ -316,6 +316,38 @@ def test_what_the_machine_lacks_is_no_failure_of_the_commit(
         commit.build(interpreter)
 
 
+@pytest.mark.parametrize("times", [1, 9])
+def test_a_build_whose_folder_is_removed_is_made_once_more(
+    tmp_path: Path, interpreter: Interpreter, times: int
+) -> None:
+    """Once by a cleaner of the cache, or each time by itself."""
+    count = tmp_path / "count"
+    commit = Commit(
+        tmp_path,
+        f"""
+        import shutil
+        value = os.path.getsize({str(count)!r})
+        with open({str(count)!r}, "a") as file: file.write("x")
+        if value < {times}: shutil.rmtree(os.path.dirname(os.path.dirname(os.getcwd())))
+        """,
+    )
+    count.write_text("")
+    outcome = commit.build(interpreter)
+    if times == 1:
+        assert value(outcome) == 1
+    else:
+        assert failure(outcome).reason == "the folder that it was built in was removed meanwhile"
+        assert count.read_text() == "xx"
+
+
+def test_what_a_build_leaves_is_removed_however_deep(tmp_path: Path, interpreter: Interpreter) -> None:
+    dig = "value = 1\nfor _ in range(2000):\n    os.mkdir('deep')\n    os.chdir('deep')\n"
+    outcome = Commit(tmp_path, f"home = os.getcwd()\n{dig}os.chdir(home)").build(interpreter)
+    assert value(outcome) == 1
+    assert isinstance(outcome, Environment)
+    assert list(Path(outcome.python).parents[1].glob("build-*")) == []
+
+
 def test_an_address_that_the_commit_names_is_its_own_fault(tmp_path: Path, interpreter: Interpreter) -> None:
     gone = "http://127.0.0.1:1/gone-1.0-py3-none-any.whl"
     assert "error sending" in "".join(
@@ -442,7 +474,10 @@ def test_what_the_back_end_requires(tmp_path: Path, text: str, expected: str) ->
             "ImportError: No module named Cython.Build",
             "name what provides Cython in build-requires under [environment]",
         ),
-        ("cc1: fatal error: box/_c.c: No such file or directory", "before-build"),
+        ("cc1: fatal error: box/_c.c: No such file or directory", 'before-build = "cython box/_c.pyx"'),
+        ("cc1plus: fatal error: ./box/_c.cpp: No such file or directory", 'before-build = "cython --cplus box/_c.pyx"'),
+        ("make: *** [Makefile:28: cython] Error 127", "name the package that provides the command in build-requires"),
+        ("/bin/sh: 1: cython: not found", "name the package that provides the command in build-requires"),
         ("error: unknown file type '.pyx' (from 'box/_c.pyx')", "before-build"),
         ("NoCython: Cython is required for building from checkout", "before-build"),
         ("cc1: fatal error: box/missing.c: No such file or directory", ""),

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import posixpath
 import shutil
 import threading
 import time
@@ -52,9 +53,10 @@ class Build:
         self._scratch = scratch
         self._cancel = cancel
         self._deadline = time.monotonic() + spec.build_timeout_seconds
-        self._files = frozenset(files or ())
+        self.removed = False  # where the build took place: nothing can be told from how it ended
         self.source = scratch / "project"
         self.project = self.source / checkout.directory
+        self._files = frozenset(posixpath.relpath(path, checkout.directory) for path in files or ())
         self.source.mkdir()
         (scratch / "pyproject.toml").write_text(_FENCE)  # where uv's search for the root of a workspace ends
         if files is not None:
@@ -98,7 +100,7 @@ class Build:
             return
         command = ["pip", "install", "--python", str(python), *options, "--", *targets]
         ended = self._uv(command, configuration(self._indexes))
-        if ended.killed:  # perhaps since others took the memory
+        if ended.doubtful:
             ended = self._uv(command, configuration(self._indexes))
         if ended.status and (fault := log.machine_fault(ended.lines, [index["url"] for index in self._indexes])):
             raise _machine(f"the environment cannot be built: {fault}")
@@ -106,8 +108,6 @@ class Build:
 
     def _check(self, ended: log.Log, *, step: str = "") -> None:
         if ended.status:
-            if not self.source.is_dir():
-                raise FileNotFoundError(2, "removed while a build ran there", str(self.source))
             raise BuildFailed(ended.failed(self._files, step=step))
 
     def _uv(self, arguments: Sequence[str], settings: str) -> log.Log:
@@ -135,6 +135,9 @@ class Build:
             "memory": f"what the build prints takes uv more than {_UV_BYTES >> 30} GiB of memory",
             "lost": "the build killed the process that watches over it",
         }
+        self.removed = not self.source.is_dir()
+        if self.removed:
+            raise BuildFailed(log.failure("the folder that it was built in was removed meanwhile", lines))
         if ending.cause in causes:
             raise BuildFailed(log.failure(causes[ending.cause], lines))
         return log.Log(status=ending.status, lines=lines)

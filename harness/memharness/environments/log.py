@@ -18,9 +18,10 @@ _DRAWING: Final = "×├╰─▶│ \t"  # noqa: RUF001  (uv draws them)
 _TEMPORARY: Final = re.compile(r"(?<!\S)\S{0,400}/builds-v\d{1,4}/\.tmp\w{1,40}")
 _FOREIGN: Final = ("[stdout]", "[stderr]", "--- stdout", "--- stderr")  # begins what uv quotes of others
 _MODULE: Final = re.compile(r"(?:ModuleNotFound|Import)Error: No module named '?([\w.]{1,200})")
-_SOURCE: Final = re.compile(r"([^\s:'\"]{1,400})\.(?:c|cc|cpp|cxx)\b")
+_SOURCE: Final = re.compile(r"([\w./-]{1,200})\.(c|cc|cpp|cxx)\b.{0,20}(?:No such file|not exist|not found)")
+_NO_COMMAND: Final = re.compile(r"(?:command not found|: not found|Error 127)$")
 _MACHINE: Final = (  # what uv says where the machine or the network failed it
-    *(f"(os error {number})" for number in (5, 12, 23, 24, 28, 30, 122)),
+    *(f"(os error {number})" for number in (5, 12, 13, 23, 24, 28, 30, 122)),
     "error sending request",
     "error decoding response body",
     "dns error",
@@ -48,9 +49,9 @@ class Log(Value):
         return failure(f"{step and f'{step}: '}{why}{hint and f'; {hint}'}", self.lines, exit_code=self.status)
 
     @property
-    def killed(self) -> bool:
-        """Tell whether a signal ended uv or what it ran, as the kernel does where memory runs out."""
-        return self.status < 0 or any("(signal: 9 " in line for line in _own(self.lines))
+    def doubtful(self) -> bool:
+        """Tell whether a signal ended uv or what it ran, as where memory runs out, or files of its own were missing."""
+        return self.status < 0 or any("(signal: 9 " in line or "(os error 2)" in line for line in _own(self.lines))
 
 
 def failure(why: str, lines: Sequence[str], *, exit_code: int | None = None) -> Failed:
@@ -83,10 +84,15 @@ def advice(why: str, tracked: Collection[str]) -> str:
     module = _MODULE.search(why)
     if module:
         return f"name what provides {module[1].partition('.')[0]} in build-requires under [environment]"
-    missing = _SOURCE.search(why) if "No such file" in why or "does not exist" in why or "cannot find" in why else None
-    generated = missing is not None and f"{missing[1].removeprefix('./')}.pyx" in tracked
-    if generated or "cython" in why.lower() or ".pyx" in why:
-        return "run what makes the sources by before-build under [environment]"
+    if _NO_COMMAND.search(why):
+        return "name the package that provides the command in build-requires under [environment]"
+    missing = _SOURCE.search(why)
+    source = f"{missing[1].removeprefix('./')}.pyx" if missing else ""
+    if missing and source in tracked:
+        command = f"cython {'' if missing[2] == 'c' else '--cplus '}{source}"
+        return f'cython was not run: set before-build = "{command}" and build-requires = ["cython"] under [environment]'
+    if "cython" in why.lower() or ".pyx" in why:
+        return "cython was not run: set before-build under [environment], such as make cython, and build-requires"
     return ""
 
 

@@ -11,7 +11,6 @@ one reaches no cache of uv.
 
 import contextlib
 import os
-import shutil
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -169,26 +168,30 @@ def _build(
     cancel: threading.Event | None,
 ) -> Built | Failed:
     """Make a virtual environment in `folder`, with the project where there are `files`; none stays that failed."""
-    remove(folder)
-    folder.mkdir()
-    try:
+    for last in (False, True):
+        remove(folder)
+        folder.mkdir(parents=True)
         # a fresh name each time: uv takes a folder of the same name and packaging files for the same source
-        with tempfile.TemporaryDirectory(prefix="build-", dir=folder, ignore_cleanup_errors=True) as scratch:
-            build = Build(spec, Path(scratch), checkout, files, cancel=cancel)
+        scratch = Path(tempfile.mkdtemp(prefix="build-", dir=folder))
+        try:
+            build = Build(spec, scratch, checkout, files, cancel=cancel)
             python = build.make_environment(folder)
             if files is not None:
                 build.prepare()
             build.install(python, [*spec.dependencies, *([str(build.project)] if files is not None else [])])
-            (site,) = folder.glob("lib/python*/site-packages")
+            (site,) = folder.glob("lib/python*/site-packages")  # as an environment that was just made has it
             outcome = _describe(folder, site, key, project, spec, checkout, files, build.source)
+        except BuildFailed as failed:
+            outcome = failed.outcome
+        except BaseException:
+            remove(folder)
+            raise
+        remove(scratch)
         if isinstance(outcome, Built):
-            return outcome
-    except BuildFailed as failed:
-        outcome = failed.outcome
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    remove(folder)
+            break
+        remove(folder)
+        if not build.removed or last:  # by a cleaner of the cache, or by the build itself
+            break
     return outcome
 
 
