@@ -255,12 +255,17 @@ def without_credentials(text: str) -> str:
     return _CREDENTIALS.sub("", text)
 
 
+def is_url(location: str) -> bool:
+    """Tell whether a location is a URL and no path."""
+    return not Path(location).exists() and _URL.match(location) is not None
+
+
 def open_repository(location: str, cache: Path) -> Repository:
     """Open the repository at a path, or mirror the one at a URL into `cache` and open the mirror.
 
     Raises MemharnessError where there is none, where it has no commits, and where git refuses it.
     """
-    if not Path(location).exists() and _URL.match(location):
+    if is_url(location):
         shown = without_credentials(location)
         folder = _mirror(location, cache / "mirrors" / digest(shown, 12))
     else:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from memharness.repository import Repository, error_line, run_git, without_credentials
+from memharness.repository import Repository, error_line, is_url, run_git, without_credentials
 
 _LIST: Final = ("ls-tree", "-r", "-t", "-z", "--full-tree", "--end-of-options")
 _SUBMODULE: Final = "160000"
@@ -46,7 +46,7 @@ def absence(repository: Repository, id_: str) -> str:
 
 
 def fetch(repository: Repository, commit: str) -> bool:
-    """Fetch the submodules of a commit that are not at hand from their URLs, each once; tell whether there was any.
+    """Fetch the submodules of a commit that are not at hand from their URLs, each once; tell whether any was tried.
 
     The protocols are those that git allows for addresses that the user has not typed.
     """
@@ -55,16 +55,16 @@ def fetch(repository: Repository, commit: str) -> bool:
 
 def _fetch_below(repository: Repository, commit: str, prefix: str, base: str) -> bool:
     """Do so for the submodules of a commit that lies at `prefix` and came from the URL `base`, if that is known."""
-    found = False
+    tried = False
     wanted = links(entries(repository, commit))
     urls = _urls(repository, commit, base) if wanted else {}
     for path, id_ in wanted.items():
         if look_into(repository, prefix + path, id_) is None and (repository.id, id_) not in _refused:
             _refused[repository.id, id_] = _fetch(repository, id_, urls.get(path))
-            found = not _refused[repository.id, id_]
+            tried = True
         if look_into(repository, prefix + path, id_) is not None:
-            found |= _fetch_below(repository, id_, f"{prefix}{path}/", urls.get(path, ""))
-    return found
+            tried |= _fetch_below(repository, id_, f"{prefix}{path}/", urls.get(path, ""))
+    return tried
 
 
 def _fetch(repository: Repository, id_: str, url: str | None) -> str:
@@ -96,10 +96,16 @@ def _urls(repository: Repository, commit: str, base: str) -> dict[str, str]:
         if name != key:
             url = ("" if base else repository.setting(f"{name}.url")) or settings.get(f"{name}.url", "")
             if url.startswith(("./", "../")):
-                own = base or repository.setting("remote.origin.url") or repository.common_dir.removesuffix("/.git")
-                url = _joined(own, url)
+                url = _joined(base or _origin(repository), url)
             found[path] = url
     return found
+
+
+def _origin(repository: Repository) -> str:
+    """Return the URL to which those of submodules are relative: where the clone came from, or else where it is."""
+    if is_url(repository.location):
+        return repository.location
+    return repository.setting("remote.origin.url") or repository.common_dir.removesuffix("/.git")
 
 
 def _joined(base: str, url: str) -> str:
