@@ -95,6 +95,7 @@ def _locked(folder: Path, cancel: threading.Event | None) -> Iterator[tuple[int,
                 break
         yield descriptor, alone
     finally:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # were it only closed, a process being started would go on holding it
         os.close(descriptor)
 
 
