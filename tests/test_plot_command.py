@@ -112,7 +112,10 @@ def test_metrics_are_drawn_below_one_another(stored: Stored, capsys: pytest.Capt
 def test_where_only_failures_are_stored_they_are_said_to_be(stored: Stored, capsys: pytest.CaptureFixture[str]) -> None:
     failed = stored.ids[2]
     assert main(["plot", f"{failed}~1..{failed}", "-m", "growth", "-o", "trend.svg"]) == 2
-    assert f"1 commit failed; see `memharness show {failed[:10]}`." in capsys.readouterr().err
+    assert (
+        f"1 commit failed; see `memharness show {failed[:10]}`, or try again: `memharness run --retry-failed`."
+        in capsys.readouterr().err
+    )
     assert main(["plot", "--until", stored.ids[1], "-m", "growth", "-o", "trend.svg"]) == 2
     assert "Measure them with `memharness run`" in capsys.readouterr().err
 

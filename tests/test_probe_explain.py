@@ -207,7 +207,7 @@ def test_an_explanation_that_fails_loses_nothing(bench: Bench) -> None:
     for ending, why in (
         ("raise ValueError('again')", "ended in run: ValueError: again"),
         ("os._exit(3)", "ended in crash: exited with status 3 in run before delivering a result"),
-        ("exec('while True: pass')", "ended in timeout: still in run after 0.7 s"),
+        ("exec('while True: pass')", "ended in timeout: still in run after 0.7 s (timeout)"),
     ):
         mark = bench.tree / "mark"
         mark.unlink(missing_ok=True)

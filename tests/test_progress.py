@@ -188,7 +188,7 @@ def test_a_log_gets_a_line_for_each_commit() -> None:
         f"[2/5] {start} 2 cases measured, 1 case reused",
         f"[3/5] {start} reused",
         rf"[4/5] 0000000000 {escaped} (cpython-3.11.7-auto): failed in run: {escaped}",
-        f"[5/5] {start} 1 of 2 cases failed, the first in timeout: still in run after 60 s",
+        f"[5/5] {start} 1 of 2 cases failed, the first in timeout: still in run after 60 s (timeout)",
         "",
     ]
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from memharness.analyse.series import Point, Series
 from memharness.analyse.steps import Rule, Step, find_steps, needs_repeats, rule_for, weight
-from memharness.findings import Confidence
+from memharness.findings import Confidence, MetricClass
 from memharness.model import Thresholds
 from serieses import MIB, SUBJECT, noise, rule, series
 from values import commit
@@ -145,6 +145,26 @@ def test_growth_flags_where_a_leak_appears_goes_or_changes(
 ) -> None:
     growth = series(*values, metric="growth")
     assert [step.confidence for step in find_steps(growth, rule("growth"))] == confidences
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "metric_class", "gone"),
+    [
+        (100_000, 100_999, "exact", True),
+        (100_000, 101_000, "near", False),
+        (100_000, 1000, "exact", True),
+        (0, 99, "exact", True),
+        (0, 0, "exact", True),
+        (100 * MIB, 103 * MIB - 1, "noisy", True),  # 3 %
+        (100 * MIB, 103 * MIB, "noisy", False),
+        (MIB, 2 * MIB - 1, "noisy", True),  # 1 MiB
+        (MIB, 2 * MIB, "noisy", False),
+    ],
+)
+def test_a_rise_is_gone_where_less_is_left_than_would_be_flagged(
+    before: int, now: int, metric_class: MetricClass, gone: bool
+) -> None:
+    assert RULE.is_gone(before, now, metric_class) is gone
 
 
 @pytest.mark.parametrize(

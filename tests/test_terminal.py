@@ -672,6 +672,20 @@ def test_between_the_two_commits_of_a_comparison_nothing_was_left_out() -> None:
     assert text.count("not measured") == 1
 
 
+def test_what_is_open_still_is_told_the_largest_first_and_not_all_of_it() -> None:
+    grown = [change(case=f"case {n}", before=100, after=100 + n) for n in range(1, 12)]
+    leak = change("growth", case="leak", unit="bytes per call", before=0, after=64, commit=None, range=(IDS[1], IDS[4]))
+    drift = change(case="creep", drift=True, verdict="drifting", before=1000, after=1105, range=(IDS[2], IDS[9]))
+    text = drawn(report(still_open=(*grown, leak, drift)))
+    assert text.splitlines()[2:5] == [
+        "still open: growth of leak +64 B/call since 4444444444  2023-11-14  commit 4",
+        "still open: peak of case 11 +11.0% since 3333333333  2023-11-14  commit 3",
+        "still open: peak of creep +10.5% since 2222222222  2023-11-14  commit 2",
+    ]
+    assert text.count("still open") == 10
+    assert "and 3 more; see `memharness check --all`\n" in text
+
+
 def test_of_limits_that_are_not_exceeded_any_more_nothing_needs_to_be_done() -> None:
     over = Exceeded(
         case=CASE, metric="peak", family="", unit="bytes", limit=0, value=9, first=IDS[3], last=IDS[4], open=False
@@ -810,7 +824,7 @@ waste[rows=100]  cpython-3.11.7-auto, measured once
     [b'..']
   alive after calls: 1: 483.60 KiB, 2: 967.17 KiB, 4: 1.89 MiB, 8: 3.78 MiB, 16: 7.56 MiB,
     32: 15.11 MiB, 64: 30.22 MiB, 100: 47.22 MiB
-  ✗ the rss pass failed in timeout: still in run after 60 s
+  ✗ the rss pass failed in timeout: still in run after 60 s (timeout)
 """
     )
 
@@ -850,7 +864,7 @@ waste[rows=100]  cpython-3.11.7-auto, measured 2 times
     two\\x07
 
 other  cpython-3.11.7-auto, measured 2 times
-  ✗ failed in memory: exceeded 64 MiB in setup
+  ✗ failed in memory: exceeded 64 MiB in setup (memory-limit)
 """
     )
 
@@ -920,6 +934,8 @@ def test_no_foreign_text_reaches_the_terminal_as_it_is() -> None:
         environments=(EnvironmentDifference(family="", name="", before="", after=""),),
         failures=(Failure(commit=IDS[4], case="", family="", phase="run", reason=""),),
         notices=(HOSTILE,),
+        still_open=(change(),),
+        figures={IDS[4]: (HOSTILE,)},
     )
     stack = Profile(lines=(GRID,), stacks=(STACK,), types=(LineType(path=GRID.path, line=16, name="x", count=1),))
     leak = Profile(lines=(GRID,), survivors=explained.survivors)
@@ -936,4 +952,4 @@ def test_no_foreign_text_reaches_the_terminal_as_it_is() -> None:
     text = file.getvalue()
     assert [character for character in text if not character.isprintable() and character != "\n"] == []
     seen = r"\x1b[31m\u202e\r[bold]\n:x:"
-    assert text.count("x1b") == text.count(seen) == 127
+    assert text.count("x1b") == text.count(seen) == 135

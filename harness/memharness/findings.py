@@ -156,7 +156,11 @@ class EnvironmentDifference(Value, omit_defaults=False):
 
 
 class Report(Value, omit_defaults=False):
-    """What `run`, `check`, `compare` and `bisect` print with --json. `environments` is filled by `compare` only."""
+    """What `run`, `check`, `compare` and `bisect` print with --json. `environments` is filled by `compare` only.
+
+    `still_open` are regressions found earlier on the history that are neither accepted nor taken back, and not among
+    the `changes`. `figures` maps commits at which some cases failed to those whose figures are stored all the same.
+    """
 
     counts: Counts
     changes: tuple[Change, ...]
@@ -165,6 +169,8 @@ class Report(Value, omit_defaults=False):
     exceeded: tuple[Exceeded, ...] = ()
     environments: tuple[EnvironmentDifference, ...] = ()
     notices: tuple[str, ...] = ()
+    still_open: tuple[Change, ...] = ()
+    figures: dict[str, tuple[str, ...]] = {}
     format: int = FORMAT
 
 

@@ -567,14 +567,15 @@ def profile_pass(kind: str) -> PassName:
 
 
 def outcome_reason(outcome: Failed | TimedOut | OutOfMemory) -> tuple[Phase, str]:
-    """Phase and one-line reason of an outcome that is no measurement."""
+    """Phase and one-line reason of an outcome that is no measurement, with the key of a limit that was reached."""
     match outcome:
         case Failed():
             return outcome.phase, outcome.reason
         case TimedOut():
-            return "timeout", f"still in {outcome.during} after {outcome.limit_seconds:g} s"
+            key = "build-timeout" if outcome.during == "build" else "timeout"
+            return "timeout", f"still in {outcome.during} after {outcome.limit_seconds:g} s ({key})"
         case OutOfMemory():
-            return "memory", f"exceeded {outcome.limit_bytes / (1 << 20):g} MiB in {outcome.during}"
+            return "memory", f"exceeded {outcome.limit_bytes / (1 << 20):g} MiB in {outcome.during} (memory-limit)"
 
 
 def digest(value: object, length: int) -> str:

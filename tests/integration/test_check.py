@@ -1,6 +1,7 @@
 """`memharness check` and `memharness accept` on stored results."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -32,6 +33,31 @@ def test_a_quiet_newest_commit_passes_though_an_older_one_did_not(bench: Workben
     code, report = bench.call_json("check", "--all")
     assert code == 1
     assert {change["commit"] for change in report["changes"]} == {risen}
+
+
+def open_still(report: dict[str, Any]) -> set[tuple[str, str]]:
+    return {(change["commit"], change["metric"]) for change in report["still_open"]}
+
+
+def test_what_is_open_since_an_earlier_commit_is_told_until_it_is_accepted_or_gone(bench: Workbench) -> None:
+    bench.commit(module())
+    risen = bench.commit(module(size=300_000), "grow")
+    bench.commit(module(size=300_000, above="\n"))
+    bench.call("run")
+    expected = {(risen, "peak"), (risen, "result")}
+    code, report = bench.call_json("check")
+    assert (code, report["changes"], open_still(report)) == (0, [], expected)
+    assert f"still open: peak of fill +199.7% since {risen[:10]}" in bench.call("check")[1]
+    for range_ in (["--last", "1"], ["--new"]):
+        code, report = bench.call_json("run", *range_)
+        assert (code, report["changes"], open_still(report)) == (0, [], expected)
+    code, report = bench.call_json("check", "--all")
+    assert (code, len(report["changes"]), report["still_open"]) == (1, 2, [])
+    bench.call("accept", risen, "-m", "result", "--reason", "meant")
+    assert open_still(bench.call_json("check")[1]) == {(risen, "peak")}
+    bench.commit(module(above="\n\n"), "shrink")
+    bench.commit(module(above="\n\n\n"))
+    assert bench.call_json("run", "--last", "2")[1]["still_open"] == []
 
 
 def test_the_newest_commit_is_judged_against_what_is_stored_before_it(bench: Workbench) -> None:
@@ -103,6 +129,9 @@ def test_a_shallow_clone_is_incomplete(bench: Workbench, monkeypatch: pytest.Mon
     bench.repository.git("clone", "--quiet", "--depth=1", bench.path.as_uri(), str(clone))
     assert bench.call("check")[0] == 1
     assert bench.call("check", "--repo", str(clone))[0] == 3
+    for command in (["check"], ["run", "--new"], ["run", "--last", "5"]):
+        _, said = bench.call(*command, "--repo", str(clone), "--results", str(bench.results))
+        assert "`git fetch --unshallow`" in said + bench.stderr
 
 
 def test_new_is_for_commands_that_measure(bench: Workbench) -> None:

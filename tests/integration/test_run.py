@@ -329,7 +329,10 @@ def test_stored_failures_that_make_a_run_incomplete_are_said_to_need_another_try
     assert advice not in bench.call("run", "--retry-failed")[1]
     bench.commit(module())
     code, out = bench.call("run")
-    assert (code, advice in out) == (0, False)
+    assert (code, f"note: 2 {advice}" in out) == (0, True)
+    assert "note: 2 failures are stored from before; `memharness run --retry-failed`" in bench.call("check", "--all")[1]
+    assert "`memharness run --until" in (bench.call("show", "HEAD~1"), bench.stderr)[1]
+    assert "--retry-failed" in bench.call_json("bisect", "HEAD~2", "HEAD~1", "-m", "peak")[1]["error"]["hint"]
 
 
 def test_an_edit_of_a_scenario_during_a_run_does_not_reach_it(bench: Workbench) -> None:
@@ -464,6 +467,31 @@ def test_list_prints_scenarios_and_cases(bench: Workbench) -> None:
     bench.commit(module())
     _, listed = bench.call_json("list")
     assert [entry["scenario"]["name"] for entry in listed["scenarios"]] == ["fill"]
+
+
+def test_what_a_run_does_not_measure_is_said(bench: Workbench) -> None:
+    newest = bench.repository.commit({"box/__init__.py": module(), "box/one.py": "", ".gitignore": "*.pyc\n"})
+    said = f"of the project are not as in {newest[:10]}; commits are measured, not the working tree"
+    bench.call("run", "--last", "10")
+    assert "note: --last 10: the history has 1 commit\n" in bench.stderr
+    assert said not in bench.stderr
+    for name in ("one.py", "new.py", "ignored.pyc"):
+        (bench.path / "box" / name).write_text("# edited\n")
+    (bench.path / "README").write_text("not of the package\n")
+    bench.call("run")
+    assert f"note: 2 files {said}: commit them first\n" in bench.stderr
+    bench.repository.git("clone", "--quiet", "--bare", ".", "../bare.git")
+    for option in (["--repo", "../bare.git"], ["--repo", bench.path.as_uri()]):
+        assert bench.call("run", *option)[0] == 0
+        assert said not in bench.stderr
+
+
+def test_of_a_commit_at_which_some_cases_fail_the_figures_of_others_are_named(bench: Workbench) -> None:
+    (bench.path / "scenarios" / "other.py").write_text(SCENARIO.replace("return box.fill()", "raise ValueError(1)"))
+    commit = bench.commit(module())
+    code, report = bench.call_json("run")
+    assert (code, report["figures"]) == (3, {commit: ["fill"]})
+    assert "    1 of 2 cases failed; figures of fill are stored\n" in bench.call("run")[1]
 
 
 BACKEND = """

@@ -40,6 +40,12 @@ class Rule(Value):
         """Return the least difference from `before` that counts in an exact or near series."""
         return max(self.relative * abs(before), self.absolute)
 
+    def is_gone(self, before: int, now: int, metric_class: MetricClass) -> bool:
+        """Tell whether a value, of a noisy series a level, shows nothing any more of a rise from `before`."""
+        if metric_class == "noisy":
+            return now - before < max(NOISY_RELATIVE * abs(before), self.needed(before), self.noisy_absolute)
+        return now - before < max(self.needed(before), 1)
+
     def floor(self, metric_class: MetricClass) -> int:
         """Return the absolute threshold for a series of this class."""
         return self.noisy_absolute if metric_class == "noisy" else self.absolute

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import click
 from msgspec.structs import replace
 
-from memharness.commands.exit_code import exit_code
+from memharness.commands.exit_code import exit_code, with_advice
 from memharness.commands.options import configured, json_option, selecting
 from memharness.commands.printing import output_console, print_json
+from memharness.commands.remarks import shallow_notes
 from memharness.config import Config
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.history import is_ancestor, resolve
@@ -16,6 +17,7 @@ from memharness.pipeline.continuing import parts_of
 from memharness.pipeline.project import Selection
 from memharness.pipeline.reports import commits_of, make_report, report_newest
 from memharness.pipeline.results import Results, load_results
+from memharness.pipeline.still_open import still_open
 from memharness.plan import runs_on
 
 
@@ -47,8 +49,10 @@ def command(context: click.Context, /, config: Config, selection: Selection, *, 
             exit_code=INCOMPLETE,
         )
     report = make_report(results) if _has_range(selection) else report_newest(results)
+    report = with_advice(report, option="`memharness run --retry-failed`")
     gaps = (*(f"{case} is not measured at {newest.short}" for case in missing), *alone)
-    report = replace(report, notices=(*report.notices, *gaps))
+    notices = (*report.notices, *gaps, *(shallow_notes(results) if alone else ()))
+    report = replace(report, notices=notices, still_open=still_open(results, report.changes))
     if as_json:
         print_json(report)
     else:

@@ -45,7 +45,7 @@ def command(
             config, before, after, selection, same_env=same_env, retry_failed=retry_failed, listener=progress
         )
     needed = {found.before.id, found.after.id}
-    report = with_advice(found.report, found.fresh, needed=needed)
+    report = with_advice(found.report, found.fresh)
     if as_json:
         print_json(report)
     else:

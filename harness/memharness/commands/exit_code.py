@@ -21,16 +21,18 @@ def exit_code(report: Report, *, needed: Collection[str]) -> int:
     return INCOMPLETE if failed else 0
 
 
-def with_advice(report: Report, fresh: Collection[tuple[str, str, str]], *, needed: Collection[str]) -> Report:
-    """Return the report with a notice on failures that are not `fresh` where one of them is why the exit code is 3.
+def with_advice(
+    report: Report, fresh: Collection[tuple[str, str, str]] = (), *, option: str = "--retry-failed"
+) -> Report:
+    """Return the report with a notice on failures that are not `fresh`, which the `option` measures again.
 
     `fresh` is what was measured just now, as in `Results`.
     """
     old = [one for one in report.failures if (one.family, one.commit, one.case) not in fresh]
-    if exit_code(report, needed=needed) != INCOMPLETE or not any(failure.commit in needed for failure in old):
+    if not old:
         return report
     are, them = ("is", "it") if len(old) == 1 else ("are", "them")
-    advice = f"{number_text(len(old), 'failure')} {are} stored from before; --retry-failed measures {them} again"
+    advice = f"{number_text(len(old), 'failure')} {are} stored from before; {option} measures {them} again"
     return replace(report, notices=(*report.notices, advice))
 
 

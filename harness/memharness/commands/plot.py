@@ -90,7 +90,8 @@ def _why_none(results: Results, metrics: Sequence[str]) -> str:
     if not failed:
         return "Measure them with `memharness run` and the same range."
     newest = next(commit for commit in reversed(results.commits) if commit.id in failed)
-    return f"{number_text(len(failed), 'commit')} failed; see `memharness show {newest.short}`."
+    said = f"{number_text(len(failed), 'commit')} failed; see `memharness show {newest.short}`"
+    return f"{said}, or try again: `memharness run --retry-failed`."
 
 
 def _draw_changes(

@@ -4,10 +4,12 @@ import functools
 from collections.abc import Callable
 
 import click
+from msgspec.structs import replace
 
 from memharness.commands.exit_code import exit_code, with_advice
 from memharness.commands.options import configured, json_option, measuring, print_config, selecting
-from memharness.commands.printing import error_console, output_console, print_json
+from memharness.commands.printing import error_console, output_console, print_json, print_notices
+from memharness.commands.remarks import run_notes
 from memharness.config import Config
 from memharness.errors import MemharnessError
 from memharness.pipeline.exploring import explore
@@ -15,6 +17,7 @@ from memharness.pipeline.measuring import run
 from memharness.pipeline.project import Selection
 from memharness.pipeline.reports import commits_of, make_report
 from memharness.pipeline.results import Results
+from memharness.pipeline.still_open import still_open
 
 
 @click.command()
@@ -59,21 +62,22 @@ def command(
     work = functools.partial(
         measure, config, selection, retry_failed=retry_failed, verify=verify, keep_going=keep_going
     )
-    context.exit(report_run(work, as_json=as_json))
+    context.exit(report_run(work, selection, as_json=as_json))
 
 
-def report_run(work: Callable[..., Results], *, as_json: bool = False) -> int:
+def report_run(work: Callable[..., Results], selection: Selection, *, as_json: bool = False) -> int:
     """Do the `work` of the command, which takes a listener, and report what came out; return the exit code."""
     from memharness.present.progress import progress_on
 
     with progress_on(error_console()) as progress:
         results = work(listener=progress)
-    needed = {results.commits[-1].id}
-    report = with_advice(make_report(results), results.fresh, needed=needed)
+    print_notices(run_notes(results, selection))
+    report = with_advice(make_report(results), results.fresh)
+    report = replace(report, still_open=still_open(results, report.changes))
     if as_json:
         print_json(report)
     else:
         from memharness.present.report import draw_report
 
         draw_report(output_console(), report, commits_of(results, report))
-    return exit_code(report, needed=needed)
+    return exit_code(report, needed={results.commits[-1].id})

@@ -1,6 +1,6 @@
 """`memharness show`: all that is stored for one commit."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import click
 from msgspec.structs import replace
@@ -12,6 +12,7 @@ from memharness.errors import MemharnessError
 from memharness.model import Commit, Measured, Measurement, Outcome, StoredCase
 from memharness.pipeline.project import Selection, open_project
 from memharness.pipeline.results import Results, load_commits
+from memharness.present.text import number_text
 
 
 @click.command()
@@ -33,7 +34,7 @@ def command(
         selection = replace(selection, until=project.newest_stored("HEAD") or "HEAD")
     (found,) = project.commits(selection)
     stored = stored_cases(load_commits(project, [found]), found)
-    print_notices(project.store.notices)
+    print_notices((*project.store.notices, *_failures(stored, found)))
     if not stored:
         raise MemharnessError(
             f"Nothing is stored for commit {found.short} in {config.run.results}",
@@ -45,6 +46,15 @@ def command(
     from memharness.present.commit import draw_commit
 
     draw_commit(output_console(), found, stored)
+
+
+def _failures(stored: Sequence[StoredCase], commit: Commit) -> Iterator[str]:
+    """Yield how to measure again what failed."""
+    outcomes = [one.outcome for one in stored]
+    failed = sum(not isinstance(outcome, Measured) or bool(outcome.failed_passes) for outcome in outcomes)
+    if failed:
+        what = f"{failed} of {number_text(len(stored), 'case')} failed"
+        yield f"{what}; `memharness run --until {commit.short} --last 1 --retry-failed` measures what is missing again"
 
 
 def stored_cases(results: Results, commit: Commit) -> tuple[StoredCase, ...]:

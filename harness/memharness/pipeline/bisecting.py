@@ -165,7 +165,8 @@ def _no_question(judged: Sequence[Judged], ends: tuple[Commit, Commit], metric: 
                 reason = ": ".join(point.failure) if point.failure else "nothing was measured"
                 return MemharnessError(
                     f"{metric} of {one.case.name} is not known at {point.commit.short} ({reason})",
-                    hint="Name another commit near it that can be measured.",
+                    hint="Name another commit near it that can be measured"
+                    + (", or measure it again with `memharness run --retry-failed`." if point.failure else "."),
                     exit_code=INCOMPLETE,
                 )
     if not judged:

@@ -16,7 +16,7 @@ import memharness.analyse
 from memharness.analyse.changes import fold_warm_peaks
 from memharness.analyse.noisy import LEAST_COMMITS
 from memharness.analyse.series import SCALE_PACKAGES
-from memharness.analyse.steps import NOISY_RELATIVE, Step, rule_for
+from memharness.analyse.steps import Step, rule_for
 from memharness.findings import Acceptance, Change, Verdict
 from memharness.history import find_commit
 from memharness.measure import PROBE_METHOD
@@ -170,13 +170,10 @@ def _is_gone(subject: Subject, change: Change) -> bool:
     scales = [_scale(subject.environment(at)) for at in (shelf.positions[change.range[1]], newest)]
     if scales[0] != scales[1]:
         return False
-    if metric not in subject.noisy_metrics:
-        return int(subject.values(metric)[newest]) - change.before < max(rule.needed(change.before), 1)
     values = subject.values(metric)
-    level: int = median_high(values[values != MISSING][-LEAST_COMMITS:].tolist())
-    return level - change.before < max(
-        NOISY_RELATIVE * abs(change.before), rule.needed(change.before), rule.noisy_absolute
-    )
+    if metric not in subject.noisy_metrics:
+        return rule.is_gone(change.before, int(values[newest]), "exact")
+    return rule.is_gone(change.before, median_high(values[values != MISSING][-LEAST_COMMITS:].tolist()), "noisy")
 
 
 def _scale(facts: EnvironmentFacts | None) -> list[str | None]:

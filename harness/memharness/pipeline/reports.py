@@ -1,6 +1,6 @@
 """Findings put together for the commands: a report of everything, and trends to be drawn."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
@@ -61,6 +61,18 @@ def reasons(outcome: Outcome) -> Iterator[tuple[Phase, str]]:
         yield phase, f"{reason} (in the {name} pass; the other metrics are measured)"
 
 
+def _figures(results: Results, failed: Iterable[Failure]) -> dict[str, tuple[str, ...]]:
+    """Return by commit, of those with failures, the cases that were measured there."""
+    measured: dict[str, dict[str, None]] = {failure.commit: {} for failure in failed}
+    for family in results.measurements:
+        for case in results.cases(family):
+            series = results.series(family, case.name, case.scenario.identity)
+            for commit, names in measured.items():
+                if any(isinstance(m.outcome, Measured) for m in series.get(commit, ())):
+                    names[case.name] = None
+    return {commit: tuple(names) for commit, names in measured.items() if names}
+
+
 def make_report(
     results: Results, judged: Sequence[Judged] | None = None, described: Sequence[Judged] | None = None
 ) -> Report:
@@ -86,6 +98,7 @@ def make_report(
         failures=failed,
         series=tuple(map(_summary, present)),
         exceeded=tuple(over for one in present for over in _exceeded(one)),
+        figures=_figures(results, failed),
         notices=(
             *results.notices,
             *results.project.notices,
@@ -117,6 +130,7 @@ def report_newest(results: Results) -> Report:
         counts=replace(report.counts, commits=1, cached=1, failed=min(len(failed), 1)),
         changes=tuple(filter(is_new, report.changes)),
         failures=failed,
+        figures={commit: names for commit, names in report.figures.items() if commit == recent[-1]},
         series=tuple(
             replace(_summary(_newest_pair(one)), trend=whole.trend)
             for one, whole in zip((one for one in judged if not one.closed), report.series, strict=True)
@@ -141,6 +155,7 @@ def commits_of(results: Results, report: Report) -> dict[str, Commit]:
     """Return the commits that `results` are about and those that the report names beside them, by id."""
     known = {commit.id: commit for commit in results.commits}
     named = {id_ for change in report.changes for id_ in (change.commit, change.merge) if id_}
+    named |= {id_ for change in report.still_open for id_ in (change.commit, *change.range) if id_}
     repository = results.project.repository
     return known | {id_: find_commit(repository, id_) for id_ in named - known.keys()}
 

@@ -10,14 +10,16 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from memharness.findings import Change, Exceeded, Failure, Report, Summary
+from memharness.findings import Change, Exceeded, Report, Summary
 from memharness.model import Commit
 from memharness.present.changes import draw_changes
 from memharness.present.lines import commit_text
 from memharness.present.tables import Row, draw_rows, draw_text
-from memharness.present.text import delta_text, number_text, value_text, visible
+from memharness.present.text import delta_text, number_text, percent_text, value_text, visible
 from memharness.present.verdicts import certainty, counts_text, failed_text, verdicts_text
 
+_MOST_OPEN: Final = 10  # lines
+_MOST_NAMES: Final = 5
 _LIMITS: Final = "a limit stands in the metadata of its scenario; accepting a change does not lift it"
 
 
@@ -70,7 +72,8 @@ def draw_findings(
     """Print changes, limits, failures, notices and counts; `span` are two commits that were named already."""
     draw_changes(console, report.changes, commits, with_family=several_families(report), span=span)
     _draw_exceeded(console, report, commits)
-    _draw_failures(console, report.failures, commits)
+    _draw_failures(console, report, commits)
+    _draw_still_open(console, report, commits)
     for notice in report.notices:
         draw_text(console, Text(f"note: {visible(notice)}", style="yellow"))
     console.print()
@@ -108,13 +111,32 @@ def _over(exceeded: Exceeded) -> str:
     return f"{value} > {limit}" if value != limit else f"{exceeded.value:,} > {exceeded.limit:,} {exceeded.unit}"
 
 
-def _draw_failures(console: Console, failures: Sequence[Failure], commits: Mapping[str, Commit]) -> None:
-    """Print each commit's failures, those of one cause together."""
+def _draw_still_open(console: Console, report: Report, commits: Mapping[str, Commit]) -> None:
+    """Print a line for each regression of earlier commits, the largest first."""
+    if report.still_open:
+        console.print()
+    ordered = sorted(report.still_open, key=lambda change: (change.before - change.after) / max(change.before, 1))
+    for change in ordered[:_MOST_OPEN]:
+        gained = f"+{value_text(change.after, change.unit)}"  # where there was nothing
+        rise = percent_text(change.before, change.after) if change.before else gained
+        text = Text("still open", style="bold red").append(f": {change.metric} of {visible(change.case)} {rise} since ")
+        since = change.range[0] if change.drift else change.commit or change.range[1]
+        text.append_text(commit_text(since, commits, with_author=False))
+        if several_families(report):
+            text.append(f"  {visible(change.family)}")
+        draw_text(console, text)
+    if len(ordered) > _MOST_OPEN:
+        draw_text(console, Text(f"and {len(ordered) - _MOST_OPEN} more; see `memharness check --all`", style="dim"))
+
+
+def _draw_failures(console: Console, report: Report, commits: Mapping[str, Commit]) -> None:
+    """Print each commit's failures, those of one cause together, and whose figures are there all the same."""
     grouped: dict[tuple[str, str, str], list[str]] = {}
-    for failure in failures:
+    for failure in report.failures:
         grouped.setdefault((failure.commit, failure.phase, failure.reason), []).append(failure.case)
     if grouped:
         console.print()
+    last = {key[0]: key for key in grouped}
     for (commit_id, phase, reason), cases in grouped.items():
         text = Text().append_text(failed_text()).append("  ")
         text.append_text(commit_text(commit_id, commits, with_author=False))
@@ -122,6 +144,17 @@ def _draw_failures(console: Console, failures: Sequence[Failure], commits: Mappi
         text = Text(f"in {phase}: {visible(reason)}")
         text.append(f"  ({visible(cases[0])})" if len(cases) == 1 else f"  ({len(cases)} cases)", style="dim")
         draw_text(console, text, indent=4)
+        if last[commit_id] == (commit_id, phase, reason) and commit_id in report.figures:
+            draw_text(console, Text(_figures_text(commit_id, report), style="dim"), indent=4)
+
+
+def _figures_text(commit_id: str, report: Report) -> str:
+    """Return how many cases failed at a commit, and whose figures are stored all the same."""
+    failed = {failure.case for failure in report.failures if failure.commit == commit_id}
+    stored = report.figures[commit_id]
+    names = ", ".join(map(visible, stored[:_MOST_NAMES]))
+    more = f" and {len(stored) - _MOST_NAMES} more" if len(stored) > _MOST_NAMES else ""
+    return f"{len(failed)} of {len(failed.union(stored))} cases failed; figures of {names}{more} are stored"
 
 
 def _counts_line(report: Report) -> Text:
