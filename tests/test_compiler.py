@@ -234,3 +234,22 @@ def test_every_source_has_a_folder_for_byte_code_also_one_that_does_not_compile(
         set(),
         False,
     )
+
+
+@pytest.mark.parametrize("target", ["fifo", "/dev/zero", "/dev/stdin", "folder"])
+def test_a_link_to_no_file_is_passed_over(tmp_path: Path, target: str) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link.py").symlink_to(target)
+    compile_bytecode(BASE, [str(tmp_path / "link.py"), *sources(tmp_path, "usual")])
+    assert written(tmp_path) == {"usual"}
+
+
+def test_a_source_that_takes_for_ever_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memharness.measure.compiler._PATIENCE_SECONDS", 1)
+    prelude = "import builtins, time; usual = compile\n"
+    prelude += (
+        "builtins.compile = lambda s, path, *a, **k: 'slow' in path and time.sleep(1000) or usual(s, path, *a, **k)"
+    )
+    compile_bytecode(interpreter(tmp_path, prelude), sources(tmp_path, "before", "slow", "after"))
+    assert written(tmp_path) == {"before", "after"}

@@ -74,6 +74,25 @@ FAILURES = {
         -signal.SIGSEGV,
     ),
     "aborts": ("os.abort()", "crash", "killed by SIGABRT while in run", -signal.SIGABRT),
+    "is killed by a real-time signal": (
+        "os.kill(os.getpid(), 35)",
+        "crash",
+        "killed by SIGRTMIN+1 while in run",
+        -35,
+    ),
+    "is killed by a signal of the C library": (
+        "os.kill(os.getpid(), 32)",
+        "crash",
+        "killed by signal 32 while in run",
+        -32,
+    ),
+    "is killed by the last signal": ("os.kill(os.getpid(), 64)", "crash", "killed by SIGRTMAX while in run", -64),
+    "leaves with the status of a signal": (
+        "os._exit(137)",
+        "crash",
+        "exited with status 137 in run before delivering a result",
+        137,
+    ),
     "kills its group": ("os.killpg(0, 15)", "crash", "killed by SIGTERM while in run", -signal.SIGTERM),
     "stops the tracer": (
         "import tracemalloc; tracemalloc.stop()",

@@ -4,11 +4,11 @@ Input: batches of paths; each path is ended by a NUL byte, each batch by one mor
 "." for each path, in their order, as soon as it is done with it: a source that crashes the compiler can be told.
 
 Writes unchecked hash-based .pyc files (PEP 552) into `__pycache__`: never stale by the clock, never compared with
-the source when imported; whoever changes a source has it compiled again. A file that does not compile is skipped, to
-fail where it is imported. Its `__pycache__` is made all the same, as for any source before it is compiled: whether
-there is one, which shows when its folder is listed, follows from the names of the sources alone. Once its input has
-ended it writes nothing more, also amid a batch: another run may have the files by then. Only a byte-code file that
-cannot be written ends it with an error.
+the source when imported; whoever changes a source has it compiled again. What does not compile, is no file or is huge
+is skipped, to fail where it is imported. Its `__pycache__` is made all the same, as for any source before it is
+compiled: whether there is one, which shows when its folder is listed, follows from the names of the sources alone.
+Once its input has ended it writes nothing more, also amid a batch: another run may have the files by then. Only a
+byte-code file that cannot be written ends it with an error.
 """
 
 import marshal
@@ -20,6 +20,7 @@ from _imp import source_hash
 _UNCHECKED = 1
 _INPUT, _OUTPUT = 0, 1
 _CHUNK_BYTES = 1 << 16
+_MOST_BYTES = 16 << 20
 
 
 def main() -> None:
@@ -52,6 +53,8 @@ def main() -> None:
 def byte_code(path: str) -> bytes:
     """Return what a .pyc file holds, as py_compile makes it without its 15 ms to import, or nothing."""
     try:
+        if not os.path.isfile(path) or os.path.getsize(path) > _MOST_BYTES:  # a link may lead to a FIFO or a device
+            return b""
         with open(path, "rb") as file:
             source = file.read()
         code = marshal.dumps(compile(source, path, "exec", dont_inherit=True))

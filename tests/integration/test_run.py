@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from integration.conftest import LEAK, SCENARIO, Workbench, module
+from integration.conftest import CONFIGURATION, LEAK, SCENARIO, Workbench, module
 from memharness.config import load_config
 from memharness.measure import PROBE_METHOD
 from memharness.model import Commit, Doing, Outcome
@@ -550,3 +550,16 @@ def test_a_run_goes_on_where_the_newest_builds_or_the_reasons_differ(bench: Work
     code, report = bench.call_json("run", "-j1")
     assert (code, len(report["failures"])) == (0 if faults[-1] == "" else 3, sum(map(bool, faults)))
     assert report["counts"]["commits"] == len(faults)
+
+
+def test_memory_of_child_processes_is_named_once_for_a_case(bench: Workbench) -> None:
+    (bench.path / "memharness.toml").write_text(CONFIGURATION + 'metrics = ["peak"]\n')
+    (bench.path / "scenarios" / "fill.py").write_text(
+        "import subprocess\nimport box\n\n\ndef run():\n    subprocess.run(['true'])\n    return box.fill()\n"
+    )
+    for number in range(2):
+        bench.commit(module(above=f"# {number}\n"))
+    _, report = bench.call_json("run")
+    named = [notice for notice in report["notices"] if "memory of child processes is not counted" in notice]
+    assert len(named) == 1
+    assert named[0].startswith("fill: the memory of child processes is not counted: 1 was started, ")

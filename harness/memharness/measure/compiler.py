@@ -9,6 +9,7 @@ import atexit
 import contextlib
 import os
 import resource
+import select
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ _SCRIPT: Final = Path(__file__).parents[2] / "memharness_probe" / "bytecode.py"
 # Up to 3.10 the set constants of byte code are in the order of their hashes, which -I would make random.
 _ENVIRONMENT: Final = {"LANG": "C.UTF-8", "PYTHONHASHSEED": "0"}
 _MOST_RESIDENT_BYTES: Final = 64 << 20  # usual are 20 MiB; a huge source may leave more behind
+_PATIENCE_SECONDS: Final = 300  # for one source
 _idle: dict[str, list["Compiler"]] = {}  # by the interpreter that they are
 _taking: Final = threading.Lock()
 
@@ -88,9 +90,19 @@ class Compiler:
             self._process.kill()
 
     def _answers(self, count: int) -> int:
-        """Wait for so many answers; return how many came before it ended."""
+        """Wait for so many answers; return how many came before it ended, or was killed as the next took too long."""
         assert self._process.stdout is not None
-        return len(self._process.stdout.read(count))
+        descriptor, done = self._process.stdout.fileno(), 0
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        while done < count:
+            if not poll.poll(_PATIENCE_SECONDS * 1000):
+                self._process.kill()
+            answers = os.read(descriptor, count - done)
+            if not answers:
+                break
+            done += len(answers)
+        return done
 
     def _fault(self) -> MemharnessError:
         """Say why it ended with an error."""

@@ -128,7 +128,6 @@ class _Supervisor:
 
     def __init__(self) -> None:
         self.usable = True
-        self._answer = bytearray()
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-B", str(_SCRIPT)],
@@ -144,25 +143,41 @@ class _Supervisor:
             raise MemharnessError(
                 f"{sys.executable} cannot be started: {error.strerror}", hint="Is it gone?", exit_code=INCOMPLETE
             ) from None
+        if self._receive(time.monotonic() + _GRACE_SECONDS, None) is None:
+            self.end()
+            raise MemharnessError(
+                f"The supervisor does not start with {sys.executable}",
+                hint="Check that the machine has memory and processes left, then run again.",
+                exit_code=INCOMPLETE,
+            )
 
     def run(self, request: dict[str, Any], limits: Limits) -> dict[str, Any] | None:
         """Have a command run and return the answer; None where the supervisor did not live to give one."""
         wall = limits.wall_seconds
         deadline = None if wall is None else time.monotonic() + wall + _GRACE_SECONDS
-        self._answer.clear()
         self._write(json.dumps(request).encode() + b"\n")
-        cancelled = False
-        while not self._answer.endswith(b"\n"):
-            if not self._read() or (deadline is not None and time.monotonic() > deadline):
+        received = self._receive(deadline, limits.cancel)
+        if received is None:
+            return None
+        answer: dict[str, Any] = json.loads(received)
+        self.usable = answer.get("clean", True)
+        return {**answer, "cause": "cancel"} if limits.cancel is not None and limits.cancel.is_set() else answer
+
+    def _receive(self, deadline: float | None, cancel: threading.Event | None) -> bytes | None:
+        """Wait for a line; None where the supervisor ended or has missed the deadline, so that it is of no more use."""
+        answer = b""
+        asked = False
+        while not answer.endswith(b"\n"):
+            data = self._read()
+            if data == b"" or (deadline is not None and time.monotonic() > deadline):
                 self.usable = False
                 return None
-            if not cancelled and limits.cancel is not None and limits.cancel.is_set():
-                cancelled = True
+            answer += data or b""
+            if not asked and cancel is not None and cancel.is_set():
+                asked = True
                 deadline = time.monotonic() + _GRACE_SECONDS
                 self._write(b"\n")
-        answer: dict[str, Any] = json.loads(self._answer)
-        self.usable = answer.get("clean", True)
-        return {**answer, "cause": "cancel"} if cancelled else answer
+        return answer
 
     def end(self) -> None:
         """End it and all that runs in it, and wait until it has."""
@@ -180,17 +195,13 @@ class _Supervisor:
             while data:
                 data = data[os.write(self._process.stdin.fileno(), data) :]
 
-    def _read(self) -> bool:
-        """Wait a moment for more of an answer; False where there can be none."""
+    def _read(self) -> bytes | None:
+        """Wait a moment for more of an answer: None where there is none yet, b"" where there can be none."""
         assert self._process.stdout is not None
         descriptor = self._process.stdout.fileno()
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
-        if not poll.poll(_TICK_MS):
-            return True
-        data = os.read(descriptor, 1 << 16)
-        self._answer += data
-        return bool(data)
+        return os.read(descriptor, 1 << 16) if poll.poll(_TICK_MS) else None
 
 
 _idle: list[_Supervisor] = []

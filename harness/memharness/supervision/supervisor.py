@@ -13,7 +13,7 @@ Request, a line of JSON on stdin; null where there is no limit:
   input            what can be read from stdin, once
   fixed_addresses  whether to turn address randomisation off
   kept_bytes       how much of the end of the output to keep
-An empty line ends the command at once.
+An empty line ends the command at once. When it is ready for the first, it says so by an empty answer.
 
 Answer, a line of JSON on stdout:
   error            why the command could not be started; nothing else is there then
@@ -62,6 +62,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)  # meant for the process at the other end, which ends this one in order
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     requests = _Lines(0)
+    _write(b"\n")
     while (line := requests.next()) is not None:
         if line:
             _write(json.dumps(_run(json.loads(line), requests)).encode() + b"\n")
