@@ -81,10 +81,10 @@ def shortfall(repository: Repository, wanted: RevisionRange, found: Sequence[Com
     fewer = wanted.last is not None and len(found) < wanted.last
     if wanted.last is not None and not fewer:
         return None
-    count = f"{len(found):,} commit{'s' if len(found) != 1 else ''}"
+    said = f"there are only {len(found):,} commits" if len(found) != 1 else "there is only 1 commit"
     if repository.shallow and not found[0].parents:
-        return f"there are only {count}: {_CUT_OFF}"
-    return f"there are only {count}: the history begins with {found[0].id[:10]}" if fewer else None
+        return f"{said}: {_CUT_OFF}"
+    return f"{said}: the history begins with {found[0].id[:10]}" if fewer else None
 
 
 def find_commit(repository: Repository, revision: str) -> Commit:

@@ -108,7 +108,7 @@ def test_a_shallow_clone_and_a_short_history_say_why_commits_are_few(peaks: Work
     results = ["--results", str(tmp_path / "others"), "--scenarios", str(peaks.path / "scenarios")]
     for how in (["--last", "2"], ["--all"], ["--new"]):
         _, report = peaks.call_json("run", *how, *results)
-        assert "there are only 1 commit: the clone is shallow." in report["notices"][0]
+        assert "there is only 1 commit: the clone is shallow." in report["notices"][0]
         assert "git fetch --unshallow" in report["notices"][0]
         if how == ["--all"]:
             subprocess.run(["rm", "-r", str(tmp_path / "others")], check=True)

@@ -8,7 +8,6 @@ from msgspec.structs import replace
 from memharness.commands.exit_code import exit_code, with_advice
 from memharness.commands.options import configured, json_option, selecting
 from memharness.commands.printing import output_console, print_json
-from memharness.commands.remarks import shallow_notes
 from memharness.config import Config
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.history import is_ancestor, resolve
@@ -51,7 +50,7 @@ def command(context: click.Context, /, config: Config, selection: Selection, *, 
     report = make_report(results) if _has_range(selection) else report_newest(results)
     report = with_advice(report, option="`memharness run --retry-failed`")
     gaps = (*(f"{case} is not measured at {newest.short}" for case in missing), *alone)
-    notices = (*report.notices, *gaps, *(shallow_notes(results) if alone else ()))
+    notices = (*report.notices, *gaps)
     report = replace(report, notices=notices, still_open=still_open(results, report.changes))
     if as_json:
         print_json(report)

@@ -30,8 +30,7 @@ def command(context: click.Context, *, folder: Path | None, as_json: bool) -> No
     name = visible(str(folder))
     click.echo(f"made {name}, a repository of 8 commits; now: memharness run --since v1.0", err=True)
     config = load_config(folder)
-    selection = Selection(since="v1.0")
-    code = report_run(partial(run, config, selection), selection, as_json=as_json)
+    code = report_run(partial(run, config, Selection(since="v1.0")), as_json=as_json)
     click.echo(
         f"\nTry next:\n  cd {name}\n  memharness show v1.0          # lines, objects and types behind the numbers"
         "\n  memharness compare v1.0 HEAD   # any two revisions, line by line"

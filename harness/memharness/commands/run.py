@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from memharness.commands.exit_code import exit_code, with_advice
 from memharness.commands.options import configured, json_option, measuring, print_config, selecting
 from memharness.commands.printing import error_console, output_console, print_json, print_notices
-from memharness.commands.remarks import run_notes
+from memharness.commands.remarks import working_tree_notes
 from memharness.config import Config
 from memharness.errors import MemharnessError
 from memharness.pipeline.exploring import explore
@@ -62,16 +62,16 @@ def command(
     work = functools.partial(
         measure, config, selection, retry_failed=retry_failed, verify=verify, keep_going=keep_going
     )
-    context.exit(report_run(work, selection, as_json=as_json))
+    context.exit(report_run(work, as_json=as_json))
 
 
-def report_run(work: Callable[..., Results], selection: Selection, *, as_json: bool = False) -> int:
+def report_run(work: Callable[..., Results], *, as_json: bool = False) -> int:
     """Do the `work` of the command, which takes a listener, and report what came out; return the exit code."""
     from memharness.present.progress import progress_on
 
     with progress_on(error_console()) as progress:
         results = work(listener=progress)
-    print_notices(run_notes(results, selection))
+    print_notices(working_tree_notes(results))
     report = with_advice(make_report(results), results.fresh)
     report = replace(report, still_open=still_open(results, report.changes))
     if as_json:
