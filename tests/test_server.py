@@ -1,5 +1,6 @@
 """The web server of a site, asked over real sockets: what of its folder it shows, to whom, and what it says."""
 
+import os
 import socket
 import struct
 import threading
@@ -28,6 +29,7 @@ def folder(tmp_path: Path) -> Path:
     (site / "out.html").symlink_to(secret / "page.html")
     (site / "away" / "index.html").symlink_to(secret / "page.html")
     (site / "loop").symlink_to("loop")
+    os.mkfifo(site / "pipe.html")
     return site
 
 
@@ -59,7 +61,7 @@ def test_pages_are_shown(port: int, path: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        *("/out.html", "/out/page.html", "/out/", "/away/", "/loop", "/loop/x"),  # links
+        *("/out.html", "/out/page.html", "/out/", "/away/", "/loop", "/loop/x", "/pipe.html"),  # links
         *("/.memharness-site.json", "/%2ememharness-site.json", "/unhidden.json", ".memharness-site.json"),  # hidden
         *("/.git/config", "/%2e%67it/config", "/data/../.git/config", "/data%2f..%2f.git/config"),
         *("/../secret/page.html", "/%2e%2e/secret/page.html", "/..%2fsecret%2fpage.html", "//../secret/page.html"),

@@ -1,5 +1,6 @@
 """What publishing again waits for: each change of a project is seen in the times of its files, in any work tree."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,17 @@ from memharness.config import Config
 from memharness.pipeline.watched import Watched
 from repositories import RepositoryBuilder
 from stored import records, stored_project
+
+
+def _write_beside_deep_folders(config: Config) -> None:
+    at = os.open(config.run.scenarios, os.O_RDONLY)
+    for _ in range(100):
+        os.mkdir("d", dir_fd=at)
+        at, above = os.open("d", os.O_RDONLY, dir_fd=at), at
+        os.close(above)
+    os.close(at)
+    (config.run.scenarios / "other.py").write_text("def run():\n    return 1\n")
+
 
 IN_REPOSITORY: dict[str, Callable[[RepositoryBuilder], object]] = {
     "commit": lambda place: place.commit({"box.py": "changed"}),
@@ -24,6 +36,7 @@ IN_FILES: dict[str, Callable[[Config], object]] = {
     "record": lambda config: records(config)[0].rename(records(config)[0].with_suffix(".aside")),
     "scenario": lambda config: (config.run.scenarios / "fill.py").write_text("def run():\n    return 1\n"),
     "deep scenario": lambda config: (config.run.scenarios / "deep.py").write_text("def run():\n    return 1\n"),
+    "beside endless folders": _write_beside_deep_folders,
     "accepted": lambda config: (config.run.results / "accepted.toml").write_text(""),
     "machine": lambda config: (config.run.results / "other").mkdir(),
 }

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-_MOST_DEEP: Final = 64  # folders in one another
+MOST_DEEP: Final = 64  # folders in one another
 _LEFT_OUT: Final = ("__pycache__", ".git")
 _PIECE: Final = 1 << 20
 
@@ -28,7 +28,7 @@ def copy_folder(source: Path, target: Path) -> None:
         for name, status in _entries(folder):
             if stat.S_ISREG(status.st_mode):
                 _copy_file(f"{folder}/{name}", f"{copy}/{name}")
-            elif stat.S_ISDIR(status.st_mode) and _id(status) not in above and len(above) < _MOST_DEEP:
+            elif stat.S_ISDIR(status.st_mode) and _id(status) not in above and len(above) < MOST_DEEP:
                 os.mkdir(f"{copy}/{name}")  # noqa: PTH102  (texts, as paths take longer)
                 waiting.append((f"{folder}/{name}", f"{copy}/{name}", above | {_id(status)}))
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from memharness.config import Config
+from memharness.copies import MOST_DEEP
 from memharness.repository import open_repository
 from memharness.workspace import cache_folder
 
@@ -30,7 +31,9 @@ class Watched:
         yield self._results / "accepted.toml"
         for machine in _folders(self._results):
             yield from (machine, *_folders(machine))
-        for folder, _, names in os.walk(self._scenarios):
+        for folder, folders, names in os.walk(self._scenarios):
+            if folder.count(os.sep) - str(self._scenarios).count(os.sep) >= MOST_DEEP:
+                folders.clear()
             yield from (Path(folder, name) for name in names if name.endswith(".py"))
 
     def _of_repository(self) -> Iterator[Path]:
@@ -44,7 +47,11 @@ class Watched:
 
 def _folders(path: Path) -> list[Path]:
     try:
-        return [entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+        return [
+            entry
+            for entry in path.iterdir()
+            if entry.is_dir() and not entry.is_symlink() and not entry.name.startswith(".")
+        ]
     except OSError:
         return []
 

@@ -4,6 +4,7 @@ import ipaddress
 import os
 import re
 import socket
+import stat
 import sys
 from functools import partial
 from http import HTTPStatus
@@ -69,6 +70,8 @@ class _Handler(SimpleHTTPRequestHandler):
     def _is_shown(self, path: str) -> bool:
         """Tell whether a path, and the page shown for it where it is a folder, is part of the site."""
         files = [Path(path), *(Path(path, name) for name in _PAGES)]
+        if any(map(_is_special, files)):  # opening a pipe never ends
+            return False
         asked = os.path.relpath(path, self.directory)
         real = (os.path.relpath(os.path.realpath(file), os.path.realpath(self.directory)) for file in files)
         return not any(part.startswith(".") for place in (asked, *real) for part in Path(place).parts)
@@ -85,6 +88,15 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (its name there)
         """Say nothing: what is asked for is no business of the terminal."""
+
+
+def _is_special(path: Path) -> bool:
+    """Tell whether there is something that is neither a file nor a folder."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def _is_loopback(host: str) -> bool:
