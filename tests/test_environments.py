@@ -329,6 +329,7 @@ NAMED = {
     "backend-aside": (IN_TREE, "notes/new.py", False),
     "exclude": (HATCH + '[tool.hatch.build.targets.wheel]\nexclude = ["assets"]\n', "assets/new", False),
     "sdist": (HATCH + '[tool.hatch.build.targets.sdist]\ninclude = ["tests", "etc"]\n', "tests/new.py", False),
+    "uv-sdist": (SETUPTOOLS + '[tool.uv.build-backend]\nsource-include = ["assets/**"]\n', "assets/new", False),
     "poetry-sdist": (POETRY + '[tool.poetry]\ninclude = [{path = "tests", format = "sdist"}]\n', "tests/new.py", False),
     "extra": (SETUPTOOLS + '[project.optional-dependencies]\ntests = ["x"]\nassets = ["y"]\n', "assets/new", False),
     "another-tool": (HATCH + '[tool.coverage.run]\nsource = ["tests"]\n', "tests/new.py", False),

@@ -95,6 +95,27 @@ def test_the_tree_itself_and_missing_folders_can_be_listed() -> None:
     assert proof({"nowhere": "100644 1"}, none) != proof({}, none)  # listing a file is another error
 
 
+@pytest.mark.parametrize(
+    ("changes", "name", "same"),
+    [
+        ({"README": "100644 99"}, "src/", True),
+        ({"src": "040000 99", "src/box/new/deep.txt": "100644 1"}, "src/", False),  # its id is that of all it holds
+        ({"src": None}, "src/", False),
+        ({"link": "120000 99"}, "link/", False),
+        ({"link": "040000 99"}, "link/", False),
+        ({"sub": "160000 99"}, "sub/", False),
+        ({"data.bin": "100644 99"}, "data.bin/", False),
+        ({"new": "100644 1"}, "new/", False),
+        ({"new": "100644 1"}, "./", False),
+        ({}, "./", True),
+    ],
+)
+def test_of_what_a_build_took_in_everything_counts(changes: dict[str, str | None], name: str, *, same: bool) -> None:
+    sight = Sight(paths=(name,))
+    assert proof({}, sight) is not None
+    assert (proof(changes, sight) == proof({}, sight)) is same
+
+
 def test_an_entry_is_mode_and_id() -> None:
     assert [Tree(FILES).entry(path) for path in ("src/box", "README", "nothing")] == ["040000 ab", "100644 01", ""]
 

@@ -23,7 +23,8 @@ _SCRIPTS: Final = ("setup.py", "hatch_build.py", "pdm_build.py", "build.py")  # 
 _PROSE: Final = re.compile(r"(readme|licen[cs]e|copying|notice)(?!.*\.py$)", re.IGNORECASE)
 _PROSE_KEYS: Final = re.compile(r"(readme|license|license[-_]files?|(long_)?description)$")
 _NO_FOLDER_KEYS: Final = re.compile(  # they say what is left out, or name no paths
-    r".*(exclude|sdist|depend|require|extras|group|envs|urls|keyword|classifier|test)|scripts$|" + _PROSE_KEYS.pattern
+    r".*(exclude|sdist|source[-_]in|depend|require|extras|group|envs|urls|keyword|classifier|test)|scripts$|"
+    + _PROSE_KEYS.pattern
 )
 _FOLDER_SECTIONS: Final = re.compile(r"options|files|build")  # of setup.cfg
 _UV_KEYS: Final = frozenset({"build-backend", "index", "find-links"})
