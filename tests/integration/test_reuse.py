@@ -239,3 +239,40 @@ def test_a_wrong_reuse_fails_loudly(bench: Workbench) -> None:
     assert f"fill at {prose[:10]}: peak is " in bench.stderr
     assert reused(bench) == {}
     assert values(bench, prose)[0]["peak"] == true_peak
+
+
+BACKEND = """
+import os, zipfile
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    info = "box-1.0.dist-info/"
+    files = {"box.py": open("box.py").read()}
+    files.update({f"box_data/{name}": open(f"assets/{name}").read() for name in os.listdir("assets")})
+    files[info + "WHEEL"] = "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\n"
+    files[info + "METADATA"] = "Metadata-Version: 2.1\\nName: box\\nVersion: 1.0\\n"
+    files[info + "RECORD"] = "".join(f"{path},,\\n" for path in [*files, info + "RECORD"])
+    with zipfile.ZipFile(os.path.join(folder, "box-1.0-py3-none-any.whl"), "w") as wheel:
+        for path, text in files.items():
+            wheel.writestr(path, text)
+    return "box-1.0-py3-none-any.whl"
+"""
+PYPROJECT = """
+[build-system]
+requires = []
+build-backend = "back"
+backend-path = ["build"]
+[project]
+name = "box"
+version = "1.0"
+"""
+
+
+def test_nothing_is_reused_over_a_change_of_what_the_build_copied(bench: Workbench) -> None:
+    """The run sees nothing of the folder that it was copied from, in which a file is new."""
+    (bench.path / "memharness.toml").write_text(METRICS.replace("path", "auto"))
+    bench.repository.commit({"build/back.py": BACKEND, "pyproject.toml": PYPROJECT, "assets/a.txt": "a" * 9})
+    start = bench.commit(module())
+    prose = bench.repository.commit({"README": "2"})
+    more = bench.repository.commit({"assets/b.txt": "b" * 9})
+    later = bench.repository.commit({"README": "3"})
+    assert bench.call("run", "--since", start, "-j", "1")[0] == 0
+    assert reused(bench) == {prose: start, later: more}
