@@ -182,6 +182,24 @@ def test_a_private_index_is_read_and_its_password_reaches_no_build(
     assert given == b""
 
 
+def test_interpreters_are_asked_without_secrets(
+    tmp_path: Path, interpreter: Interpreter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = tmp_path / "python"
+    asked.write_text(f'#!/bin/sh\nenv >> {tmp_path}/seen\nexec {interpreter.path} "$@"\n')
+    asked.chmod(0o755)
+    for name in ("GITHUB_TOKEN", "UV_INDEX_OWN_PASSWORD"):
+        monkeypatch.setenv(name, "secret")
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:secret@proxy.invalid")
+    found = msgspec.structs.replace(find_interpreter(str(asked)), path=str(asked))
+    commit = Commit(tmp_path, "value = 1")
+    checkout = Checkout(tree=str(commit.tree), commit="0" * 40, import_root=".", packages=())
+    commit.prepared(EnvironmentSpec(interpreter=found, install="existing"), checkout, {})
+    seen = (tmp_path / "seen").read_text()
+    assert seen.count("PYTHONHASHSEED=") >= 2
+    assert "secret" not in seen
+
+
 def test_variables_are_an_allow_list(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
         monkeypatch.delenv(name)
@@ -378,7 +396,7 @@ QUOTED = """error: Failed to build `box`
         ),
         (
             "hint: Packages were unavailable because the network was disabled.",
-            "hint: Packages were unavailable because the network was disabled.",
+            "Packages were unavailable because the network was disabled.",
         ),
         ("error: No solution found", ""),
     ],

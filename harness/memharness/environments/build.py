@@ -100,7 +100,7 @@ class Build:
             return
         command = ["pip", "install", "--python", str(python), *options, "--", *targets]
         ended = self._uv(command, configuration(self._indexes))
-        if ended.doubtful:
+        if ended.doubtful:  # as where others took the memory, or cleaned the cache of uv
             ended = self._uv(command, configuration(self._indexes))
         if ended.status and (fault := log.machine_fault(ended.lines, [index["url"] for index in self._indexes])):
             raise _machine(f"the environment cannot be built: {fault}")
@@ -117,17 +117,20 @@ class Build:
     def _run(
         self, command: Sequence[str], *, folder: Path, more: dict[str, str] | None = None, given: str = ""
     ) -> log.Log:
-        ending = run_supervised(
-            command,
-            environment=variables() | self._spec.variables | (more or {}),
-            folder=folder,
-            limits=Limits(
-                wall_seconds=max(self._deadline - time.monotonic(), 0),
-                own_bytes=_UV_BYTES if given else None,
-                cancel=self._cancel,
-            ),
-            input=given,
-        )
+        for _ in range(2):
+            ending = run_supervised(
+                command,
+                environment=variables() | self._spec.variables | (more or {}),
+                folder=folder,
+                limits=Limits(
+                    wall_seconds=max(self._deadline - time.monotonic(), 0),
+                    own_bytes=_UV_BYTES if given else None,
+                    cancel=self._cancel,
+                ),
+                input=given,
+            )
+            if ending.cause != "lost":  # which others may have done as well
+                break
         lines = log.read(ending.output, self._hide)
         seconds = self._spec.build_timeout_seconds
         causes = {

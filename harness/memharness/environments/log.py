@@ -108,7 +108,7 @@ def machine_fault(lines: Sequence[str], own_addresses: Collection[str]) -> str:
     if any(address in line for line in own for address in own_addresses):
         return ""
     told = [line for line in own if any(map(line.__contains__, _MACHINE))] + [line for line in lines if _FULL in line]
-    return told[0].strip(_DRAWING).removeprefix("cause: ") if told else ""
+    return told[0].strip(_DRAWING).removeprefix("cause: ").removeprefix("hint: ") if told else ""
 
 
 def _own(lines: Sequence[str]) -> Sequence[str]:
