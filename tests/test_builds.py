@@ -301,7 +301,7 @@ def test_a_build_that_prints_without_end_does_not_fill_the_memory(
     tmp_path: Path, interpreter: Interpreter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(build, "_UV_BYTES", 100 << 20)
-    commit = Commit(tmp_path, "while True: os.write(1, b'x' * 99999 + b'\\n')")
+    commit = Commit(tmp_path, "for _ in range(2000): os.write(1, b'x' * 99999 + b'\\n')\nraise SystemExit('done')")
     assert "prints takes uv more than" in failure(commit.build(interpreter)).reason
 
 
@@ -405,14 +405,23 @@ def test_faults_of_the_machine(log: str, expected: str) -> None:
     assert machine_fault(log.splitlines(), ["https://own.invalid/"]) == expected
 
 
-def test_uv_takes_nothing_from_folders_around_the_cache(tmp_path: Path, interpreter: Interpreter) -> None:
-    around = '[project]\nname = "around"\nversion = "1"\n[tool.uv]\nworkspace = { members = ["**"] }\n'
-    (tmp_path / "pyproject.toml").write_text(f'{around}required-version = ">=1000"\n')
+def test_uv_takes_nothing_from_folders_around_the_cache(
+    tmp_path: Path, interpreter: Interpreter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_FIND_LINKS", str(privdep(tmp_path).parent))
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    around = '[project]\nname = "around"\nversion = "1"\n[tool.uv]\nrequired-version = ">=1000"\n'
+    workspace = '[tool.uv.workspace]\nmembers = ["cache/environments/*/*/project"]\n'
+    sources = '[tool.uv.sources]\nprivdep = { path = "gone.whl" }\n'
+    (tmp_path / "pyproject.toml").write_text(around + workspace + sources)
     (tmp_path / ".python-version").write_text("2.7")
-    commit = Commit(tmp_path, "value = 1", more="[tool.uv.sources]\nother = { workspace = true }\n")
+    commit = Commit(tmp_path, "value = 1", needs=("privdep",))
     commit.cache.mkdir()
     (commit.cache / "uv.toml").write_text('offline = "nonsense"')
-    assert value(commit.build(interpreter)) == 1
+    outcome = commit.build(interpreter)
+    assert value(outcome) == 1
+    assert isinstance(outcome, Environment)
+    assert outcome.facts.packages == {"privdep": "1.0"}
 
 
 # --- what a build is given --------------------------------------------------------------------------------
@@ -579,16 +588,33 @@ def test_what_is_not_compiled_is_said(tmp_path: Path, interpreter: Interpreter, 
     assert keys[0] != keys[1]
 
 
-def test_uv_is_found_by_many_threads_at_once() -> None:
+def test_uv_is_found_once_however_many_threads_want_it(tmp_path: Path) -> None:
+    """Finding it sets up modules of Python, which two threads must not do at once."""
+    (tmp_path / "uv.py").write_text(
+        textwrap.dedent("""
+            import time
+            found = []
+            def find_uv_bin():
+                found.append("begun")
+                time.sleep(0.2)
+                return f"uv {len(found)}"
+        """)
+    )
     code = """
-        import sys, threading
+        import threading
         from memharness.environments.build import locate_uv
-        sys.setswitchinterval(1e-6)
-        found, go = [], threading.Barrier(16)
-        threads = [threading.Thread(target=lambda: (go.wait(), found.append(locate_uv()))) for _ in range(16)]
+        found, go = [], threading.Barrier(8)
+        threads = [threading.Thread(target=lambda: (go.wait(30), found.append(locate_uv()))) for _ in range(8)]
         for thread in threads: thread.start()
         for thread in threads: thread.join()
-        print(len(found), len(set(found)))
+        print(found == ["uv 1"] * 8)
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=60)
-    assert (done.stdout, done.stderr) == ("16 1\n", "")
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "")
