@@ -111,6 +111,11 @@ def test_memory_of_the_command_alone_can_be_limited(tmp_path: Path) -> None:
     assert [ending.cause for ending in endings] == ["memory", "exit"]
 
 
+def test_a_supervisor_that_is_stopped_goes_on(tmp_path: Path) -> None:
+    ending = run(tmp_path, "import os, signal\nos.kill(os.getppid(), signal.SIGSTOP)\nprint('the end')")
+    assert (ending.cause, ending.output) == ("exit", "the end\n")
+
+
 def test_nothing_outlives_a_killed_controller(tmp_path: Path) -> None:
     text = textwrap.dedent(SLEEPER).format(
         escape="os.setsid(); env = {}", ending="open('own', 'w').write(str(os.getpid())); time.sleep(1000)"

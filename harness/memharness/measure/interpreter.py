@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from memharness.errors import MemharnessError
+from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.measure.compiler import lend
 from memharness.model import Environment
 
@@ -21,6 +21,7 @@ _CONSTANT: Final = {
     "PYTHONUNBUFFERED": "1",  # what was printed before a crash is kept
     "PYTHONFAULTHANDLER": "1",  # a fatal signal prints the Python stack
 }
+_START_SECONDS: Final = 300
 _prepared: set[str] = set()
 _preparing = threading.Lock()
 
@@ -76,9 +77,22 @@ def _write_probe_bytecode(command: list[str], cache_tag: str) -> None:
 
 def _run(command: list[str]) -> None:
     try:
-        subprocess.run(command, stdin=subprocess.DEVNULL, env={"LANG": "C.UTF-8"}, capture_output=True, check=True)
+        subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            env={"LANG": "C.UTF-8"},
+            capture_output=True,
+            check=True,
+            timeout=_START_SECONDS,
+        )
     except OSError as error:
         raise MemharnessError(f"{command[0]} cannot be started: {error.strerror}", hint="Is it gone?") from None
+    except subprocess.TimeoutExpired:
+        raise MemharnessError(
+            f"{command[0]} does not start within {_START_SECONDS} s",
+            hint="See what it waits for.",
+            exit_code=INCOMPLETE,
+        ) from None
     except subprocess.CalledProcessError as error:
         last = error.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         raise MemharnessError(

@@ -201,7 +201,10 @@ class _Supervisor:
         descriptor = self._process.stdout.fileno()
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
-        return os.read(descriptor, 1 << 16) if poll.poll(_TICK_MS) else None
+        if poll.poll(_TICK_MS):
+            return os.read(descriptor, 1 << 16)
+        self._process.send_signal(signal.SIGCONT)  # a command may have stopped it
+        return None
 
 
 _idle: list[_Supervisor] = []
