@@ -311,7 +311,9 @@ def test_waiting_for_the_lock_of_another_build_can_be_cancelled(tmp_path: Path, 
     assert isinstance(environment, Environment)
     cancel = threading.Event()
     cancel.set()
-    with FileLock(commit.cache / "environments" / f"wheel-{environment.key}.lock"), pytest.raises(Cancelled):
+    folder = commit.cache / "environments" / f"wheel-{environment.key}"
+    (folder / "environment.json").unlink()  # so that it has to be made again
+    with FileLock(f"{folder}.lock"), pytest.raises(Cancelled):
         commit.build(interpreter, cancel=cancel)
 
 

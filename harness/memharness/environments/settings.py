@@ -129,7 +129,7 @@ def _index(text: str, folder: Path) -> Table:
 
 def _place(text: str, folder: Path) -> str:
     """Return an address as it is, a path as seen from `folder`."""
-    return text if "://" in text else str(folder / Path(text).expanduser())
+    return text if "://" in text else str(folder / text)
 
 
 def _with_credentials(index: Table) -> str:
@@ -152,7 +152,7 @@ def _own_files() -> Iterator[Table]:
     if get("UV_CONFIG_FILE"):
         yield _read(Path(get("UV_CONFIG_FILE", "")).absolute())
     elif get("UV_NO_CONFIG", "").lower() not in ("1", "true", "t", "yes", "y", "on"):
-        own = Path(get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        own = Path(get("XDG_CONFIG_HOME") or f"{get('HOME', '/')}/.config")
         systems = [Path(folder) for folder in get("XDG_CONFIG_DIRS", "/etc/xdg").split(":") if folder]
         yield from map(_read, _first(own))
         yield from map(_read, _first(*systems) or _first(Path("/etc")))
