@@ -10,6 +10,7 @@ import pytest
 from memharness.errors import MemharnessError
 from memharness.history import Blobs, file_edits, select
 from memharness.history import RevisionRange as Range
+from memharness.leftovers import remove
 from memharness.model import FileEdit, Hunk
 from memharness.repository import Repository, open_repository
 from memharness.snapshot import snapshot
@@ -255,6 +256,20 @@ def test_what_a_partial_clone_lacks_is_fetched_at_once_or_said(
         checked_out(opened(clone, tmp_path), tmp_path, commits[2])
     assert "from origin: fatal: " in caught.value.message
     assert "git fetch --refetch" in caught.value.hint
+
+
+def test_what_a_partial_clone_of_a_submodule_lacks_is_fetched(
+    builder: RepositoryBuilder, parts: RepositoryBuilder, tmp_path: Path
+) -> None:
+    parts.git("config", "uploadpack.allowFilter", "true")
+    clone = (*ALLOWED, "clone", "--quiet", "--filter=blob:none", "--no-checkout")
+    builder.git(*ALLOWED, "submodule", "--quiet", "add", f"file://{parts.path}", "parts")
+    builder.git("-C", "parts", "checkout", "--quiet", "HEAD~1")
+    commit = builder.commit({})
+    remove(builder.path / ".git/modules/parts")
+    builder.git(*clone, "--bare", f"file://{parts.path}", ".git/modules/parts")
+    (found,) = checked_out(opened(builder.path, tmp_path), tmp_path, commit)
+    assert found == {"parts/rows.py": "ROWS = 1\n", "parts/gone.py": ""}
 
 
 def test_replacements_and_settings_of_the_environment_are_honoured(

@@ -298,6 +298,18 @@ def _inspect(location: str, folder: str, cache: Path) -> Repository:
     return repository
 
 
+def partial_clone(git_dir: Path) -> Repository | None:
+    """Return the repository in a folder where it is a partial clone."""
+    try:
+        if b"promisor" not in (git_dir / "config").read_bytes().lower():
+            return None
+    except OSError:
+        return None
+    place = str(git_dir)
+    repository = Repository(location=place, git_dir=place, common_dir=place)
+    return replace(repository, promisor=_promisor(repository))
+
+
 def _promisor(repository: Repository) -> str | None:
     """Return the remote that git asks for the objects that a partial clone lacks; None where it is none."""
     found = repository.try_git("config", "-z", "--get-regexp", r"^(extensions\.partialclone|remote\..*\.promisor)$")

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from memharness.repository import Repository, error_line, is_url, run_git, without_credentials
+from memharness.repository import Repository, error_line, is_url, partial_clone, run_git, without_credentials
 
 _LIST: Final = ("ls-tree", "-r", "-t", "-z", "--full-tree", "--end-of-options")
 _SUBMODULE: Final = "160000"
@@ -35,7 +35,18 @@ def look_into(repository: Repository, path: str, id_: str) -> dict[str, str] | N
     if listed.status:
         repository.borrow(_checked_out(repository, path))
         listed = repository.try_git(*_LIST, id_)
-    return None if listed.status else _listed(listed.output)
+    if listed.status:
+        return None
+    _complete(repository, id_)
+    return _listed(listed.output)
+
+
+def _complete(repository: Repository, id_: str) -> None:
+    """Have git get what a partial clone of a submodule lacks of a commit."""
+    for store in repository.borrowed:
+        module = partial_clone(Path(store).parent)
+        if module is not None and not module.try_git("cat-file", "-e", id_).status:
+            module.fetch_missing(id_)
 
 
 def absence(repository: Repository, id_: str) -> str:
