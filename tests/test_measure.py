@@ -47,9 +47,26 @@ HARMLESS = {
     "leaves a process": "import subprocess; subprocess.Popen(['sleep', '100'])",
     "ignores signals": "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)",
     "sets a low recursion limit": "sys.setrecursionlimit(50)",
+    "sets a high recursion limit": "sys.setrecursionlimit(10**9)",
+    "replaces a function of itself": "builtins.len = builtins.isinstance = builtins.map = builtins.type = None",
+    "replaces errors": "builtins.OSError = builtins.Exception = builtins.BaseException = None",
+    "removes all functions": "result = bytearray(1000); vars(builtins).clear(); return result",
+    "replaces the collector": "gc.collect = gc.get_objects = gc.isenabled = gc.disable = gc.get_referents = None",
+    "replaces paths": "os.fspath = os.lstat = os.path.join = os.path.normpath = os.path.realpath = None",
+    "replaces hooks": "sys.settrace = sys.setprofile = sys.addaudithook = sys._getframe = os.fork = None",
+    "replaces sys.modules": "sys.modules = 3",
+    "puts oddities into sys.modules": "sys.modules.update({3: 3, 're': Odd(), 'threading': Odd(), 'functools': Odd()})",
+    "freezes objects": "gc.freeze()",
+    "has callbacks of the collector": "gc.callbacks.append(lambda *args: 1 / 0)",
+    "switches threads": "sys.setswitchinterval(1e-9)",
+    "traces threads": "import threading; threading.settrace(lambda *args: 1 / 0)",
+    "forbids to open": "sys.addaudithook(lambda event, args: 1 / 0 if event == 'open' else None)",
+    "forbids to rename": "sys.addaudithook(lambda event, args: 1 / 0 if event.startswith('os.') else None)",
+    "leaves a timer": "import signal; signal.signal(signal.SIGVTALRM, lambda *args: 1 / 0); "
+    "signal.setitimer(signal.ITIMER_VIRTUAL, 0.002, 0.002)",
     "replaces excepthook": "sys.excepthook = sys.unraisablehook = None",
 }
-PRELUDE = "import builtins, gc, os, sys, time\n"
+PRELUDE = "import builtins, gc, os, sys, time\nclass Odd:\n    def __getattribute__(self, name): 1 / 0\n"
 
 # Statement -> phase, reason, exit code.
 FAILURES = {
@@ -127,7 +144,19 @@ def test_a_misbehaving_workload_is_measured_all_the_same(bench: Bench, name: str
     assert outcome.metrics.keys() == {"peak", "retained", "result"}
 
 
-@pytest.mark.parametrize("name", ["forks and comes back", "replaces open", "traces calls", "closes all descriptors"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "forks and comes back",
+        "replaces open",
+        "traces calls",
+        "closes all descriptors",
+        "replaces a function of itself",
+        "replaces paths",
+        "puts oddities into sys.modules",
+        "forbids to rename",
+    ],
+)
 def test_misbehaviour_in_every_call_spoils_no_pass(bench: Bench, name: str) -> None:
     text = f"{PRELUDE}def run():\n    {HARMLESS[name]}\n    return bytearray(1000)\n"
     assert measured(bench.observe(text, EVERYTHING, calls=15)).metrics.keys() == set(EVERYTHING)

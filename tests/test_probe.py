@@ -1,5 +1,6 @@
 """What the probe measures, on every Python that it supports and this machine has."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from children import EVERYTHING, FIRST, VERSIONS, Bench, failed, measured, profile, without_times
 from memharness.measure import PROBE_METHOD
-from memharness.model import Frame, LineStat, Measured, Stack, TypeCount
+from memharness.model import Frame, LineStat, Measured, Stack, TypeCount, outcome_reason
 
 KNOWN = """
     KEPT = []
@@ -19,6 +20,28 @@ KNOWN = """
         return bytearray(20_000)
 """
 BLOCK = 57  # bytes of a bytearray beside its contents: the object and a final zero
+ODD_TYPES = {  # what makes the class C
+    "no hash": "class M(type):\n    def __eq__(cls, other): return cls is other\nclass C(metaclass=M): pass",
+    "a hash that raises": "class M(type):\n    def __hash__(cls): 1 / 0\nclass C(metaclass=M): pass",
+    "comparison that raises": (
+        "class M(type):\n    def __eq__(cls, other): 1 / 0\n    def __hash__(cls): return 1\nclass C(metaclass=M): pass"
+    ),
+    "attributes that raise": "class M(type):\n    def __getattribute__(cls, name): 1 / 0\nclass C(metaclass=M): pass",
+    "checks that raise": (
+        "class M(type):\n    def __instancecheck__(cls, thing): 1 / 0\n    __subclasscheck__ = __instancecheck__\n"
+        "class C(metaclass=M): pass"
+    ),
+    "a class that raises": "class C:\n    @property\n    def __class__(self): 1 / 0",
+    "a module that is no text": "class C: pass\nC.__module__ = 3",
+    "names of another kind of text": (
+        "class S(str):\n    def __hash__(self): 1 / 0\n    __eq__ = __format__ = __str__ = __hash__\n"
+        "class C: pass\nC.__qualname__ = C.__module__ = S('C')"
+    ),
+    "a name of a megabyte": "C = type('x' * 1_000_000, (), {})",
+    "methods that raise": (
+        "class C:\n    def __repr__(self): raise SystemExit\n    __sizeof__ = __len__ = __bool__ = __eq__ = __repr__"
+    ),
+}
 SLOTS = 32  # bytes of a list's first four slots
 ARGUMENTS = 48  # the tuple that a type is called with, there while its object is made
 
@@ -141,6 +164,108 @@ def test_imports_are_measured_from_a_bare_interpreter(versioned: Bench) -> None:
     )
     assert 100_000 + BLOCK < box - bare < 110_000
     assert json - bare > 100_000
+
+
+@pytest.mark.parametrize("name", ODD_TYPES)
+def test_instances_of_odd_types_are_measured_as_any(bench: Bench, name: str) -> None:
+    made, plain = (
+        measured(
+            bench.observe(
+                f"{definition}\nKEPT = []\ndef run():\n    KEPT.append(C())\n    return [C() for _ in range(10)]\n",
+                EVERYTHING,
+                calls=15,
+                explain=True,
+            )
+        )
+        for definition in (ODD_TYPES[name], "class C: pass")
+    )
+    assert made.metrics.keys() == {*EVERYTHING}
+    exact = ("retained", "result", "growth", "gc_objects")
+    assert [made.metrics[metric] for metric in exact] == [plain.metrics[metric] for metric in exact]
+    assert not [note for note in made.notes if "known" in note]
+    assert all(len(entry.name) < 1000 for entry in made.types)
+
+
+def test_code_that_claims_any_file_is_measured(bench: Bench, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    names = ("/dev/zero", str(tmp_path / "fifo"), str(tmp_path), "x" * 1_000_000, "a\nb\x1b")
+    text = f"""
+        MADE = []
+        for name in {names!r}:
+            exec(compile("MADE.append(lambda: bytearray(1000))", name, "exec"))
+        def run(): return [make() for make in MADE]
+    """
+    observation = bench.observe(text)
+    lines = [line for line in profile(observation, "alive").lines if line.size >= 1000]
+    assert sorted(line.path for line in lines) == sorted(name[:4096] for name in names)
+    assert {line.size for line in lines} == {1000 + BLOCK}
+
+
+RESETTING = """
+    import threading
+    from {} import reset_peak
+    def run():
+        gone = bytearray(1_000_000)
+        {}
+        less = bytearray(10_000)
+        del less
+        {}
+"""
+RESET, IN_A_THREAD = "reset_peak()", "thread = threading.Thread(target=reset_peak); thread.start(); thread.join()"
+
+
+@pytest.mark.parametrize("versioned", VERSIONS[1:], indirect=True)  # 3.8 has none
+def test_a_peak_that_the_workload_resets_is_remembered(versioned: Bench) -> None:
+    for module, first, second in (
+        ("tracemalloc", f"del gone; {RESET}", RESET),
+        ("_tracemalloc", f"{RESET}; del gone", "pass"),
+        ("tracemalloc", f"del gone; {IN_A_THREAD}", IN_A_THREAD),
+    ):
+        outcome = measured(versioned.observe(RESETTING.format(module, first, second), ("peak", "warm_peak")))
+        frame = outcome.metrics["peak"] - (1_000_000 + BLOCK + ARGUMENTS)
+        assert 0 <= frame < (1000 if has_frames_on_the_heap(versioned) else 100)  # reading it leaves a tuple behind
+        assert outcome.metrics["warm_peak"] - (1_000_000 + BLOCK + ARGUMENTS) in range(100)
+
+
+def test_the_lines_of_a_peak_that_is_reset_in_its_own_line_are_found(bench: Bench) -> None:
+    text = "import tracemalloc\ndef run():\n    bytearray(10_000)\n    bytearray(1_000_000); tracemalloc.reset_peak()\n"
+    observation = bench.observe(text, ("peak",), explain=True)
+    biggest = max(profile(observation, "peak").lines, key=lambda line: line.size)
+    assert (biggest.line, biggest.size // 1000) == (4, 1000)
+
+
+@pytest.mark.parametrize(
+    ("start", "setup"), [("", "tracemalloc.start(25)"), ("tracemalloc.start(25)", "pass"), ("", "tracemalloc.stop()")]
+)
+def test_tracing_that_the_workload_started_or_stopped_before_the_call_is_none_of_it(
+    bench: Bench, start: str, setup: str
+) -> None:
+    text = f"""
+        import tracemalloc
+        {start}
+        KEPT = []
+        def setup():
+            {setup}
+            KEPT.append(bytearray(100_000))
+        def run(): return bytearray(10_000)
+    """
+    outcome = measured(bench.observe(bench.case(text, setup=()), ("peak", "retained", "result", "warm_peak")))
+    assert outcome.metrics["retained"] == 0
+    assert outcome.metrics["result"] == 10_000 + BLOCK
+    assert outcome.metrics["peak"] == outcome.metrics["warm_peak"] == 10_000 + BLOCK + ARGUMENTS
+
+
+@pytest.mark.parametrize("call", ["stop()", "clear_traces()", "stop(); tracemalloc.start()"])
+def test_tracing_that_the_import_tampers_with_leaves_the_other_figures(bench: Bench, call: str) -> None:
+    text = f"import tracemalloc\ntracemalloc.{call}\ndef run(): return bytearray(10_000)\n"
+    outcome = measured(bench.observe(text, ("import", "peak", "growth"), calls=15))
+    assert outcome.metrics.keys() == {"peak", "retained", "result"}
+    assert outcome.metrics["result"] == 10_000 + BLOCK
+    reason = "the workload stopped, cleared or restarted tracemalloc: nothing can be measured"
+    assert outcome.notes == (f"import: {reason}",)
+    assert [outcome_reason(failure)[1] for failure in outcome.failed_passes.values()] == [
+        f"TracerStoppedError: {reason}"
+    ]
 
 
 def test_resident_memory_sees_what_the_tracer_cannot(bench: Bench) -> None:

@@ -9,7 +9,7 @@ from os import times
 from sys import getallocatedblocks
 from time import monotonic, process_time
 
-from memharness_probe import tracing
+from memharness_probe import signals, tracing
 from memharness_probe.outcome import leave_if_forked
 
 TYPE_CHECKING = False
@@ -85,9 +85,11 @@ class Calls:
             if i < _TIMED:
                 self._cpu[i] = process_time()
                 self._wall[i] = monotonic()
+            signals.release()
             call()
             tracing.hook_trace(None)
             tracing.hook_profile(None)
+            signals.hold()
             leave_if_forked()
             if note is not None:
                 note(i)
@@ -103,9 +105,11 @@ class Calls:
         call = self.call
         self._begin()
         for _ in range(number):
+            signals.release()
             call()
             tracing.hook_trace(None)
             tracing.hook_profile(None)
+            signals.hold()
             leave_if_forked()
         tracing.settle()
         self._keep_pace(self.made + number)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import sys
 
-from memharness_probe import METHOD
+from memharness_probe import METHOD, signals
 from memharness_probe.confined import confine
-from memharness_probe.failure import describe
+from memharness_probe.failure import describe, reason
 from memharness_probe.lines import Locator
 from memharness_probe.loading import load
 from memharness_probe.names import make_room
-from memharness_probe.outcome import deliver, leave_if_forked
+from memharness_probe.outcome import deliver, leave_if_forked, prepare
+from memharness_probe.tracing import keep_peaks
 from memharness_probe.workload import Workload
 
 TYPE_CHECKING = False
@@ -27,6 +28,7 @@ _MODULES = {  # of the probe's, by pass; the first one measures
     "peak": ("peak",),
 }
 _SEEN = ("first", "growth", "rss")  # passes whose figures may be reused where all that they saw is alike
+_FOLDER = __file__[: -len("child.py")]
 _BALLAST = 8 << 20  # never touched; freed to have room for the report when memory is exhausted
 
 
@@ -43,6 +45,8 @@ def main() -> None:
     make_room()
     sight = probe.sight.Sight(request) if name in _SEEN else None
     _prepare(request)
+    prepare(request["response"])
+    keep_peaks()
     ballast = [bytes(_BALLAST)]
     hooks = (sys.settrace, sys.setprofile)
     work = Workload(request, sight)
@@ -52,11 +56,16 @@ def main() -> None:
         if sight is not None:
             answer.update(seen=sight.report(), processes=sight.processes())
     except BaseException as error:  # noqa: BLE001  (the workload may raise anything)
-        hooks[0](None)
-        hooks[1](None)
+        signals.hold()
         ballast.clear()
         leave_if_forked()
-        answer.update(describe(error, work.phase, Locator(request), __file__[: -len("child.py")]))
+        answer = {"format": _FORMAT, "method": METHOD, "status": "failed", "phase": work.phase, "kind": "exception"}
+        try:
+            hooks[0](None)
+            hooks[1](None)
+            answer.update(describe(error, Locator(request), _FOLDER))
+        except BaseException:  # noqa: BLE001  (an audit hook of the workload's may raise anything)
+            answer["reason"] = reason(error)
     deliver(request["response"], request["token"], answer)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from memharness_probe.instances import bare_name
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -9,24 +11,25 @@ if TYPE_CHECKING:
     from memharness_probe.lines import Locator
 
 _REASON_CHARACTERS = 300
+_LOOKED_AT = 10_000  # characters of a longer message
 _FRAMES = 50  # innermost; a recursion without end has a thousand alike
 
 
-def describe(error: BaseException, phase: str, locator: Locator, own: str) -> dict[str, Any]:
-    """Return the response for `error`; files below `own` are the probe's and not shown, nor are its wrappers.
+def describe(error: BaseException, locator: Locator, own: str) -> dict[str, Any]:
+    """Return what the response says of `error`; files below `own` are the probe's and not shown, nor are its wrappers.
 
     The frames' variables are dropped first: after a MemoryError they hold what there is no room beside.
     """
-    kind = "memory" if isinstance(error, MemoryError) else "exception"
+    kind = "memory" if issubclass(type(error), MemoryError) else "exception"
     places = _places(error)
     shown = [place for place in places if not place[0].startswith((own, "<frozen importlib", "<os."))]
     frames = [locator.frame(*place) for place in shown[-_FRAMES:]]
-    return {"status": "failed", "phase": phase, "kind": kind, "reason": reason(error), "frames": frames}
+    return {"kind": kind, "reason": reason(error), "frames": frames}
 
 
 def _places(error: BaseException) -> list[tuple[str, int]]:
     places = []
-    step = error.__traceback__
+    step = BaseException.__dict__["__traceback__"].__get__(error)
     while step is not None:
         places.append((step.tb_frame.f_code.co_filename, step.tb_lineno))
         try:  # noqa: SIM105  (contextlib would be an import)
@@ -34,16 +37,18 @@ def _places(error: BaseException) -> list[tuple[str, int]]:
         except RuntimeError:  # still running: the probe's own
             pass
         step = step.tb_next
-    if isinstance(error, SyntaxError) and error.filename and error.lineno:
-        places.append((error.filename, error.lineno))
+    if issubclass(type(error), SyntaxError):
+        path, line = [SyntaxError.__dict__[name].__get__(error) for name in ("filename", "lineno")]
+        if type(path) is str and type(line) is int and line:
+            places.append((path, line))
     return places
 
 
 def reason(error: BaseException) -> str:
     """Return type and message in one line."""
-    name = type(error).__name__
+    name = bare_name(type(error)).rpartition(".")[2]
     try:
-        text = str(error)
+        text = str.__str__(str(error))[:_LOOKED_AT]
     except BaseException:  # noqa: BLE001  (user code)
         text = "(no message: its __str__ failed)"
     return " ".join((f"{name}: {text}" if text else name).split())[:_REASON_CHARACTERS]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import gc
+from gc import get_freeze_count, get_objects
 
-from memharness_probe import tracing
+from memharness_probe import signals, tracing
 from memharness_probe.allocation import finder
 from memharness_probe.folding import Folder
 from memharness_probe.imports import Ledger
@@ -29,7 +29,7 @@ _IMPORT_STACKS = 30
 def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
     """Run the pass and return the fields of the response."""
     wanted = request["metrics"]
-    answer: dict[str, Any] = {"metrics": {}, "profiles": {}}
+    answer: dict[str, Any] = {"metrics": {}, "profiles": {}, "notes": []}
     folder = Folder(Locator(request))
     if "import" in wanted:
         _import(work, request, folder, answer)
@@ -57,6 +57,9 @@ def _import(work: Workload, request: dict[str, Any], folder: Folder, answer: dic
         tracing.settle()
         tracing.check(marker)
         traces = tracing.take()
+    except tracing.TracerStoppedError as error:
+        answer["notes"].append(f"import: {error}")
+        return
     finally:
         tracing.stop()
     work.rest()
@@ -82,6 +85,7 @@ def _first_call(work: Workload, request: dict[str, Any], folder: Folder, answer:
     counting = "gc_objects" in request["metrics"]
     readings = tracing.cells(3)
     before: dict[str, int] = {}
+    frozen = get_freeze_count()
     if counting:
         tracing.settle()
         tracing.settle()  # the collector lets go of tuples of tuples one level at a time
@@ -98,9 +102,12 @@ def _first_call(work: Workload, request: dict[str, Any], folder: Folder, answer:
     metrics["retained"] = tracing.total(kept)
     metrics["result"] = tracing.total(held) - metrics["retained"]
     if counting:
-        answer["gc_objects"] = [sum(before.values()), sum(traced.types.values())]
-        answer["types"] = _grown(before, traced.types)
-        metrics["gc_objects"] = answer["gc_objects"][1] - answer["gc_objects"][0]
+        if get_freeze_count() == frozen:
+            answer["gc_objects"] = [sum(before.values()), sum(traced.types.values())]
+            answer["types"] = _grown(before, traced.types)
+            metrics["gc_objects"] = answer["gc_objects"][1] - answer["gc_objects"][0]
+        else:
+            answer["notes"].append("gc_objects: the workload froze objects, which the collector then does not tell of")
     for kind, counts, types in (("alive", held, traced.held), ("retained", kept, traced.kept)):
         if deep:
             profile = folder.profile(tracing.by_stack(counts), types)
@@ -139,6 +146,7 @@ def _trace_call(
     readings[tracing.PEAK] = tracing.traced()[1]
     tracing.hook_trace(None)
     tracing.hook_profile(None)
+    signals.hold()
     tracing.clear_cached(readings)
     leave_if_forked()
     tracing.check(marker)
@@ -147,13 +155,13 @@ def _trace_call(
     traced = _Traced()  # not before, as it would be counted
     traced.types = types
     # the list around the result is for what the collector does not track; all is dropped by `types_of`
-    objects = [*gc.get_objects(), [result]] if frames > 1 else []
+    objects = [*get_objects(), [result]] if frames > 1 else []
     traced.alive = tracing.take_counts()  # the traces themselves would be looked at as objects
     traced.held = types_of(objects)
     del result
     tracing.settle()
     tracing.check(marker)
-    objects = gc.get_objects() if frames > 1 else []
+    objects = get_objects() if frames > 1 else []
     traced.retained = tracing.take_counts()
     traced.kept = types_of(objects)
     traced.peak = tracing.peak(readings, marker)
@@ -162,11 +170,13 @@ def _trace_call(
 
 def _tracked_types() -> dict[str, int]:
     """Name of each type -> its instances that the garbage collector tracks."""
-    counts: dict[type, int] = {}
-    tracing.count_elements(counts, map(type, gc.get_objects()))
+    types = list(map(type, get_objects()))
+    counts: dict[int, int] = {}  # by the type's id: a metaclass may have a hash of its own
+    tracing.count_elements(counts, map(id, types))
+    kinds = dict(zip(map(id, types), types))  # noqa: B905  (3.10)
     names: dict[str, int] = {}
     for kind, number in counts.items():
-        name = type_name(kind)
+        name = type_name(kinds[kind])
         names[name] = names.get(name, 0) + number
     return names
 

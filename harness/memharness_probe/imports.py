@@ -5,6 +5,7 @@ from __future__ import annotations
 import _frozen_importlib as importer
 import sys
 from _thread import get_ident
+from sys import _getframe, modules
 
 from memharness_probe import tracing
 from memharness_probe.lines import unfrozen
@@ -109,7 +110,7 @@ class Ledger:
 
 def _importing_frame() -> FrameType:
     """Return the nearest frame that is neither importlib's nor the probe's."""
-    frame = outer = sys._getframe(2)
+    frame = outer = _getframe(2)
     while outer.f_back is not None and _is_importers(outer.f_code.co_filename):
         outer = outer.f_back
     return frame if tracing.is_own(outer.f_code.co_filename) else outer
@@ -123,7 +124,7 @@ def _origin(name: str, locator: Locator, packages: list[str]) -> str:
     """Whose a module is, told by its file; of one without a file, or gone by now, by its name."""
     if name.partition(".")[0] in packages:
         return "project"
-    file = _file(sys.modules.get(name))
+    file = _file(modules.get(name))
     if file is None:
         return "stdlib" if name in sys.builtin_module_names else "library"
     return locator.owned(file)[0] or "library"
@@ -131,7 +132,7 @@ def _origin(name: str, locator: Locator, packages: list[str]) -> str:
 
 def _file(module: ModuleType | None) -> str | None:
     """Return a module's file without running code of its own, which a lazy module would load with."""
-    if not isinstance(module, type(sys)):
+    if not issubclass(type(module), type(sys)):
         return None
     found = object.__getattribute__(module, "__dict__").get("__file__")
-    return found if isinstance(found, str) else None
+    return found if type(found) is str else None

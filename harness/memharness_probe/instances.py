@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from _thread import allocate_lock, start_new_thread
-from gc import get_referents, is_tracked
+from gc import disable, enable, get_referents, is_tracked, isenabled
 from itertools import chain, compress, filterfalse
 
 from memharness_probe import tracing
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     Instances = dict[tuple[tracing.Frames, str], int]  # (frames, name of the type) -> number
 
+_CHARACTERS = 300
 _AT_ONCE = 1000  # objects whose referents are asked for in one go
 # As `type` itself answers: what a metaclass of the workload's puts in the way is not run.
 _module_of = type.__dict__["__module__"].__get__
@@ -26,12 +26,18 @@ _FRAME = type(sys._getframe())
 
 
 def type_name(kind: type) -> str:
-    """Return module and qualified name of a type without running any code of it."""
+    """Return module and qualified name of a type, cut to a length, without running any code of it."""
+    name = bare_name(kind)
     try:
-        module, name = _module_of(kind), _name_of(kind)
-    except AttributeError:  # the class deleted its __module__
+        module = _module_of(kind)
+    except Exception:  # noqa: BLE001  (deleted, or among keys that cannot be compared)
         return "?"
-    return f"{module}.{name}" if type(module) is str else name
+    return f"{module[:_CHARACTERS]}.{name}" if type(module) is str else name
+
+
+def bare_name(kind: type) -> str:
+    """Return the qualified name of a type; it may be a text whose methods are the workload's."""
+    return str.__str__(_name_of(kind))[:_CHARACTERS]
 
 
 def traced_instances(objects: list[object], allocated_at: Callable[[object], Any]) -> Instances:
@@ -42,8 +48,8 @@ def traced_instances(objects: list[object], allocated_at: Callable[[object], Any
     list is to be made before traces are taken, which are a million tuples themselves, and is emptied. `allocated_at`
     is what `allocation.finder` found before tracing began.
     """
-    enabled = gc.isenabled()
-    gc.disable()
+    enabled = isenabled()
+    disable()
     untracked: dict[int, object] = {}
     referents: list[object] = []
     for start in range(0, len(objects), _AT_ONCE):
@@ -70,7 +76,7 @@ def traced_instances(objects: list[object], allocated_at: Callable[[object], Any
             key = frames, type_name(kinds[kind])
             found[key] = found.get(key, 0) + number
     if enabled:
-        gc.enable()
+        enable()
     return found
 
 

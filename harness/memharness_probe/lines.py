@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from _frozen_importlib_external import SourceFileLoader
 from os.path import dirname, exists
+from posix import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     Entry = tuple[str, int, str, str]
 
 _SOURCE_CHARACTERS = 200
+_LOOKED_AT = 10_000  # bytes of a longer line
+_NAME_CHARACTERS = 1000
+_PATH_CHARACTERS = 4096
+_SOURCE_BYTES = 64 << 20
+_TYPE, _REGULAR = 0o170000, 0o100000  # of st_mode
 _HIDDEN = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "<generic parameters")
 _OPTIMIZED = 1  # co_flags: the code of a function, not of a module or class
 
@@ -36,13 +42,14 @@ class Locator:
         if path not in self._files:
             self._files[path] = _read(path)
         source, functions = self._files[path]
-        text = source[line - 1] if 0 < line <= len(source) else b""
+        text = source[line - 1][:_LOOKED_AT] if 0 < line <= len(source) else b""
         shown = " ".join(text.decode("utf-8", "replace").split())
-        return self.label(path), line, functions.get(line, "<module>"), shown[:_SOURCE_CHARACTERS]
+        function = functions.get(line, "<module>")[:_NAME_CHARACTERS]
+        return self.label(path), line, function, shown[:_SOURCE_CHARACTERS]
 
     def label(self, path: str) -> str:
-        """Path relative to the project, or below a folder with a name of its own."""
-        return self.owned(path)[1]
+        """Path relative to the project, or below a folder with a name of its own; cut where it can be none."""
+        return self.owned(path)[1][:_PATH_CHARACTERS]
 
     def owned(self, path: str) -> tuple[str, str]:
         """Whose a file is, and its label: "project", "scenario", "library", "stdlib", or "" for what lies elsewhere."""
@@ -79,15 +86,32 @@ def _read(path: str) -> tuple[list[bytes], dict[int, str]]:
     """Return the source lines of a file and the qualified name of the function at each line that has code."""
     source: list[bytes] = []
     try:
+        if not _is_source(path):
+            return source, {}
         with _open(path, "rb") as file:
-            source = file.read().splitlines()
-        code = SourceFileLoader("_", path).get_code("_")
+            text = file.read()
+        source = text.splitlines()
+        code = _code_of(path, text)
     except Exception:  # noqa: BLE001  (generated code, a file in a zip, one changed meanwhile or with an error)
         return source, {}
     functions: dict[int, str] = {}
-    assert code is not None
     _name_lines(code, "<module>", "", functions)
     return source, functions
+
+
+def _is_source(path: str) -> bool:
+    """Tell whether a path, which may be whatever generated code was given, is that of a file to be read to its end."""
+    found = stat(path)
+    return (found.st_mode & _TYPE) == _REGULAR and found.st_size <= _SOURCE_BYTES
+
+
+def _code_of(path: str, text: bytes) -> CodeType:
+    """Return the code of a file; compiled here where the workload broke what importing needs."""
+    try:
+        code = SourceFileLoader("_", path).get_code("_")
+    except Exception:  # noqa: BLE001
+        code = None
+    return code or compile(text, path, "exec", dont_inherit=True)
 
 
 def _name_lines(code: CodeType, name: str, prefix: str, functions: dict[int, str]) -> None:

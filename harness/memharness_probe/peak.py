@@ -9,10 +9,10 @@ every run; still, where they run side by side, the two children may see differen
 
 from __future__ import annotations
 
-import gc
 import sys
+from gc import disable, enable, get_objects, isenabled
 from itertools import repeat
-from sys import settrace
+from sys import _current_frames, settrace
 
 from memharness_probe import tracing
 from memharness_probe.allocation import finder
@@ -37,6 +37,7 @@ _MARGIN = 512  # bytes of a rise that may be the trace function's own
 _LIMIT, _THREAD, _EVENT, _LAST = range(4)  # places in the cells of `_Finder`
 _THREADS = 1 << 12  # watched at most
 _GC_HEAD = 16
+_VARIABLES = (dict, (lambda: type(sys._getframe().f_locals))())
 _REPLACED = "peak: the workload has a trace function of its own, so the lines of its peak are not known"
 _NO_EVENTS = "peak: no Python code of the workload runs in the call, so the lines of its peak are not known"
 _ELSEWHERE = "peak: the workload went another way when run again, so the lines of its peak are not known"
@@ -64,13 +65,14 @@ def _find(call: Callable[[], Any]) -> dict[str, Any]:
     cells, numbers = tracing.cells(4), tracing.cells(_THREADS)
     watch = Watch(lambda thread: _finder(cells, numbers, thread))
     watch.rehearse()
+    tracing.before_resets(lambda: _note_rise(cells, numbers))
     numbers[0] = cells[_EVENT] = 0
     cells[_LIMIT] = _MARGIN
     tracing.settle()
     tracing.start(1)
     marker = tracing.new_marker()
     result = watch.run(call)
-    peak = tracing.traced()[1]
+    peak = tracing.highest()
     leave_if_forked()
     tracing.check(marker)
     del result
@@ -97,6 +99,14 @@ def _finder(cells: memoryview[Any], numbers: memoryview[Any], thread: int) -> Tr
         return step
 
     return step
+
+
+def _note_rise(cells: memoryview[Any], numbers: memoryview[Any]) -> None:
+    """Do what a trace function does, between two events."""
+    if tracing.traced()[1] > cells[_LIMIT]:
+        cells[_LIMIT] = tracing.traced()[1] + _MARGIN
+        cells[_THREAD] = cells[_LAST]
+        cells[_EVENT] = numbers[cells[_LAST]]
 
 
 # --- the second child --------------------------------------------------------------------------------------
@@ -149,12 +159,12 @@ class _Moment:
 
     def _capture(self, frame: FrameType, event: str, rest: int) -> None:
         """Take what is alive, with nothing that only the type cache holds; the call then goes on untraced."""
-        enabled = gc.isenabled()
-        gc.disable()
+        enabled = isenabled()
+        disable()
         tracing.clear_caches()
-        objects: list[object] = gc.get_objects()
+        objects: list[object] = get_objects()
         traces = tracing.take()
-        objects.append([value for step in _running() for value in step.f_locals.values()])
+        objects.append([value for step in _running() for value in _locals(step)])
         self.instances = traced_instances(objects, self._allocated_at)
         live = _live_frames()
         tracing.stop()
@@ -165,7 +175,7 @@ class _Moment:
             counts[0, rest, self._executing(frame, event)] = 1
         self.counts = counts
         if enabled:
-            gc.enable()
+            enable()
 
     def _executing(self, frame: FrameType, event: str) -> tracing.Frames:
         """Return the stack of what executes next: a function that returns hands over to its caller."""
@@ -193,9 +203,15 @@ def _live_frames() -> list[tuple[tracing.Frames, int]]:
     return found
 
 
+def _locals(frame: FrameType) -> list[object]:
+    """Return the values of a frame's variables; the body of a class may have them in an object of its own."""
+    variables = frame.f_locals
+    return list(variables.values()) if type(variables) in _VARIABLES else []
+
+
 def _running() -> Iterator[FrameType]:
     """Yield the frames of all threads."""
-    for top in sys._current_frames().values():
+    for top in _current_frames().values():
         frame: FrameType | None = top
         while frame is not None:
             yield frame
@@ -224,7 +240,7 @@ def _instrumentation(counts: tracing.Counts) -> Iterator[tuple[tracing.Frames, i
 
 def _codes() -> Iterator[CodeType]:
     """Yield the code of all functions that are alive, with the code within."""
-    pending = [thing.__code__ for thing in gc.get_objects() if type(thing) is type(_codes)]
+    pending = [thing.__code__ for thing in get_objects() if type(thing) is type(_codes)]
     seen = set()
     while pending:
         code = pending.pop()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from os import O_WRONLY
 
-from memharness_probe import tracing
+from memharness_probe import signals, tracing
 from memharness_probe.failure import reason
 from memharness_probe.outcome import leave_if_forked
 from memharness_probe.procfs import resident_peak
@@ -48,7 +48,7 @@ def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
     if "rss_peak" in wanted and before is not None and after is not None:
         metrics["rss_peak"] = after - before
     elif "rss_peak" in wanted:
-        notes.append("rss_peak: /proc/self/status has no VmHWM")
+        notes.append("rss_peak: no VmHWM could be read from /proc/self/status")
     if "warm_peak" in wanted:
         work.watch()
         try:
@@ -74,6 +74,7 @@ def _warm_peak(call: Callable[[], Any]) -> int:
     readings[tracing.PEAK] = tracing.traced()[1]
     tracing.hook_trace(None)
     tracing.hook_profile(None)
+    signals.hold()
     tracing.clear_cached(readings)
     leave_if_forked()
     tracing.check(marker)
@@ -84,7 +85,7 @@ def _warm_peak(call: Callable[[], Any]) -> int:
 def _forget_peak() -> bool:
     try:
         descriptor = _open("/proc/self/clear_refs", O_WRONLY)
-    except OSError:
+    except Exception:  # noqa: BLE001  (an audit hook of the workload's may raise anything)
         return False
     try:
         return _write(descriptor, _RESET_PEAK) == 1

@@ -32,6 +32,7 @@ _NOWHERE = "/memharness"
 _FILE = "<memharness>"
 _WARM = 1024 if sys.version_info < (3, 11) else 1
 _ENCODING = sys.getfilesystemencoding()
+_DISTURBED = "it disturbed the recording of what it looks at"
 _PROCESS, _NETWORK = "it started a process", "it used the network"
 _FORBIDDEN = {
     **dict.fromkeys(("os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"), _PROCESS),
@@ -82,9 +83,15 @@ class Sight:
 
     def report(self) -> dict[str, Any]:
         """Return the field `seen` of the response, with all that was recorded so far."""
+        try:
+            return self._report()
+        except Exception:  # noqa: BLE001  (functions of Python's libraries that the workload broke are called)
+            return {"opened": [], "looked": [], "listed": [], "native": False, "obstacle": _DISTURBED}
+
+    def _report(self) -> dict[str, Any]:
         self.rest()
         if self._cells[_FAILED]:
-            self._recorder.add(OBSTACLE, "it disturbed the recording of what it looks at")
+            self._recorder.add(OBSTACLE, _DISTURBED)
         for (module, name), wrapper in self._wrappers.items():
             if getattr(module, name, None) is not wrapper:
                 self._recorder.add(OBSTACLE, f"it replaced os.{name}")

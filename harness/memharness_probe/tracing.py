@@ -6,9 +6,10 @@ The private module is used where it can be: `tracemalloc` itself imports re, pic
 
 from __future__ import annotations
 
-import gc
 import sys
-from gc import collect
+from gc import collect, isenabled
+from gc import disable as disable_collection
+from gc import enable as enable_collection
 from itertools import islice
 from sys import setprofile as set_profile
 from sys import settrace as set_trace
@@ -53,7 +54,6 @@ hook_profile: Callable[[None], None] = set_profile
 
 traced = tracer.get_traced_memory
 allocated_at: Callable[[object], Any] = _get_object_traceback  # frames, None of what is not traced
-start = tracer.start
 is_tracing = tracer.is_tracing
 
 # The type cache keeps names of attributes alive, and which ones depends on addresses.
@@ -67,6 +67,13 @@ _FOLDER = __file__[: -len("tracing.py")]
 
 class TracerStoppedError(Exception):
     """The workload stopped or cleared the tracer: there is nothing to read."""
+
+
+def start(frames: int) -> None:
+    """Start tracing anew, also where the workload had started it before, with frames of its own number."""
+    tracer.stop()
+    _highest[0] = 0
+    tracer.start(frames)
 
 
 def stop() -> None:
@@ -83,6 +90,45 @@ def settle() -> None:
 def cells(length: int, kind: str = "q") -> memoryview[Any]:
     """Return room for numbers that are no objects while they lie there. Importing array would import collections."""
     return memoryview(bytearray(8 * length)).cast(kind)  # type: ignore[call-overload,no-any-return]
+
+
+_highest = cells(2)  # the peak at an earlier time, and what is read to be compared with it
+_before_reset: list[Callable[[], None]] = [lambda: None]
+
+
+def keep_peaks() -> None:
+    """Have the peak remembered whenever the workload resets it. To be called before `tracemalloc` is imported."""
+    original = getattr(tracer, "reset_peak", None)
+    if original is not None:
+
+        def reset_peak() -> None:
+            _before_reset[0]()
+            _remember_peak()
+            original()
+
+        reset_peak.__doc__, reset_peak.__module__ = original.__doc__, original.__module__
+        reset_peak.__qualname__ = "reset_peak"
+        reset_peak()
+        tracer.reset_peak = reset_peak
+
+
+def before_resets(function: Callable[[], None]) -> None:
+    """Have a function called before each reset of the peak from now on."""
+    _before_reset[0] = function
+
+
+def highest() -> int:
+    """Return the peak since the start, whether it was reset or not."""
+    _remember_peak()
+    size: int = _highest[0]
+    return size
+
+
+def _remember_peak() -> None:
+    """Keep the peak in a cell: it is read at once, before anything is allocated here."""
+    _highest[1] = traced()[1]
+    if _highest[1] > _highest[0]:
+        _highest[0] = _highest[1]
 
 
 def new_marker() -> bytes:
@@ -107,8 +153,8 @@ def clear_cached(readings: memoryview[Any]) -> None:
 
 
 def peak(readings: memoryview[Any], marker: bytes) -> int:
-    """Return the peak, read before the caches were cleared, less what they held then and the marker."""
-    size: int = readings[PEAK] - (readings[_CACHED] - readings[_CLEARED]) - marker.__sizeof__()
+    """Return the peak, read before the caches were cleared or reset before, less what they held and the marker."""
+    size: int = max(readings[PEAK], _highest[0]) - (readings[_CACHED] - readings[_CLEARED]) - marker.__sizeof__()
     return size
 
 
@@ -124,13 +170,13 @@ def take_counts() -> Counts:
 
 
 def _uncollected(work: Callable[[], Any]) -> Any:
-    enabled = gc.isenabled()
-    gc.disable()
+    enabled = isenabled()
+    disable_collection()
     try:
         return work()
     finally:
         if enabled:
-            gc.enable()
+            enable_collection()
 
 
 def count(traces: Any) -> Counts:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from sys import gettrace, settrace
+from sys import _getframe, gettrace, settrace
 
-from memharness_probe import tracing
+from memharness_probe import signals, tracing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Watch:
         settrace(self._main)
         _stand_in()
         settrace(None)
-        self._locals[0](sys._getframe(), "call", None)
+        self._locals[0](_getframe(), "call", None)
 
     def run(self, call: Callable[[], Any]) -> Any:
         """Call and return the result; `replaced` tells whether another trace function was set."""
@@ -44,6 +44,7 @@ class Watch:
         self.replaced = gettrace() is not self._main
         tracing.hook_trace(None)
         tracing.hook_profile(None)
+        signals.hold()
         if self._hooked:
             _loaded["threading"].settrace(None)
         return result
@@ -62,7 +63,8 @@ class Watch:
 
     def _hook_threads(self) -> None:
         """Reach threads to come as soon as `threading` is loaded; loading it here would hide what it costs."""
-        hook = getattr(_loaded.get("threading"), "settrace", None)
+        module = _loaded.get("threading")
+        hook = getattr(module, "settrace", None) if type(module) is type(sys) else None
         if hook is not None:
             self._hooked = True
             hook(self._adopt)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from _frozen_importlib import module_from_spec
 from _frozen_importlib_external import PathFinder, SourceFileLoader, spec_from_file_location
+from itertools import islice
 from os.path import abspath, dirname, exists, join, splitext
 from os.path import split as split_path
 
+from memharness_probe import signals
 from memharness_probe.outcome import leave_if_forked, write_file
 
 TYPE_CHECKING = False
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
     from memharness_probe.sight import Sight
 
+_modules = sys.modules
+_PLACES = 100  # looked at, of a package
 _CALL_FILE = dirname(abspath(__file__)) + "/call"  # counts as the probe's own file
 
 
@@ -75,18 +79,23 @@ class Workload:
     def enter(self, phase: str) -> None:
         """Leave word of the phase for the host, in case that this process dies in it."""
         self.phase = phase
-        write_file(self._request["phase_file"], phase)
+        try:  # noqa: SIM105  (contextlib would be an import)
+            write_file(self._request["phase_file"], phase)
+        except Exception:  # noqa: BLE001, S110  (an audit hook of the workload's may forbid it)
+            pass
         self.watch()
 
     def watch(self) -> None:
         """Have what this thread looks at from now on recorded: it is the workload's doing."""
         if self._sight is not None:
             self._sight.watch()
+        signals.release()
 
     def rest(self) -> None:
         """Have nothing recorded until then: it is the probe's doing."""
         if self._sight is not None:
             self._sight.rest()
+        signals.hold()
 
     def _bind(self, name: str) -> Callable[[], Any]:
         """Return a callable that allocates nothing of its own beside the call: no dict, no tuple.
@@ -110,8 +119,8 @@ class Workload:
             self.phase = "import"
         project = self._request["project"]
         packages, origin = project["packages"], project["origin"]
-        for name, module in list(sys.modules.items()):
-            if name.partition(".")[0] not in packages:
+        for name, module in list(_modules.items()):
+            if type(name) is not str or name.partition(".")[0] not in packages:
                 continue
             places = _places(module)
             if places and not any(place.startswith(origin + "/") for place in places):
@@ -148,7 +157,7 @@ def _places(module: Any) -> list[str]:
     """Where a module was loaded from, and of a package where its modules lie; empty for one made at run time."""
     try:
         file = getattr(module, "__file__", None)
-        places = [file, *getattr(module, "__path__", ())]
+        places = [file, *islice(getattr(module, "__path__", ()), _PLACES)]
         return [place for place in places if type(place) is str]
     except Exception:  # noqa: BLE001  (an object of the workload's, posing as a module)
         return []
@@ -161,7 +170,7 @@ def _is_other_portion(name: str, origin: str) -> bool:
     """
     parts = name.split(".")
     for depth in range(1, len(parts)):
-        holder = sys.modules.get(".".join(parts[:depth]))
+        holder = _modules.get(".".join(parts[:depth]))
         if not any(place.startswith(origin + "/") for place in _places(holder)):
             return False
         portion = join(origin, *parts[: depth + 1])
