@@ -102,6 +102,7 @@ class Bench:
         setup: tuple[str, ...] | None = None,
         takes_state: bool = False,
         teardown: bool = False,
+        fresh_setup: bool = False,
     ) -> Case:
         """Write a scenario and return its case; `setup` names the parameters that it takes."""
         path = self.write(f"scenarios/{name}.py", text)
@@ -112,6 +113,7 @@ class Bench:
             identity="one",
             run=Call(takes_state=takes_state, params=tuple(params or ())),
             setup=None if setup is None else Call(takes_state=False, params=setup),
+            fresh_setup=fresh_setup,
             teardown=Call(takes_state=takes_state, params=()) if teardown else None,
         )
         return Case(scenario=scenario, params=params or {})

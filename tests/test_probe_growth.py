@@ -297,6 +297,41 @@ def test_the_size_after_each_call_is_kept_with_a_leak_and_without(versioned: Ben
     assert len(profile(versioned.observe(leak, ("growth",), calls=31), "calls").sizes) == 32
 
 
+FRESH = {  # a scenario with a state of its own for every call; growth, warm_peak
+    "what run adds to the state": ("def setup(): return []\ndef run(state): state.append(bytearray(943))\n", 0, 1080),
+    "what run uses up": (
+        "def setup(): return [bytearray(100_000)]\ndef run(state):\n    assert state\n    state.clear()\n",
+        0,
+        0,
+    ),
+    "what setup leaks": (
+        "KEPT = []\ndef setup(): KEPT.append(bytearray(943))\ndef run(state): pass\n",
+        0,
+        0,
+    ),
+    "what run leaks beside": (
+        "KEPT, TOO = [], []\ndef setup(): TOO.append(bytearray(943))\ndef run(state): KEPT.append(bytearray(443))\n",
+        504,
+        548,
+    ),
+    "states that run keeps": (
+        "KEPT = []\ndef setup(): return bytearray(943)\ndef run(state): KEPT.append(state)\n",
+        1008,
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FRESH)
+def test_a_fresh_setup_before_every_call_is_not_measured(bench: Bench, name: str) -> None:
+    text, growth, warm_peak = FRESH[name]
+    text += "def teardown(state): assert state is None or len(state) in (0, 1, 943)\n"
+    case = bench.case(text, setup=(), takes_state=True, teardown=True, fresh_setup=True)
+    outcome = measured(bench.observe(case, ("growth", "warm_peak")))
+    assert outcome.metrics == {"growth": growth, "warm_peak": warm_peak}
+    assert outcome.notes == ()
+
+
 def test_the_number_of_calls_is_what_the_budget_allows(bench: Bench) -> None:
     spin = "import time\ndef run():\n    end = time.process_time() + 0.01\n    while time.process_time() < end: pass\n"
     found = [

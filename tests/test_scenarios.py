@@ -55,6 +55,7 @@ def test_every_field(tmp_path: Path) -> None:
         "[tool.memharness]",
         'params = { rows = [100, 400], kind = ["a", true, 1.5], cols = 100 }',
         "calls = 127",
+        "fresh-setup = true",
         'timeout = "2m"',
         'memory-limit = "1 GiB"',
         'limits = { peak = "8 MiB", growth = "0 B", gc_objects = 100 }',
@@ -82,6 +83,7 @@ def test_every_field(tmp_path: Path) -> None:
         requires_python=">=3.9",
         metrics=("peak", "growth"),
         calls=127,
+        fresh_setup=True,
         timeout_seconds=120.0,
         memory_bytes=1 << 30,
         limits={"peak": 8 << 20, "growth": 0, "gc_objects": 100},
@@ -161,6 +163,8 @@ ROWS = block("[tool.memharness]", "params = { rows = [1] }")
         (block("tool = { memharness = 3 }"), "a.py:2: tool.memharness: expected a table"),
         (block("[tool.memharness]", "call = 3"), "a.py:3: tool.memharness.call: unknown key"),
         (block("[tool.memharness]", "calls = 64"), "a.py:3: tool.memharness.calls: 64 is no number of calls that the leak rule has windows for"),
+        (block("[tool.memharness]", "fresh-setup = 1"), "a.py:3: tool.memharness.fresh-setup: expected true or false, got a whole number"),
+        (block("[tool.memharness]", "fresh-setup = true") + RUN, "a.py:5: tool.memharness.fresh-setup: there is no setup"),
         (block("[tool.memharness]", "timeout = '0s'"), "a.py:3: tool.memharness.timeout: must be more than zero"),
         (block("[tool.memharness]", "memory-limit = 0"), "a.py:3: tool.memharness.memory-limit: must be more than zero"),
         (block("[tool.memharness]", "limits = { peek = 1 }"), "a.py:3: tool.memharness.limits.peek: unknown key"),
@@ -482,6 +486,7 @@ def test_identity_follows_only_metadata_that_changes_figures(tmp_path: Path) -> 
     plain = identity()
     assert identity('limits = { peak = "1 MiB" }', 'tags = ["x"]', 'thresholds = { relative = "2%" }') == plain
     assert identity("calls = 31") not in {plain, identity("calls = 15")}
+    assert identity("fresh-setup = false") == plain
 
 
 def test_identity_follows_imports(tmp_path: Path) -> None:

@@ -211,6 +211,7 @@ class Scenario(Value):
     requires_python: str | None = None
     metrics: tuple[str, ...] | None = None
     calls: int | None = None
+    fresh_setup: bool = False  # before every call
     timeout_seconds: float | None = None
     memory_bytes: int | None = None
     limits: dict[str, int] = {}

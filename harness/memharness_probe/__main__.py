@@ -14,6 +14,7 @@ is read as a Python literal); all paths are absolute and without symbolic links 
   scenario      path of the scenario's file;  scenarios  path of its folder
   params        {name: value}
   setup, run, teardown   {"takes_state": bool, "params": [names]}, null where the scenario has none
+  fresh_setup   whether setup is called before every call of run, not only the first
   import_paths  folders put behind the standard library on sys.path, in this order
   before_stdlib     whether they go before it instead: the project has a module that is called like one of its
   site_paths    folders added behind them with site.addsitedir, .pth files included

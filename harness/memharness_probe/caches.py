@@ -18,7 +18,7 @@ from memharness_probe.instances import type_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from memharness_probe.tracing import Line
@@ -76,7 +76,7 @@ class BoundedCaches:
         self._entries[call], self._tables[call] = number, size
 
     def without(
-        self, held: Held, readings: memoryview[Any], blocks: memoryview[Any], calls: range
+        self, held: Held, sizes: Sequence[int], blocks: Sequence[int], calls: range
     ) -> tuple[list[int], list[int]]:
         """Return the readings after `calls`, bytes and blocks, less what the new entries hold: `held` by the last.
 
@@ -84,8 +84,9 @@ class BoundedCaches:
         """
         whole = self._entries[calls[-1]] or 1
         shares = [self._entries[i] / whole for i in calls]
-        sizes = [readings[i] - self._tables[i] - round(shares[i - calls[0]] * held.size) for i in calls]
-        return sizes, [blocks[i] - round(shares[i - calls[0]] * held.blocks) for i in calls]
+        tables = self._tables[calls[0] : calls[-1] + 1]
+        sizes = [sizes[i] - tables[i] - round(share * held.size) for i, share in enumerate(shares)]
+        return sizes, [blocks[i] - round(share * held.blocks) for i, share in enumerate(shares)]
 
     def held(self, *, by_line: bool = False) -> Held | str:
         """Return what the entries hold that are more than in the beginning, or why that cannot be told."""

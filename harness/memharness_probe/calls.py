@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from memharness_probe.workload import Workload
+
 NUMBERS = (127, 63, 31, 15)  # of calls after the first: one less than a power of two, for whole windows
 LEAST = NUMBERS[-1]
 _TIMED = 8  # calls timed for the calibration, the first of which does not count
@@ -47,8 +49,10 @@ class Calls:
     marker: bytes  # traced since the start
     note: Callable[[int], None] | None = None  # called with the number of each call after it, from when it is set
 
-    def __init__(self, limit: int, timeout: float, wall: float, budget: float) -> None:
+    def __init__(self, limit: int, timeout: float, wall: float, budget: float, fresh: Workload | None = None) -> None:
         self.made = 0
+        self.fresh = fresh  # that wants a state of its own for each call; it is dropped before the reading
+        self.setup = (0.0, 0.0)  # bytes and blocks that each `setup` leaves, which are in no reading
         self.near = ""  # the limit that further calls do not fit into
         self._timeout = timeout  # CPU seconds
         self._patience = wall  # seconds by the clock
@@ -72,7 +76,7 @@ class Calls:
         Nothing is allocated between a collection, which empties the free lists, and the reading after it.
         """
         call, readings, blocks, scratch = self.call, self.readings, self.blocks, self._scratch
-        successors, note = self._successors, self.note
+        successors, note, fresh = self._successors, self.note, self.fresh
         i = self.made
         tracing.settle()
         if i:
@@ -85,12 +89,16 @@ class Calls:
             if i < _TIMED:
                 self._cpu[i] = process_time()
                 self._wall[i] = monotonic()
+            if fresh is not None:
+                fresh.renew()
             signals.release()
             call()
             tracing.hook_trace(None)
             tracing.hook_profile(None)
             signals.hold()
             leave_if_forked()
+            if fresh is not None:
+                fresh.drop()
             if note is not None:
                 note(i)
             tracing.settle()
@@ -100,17 +108,38 @@ class Calls:
         self._keep_pace(i)
         tracing.check(self.marker)
 
+    def try_setup(self, number: int) -> None:
+        """Learn what `setup` leaves by itself, in so many calls of it, and take it out of the readings."""
+        assert self.fresh is not None
+        tracing.settle()
+        before = tracing.traced()[0], getallocatedblocks()
+        for _ in range(number):
+            self.fresh.renew()
+            self.fresh.drop()
+        tracing.settle()
+        size, blocks = tracing.traced()[0] - before[0], getallocatedblocks() - before[1]
+        self.setup = size / number, blocks / number
+
+    def without_setup(self, calls: range) -> tuple[list[int], list[int]]:
+        """Return the readings after `calls`, bytes and blocks, less what `setup` leaves by itself."""
+        size, blocks = self.setup
+        return [self.readings[i] - round(size * i) for i in calls], [self.blocks[i] - round(blocks * i) for i in calls]
+
     def run_untraced(self, number: int) -> None:
         """Make so many calls without readings; tracing is off."""
-        call = self.call
+        call, fresh = self.call, self.fresh
         self._begin()
         for _ in range(number):
+            if fresh is not None:
+                fresh.renew()
             signals.release()
             call()
             tracing.hook_trace(None)
             tracing.hook_profile(None)
             signals.hold()
             leave_if_forked()
+            if fresh is not None:
+                fresh.drop()
         tracing.settle()
         self._keep_pace(self.made + number)
 

@@ -54,7 +54,8 @@ def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
     freed, and a full cache that replaces its entries would look like a leak.
     """
     most = _PURSUE * (max(request["calls"] or NUMBERS[0], LEAST) + 1)
-    calls = Calls(most, request["timeout_seconds"], request["wall_seconds"], request["budget_seconds"])
+    limits = request["timeout_seconds"], request["wall_seconds"], request["budget_seconds"]
+    calls = Calls(most, *limits, work if work.fresh else None)
     answer: dict[str, Any] = {"metrics": {}}
     leak = _Leak()
     work.rest()  # once ahead: up to 3.10 a function's first call allocates its frame
@@ -64,7 +65,8 @@ def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
     try:
         calls.marker = tracing.new_marker()
         work.load()
-        work.setup()
+        if not work.fresh:
+            work.setup()
         calls.call = work.bind_run()
         calls.run((LEAST + 1) // 2)
         search = _Search(work, calls)
@@ -100,6 +102,8 @@ class _Search:
         self._work = work
         self._calls = calls
         self._notes: list[str] = []
+        self._of_setup: Lines = {}  # what each added in so many calls of it alone
+        self._setups = 1
         self._caches = BoundedCaches(len(calls.readings))
 
     def decide(self, number: int) -> _Leak:
@@ -113,6 +117,8 @@ class _Search:
         for made in sorted({few, number}):
             calls.run(made)
             leak.slope = rule.leak_slope(calls.readings[:made], calls.blocks[:made])
+            if leak.slope and calls.fresh is not None:
+                leak.slope = self._slope_beside_setup(made)
             if leak.slope:
                 break
         again = max(_AGAIN * made, number)
@@ -125,22 +131,36 @@ class _Search:
             calls.run(end)
             held = self._held(by_line=end == again)
             cached = cached or held.size > 0
-            sizes, blocks = (
-                self._without(held, range(made, end)) if cached else (calls.readings[:end], calls.blocks[:end])
-            )
+            sizes, blocks = self._without(held, range(made, end)) if cached else calls.without_setup(range(end))
             leak.slope, rate = rule.leak_slope(sizes, blocks), rule.block_rate(blocks)
             if (cached and not rule.rises(sizes)) or (not leak.slope and end == again):
                 return _Leak()
         if not rule.still_rises(blocks if rate else sizes, rate or leak.slope):
             return _Leak()
         after = tracing.by_line(tracing.take_counts())
-        leak.lines = _difference(before, _difference(held.lines, after), number / (again - made))
+        share = (again - made) / self._setups
+        for left_out in (held.lines, _difference({}, self._of_setup, share)):
+            after = _difference(left_out, after)
+        leak.lines = _difference(before, after, number / (again - made))
         leak.sample = survivors.find(leak.lines)
         goes_on = self._follow_blocks if rate else self._follow_bytes
         if not goes_on(rate or leak.slope, made, _PURSUE * number):
             return _Leak()
         leak.notes += self._notes
         return leak if calls.made >= _ENOUGH * made else self._noted(leak)
+
+    def _slope_beside_setup(self, made: int) -> float:
+        """Return the slope without what `setup` leaves by itself, which is learnt by calling it alone; 0: that is all.
+
+        What it leaves is known to a tenth: it may come in leaps.
+        """
+        calls = self._calls
+        self._setups = made if calls.fit(made) else LEAST + 1
+        before = tracing.by_line(tracing.take_counts())
+        calls.try_setup(self._setups)
+        self._of_setup = _difference(before, tracing.by_line(tracing.take_counts()))
+        slope = rule.leak_slope(*calls.without_setup(range(made)))
+        return slope if slope > _BESIDE * calls.setup[0] else 0.0
 
     def _noted(self, leak: _Leak) -> _Leak:
         """Say that a leak, if it is one, was not pursued far enough."""
@@ -166,7 +186,7 @@ class _Search:
         return held
 
     def _without(self, held: Held, calls: range) -> tuple[Sequence[int], Sequence[int]]:
-        return self._caches.without(held, self._calls.readings, self._calls.blocks, calls)
+        return self._caches.without(held, *self._calls.without_setup(calls), calls)
 
     def _follow_bytes(self, slope: float, part: int, end: int) -> bool:
         """Tell whether the bytes go on to rise: lists that grow in place, in leaps, are traced on.
@@ -181,7 +201,9 @@ class _Search:
         if calls.fit(end - calls.made):
             calls.run(end)
         held = self._held()
-        sizes = self._without(held, range(begin, calls.made))[0] if held.size else calls.readings[: calls.made]
+        sizes = (
+            self._without(held, range(begin, calls.made)) if held.size else calls.without_setup(range(calls.made))
+        )[0]
         return rule.still_rises(sizes, slope)
 
     def _follow_blocks(self, rate: float, part: int, end: int) -> bool:
@@ -204,11 +226,12 @@ class _Search:
             number = stop - calls.made
             calls.run_untraced(number)
             after = getallocatedblocks()
-            if not rule.rises_enough(after - before, rate, number):
+            if not rule.rises_enough(after - before - number * calls.setup[1], rate, number):
                 return False
             before, stop = after, stop + part
-        added = getallocatedblocks() - began - self._held().blocks
-        return added > _BESIDE * rate * (calls.made - made)
+        number = calls.made - made
+        added = getallocatedblocks() - began - self._held().blocks - number * calls.setup[1]
+        return added > _BESIDE * rate * number
 
 
 def _difference(before: Lines, after: Lines, share: float = 1) -> Lines:

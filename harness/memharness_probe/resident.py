@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from memharness_probe.workload import Workload
 
 _open, _write, _close = os.open, os.write, os.close
+_CALLED = {"run": "call", "setup": "setup"}
 _RESET_PEAK = b"5"  # see proc(5), clear_refs
 
 
@@ -52,12 +53,14 @@ def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
     if "warm_peak" in wanted:
         work.watch()
         try:
+            if work.fresh:
+                work.renew()
             metrics["warm_peak"] = _warm_peak(call)
         except Exception as error:  # noqa: BLE001  (what is known of the first call stands)
             tracing.hook_trace(None)
             tracing.hook_profile(None)
             leave_if_forked()
-            notes.append(f"warm_peak: the second call raised {reason(error)}")
+            notes.append(f"warm_peak: the second {_CALLED[work.phase]} raised {reason(error)}")
         finally:
             tracing.stop()
     work.teardown()

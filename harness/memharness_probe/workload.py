@@ -38,6 +38,10 @@ class Workload:
         self._sight = sight
         self._module: ModuleType | None = None
         self._state: Any = None
+        self._scope: dict[str, Any] = {}  # of the bound `run`
+        self._dropped = False
+        self._set_up: Callable[[], Any] | None = None
+        self.fresh: bool = request["fresh_setup"]  # `setup` is called before every call
 
     def load(self) -> None:
         """Import the scenario, and with it what it imports at its top level."""
@@ -59,21 +63,38 @@ class Workload:
         """Call `setup`, if there is one, and keep its value as the state."""
         if self._request["setup"] is not None:
             self.enter("setup")
-            self._state = self._bind("setup")()
+            if self._set_up is None:
+                self._set_up = self._bind("setup")[0]
+            self._state = self._set_up()
             leave_if_forked()
+
+    def renew(self) -> None:
+        """Call `setup` once more, for the next call of what `bind_run` returned; its last state is dropped before."""
+        self.drop()
+        self.setup()
+        self._scope["_state"] = self._state
+        self._dropped = False
+        self.enter("run")
+
+    def drop(self) -> None:
+        """Let go of the state."""
+        self._state = self._scope["_state"] = None
+        self._dropped = True
 
     def bind_run(self) -> Callable[[], Any]:
         """Return `run` with its arguments, ready to be called; enters its phase."""
-        call = self._bind("run")
+        call, self._scope = self._bind("run")
         self.enter("run")
         return call
 
     def teardown(self) -> None:
-        """Check once more which modules were used, then call `teardown`, if there is one."""
+        """Check once more which modules were used, then call `teardown`, if there is one, with a state."""
         self.prove_origin()
         if self._request["teardown"] is not None:
+            if self._dropped:
+                self.setup()
             self.enter("teardown")
-            self._bind("teardown")()
+            self._bind("teardown")[0]()
             leave_if_forked()
 
     def enter(self, phase: str) -> None:
@@ -97,8 +118,8 @@ class Workload:
             self._sight.rest()
         signals.hold()
 
-    def _bind(self, name: str) -> Callable[[], Any]:
-        """Return a callable that allocates nothing of its own beside the call: no dict, no tuple.
+    def _bind(self, name: str) -> tuple[Callable[[], Any], dict[str, Any]]:
+        """Return a callable that allocates nothing of its own beside the call, no dict, no tuple; and its variables.
 
         It is called once with a stand-in, so that its frame exists before tracing starts (up to 3.10).
         """
@@ -111,7 +132,7 @@ class Workload:
         bound: Callable[[], Any] = eval(code, scope)  # noqa: S307  (names checked by the host)
         bound()
         scope["_function"] = getattr(self._module, name)
-        return bound
+        return bound, scope
 
     def prove_origin(self) -> None:
         """Raise `WrongCopyError` if a loaded module of the project does not lie below the folder it must come from."""

@@ -116,6 +116,7 @@ class Exchange:
             "setup": msgspec.to_builtins(scenario.setup),
             "run": msgspec.to_builtins(scenario.run),
             "teardown": msgspec.to_builtins(scenario.teardown),
+            "fresh_setup": scenario.fresh_setup,
             "import_paths": [import_root] if environment.origin is None else [],
             "before_stdlib": not STDLIB.isdisjoint(checkout.packages),
             "site_paths": environment.site_paths,

@@ -88,6 +88,11 @@ def _check_names(sources: list[Source]) -> None:
 def _scenario(source: Source, reached: Sequence[Source], folder: Path) -> Scenario:
     metadata = read_metadata(source.file, source.text)
     calls = read_calls(source, metadata.get("params", {}))
+    if metadata.get("fresh_setup") and "setup" not in calls:
+        raise MemharnessError(
+            f"{source.file}:{source.functions['run'].lineno}: tool.memharness.fresh-setup: there is no setup",
+            hint="Define it, or take the key out.",
+        )
     return Scenario(
         name=_name(source),
         path=str(source.file),

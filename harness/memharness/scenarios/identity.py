@@ -10,7 +10,7 @@ from memharness.scenarios.code import code_digest, mentioned
 from memharness.scenarios.metadata import without_metadata
 from memharness.scenarios.source import Source, is_file
 
-_MEASURING: Final = ("calls", "dependencies")  # fields of the metadata
+_MEASURING: Final = ("calls", "dependencies", "fresh_setup")  # fields of the metadata
 
 
 def imported_files(source: Source, folder: Path) -> tuple[Path, ...]:
@@ -71,4 +71,4 @@ def _name_of(source: Source, folder: Path) -> str:
 
 
 def _measuring(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: metadata[name] for name in _MEASURING if name in metadata}
+    return {name: metadata[name] for name in _MEASURING if metadata.get(name, False) is not False}

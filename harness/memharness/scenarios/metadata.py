@@ -154,6 +154,7 @@ _FIELDS = {"timeout": "timeout_seconds", "memory-limit": "memory_bytes"}
 _READERS: dict[str, readers.Reader] = {
     "params": _params,
     "calls": _calls,
+    "fresh-setup": lambda value, where: readers.typed(value, bool, where),
     "timeout": readers.duration,
     "memory-limit": readers.positive_size,
     "limits": _limits,
