@@ -30,7 +30,8 @@ is read as a Python literal); all paths are absolute and without symbolic links 
   timeout_seconds   CPU seconds of this process and its descendants together, and wall_seconds: after which the host
                 ends them all; a suspected leak is not pursued into either
 
-Response, a JSON file put in place by a rename; always with format, method (of measuring), token and pid:
+Response, a JSON file put in place by a rename, or where that is impossible one with .spare after its name; always with
+format, method (of measuring), token and pid:
   status        "measured"
   metrics       {name: integer}; one that cannot be measured here is missing, and notes say why
   gc_objects    [before, after] the first call, where wanted;  types  [[name, before, after], ..] that grew most

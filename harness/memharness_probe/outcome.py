@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 _PID = os.getpid()
-_DESCRIPTOR = 500  # beyond those that the workload gets: of the response
+_DESCRIPTOR = 500  # of the spare file, beyond those that the workload gets
 
 
 def prepare(path: str) -> None:
-    """Open the response ahead: an audit hook of the workload's may forbid it later."""
-    descriptor = _open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+    """Open a spare file beside the response: later an audit hook of the workload's may forbid it."""
+    descriptor = _open(path + ".spare", O_WRONLY | O_CREAT | O_TRUNC, 0o600)
     try:  # noqa: SIM105  (contextlib would be an import)
         _dup2(descriptor, _DESCRIPTOR, inheritable=False)
     except OSError:  # there may be no so many
@@ -67,7 +67,7 @@ def _write_all(descriptor: int, text: str) -> None:
 def deliver(path: str, token: str, response: dict[str, Any]) -> NoReturn:
     """Put the response in place in one step and end the process without running any exit handler.
 
-    Where that is forbidden, the file that is open is filled: half a response does not count.
+    Where that cannot be, the spare file is filled: half a response does not count.
     """
     try:
         text = encode(dict(response, token=token, pid=_PID))

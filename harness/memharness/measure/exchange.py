@@ -82,6 +82,7 @@ class Exchange:
         self.request = folder / REQUEST
         self._folder = Folder(folder)  # which the workload may fill with anything
         self._response = folder / "response.json"
+        self._spare = folder / "response.json.spare"  # instead of a response where none could be put in place
         self._phase = folder / "phase"
         try:
             remove(folder, aside=folder.with_name("aside"))
@@ -145,7 +146,7 @@ class Exchange:
         """Return what the child `pid` delivered; where that is nothing genuine, words for what it left instead."""
         nothing = "before delivering a result"
         try:
-            content = self._folder.read(self._response, _MOST_BYTES)
+            content = self._folder.read(self._response, _MOST_BYTES) or self._folder.read(self._spare, _MOST_BYTES)
             response = msgspec.json.decode(content or b"", type=Delivered | Broken)
         except (NotPlain, TooLarge) as error:
             return f"without a result that can be read: {error.strerror}"
