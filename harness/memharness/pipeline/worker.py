@@ -101,8 +101,10 @@ class Worker:
                     doubts[fault.subject] = fault.came_to
                     self._restore()
                 except (OSError, MemharnessError) as error:
-                    if "" in doubts or not is_disturbed(self._slot, self._environment):
+                    if not is_disturbed(self._slot, self._environment):
                         raise
+                    if "" in doubts:
+                        raise _removed_again(task, OwnFaultError("the checkout", str(error))) from error
                     doubts[""] = str(error)
                     self._slot = self._lease()
         except Cancelled:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from memharness.environments import provider
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.execute.local import execute
+from memharness.leftovers import scratch
 from memharness.measure import PROBE_METHOD, UNCOUNTED, UNPROVEN
 from memharness.model import Case, Commit, Doing, EnvironmentSpec, Measured, Outcome, Reused
 from memharness.pipeline.grounds import Grounds
@@ -200,6 +201,8 @@ class Workshop:
         """Lease another slot, until the end of the work; where the copy of the scenarios is gone, it is made anew."""
         with self._leasing:
             if not self._scenarios.is_dir():
+                folder = self._slots.enter_context(scratch(cache_folder(), "scenarios-"))
+                self._scenarios = folder / "scenarios"
                 self._project.copy_scenarios(self._scenarios)
             leased = lease(self._project.repository, cache_folder(), scenarios=self._scenarios)
             self._leased.append(self._slots.enter_context(leased))
