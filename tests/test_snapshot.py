@@ -304,7 +304,7 @@ def test_repositories_at_odd_paths_are_read(tmp_path: Path, name: str) -> None:
 def test_odd_names_in_a_commit_are_files_or_named(builder: RepositoryBuilder, tmp_path: Path) -> None:
     blob = subprocess.run(["git", "hash-object", "-w", "--stdin"], cwd=builder.path, input=b"x", capture_output=True)
     id_ = blob.stdout.decode().strip()
-    names = [b"caf\xe9.txt", b"new\nline", b"A", b"a", b"x" * 300, b".git"]
+    names = [b"caf\xe9.txt", b"new\nline", b"A", b"a", b"x" * 300, b".git", b"git~1", b"back\\slash"]
     listing = b"".join(b"100644 blob %s\t%s\0" % (id_.encode(), name) for name in names)
     tree = subprocess.run(["git", "mktree", "-z"], cwd=builder.path, input=listing, capture_output=True, check=True)
     commit = builder.git("commit-tree", "-m", "odd", tree.stdout.decode().strip())
@@ -316,4 +316,4 @@ def test_odd_names_in_a_commit_are_files_or_named(builder: RepositoryBuilder, tm
     }
     with lease(repository, tmp_path / "cache") as slot:
         slot.checkout(commit)
-        assert sorted(files(slot)) == ["A", "a", os.fsdecode(b"caf\xe9.txt"), "new\nline"]
+        assert sorted(files(slot)) == ["A", "a", "back\\slash", os.fsdecode(b"caf\xe9.txt"), "git~1", "new\nline"]

@@ -105,7 +105,7 @@ def _make(
     repository: Repository, *arguments: str, given: bytes = b"", variables: Mapping[str, str] | None = None
 ) -> str:
     store = repository.made_store()
-    how = ["-c", "core.looseCompression=0"]
+    how = ["-c", "core.looseCompression=0", "-c", "core.protectNTFS=false", "-c", "core.protectHFS=false"]
     done = run_git(
         [f"--git-dir={store}", *how, *arguments], folder=store, variables=variables, isolated=True, given=given
     )

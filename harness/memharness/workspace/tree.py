@@ -28,6 +28,8 @@ _SETTINGS: Final = """[core]
 \thooksPath = /dev/null
 \tattributesFile = /dev/null
 \tautocrlf = false
+\tprotectNTFS = false
+\tprotectHFS = false
 \tsparseCheckout = true
 \tsparseCheckoutCone = false
 [sparse]
