@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from memharness.declared import Declared
 from memharness.environments import find_interpreter, provider
@@ -321,6 +321,8 @@ NAMED = {
     "pdm": (pyproject("pdm-backend", "pdm.backend") + '[tool.pdm.build]\nincludes = ["extra/"]\n', "extra/new", True),
     "scikit-build": (SETUPTOOLS + '[tool.scikit-build]\ncmake.source-dir = "native"\n', "native/new.txt", True),
     "hook": (HATCH + '[tool.hatch.build.hooks.custom]\npath = "ci/hook.py"\n', "gen/make.py", True),
+    "hook-runs": (HATCH + '[tool.hatch.build.hooks.custom]\npath = "ci/hook.py"\n', "words/a", True),
+    "unread": (HATCH, "words/a", False),
     "backend-folder": (SETUPTOOLS.replace("[project]", 'backend-path = ["_build"]\n[project]'), "_build/new.txt", True),
     "backend": (IN_TREE, "back.py", True),
     "backend-import": (IN_TREE, "gen/make.py", True),
@@ -351,10 +353,11 @@ TREE = {
     "box/__init__.py": "",
     "back.py": "import gen.make\nos.listdir('templates')\n",
     "ci/hook.py": "from gen import make\n",
-    "gen/make.py": "",
+    "gen/make.py": "run('shell/gen.sh')",
+    "shell/gen.sh": "cat words/a >out",
 } | dict.fromkeys(
     """assets/a/b.txt etc/a lib/x/__init__.py data/etc/a extra/a native/a _build/back.py gen/deep/a templates/a.txt
-    notes/a.py tests/test_box.py box/data/a.json""".split(),  # noqa: SIM905
+    words/a notes/a.py tests/test_box.py box/data/a.json""".split(),  # noqa: SIM905
     "",
 )
 
@@ -370,6 +373,19 @@ def test_folders_that_the_build_is_pointed_to_count(interpreter: Interpreter, ki
 
     same = dict.fromkeys(files, "1")
     assert (found(same) != found(same | {changed: "2"})) is counts
+
+
+@pytest.mark.parametrize(("command", "counts"), [("", False), ("sh shell/gen.sh", True), ("./tool words", True)])
+def test_what_the_step_before_the_build_reads_counts(interpreter: Interpreter, command: str, counts: bool) -> None:
+    files = TREE | {"pyproject.toml": HATCH}
+    layout, spec = detect(files, Declared(name="box")), replace(asked(interpreter), before_build=command)
+    found = {
+        fingerprint(
+            spec, layout, dict.fromkeys(files, "1") | {"words/a": blob}, lambda path: files.get(path, "").encode()
+        )
+        for blob in "12"
+    }
+    assert (len(found) == 2) is counts
 
 
 def test_requirements_count_where_the_build_reads_them(project: Project, interpreter: Interpreter) -> None:

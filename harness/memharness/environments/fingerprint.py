@@ -55,7 +55,7 @@ def fingerprint(spec: EnvironmentSpec, layout: Layout, files: Mapping[str, str],
         inputs["layout"] = [layout.directory, layout.import_root, installable(layout)]
         kept = relevant(pyproject)
         requirements = "requirements" in repr(kept) or _mention_requirements(beside(read, layout.directory))
-        taken_in = named(files, read, layout, layout.directory).of(files, layout)
+        taken_in = named(files, read, layout, layout.directory, command=spec.before_build).of(files, layout)
         own = posixpath.normpath(f"{layout.directory}/pyproject.toml")
         inputs["pyproject"] = repr(sorted(kept.items()))
         inputs["files"] = sorted(

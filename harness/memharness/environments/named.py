@@ -80,11 +80,11 @@ def relevant(pyproject: Table) -> Table:
     return kept | {"tool": sorted((name, value) for name, value in tools.items() if name not in _NO_BUILD_TOOLS)}
 
 
-def named(paths: Collection[str], read: Read, layout: Layout, directory: str = ".") -> Named:
-    """Return what the packaging files in `directory` name, of a commit with these `paths`.
+def named(paths: Collection[str], read: Read, layout: Layout, directory: str = ".", *, command: str = "") -> Named:
+    """Return what the packaging files in `directory`, and a `command` run there, name of a commit with these `paths`.
 
     That is whatever may be a path or a pattern in what back ends are told, but for what they leave out; the same of
-    every literal in scripts that the build runs; in-tree back ends; and what these and the scripts import of the tree.
+    what scripts mention that the build may run; in-tree back ends; and what these and the scripts import of the tree.
     Of the project's packages a script takes in no more than the module itself, which mostly tells the version.
     """
     commit = _Commit(paths, read, layout, directory)
@@ -95,7 +95,11 @@ def named(paths: Collection[str], read: Read, layout: Layout, directory: str = "
     folders = commit.folders_among(_words(_build_tables(pyproject, hatch, sections), _NO_FOLDER_KEYS))
     folders |= commit.folders_among(_manifest(commit.content("MANIFEST.in")), aside=_ASIDE)
 
-    scripts = {*map(commit.path, _SCRIPTS), *(path for path in files if path.endswith(".py"))}
+    if command:
+        words = _mentions("", command.encode())
+        files |= commit.files_among([*words, "Makefile"])
+        folders |= commit.folders_among(words, aside=_ASIDE)
+    scripts = {*map(commit.path, _SCRIPTS), *filter(_is_script, files)}
     run, whole = commit.follow(scripts, [directory, layout.import_root], own=False)
     backends = sorted(map(commit.path, texts(pyproject, "build-system", "backend-path")))
     if directory in backends:  # which has everything else too: what the back end imports of it counts
@@ -103,11 +107,8 @@ def named(paths: Collection[str], read: Read, layout: Layout, directory: str = "
         backend = commit.modules(module, backends)
         also, folder = commit.follow(backend, backends, own=True)
         scripts, run, whole = {*scripts, *backend}, run | also, whole | folder
-    for script in run:
-        if not is_own(script, layout) or script in scripts:
-            literals = [found[1].decode(errors="replace") for found in _LITERAL.findall(read(script) or b"")]
-            files |= commit.files_among(literals)
-            folders |= commit.folders_among(literals, aside=_ASIDE)
+    mentioned = commit.mentioned(script for script in run if script in scripts or not is_own(script, layout))
+    files, folders = files | mentioned[0], folders | mentioned[1]
     if directory in backends or commit.path("setup.py") in paths:  # which may import what lies beside it, by any name
         run |= {path for path in paths if path.endswith(".py") and (posixpath.dirname(path) or ".") == directory}
     return Named(
@@ -149,6 +150,20 @@ class _Commit:
             if folder in self._folders and word.strip("./") not in aside:
                 found.add(folder)
         return found
+
+    def mentioned(self, scripts: Iterable[str]) -> tuple[set[str], set[str]]:
+        """Return the files and folders that scripts mention, and those that the scripts among these mention in turn."""
+        files: set[str] = set()
+        folders: set[str] = set()
+        queue = list(scripts)
+        while queue:
+            script = queue.pop()
+            words = _mentions(script, self._read(script) or b"")
+            found = self.files_among(words) - files
+            files |= found
+            folders |= self.folders_among(words, aside=_ASIDE)
+            queue += [path for path in found if _is_script(path) and not is_own(path, self._layout)]
+        return files, folders
 
     def modules(self, name: str, roots: Iterable[str]) -> list[str]:
         """Return the files that importing a dotted `name` from one of `roots` runs."""
@@ -229,6 +244,17 @@ def _manifest(content: bytes) -> Iterator[str]:
         command, *words = line.split() or [""]
         if command in {"include", "recursive-include", "graft"}:
             yield from words[:1] if command == "recursive-include" else words
+
+
+def _is_script(path: str) -> bool:
+    return path.endswith((".py", ".sh")) or posixpath.basename(path) == "Makefile"
+
+
+def _mentions(script: str, content: bytes) -> list[str]:
+    """Return what may be a path in a script: the literals of Python, the words of others."""
+    if script.endswith(".py"):
+        return [found[1].decode(errors="replace") for found in _LITERAL.findall(content)]
+    return re.split(r"[\s'\"`$(){};|&<>=:,]+", content.decode(errors="replace"))
 
 
 def _imported(script: bytes) -> set[str]:
