@@ -437,6 +437,27 @@ def test_too_much_memory_is_an_outcome_of_its_own(bench: Bench, statement: str) 
     assert (outcome.during, outcome.limit_bytes) == ("run", 200 << 20)
 
 
+@pytest.mark.parametrize("mebibytes", [1, 6, 12])
+def test_a_limit_that_the_probe_cannot_start_with_is_told_as_that(bench: Bench, mebibytes: int) -> None:
+    outcome = bench.observe("def run(): pass\n", memory_bytes=mebibytes << 20).outcome
+    assert isinstance(outcome, OutOfMemory)
+    assert outcome.during == "import"
+
+
+def test_the_memory_limit_is_for_all_processes_together(bench: Bench) -> None:
+    text = """
+        import os, time
+        def run():
+            for _ in range(4):
+                if os.fork() == 0: break
+            held = bytearray(b"x" * (60 << 20))
+            time.sleep(1000)
+    """
+    outcome = bench.observe(text, memory_bytes=200 << 20).outcome
+    assert isinstance(outcome, OutOfMemory)
+    assert (outcome.during, outcome.limit_bytes) == ("run", 200 << 20)
+
+
 def test_the_limit_on_memory_is_that_on_data(bench: Bench) -> None:
     text = """
         import resource

@@ -62,7 +62,12 @@ _INEXACT = 0.02  # of the peak
 _RANDOMISED = "address randomisation could not be turned off: peaks may vary by some 20 kB"
 _LINES = 20  # of the output
 _LINE_CHARACTERS = 400
-_NO_MEMORY = ("MemoryError", "Cannot allocate memory")
+_NO_MEMORY = (
+    "MemoryError",
+    "Cannot allocate memory",
+    "cannot map zero-fill pages",  # the loader's, before there is an interpreter
+    "failed to map segment",
+)
 
 
 class Terms(Value):
