@@ -233,7 +233,8 @@ def _kinds(files: frozenset[str], root: str) -> dict[str, str]:
     for path in files:
         first, _, rest = path[len(prefix) :].partition("/")
         name = first if rest else first.partition(".")[0]
-        if not path.startswith(prefix) or not name.isidentifier() or not path.endswith(_MODULE_ENDINGS):
+        importable = name.isidentifier() and name != "__init__" and path.endswith(_MODULE_ENDINGS)
+        if not path.startswith(prefix) or not importable:
             continue
         kind = "package" if _PACKAGE_FILE.match(rest) else "folder" if rest else "module"
         order = ("package", "module", "folder")  # as the interpreter prefers them
@@ -245,8 +246,8 @@ def _sort(files: frozenset[str], root: str, named: Declared) -> tuple[tuple[str,
     """Return the project's top-level names below `root`, and the others.
 
     Below a root of its own all are the project's. Where that is the whole tree, those are that are declared, or named
-    like the project; packages, unless their names are those of everyday folders; and modules, where nothing is
-    declared or named. What else is called like a module of the standard library is neither.
+    like the project; packages, unless their names are those of everyday folders; and modules, where there is nothing
+    of these. What else is called like a module of the standard library is neither.
     """
     kinds = _kinds(files, root)
     if root != ".":
@@ -254,9 +255,7 @@ def _sort(files: frozenset[str], root: str, named: Declared) -> tuple[tuple[str,
     forms = _forms((named.module, *named.packages, named.name)) & _importable(files, root)
     own = {path.partition("/")[0] for path in forms} & kinds.keys()
     rest = {name: kind for name, kind in kinds.items() if name not in own | STDLIB}
-    more = {
-        name
-        for name, kind in rest.items()
-        if name not in _ASIDE and (kind == "package" or (kind == "module" and not own))
-    }
+    more = {name for name, kind in rest.items() if name not in _ASIDE and kind == "package"}
+    if not own | more:
+        more = {name for name, kind in rest.items() if name not in _ASIDE and kind == "module"}
     return tuple(sorted(own | more)), tuple(sorted(rest.keys() - more))
