@@ -6,6 +6,7 @@ What cannot be told from them is learned from what was installed; see `installed
 import posixpath
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Final
 
 from memharness.declared import Read
@@ -201,10 +202,11 @@ class _Commit:
         return found, whole
 
 
-def _above(path: str) -> list[str]:
+@lru_cache(maxsize=1 << 16)  # neighbouring commits have the same paths
+def _above(path: str) -> tuple[str, ...]:
     """Return the folders that a path lies in, but for the tree itself."""
     parts = path.split("/")
-    return ["/".join(parts[:end]) for end in range(1, len(parts))]
+    return tuple("/".join(parts[:end]) for end in range(1, len(parts)))
 
 
 def _setup_cfg(content: bytes) -> dict[str, dict[str, str]]:
