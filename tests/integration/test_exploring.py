@@ -69,8 +69,9 @@ def test_where_it_is_not_known_what_the_ends_saw_each_commit_may_differ(bench: W
     commits += [bench.repository.commit({"README": str(number)}) for number in range(3)]
     _, report = bench.call_json("run", "--adaptive")
     assert {(c["commit"], c["confidence"]) for c in report["changes"]} == {(commits[4], "confirmed")}
-    of_reuse, of_search = report["notices"]
-    assert (of_reuse[:6], of_search[:17]) == ("fill: ", "adaptive search: ")
+    of_reuse, of_children, of_search = report["notices"]
+    assert (of_reuse[:17], of_search[:17]) == ("fill: its result ", "adaptive search: ")
+    assert of_children.startswith("fill: the memory of child processes is not counted")
 
 
 def test_symbolic_links_prove_nothing(bench: Workbench) -> None:
