@@ -326,8 +326,9 @@ def _uncounted(found: _Found) -> str | None:
         (ending,) = found.endings[name]
         others = ending.others if name != "growth" else 0
         number = max(response.processes, others)  # some are seen that are not heard, and more the other way round
+        sized = others and ending.others_peak_bytes
         mebibytes = max(round(ending.others_peak_bytes / (1 << 20)), 1)
-        largest = f"the largest that was seen held {mebibytes} MiB" if others else "none was seen"
+        largest = f"the largest that was seen held {mebibytes} MiB" if sized else "none was seen"
         return f"{UNCOUNTED}{number} {'was' if number == 1 else 'were'} started, {largest}"
     return None
 

@@ -50,7 +50,12 @@ _PIPE_BYTES: Final = 1 << 20
 _PATIENCE: Final = 10.0  # seconds for killed processes to be gone
 _TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES: Final = resource.getpagesize()
-_PARENT, _USER, _STARTED = 1, 11, 19  # fields of /proc/PID/stat after the name; after _USER: system, and of children
+_PARENT, _USER, _STARTED, _SIZE = (
+    1,
+    11,
+    19,
+    20,
+)  # fields of /proc/PID/stat after the name; after _USER: system, and of children; after _SIZE: resident
 _SELF: Final = os.getpid()
 _libc: Final = ctypes.CDLL(None)
 _libc.personality.argtypes = [ctypes.c_ulong]
@@ -168,8 +173,7 @@ class _Command:
         self._status: int | None = None
         self._reaped = 0.0  # CPU seconds of orphans, and of what they had waited for
         self._spent = 0.0  # the most that was seen
-        self._seen: set[tuple[int, str]] = set()  # other processes, by id and start
-        self._others_peak = 0
+        self._seen: dict[tuple[int, str], int] = {}  # other processes by id and start: highest resident size
 
     def watch(self, requests: _Lines) -> dict[str, Any]:
         """Wait until the process has ended or reached a limit; return the answer, when nothing of it is left."""
@@ -188,7 +192,7 @@ class _Command:
             "cpu_seconds": max(self._spent, self._reaped),
             "output": self._tail.text(),
             "others": len(self._seen),
-            "others_peak_bytes": self._others_peak,
+            "others_peak_bytes": max(self._seen.values(), default=0),
             "clean": clean,
         }
 
@@ -220,16 +224,19 @@ class _Command:
         """Look at all processes, and return the limit that was reached."""
         self._reap()
         spent, resident, members = self._reaped, 0, []
+        sizes: dict[int, list[str]] = {}
         for pid in _descendants():
             fields = _stat(pid)
             if not fields:
                 continue
             members.append(pid)
+            sizes[pid] = fields[_SIZE : _SIZE + 2]
             spent += sum(map(int, fields[_USER : _USER + 4])) / _TICKS_PER_SECOND
             resident += _resident_bytes(pid)
             if pid != self._pid:
-                self._seen.add((pid, fields[_STARTED]))
-                self._others_peak = max(self._others_peak, _highest_bytes(pid))
+                key = pid, fields[_STARTED]
+                lent = sizes.get(int(fields[_PARENT])) == sizes[pid]  # the parent's memory, up to exec after a vfork
+                self._seen[key] = self._seen.get(key, 0) if lent else _highest_bytes(pid) or self._seen.get(key, 0)
         self._spent = max(self._spent, spent)
         memory, cpu, wall = (self._request[name] for name in ("memory_bytes", "cpu_seconds", "wall_seconds"))
         if memory is not None and resident > memory and sum(map(_share_bytes, members)) > memory:
