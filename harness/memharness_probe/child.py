@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+from _frozen_importlib_external import PathFinder
 
 from memharness_probe import METHOD, signals
 from memharness_probe.confined import confine
@@ -106,6 +107,7 @@ def _prepare(request: dict[str, Any]) -> None:
     for folder in request["site_paths"]:
         site.addsitedir(folder)
     sys.path += request["late_paths"]
+    PathFinder.find_spec("no module")  # lists every folder of the path: what lies there is not the workload's doing
     compile("", "", "exec")
     random.seed(0)
     _seed_instances(random.Random)

@@ -75,7 +75,6 @@ SEEN: dict[str, tuple[str, dict[str, str], dict[str, str | None]]] = {
         {},
         {"option.py": ""},
     ),
-    "a module that hides one of the library": ("    import colorsys\n", {}, {"colorsys.py": ""}),
     "a name beside the modules": ("", {}, {"other.py": ""}),
     "a name that is gone": ("", {"other.py": ""}, {"other.py": None}),
     "a mode": ("    open(HERE + '/data.txt').read()\n", {"data.txt": "1"}, {}),
