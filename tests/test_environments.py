@@ -12,9 +12,10 @@ from memharness.declared import Declared
 from memharness.environments import find_interpreter, provider
 from memharness.environments.fingerprint import fingerprint, reader
 from memharness.environments.log import reason
+from memharness.environments.named import mentioned_by_sources
 from memharness.errors import MemharnessError
 from memharness.history import paths
-from memharness.layout import detect, locate
+from memharness.layout import Layout, detect, locate
 from memharness.model import Environment, EnvironmentFacts, EnvironmentSpec, Failed, Install, Interpreter
 from memharness.pipeline.project import blob_reader
 from memharness.repository import open_repository
@@ -388,6 +389,34 @@ def test_what_the_step_before_the_build_reads_counts(interpreter: Interpreter, c
     assert (len(found) == 2) is counts
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "mentioned"),
+    [
+        (
+            "meson.build",
+            "custom_target(input: ['tools/gen.py', 'README.md'])\ninstall_sources('box/a.py')",
+            {"tools/gen.py", "tools/words.py", "data/table.txt"},
+        ),
+        ("box/meson.build", "files('table.txt', '../VERSION')", {"data/table.txt", "VERSION"}),
+        ("CMakeLists.txt", "file(GLOB FOUND ${CMAKE_CURRENT_SOURCE_DIR}/data/*.txt)", {"data/"}),
+        ("cmake/find.cmake", "add_subdirectory(box)\nadd_subdirectory(tests)", set()),
+        ("rust/src/lib.rs", 'include_str!("../../data/table.txt"); include_bytes!("gone.bin")', {"data/table.txt"}),
+        ("box/_v.c", "#include <table.txt>\n", {"data/table.txt"}),
+        ("box/_v.c", "/* see data and VERSIONS, box/a.py */\n", set()),
+    ],
+)
+def test_what_native_sources_and_their_scripts_mention(name: str, text: str, mentioned: set[str]) -> None:
+    """No file, folder or module that is installed as it is: `box/a.py`."""
+    files = {
+        "tools/gen.py": "import words\nopen('data/table.txt')",
+        **dict.fromkeys(("tools/words.py", "data/table.txt", "VERSION", "README.md", "box/a.py", "tests/t.txt"), ""),
+        name: text,
+    }
+    layout = Layout(import_root=".", packages=("box",))
+    found = mentioned_by_sources(files, lambda path: files.get(path, "").encode(), layout, [name], {"box/a.py"})
+    assert found == mentioned
+
+
 def test_requirements_count_where_the_build_reads_them(project: Project, interpreter: Interpreter) -> None:
     reads = '[tool.setuptools.dynamic]\ndependencies = { file = ["requirements/base.txt"] }\n'
     commits = [
@@ -546,19 +575,25 @@ def test_extension_modules(project: Project, interpreter: Interpreter) -> None:
     commits = [
         project.builder.commit(files),
         project.builder.commit({"src/box/__init__.py": code.format(2)}),
-        project.builder.commit({"src/box/_fast.c": EXTENSION.replace("42", "43")}),
+        project.builder.commit(
+            {
+                "src/box/_fast.c": '#include "answer.tab"' + EXTENSION.replace("42", "MADE"),
+                "src/box/answer.tab": "#define MADE 43\n",
+            }
+        ),
+        project.builder.commit({"src/box/answer.tab": "#define MADE 44\n", "src/box/other.tab": ""}),
         project.builder.commit({"src/box/_fast.c": '#include "missing.h"\n'}),
     ]
     results = project.prepare(asked(interpreter), *commits)
-    values = ["(42, 1) from tree", "(42, 2) from tree", "(43, 2) from tree", "not built"]
-    assert [value for _, value in results] == values
-    failed = results[3][0]
+    values = ["(42, 1)", "(42, 2)", "(43, 2)", "(44, 2)"]
+    assert [value for _, value in results] == [*(f"{value} from tree" for value in values), "not built"]
+    failed = results[4][0]
     assert isinstance(failed, Failed)
     assert (failed.phase, failed.exit_code) == ("build", 1)
     assert failed.reason == "src/box/_fast.c:1:10: fatal error: missing.h: No such file or directory"
     assert 0 < len(failed.output) <= 20
     assert str(project.cache) not in "\n".join(failed.output)
-    assert project.prepare(asked(interpreter), commits[3]) == [(failed, "not built")]  # built again: the same log
+    assert project.prepare(asked(interpreter), commits[4]) == [(failed, "not built")]  # built again: the same log
 
 
 @pytest.mark.registry

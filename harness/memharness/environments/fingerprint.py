@@ -10,19 +10,17 @@ from typing import Final
 
 from memharness.declared import Read, beside
 from memharness.environments import compiled
-from memharness.environments.named import named, relevant
+from memharness.environments.named import NATIVE, named, relevant
 from memharness.layout import Layout, installable
 from memharness.model import EnvironmentSpec, digest
 from memharness.pyproject import read_toml
 
 _PACKAGING: Final = frozenset(
-    """setup.py setup.cfg MANIFEST.in pyproject.toml hatch.toml hatch_build.py build.py build.rs versioneer.py
-    meson.build meson.options meson_options.txt CMakeLists.txt Cargo.toml Cargo.lock Makefile configure
-    configure.ac""".split()  # noqa: SIM905  (a list of words)
+    """setup.py setup.cfg MANIFEST.in pyproject.toml hatch.toml hatch_build.py build.py versioneer.py Cargo.toml
+    Cargo.lock Makefile""".split()  # noqa: SIM905  (a list of words)
 )
-_NATIVE: Final = frozenset(
-    """.c .h .cc .cpp .cxx .hpp .hh .hxx .inc .inl .pyx .pxd .pxi .rs .f .f90 .f95 .for .s .asm .cu .cuh .m .mm .go
-    .zig .i .cmake .def .map .a .o .lib .proto""".split()  # noqa: SIM905  (a list of words)
+_NATIVE_SCRIPTS: Final = frozenset(
+    "meson.build meson.options meson_options.txt CMakeLists.txt configure configure.ac".split()  # noqa: SIM905
 )
 _TEMPLATE: Final = re.compile(r"(\.(in|src|tp|tpl|templ|jinja|j2)){1,9}$")
 _REQUIREMENTS: Final = re.compile(r"(^|/)(requirements[^/]*|constraints[^/]*)(/[^/]+)?\.(txt|in)$")
@@ -97,5 +95,10 @@ def _mention_requirements(read: Read) -> bool:
 
 @lru_cache(maxsize=1 << 16)  # neighbouring commits have the same paths
 def _is_input(path: str) -> bool:
+    return path.rpartition("/")[2] in _PACKAGING or is_native(path)
+
+
+def is_native(path: str) -> bool:
+    """Tell whether a file is a native source, a template of one, or a script of a build tool for such sources."""
     name = PurePosixPath(_TEMPLATE.sub("", path))
-    return path.rpartition("/")[2] in _PACKAGING or name.suffix.lower() in _NATIVE
+    return name.name in _NATIVE_SCRIPTS or name.suffix.lower() in {*NATIVE, ".cmake"}

@@ -5,7 +5,7 @@ What cannot be told from them is learned from what was installed; see `installed
 
 import posixpath
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -37,6 +37,12 @@ _IMPORT: Final = re.compile(
     re.MULTILINE,
 )
 _LITERAL: Final = re.compile(rb"""(['"])([^'"\n\\]{1,200})\1""")
+_UPWARD: Final = re.compile(r"(\.{0,2}/){1,99}")
+_MOST_BYTES: Final = 1 << 20  # of a source that is searched
+NATIVE: Final = frozenset(
+    """.c .h .cc .cpp .cxx .hpp .hh .hxx .inc .inl .pyx .pxd .pxi .rs .f .f90 .f95 .for .s .asm .cu .cuh .m .mm .go
+    .zig .i .def .map .a .o .lib .proto""".split()  # noqa: SIM905  (a list of words)
+)
 _WILD: Final = re.compile(r"[*?\[{]")
 
 
@@ -119,6 +125,39 @@ def named(paths: Collection[str], read: Read, layout: Layout, directory: str = "
     )
 
 
+def mentioned_by_sources(
+    paths: Collection[str], read: Read, layout: Layout, sources: Iterable[str], installed: Collection[str]
+) -> set[str]:
+    """Return the files, and with a slash at the end the folders, that native `sources` and their scripts mention.
+
+    Python scripts among these files count with what they mention and import in turn. Modules that are `installed` as
+    they are do not count: a build script lists them for that.
+    """
+    commit = _Commit(paths, read, layout, layout.directory)
+    by_name: dict[str, list[str]] = {}
+    for path in paths:
+        by_name.setdefault(posixpath.basename(path), []).append(path)
+    found: set[str] = set()
+    queue = [*sources]
+    seen = set(queue)
+    while queue:
+        source = queue.pop()
+        words = {*_mentions(source, (read(source) or b"")[:_MOST_BYTES])} - {"", "."}
+        new = {path for word in words for path in commit.nearest(word, source, by_name)}
+        new = {path for path in new if not (path.endswith((".py", ".pyi")) and path in installed)}
+        if posixpath.splitext(source)[1].lower() not in NATIVE:
+            folder = posixpath.relpath(posixpath.dirname(source) or ".", layout.directory)
+            beside = {posixpath.join(folder, word) for word in words}
+            folders = commit.folders_among(words | beside, aside=_ASIDE)
+            found |= {f"{folder}/" for folder in folders if not holds_own(folder, layout)}
+        scripts = [path for path in new if path.endswith(".py")]
+        new |= commit.follow(scripts, [*{posixpath.dirname(path) for path in scripts}], own=False)[0]
+        found |= new
+        queue += [path for path in new - seen if _is_script(path)]
+        seen |= new
+    return found
+
+
 class _Commit:
     """A commit as its packaging files in `directory` see it."""
 
@@ -141,6 +180,18 @@ class _Commit:
         """Return the files that `words` name, but for prose."""
         found = self._paths & {self.path(word) for word in words}
         return {path for path in found if not _PROSE.match(posixpath.basename(path))}
+
+    def nearest(self, word: str, source: str, by_name: Mapping[str, list[str]]) -> set[str]:
+        """Return the file that a `word` in `source` names, seen from there or from the directory.
+
+        Else, as headers are searched for along a path, those with this path at the end.
+        """
+        alike = by_name.get(posixpath.basename(word), ())
+        if not alike or _PROSE.match(posixpath.basename(word)):
+            return set()
+        near = {posixpath.normpath(posixpath.join(posixpath.dirname(source), word)), self.path(word)} & {*alike}
+        ending = f"/{_UPWARD.sub('', word)}"
+        return near or {path for path in alike if f"/{path}".endswith(ending) and not path.endswith(".py")}
 
     def folders_among(self, words: Iterable[str], aside: Collection[str] = ()) -> set[str]:
         """Return the folders that `words` name, or in which the patterns among them lie; one word may stand `aside`."""

@@ -23,8 +23,8 @@ from memharness.environments import installed
 from memharness.environments.build import Build, BuildFailed
 from memharness.environments.cache import Built, Cache
 from memharness.environments.compiled import declared, uncompiled
-from memharness.environments.fingerprint import fingerprint, reader, states
-from memharness.environments.named import named
+from memharness.environments.fingerprint import fingerprint, is_native, reader, states
+from memharness.environments.named import mentioned_by_sources, named
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.layout import Layout, layout_of
 from memharness.leftovers import remove
@@ -224,7 +224,8 @@ def _describe(
     environment = msgspec.structs.replace(environment, packages=tops)
     if spec.install == "wheel":
         return Built(environment=environment, project=project)
-    originals = installed.Originals(Path(checkout.tree), files, layout_of(checkout))
+    read, layout = reader(checkout.tree), layout_of(checkout)
+    originals = installed.Originals(Path(checkout.tree), files, layout)
     root = installed.find_import_root(info, originals, expected=checkout.import_root, files=files)
     sorted_out = installed.split(info, originals, import_root=root, files=files)
     if sorted_out.frozen and not sorted_out.tracked and {*tops}.isdisjoint((*checkout.packages, *checkout.others)):
@@ -234,7 +235,12 @@ def _describe(
     # a slot that has byte code of what another build made is to see that this is something else
     made = folder / f"generated-{installed.digest_of(site, sorted_out.generated)}"
     installed.take_out(site, sorted_out.generated, into=made)
-    frozen = {*sorted_out.frozen, *_taken_in(local, originals, reader(checkout.tree), files, checkout.directory)}
+    copies = {os.path.normpath(f"{root}/{name}") for name in sorted_out.tracked}
+    frozen = {
+        *sorted_out.frozen,
+        *_taken_in(local, originals, read, files, checkout.directory),
+        *(mentioned_by_sources(files, read, layout, filter(is_native, files), copies) if sorted_out.generated else ()),
+    }
     return Built(
         environment=msgspec.structs.replace(
             environment,
