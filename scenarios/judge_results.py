@@ -16,7 +16,7 @@ import msgspec
 
 from memharness.config import load_config
 from memharness.measure import PROBE_METHOD
-from memharness.model import STORE_FORMAT, Commit, Measured, Measurement, Record, TypeCount
+from memharness.model import STORE_FORMAT, Commit, Measured, Measurement, Record, TypeCount, digest
 from memharness.pipeline.judging import Judged, judge
 from memharness.pipeline.project import Project
 from memharness.pipeline.results import load_commits
@@ -53,9 +53,9 @@ def setup(commits: int, cases: int) -> tuple[Project, tuple[Commit, ...]]:
 
 
 def _commit(number: int) -> Commit:
-    id_, parent = f"{number:040x}", f"{number - 1:040x}"
+    parents = (f"{number - 1:040x}",) if number else ()
     time = 1_700_000_000 + number
-    return Commit(id=id_, parents=(parent,), author="A U Thor", time=time, subject=f"Change {number}")
+    return Commit(id=f"{number:040x}", parents=parents, author="A U Thor", time=time, subject=f"Change {number}")
 
 
 def _record(project: Project, commit: Commit, number: int) -> Record:
@@ -71,7 +71,7 @@ def _record(project: Project, commit: Commit, number: int) -> Record:
                 calls=63,
                 gc_objects=(6_000, 16_000 + number),
                 types=TYPES,
-                profiles={kind: f"{at * 10_000 + number:026}{kind:>6}" for kind in KINDS},
+                profiles={kind: digest([at, number, kind], 32) for kind in KINDS},
                 passes=("first", "growth", "rss"),
             ),
         )

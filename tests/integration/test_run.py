@@ -232,6 +232,23 @@ def test_the_series_of_a_changed_scenario_is_continued(bench: Workbench) -> None
     assert bench.call_json("run", "--last", "2")[1]["counts"]["measured"] == 0
 
 
+@pytest.mark.parametrize("how", [(), ("--adaptive",)])
+def test_a_series_is_continued_from_a_commit_before_the_range(bench: Workbench, how: tuple[str, ...]) -> None:
+    bench.commit(module())
+    risen = bench.commit(module(size=200_000))
+    joint = bench.commit(module(size=200_000))
+    bench.call("run")
+    bench.commit(module(size=200_000))
+    bench.commit(module(size=200_000))
+    (bench.path / "scenarios" / "fill.py").write_text(SCENARIO.replace("fill()", "fill() * 3"))
+    _, first = bench.call_json("run", "--last", "1", *how)
+    assert f"series is continued from {joint[:10]}, where both were measured" in "".join(first["notices"])
+    code, again = bench.call_json("run", "--last", "1", *how)
+    assert (code, again["counts"]["measured"]) == (0, 0)
+    for report in first, again:
+        assert {(c["commit"], c["metric"]) for c in report["still_open"]} == {(risen, "peak"), (risen, "result")}
+
+
 def test_a_changed_scenario_is_measured_everywhere_where_its_former_series_has_gaps(bench: Workbench) -> None:
     bench.commit(module())
     bench.commit(module())

@@ -59,13 +59,22 @@ def covered(results: Results, family: str, case: Case, start: int) -> int:
     """
     parts = parts_of(results, family, case)
     known = results.all_series(family, case.name)
-    join = parts[-1].first if len(parts) > 1 else _newest_former(results, known, parts[-1])
+    join = parts[-1].first if len(parts) > 1 else _newest_former(results, known, parts[-1]) or 0
     stored = {at for series in known.values() for at in _positions(results, series)}
     return join if stored.issuperset(range(start, join)) else 0
 
 
-def _newest_former(results: Results, known: Mapping[SeriesKey, _Stored], present: Part) -> int:
-    """Return the newest commit before the present part at which another one was measured."""
+def bridge_of(results: Results, family: str, case: Case) -> int | None:
+    """Return where the present part of a case is to be measured to be joined to a former one, None where it need not.
+
+    `results` are those of the whole history.
+    """
+    parts = parts_of(results, family, case)
+    return _newest_former(results, results.all_series(family, case.name), parts[-1]) if len(parts) == 1 else None
+
+
+def _newest_former(results: Results, known: Mapping[SeriesKey, _Stored], present: Part) -> int | None:
+    """Return the position of the newest commit before the present part at which another one was measured."""
     own = known.get(present.key, {})
     end = present.first if own else len(results.commits)
     former = [series for key, series in known.items() if key != present.key]
@@ -75,7 +84,7 @@ def _newest_former(results: Results, known: Mapping[SeriesKey, _Stored], present
         for at in _positions(results, series)
         if at < end and _is_measured(series[results.commits[at].id])
     )
-    return max(measured, default=0)
+    return max(measured, default=None)
 
 
 def continuations(results: Results) -> Iterator[str]:

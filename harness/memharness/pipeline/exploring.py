@@ -49,6 +49,7 @@ def explore(
         exploration: _Exploration | None = None
         try:
             ends = work.complete((commits[0], commits[-1]) if len(commits) > 1 else commits)
+            work.bridge(ends)
             exploration = _Exploration(work, commits, ends)
             exploration.run()
             work.workshop.reuse(work.lacking(work.results(commits)))

@@ -13,10 +13,11 @@ from memharness.config import Config
 from memharness.errors import foreseen
 from memharness.leftovers import scratch
 from memharness.model import Commit, PassName
+from memharness.pipeline.continuing import continuations
 from memharness.pipeline.judging import Judged, judge
-from memharness.pipeline.missing import known_calls, merged_steps, missing, on_branches, unconfirmed
+from memharness.pipeline.missing import bridges, known_calls, merged_steps, missing, on_branches, unconfirmed
 from memharness.pipeline.project import EVERYTHING, Project, Selection, open_project
-from memharness.pipeline.results import Results, load_commits
+from memharness.pipeline.results import Results, load_commits, with_whole_history
 from memharness.pipeline.suites import suites_of
 from memharness.pipeline.workshop import Listener, Silent, Workshop
 from memharness.plan import Task
@@ -90,6 +91,7 @@ class Measuring:
         self.workshop = workshop
         self._retry_failed = retry_failed
         self._shortfall: tuple[str, ...] = ()
+        self._continued: tuple[str, ...] = ()
 
     def commits(self, selection: Selection) -> tuple[Commit, ...]:
         """Return the selected commits; where they are fewer than were asked for, the results say why."""
@@ -104,7 +106,8 @@ class Measuring:
         touched = self.workshop.touched
         measured, reused = len(touched & ids), len((self.workshop.reused - touched) & ids)
         found = load_commits(self.project, commits, families=families, measured=measured, reused=reused)
-        return replace(found, notices=(*self._shortfall, *self.workshop.notices), fresh=frozenset(self.workshop.fresh))
+        notices = (*self._shortfall, *self._continued, *self.workshop.notices)
+        return replace(found, notices=notices, fresh=frozenset(self.workshop.fresh))
 
     def complete(
         self,
@@ -140,8 +143,23 @@ class Measuring:
         results = self.results(commits)
         self.workshop.newest = self.workshop.newest or commits[-1]
         tasks = self.lacking(results, passes, continued=continued)
-        self.workshop.measure(tasks, purpose="measuring")
-        return self.results(commits) if tasks else results
+        if not tasks:
+            return results
+        bridging = bridges(results, self.suites) if continued else ()
+        self.workshop.measure((*bridging, *tasks), purpose="measuring")
+        self._tell(bridging, commits[-1])
+        return self.results(commits)
+
+    def bridge(self, results: Results) -> None:
+        """Join the series of scenarios that changed to the former ones, where these end before `results`."""
+        bridging = bridges(results, self.suites)
+        self.workshop.measure(bridging, purpose="measuring")
+        self._tell(bridging, results.commits[-1])
+
+    def _tell(self, bridging: Sequence[Task], newest: Commit) -> None:
+        """Say where series were continued from, in the results from now on."""
+        if bridging:
+            self._continued = tuple(continuations(with_whole_history(self.results([newest]))))
 
     def lacking(
         self, results: Results, passes: tuple[PassName, ...] = (), *, continued: bool = False

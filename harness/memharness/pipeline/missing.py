@@ -9,11 +9,11 @@ from memharness.analyse.steps import Step
 from memharness.errors import MemharnessError
 from memharness.history import is_ancestor, resolve
 from memharness.measure import PROBE_METHOD
-from memharness.model import METRICS, PASSES, Commit, Measured, Outcome, PassName
-from memharness.pipeline.continuing import covered
+from memharness.model import METRICS, PASSES, Case, Commit, Measured, Outcome, PassName
+from memharness.pipeline.continuing import bridge_of, covered
 from memharness.pipeline.judging import Judged, question_of
 from memharness.pipeline.project import Project
-from memharness.pipeline.results import Results
+from memharness.pipeline.results import Results, with_whole_history
 from memharness.pipeline.searching import Unmeasured, follow_merge
 from memharness.pipeline.suites import metrics_of, passes_of
 from memharness.plan import Key, Known, Repeat, Suite, Task, key_of, plan_range, plan_repeats
@@ -50,6 +50,24 @@ def _covered(results: Results, suites: Sequence[Suite], starts: Mapping[str, int
         for case in suite.cases
         for commit in results.commits[: covered(results, suite.spec.family, case, starts.get(case.scenario.name, 0))]
     }
+
+
+def bridges(results: Results, suites: Sequence[Suite]) -> tuple[Task, ...]:
+    """Plan what joins series to their former parts, of those that end at commits which `results` do not hold."""
+    whole = with_whole_history(results)
+    if whole is results:
+        return ()
+    found: dict[tuple[int, str], list[Case]] = defaultdict(list)
+    for suite in suites:
+        for case in suite.cases:
+            at = bridge_of(whole, suite.spec.family, case)
+            if at is not None and whole.commits[at].id not in results.positions:
+                found[at, suite.spec.family].append(case)
+    specs = {suite.spec.family: suite.spec for suite in suites}
+    return tuple(
+        Task(commit=whole.commits[at], spec=specs[family], cases=tuple(cases))
+        for (at, family), cases in sorted(found.items())
+    )
 
 
 def unconfirmed(

@@ -99,12 +99,16 @@ def make_report(
         series=tuple(map(_summary, present)),
         exceeded=tuple(over for one in present for over in _exceeded(one)),
         figures=_figures(results, failed),
-        notices=(
-            *results.notices,
-            *results.project.notices,
-            *results.project.store.notices,
-            *dict.fromkeys(continuations(results)),
-            *(note for one in present for note in _blind_spots(one)),
+        notices=tuple(
+            dict.fromkeys(
+                (
+                    *results.notices,
+                    *results.project.notices,
+                    *results.project.store.notices,
+                    *continuations(results),
+                    *(note for one in present for note in _blind_spots(one)),
+                )
+            )
         ),
     )
 

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from memharness.config import Config
 from memharness.findings import Acceptance
+from memharness.history import RevisionRange, select
 from memharness.measure import PROBE_METHOD
 from memharness.model import PINNED, Case, Commit, EnvironmentFacts, Measurement
 from memharness.pipeline.project import EVERYTHING, Project, Selection, open_project
@@ -103,3 +104,13 @@ def load_commits(
         measured=measured,
         reused=reused,
     )
+
+
+def with_whole_history(results: Results) -> Results:
+    """Return what is stored of all commits up to the newest one of `results`, in the same families."""
+    project, newest = results.project, results.commits[-1]
+    stored = {commit for family in results.measurements for commit in project.store.commit_ids(family)}
+    if stored <= {commit.id for commit in results.commits}:
+        return results
+    commits = select(project.repository, RevisionRange(until=newest.id))
+    return load_commits(project, commits, families=results.measurements)

@@ -7,17 +7,16 @@ from typing import TypeAlias
 from memharness.analyse.noisy import LEAST_COMMITS
 from memharness.analyse.steps import Step
 from memharness.findings import Change
-from memharness.history import RevisionRange, select
 from memharness.pipeline.describing import describe
 from memharness.pipeline.judging import Judged, judge
-from memharness.pipeline.results import Results, load_commits
+from memharness.pipeline.results import Results, with_whole_history
 
 _Place: TypeAlias = tuple[str, str, str, bool, tuple[str, str] | None]
 
 
 def still_open(results: Results, shown: Collection[Change]) -> tuple[Change, ...]:
     """Return what is open still up to the newest commit of `results`, as far as it is stored and not `shown`."""
-    whole = _whole(results)
+    whole = with_whole_history(results)
     known = {_place(change, metric) for change in shown for metric in (change.metric, *change.also)}
     judged = judge(whole)
     found = {
@@ -32,16 +31,6 @@ def still_open(results: Results, shown: Collection[Change]) -> tuple[Change, ...
         for change in described
         if change.verdict in ("regressed", "drifting") and _place(change, change.metric) in found
     )
-
-
-def _whole(results: Results) -> Results:
-    """Return what is stored of the whole history up to the newest commit."""
-    project, newest = results.project, results.commits[-1]
-    stored = {commit for family in results.measurements for commit in project.store.commit_ids(family)}
-    if stored <= {commit.id for commit in results.commits}:
-        return results
-    commits = select(project.repository, RevisionRange(until=newest.id))
-    return load_commits(project, commits, families=results.measurements)
 
 
 def _is_open(judged: Judged, step: Step, moved: int) -> bool:
