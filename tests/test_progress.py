@@ -94,7 +94,7 @@ def test_the_display_fits_and_cuts_no_figure(width: int, subject: str) -> None:
         bar.working(worker, doing("peak", number=worker, case=f"{'waste_memory' * 2}[rows=1234567,{'x' * 80}=1]"))
     for _ in range(1234):
         clock.now += 50
-        bar.finished(COMMIT, FAMILY, [FINE], reused=0)
+        bar.finished(COMMIT, FAMILY, {CASE: FINE}, reused=0)
     text = seen(bar, screen, file)
     assert max(map(cell_len, text.split("\n"))) <= width
     head, _, below = text.partition("\n  7777777777")[0].strip("\n").partition("\n  0000000000")
@@ -116,12 +116,12 @@ def test_done_is_what_was_measured_even_if_it_cannot_be_stored_yet() -> None:
     assert " 2/4" in seen(bar, screen, file)
     bar.working(0, None)
     for _ in range(3):
-        bar.finished(COMMIT, FAMILY, [FINE], reused=0)
+        bar.finished(COMMIT, FAMILY, {CASE: FINE}, reused=0)
     assert " 3/4" in seen(bar, screen, file)
-    bar.finished(COMMIT, FAMILY, [], reused=1)  # no worker had to do with it
+    bar.finished(COMMIT, FAMILY, {}, reused=1)  # no worker had to do with it
     assert " 4/4  1 reused" in seen(bar, screen, file)
     bar.planned(2, purpose="measuring")
-    bar.finished(COMMIT, FAMILY, [FINE], reused=1)
+    bar.finished(COMMIT, FAMILY, {CASE: FINE}, reused=1)
     assert seen(bar, screen, file).endswith(" 1/2\n")
 
 
@@ -140,7 +140,7 @@ def test_a_failure_stays_above_the_bar_and_nothing_hides_in_it() -> None:
     bar, _, screen, file = live()
     bar.planned(2, purpose="measuring")
     bar.working(0, doing("first", case=HOSTILE))
-    bar.finished(replace(COMMIT, subject=HOSTILE), FAMILY, [Failed(phase="run", reason=HOSTILE)], reused=0)
+    bar.finished(replace(COMMIT, subject=HOSTILE), FAMILY, {CASE: Failed(phase="run", reason=HOSTILE)}, reused=0)
     assert file.getvalue() == (
         "✗ 0000000000 \\x1b[31m\\u202e[bold]\\n::error:: (cpython-3.11.7-auto): failed\n"
         "  in run: \\x1b[31m\\u202e[bold]\\n::error::\n"
@@ -174,12 +174,12 @@ def test_a_log_gets_a_line_for_each_commit() -> None:
     lines.planned(5, purpose="measuring")
     lines.working(0, doing("first"))
     lines.working(0, None)
-    lines.finished(COMMIT, FAMILY, [FINE], reused=0)
-    lines.finished(COMMIT, FAMILY, [FINE, FINE], reused=1)
-    lines.finished(COMMIT, FAMILY, [], reused=1)
-    lines.finished(replace(COMMIT, subject=HOSTILE), FAMILY, [Failed(phase="run", reason=HOSTILE)], reused=0)
+    lines.finished(COMMIT, FAMILY, {CASE: FINE}, reused=0)
+    lines.finished(COMMIT, FAMILY, {CASE: FINE, "b": FINE}, reused=1)
+    lines.finished(COMMIT, FAMILY, {}, reused=1)
+    lines.finished(replace(COMMIT, subject=HOSTILE), FAMILY, {CASE: Failed(phase="run", reason=HOSTILE)}, reused=0)
     slow = replace(Measured(metrics={}), failed_passes={"rss": TimedOut(during="run", limit_seconds=60)})
-    lines.finished(COMMIT, FAMILY, [slow, FINE], reused=0)
+    lines.finished(COMMIT, FAMILY, {CASE: slow, "b": FINE}, reused=1)
     escaped = r"\x1b[31m\u202e[bold]\n::error::"
     start = "0000000000 commit 7 (cpython-3.11.7-auto):"
     assert file.getvalue().split("\n") == [
@@ -188,7 +188,7 @@ def test_a_log_gets_a_line_for_each_commit() -> None:
         f"[2/5] {start} 2 cases measured, 1 case reused",
         f"[3/5] {start} reused",
         rf"[4/5] 0000000000 {escaped} (cpython-3.11.7-auto): failed in run: {escaped}",
-        f"[5/5] {start} 1 of 2 cases failed, the first in timeout: still in run after 60 s (timeout)",
+        f"[5/5] {start} 1 of 3 cases failed ({CASE}), the first in timeout: still in run after 60 s (timeout)",
         "",
     ]
 

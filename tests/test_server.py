@@ -106,3 +106,24 @@ def test_who_leaves_early_is_not_complained_about(port: int, capfd: pytest.Captu
             thread.join()  # until it has noticed
     assert ask(port, "/", "localhost")[0] == 200
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_fault_in_an_answer_ends_its_thread_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    raised: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", lambda fault: raised.append(fault.exc_type))  # as `memharness` does
+    with SiteServer(folder, "127.0.0.1", 0) as server:
+        sound = server.RequestHandlerClass
+        server.RequestHandlerClass = lambda *_: 1 // 0  # type: ignore[assignment]
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        port = int(server.server_address[1])
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+            assert connection.recv(1) == b""  # the connection is closed
+        server.RequestHandlerClass = sound
+        assert ask(port, "/", "localhost") == (200, b"a page")
+        server.shutdown()
+        thread.join()
+    assert raised == [ZeroDivisionError]
+    assert capfd.readouterr() == ("", "")

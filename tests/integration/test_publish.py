@@ -78,6 +78,7 @@ def test_a_failing_commit_is_shown_with_the_end_of_its_output(published: Publish
     published.commit(BROKEN + module(), "break again")
     assert published.call("run", "--last", "1")[0] == 3
     published.publish()
+    assert "note: 2 failures at the newest commits; `memharness run --retry-failed` measures again" in published.stderr
     (failed,) = published.repository.git("rev-list", "-1", "main").split()
     for path in (f"commit/{failed}.html", "index.html"):
         text = published.text(path)

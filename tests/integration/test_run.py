@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -108,7 +108,7 @@ class Recording(Silent):
     def working(self, worker: int, doing: Doing | None) -> None:
         self.steps.append(None if doing is None else (worker, doing.step, doing.case, doing.commit.subject))
 
-    def finished(self, commit: Commit, family: str, outcomes: Sequence[Outcome], *, reused: int) -> None:
+    def finished(self, commit: Commit, family: str, outcomes: Mapping[str, Outcome], *, reused: int) -> None:
         self.stored.append((commit.subject, family, len(outcomes), reused))
 
 

@@ -34,6 +34,7 @@ from memharness.pipeline.shelves import Subject
 from memharness.pipeline.status import status_of
 from memharness.pipeline.trending import chart_data, failing, failure_stretches
 from memharness.present.folder import SiteFolder, Written
+from memharness.present.text import number_text
 
 _COLLECTED: Final = 20_000  # objects that may be new before the collector looks at them
 _ALL_PICTURED: Final = 25  # subjects, up to which every metric has its picture
@@ -68,10 +69,15 @@ def _publish(catalogue: Catalogue) -> Published:
             told = _publish_subjects(folder, site, catalogue, sources)
             named = publish_commits(folder, site, catalogue, told, sources)
         folder.put("data/history.js", pages.history_script(catalogue.history, site.pages))
-        _publish_lists(folder, site, catalogue, told)
+        failed = _publish_lists(folder, site, catalogue, told)
         files = folder.finish()
+    advice = f"{number_text(failed, 'failure')} at the newest commits; `memharness run --retry-failed` measures again"
     return Published(
-        folder=config.publish.folder, files=files, subjects=len(told), commits=named, notices=catalogue.notices
+        folder=config.publish.folder,
+        files=files,
+        subjects=len(told),
+        commits=named,
+        notices=(*catalogue.notices, *([advice] if failed else ())),
     )
 
 
@@ -209,7 +215,8 @@ def _notes(subject: Subject) -> tuple[str, ...]:
 # --- the lists -------------------------------------------------------------------------------------------
 
 
-def _publish_lists(folder: SiteFolder, site: Site, catalogue: Catalogue, told: Sequence[Chapter]) -> None:
+def _publish_lists(folder: SiteFolder, site: Site, catalogue: Catalogue, told: Sequence[Chapter]) -> int:
+    """Write the pages about all subjects; return the number of failures at their newest commits."""
     order = {commit.id: at for at, commit in enumerate(catalogue.history)}
     entries = sorted(
         (entry for chapter in told for entry in chapter.entries),
@@ -229,6 +236,7 @@ def _publish_lists(folder: SiteFolder, site: Site, catalogue: Catalogue, told: S
     folder.put("leaks.html", pages.render_leaks(site, _leaks(told)))
     folder.put("status.html", pages.render_status(site, status_of(catalogue)))
     folder.put("compare.html", pages.render_compare(site, [chapter.subject.name for chapter in told]))
+    return len(index.failing)
 
 
 def _leaks(told: Iterable[Chapter]) -> list[Leak]:

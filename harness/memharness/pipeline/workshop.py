@@ -3,7 +3,7 @@
 Results are stored commit by commit, so that a run that is killed leaves the whole of a beginning.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -41,7 +41,7 @@ class Listener(Protocol):
     def working(self, worker: int, doing: Doing | None) -> None:
         """Take note of what a worker does now, None: it is done with a task. Called by the worker's own thread."""
 
-    def finished(self, commit: Commit, family: str, outcomes: Sequence[Outcome], *, reused: int) -> None:
+    def finished(self, commit: Commit, family: str, outcomes: Mapping[str, Outcome], *, reused: int) -> None:
         """Take note that a task is stored: what was measured, and how many results were reused."""
 
 
@@ -54,7 +54,7 @@ class Silent:
     def working(self, worker: int, doing: Doing | None) -> None:
         """Say nothing."""
 
-    def finished(self, commit: Commit, family: str, outcomes: Sequence[Outcome], *, reused: int) -> None:
+    def finished(self, commit: Commit, family: str, outcomes: Mapping[str, Outcome], *, reused: int) -> None:
         """Say nothing."""
 
 
@@ -249,10 +249,10 @@ class Workshop:
         if references:
             self.reused.add(task.commit.id)
         self.fresh.update((task.spec.family, task.commit.id, entry[0]) for entry in entries)
-        outcomes = [entry[-1].outcome for entry in entries]
+        outcomes = {entry[0]: entry[-1].outcome for entry in entries}
         self._finished.add(id(task))
         if self._rows is not None and not task.round:
-            self._rows.note(task.spec.family, task.commit, outcomes)
+            self._rows.note(task.spec.family, task.commit, [*outcomes.values()])
             self._halt = self._rows.suspect is not None
         self._listener.finished(task.commit, task.spec.family, outcomes, reused=len(references))
 

@@ -1,7 +1,7 @@
 """Progress of a run on stderr: live on a terminal, one line for each commit otherwise."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Lock
 from typing import Final
@@ -14,7 +14,7 @@ from rich.text import Text
 from memharness.model import Commit, Doing, Failed, Measured, Outcome, OutOfMemory, TimedOut, outcome_reason
 from memharness.present.pace import Pace, left_text
 from memharness.present.tables import draw_text, with_signs
-from memharness.present.text import number_text, visible
+from memharness.present.text import names_text, number_text, visible
 
 _MOST_WORKERS: Final = 4  # that have a line of their own
 _BAR: Final = 40  # columns at most
@@ -40,7 +40,7 @@ class Lines:
     def working(self, worker: int, doing: Doing | None) -> None:
         """Say nothing: a log tells what is done."""
 
-    def finished(self, commit: Commit, family: str, outcomes: Sequence[Outcome], *, reused: int) -> None:
+    def finished(self, commit: Commit, family: str, outcomes: Mapping[str, Outcome], *, reused: int) -> None:
         """Print what became of a commit in an environment."""
         self._count += 1
         subject = visible(commit.subject)
@@ -83,14 +83,14 @@ class Bar:
             else:
                 self._pace.count(self._console.get_time())
 
-    def finished(self, commit: Commit, family: str, outcomes: Sequence[Outcome], *, reused: int) -> None:
+    def finished(self, commit: Commit, family: str, outcomes: Mapping[str, Outcome], *, reused: int) -> None:
         """Advance the bar, where no worker did; a failure stays above it."""
         with self._lock:
             self._stored += 1
             self._reused += not outcomes
             if self._stored > self._pace.done:
                 self._pace.count(self._console.get_time())
-        if any(_failures(outcome) for outcome in outcomes):
+        if any(_failures(outcome) for outcome in outcomes.values()):
             result = f"({visible(family)}): {_result(outcomes, reused)}"
             draw_text(self._console, Text(f"✗ {commit.short} {visible(commit.subject)} {result}"))
 
@@ -140,18 +140,20 @@ def _failures(outcome: Outcome) -> Sequence[Failed | TimedOut | OutOfMemory]:
     return [*outcome.failed_passes.values()][:1] if isinstance(outcome, Measured) else [outcome]
 
 
-def _result(outcomes: Sequence[Outcome], reused: int) -> str:
-    failed = [failure for outcome in outcomes for failure in _failures(outcome)]
+def _result(outcomes: Mapping[str, Outcome], reused: int) -> str:
+    failed = {case: failure for case, outcome in outcomes.items() for failure in _failures(outcome)}
     if not failed:
         done = [(len(outcomes), "measured"), (reused, "reused")]
         parts = [(number, word) for number, word in done if number]
         if len(parts) == 1 and parts[0][0] == 1:
             return parts[0][1]
         return ", ".join(f"{number_text(number, 'case')} {word}" for number, word in parts)
-    phase, reason = outcome_reason(failed[0])
-    if len(outcomes) == 1:
+    phase, reason = outcome_reason(next(iter(failed.values())))
+    if len(outcomes) + reused == 1:
         return f"failed in {phase}: {visible(reason)}"
-    return f"{len(failed)} of {len(outcomes)} cases failed, the first in {phase}: {visible(reason)}"
+    names = names_text([*failed])
+    of_all = f"{len(failed)} of {len(outcomes) + reused} cases failed"
+    return f"{of_all} ({names}), the first in {phase}: {visible(reason)}"
 
 
 @contextmanager

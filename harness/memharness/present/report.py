@@ -15,11 +15,10 @@ from memharness.model import Commit
 from memharness.present.changes import draw_changes
 from memharness.present.lines import commit_text
 from memharness.present.tables import Row, draw_rows, draw_text
-from memharness.present.text import delta_text, number_text, percent_text, value_text, visible
+from memharness.present.text import delta_text, names_text, number_text, percent_text, value_text, visible
 from memharness.present.verdicts import certainty, counts_text, failed_text, verdicts_text
 
 _MOST_OPEN: Final = 10  # lines
-_MOST_NAMES: Final = 5
 _LIMITS: Final = "a limit stands in the metadata of its scenario; accepting a change does not lift it"
 
 
@@ -152,9 +151,7 @@ def _figures_text(commit_id: str, report: Report) -> str:
     """Return how many cases failed at a commit, and whose figures are stored all the same."""
     failed = {failure.case for failure in report.failures if failure.commit == commit_id}
     stored = report.figures[commit_id]
-    names = ", ".join(map(visible, stored[:_MOST_NAMES]))
-    more = f" and {len(stored) - _MOST_NAMES} more" if len(stored) > _MOST_NAMES else ""
-    return f"{len(failed)} of {len(failed.union(stored))} cases failed; figures of {names}{more} are stored"
+    return f"{len(failed)} of {len(failed.union(stored))} cases failed; figures of {names_text(stored)} are stored"
 
 
 def _counts_line(report: Report) -> Text:

@@ -33,10 +33,10 @@ class SiteServer(ThreadingHTTPServer):
                 hint="Choose another --port (0: a free one) or --host.",
             ) from None
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a connection that ended early, which is no fault of this server."""
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  (as it is called)
+        """Say nothing of a connection that ended early; raise any other error, as a thread of memharness does."""
         if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)
+            raise
 
     @property
     def url(self) -> str:

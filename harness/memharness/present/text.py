@@ -2,10 +2,12 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final
 
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+_MOST_NAMES: Final = 5
 _JOINERS: Final = "\u200c\u200d"  # shape letters and emoji; they hide nothing
 _COMMAND: Final = re.compile(r"##(?=\w*\[)")  # anywhere in a line, "##[" and "##vso[" are commands to CI runners
 
@@ -92,3 +94,9 @@ def number_text(count: int, noun: str) -> str:
 def _visible_character(character: str) -> str:
     kept = character.isprintable() or character in _JOINERS or unicodedata.category(character) == "Zs"
     return character if kept else character.encode("unicode_escape").decode()
+
+
+def names_text(names: Sequence[str]) -> str:
+    """Return names that a user gave, and from some number on how many more there are."""
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(map(visible, names[:_MOST_NAMES])) + more
