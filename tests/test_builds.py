@@ -210,7 +210,7 @@ def test_variables_are_an_allow_list(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     told = {"PIP_INDEX_URL": "https://index.invalid", "HTTP_PROXY": "http://a:b@proxy", "ALL_PROXY": "a:b@proxy"}
     for name, text in {**kept, **places, **taken, **told}.items():
         monkeypatch.setenv(name, text)
-    constant = {"LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0", "UV_NO_EDITABLE": "1"}
+    constant = {"LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0", "UV_NO_EDITABLE": "1", "UV_COMPILE_BYTECODE_TIMEOUT": "0"}
     placed = {"UV_CONSTRAINT": f"{tmp_path}/a.txt /b.txt", "UV_CREDENTIALS_DIR": f"{tmp_path}/own"}
     assert variables() == {**kept, **placed, **constant}
     monkeypatch.setenv("UV_CONSTRAINT", "https://a:b@example.org/c.txt")
@@ -391,6 +391,7 @@ QUOTED = """error: Failed to build `box`
         (QUOTED.format("OSError: [Errno 28] No space left on device"), "OSError: [Errno 28] No space left on device"),
         (QUOTED.format("dns error"), ""),
         ("  cause: dns error", "dns error"),
+        ("error: Timeout (300s) when waiting for lock on `/x`", "error: Timeout (300s) when waiting for lock on `/x`"),
         ("error: Failed to fetch: `https://own.invalid/x`\n  cause: dns error", ""),
         (
             "error: Failed to fetch: `https://index.invalid/x`\n  cause: HTTP status server error (503)",

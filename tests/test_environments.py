@@ -9,8 +9,9 @@ import pytest
 from msgspec.structs import asdict, replace
 
 from memharness.declared import Declared
-from memharness.environments import find_interpreter, provider
+from memharness.environments import find_interpreter, interpreters, provider
 from memharness.environments.fingerprint import fingerprint, reader
+from memharness.environments.installed import take_out
 from memharness.environments.log import reason
 from memharness.environments.named import mentioned_by_sources
 from memharness.errors import MemharnessError
@@ -140,6 +141,33 @@ def test_unusable_interpreters(request_: str, message: str, hint: str) -> None:
         find_interpreter(request_)
     assert message in caught.value.message
     assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize("request_", ["3.9", "/python3.9"])
+def test_an_interpreter_that_hangs_is_not_waited_for(
+    request_: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanging = tmp_path / "python3.9"
+    hanging.write_text(f"#!/bin/sh\necho $$ >> {tmp_path}/pids\nsleep 1000\n")
+    hanging.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(tmp_path / "none"))
+    monkeypatch.setattr(interpreters, "_PATIENCE_SECONDS", 2)
+    with pytest.raises(MemharnessError, match=r"not found within 2 s|is not a Python interpreter"):
+        find_interpreter(f"{tmp_path}{request_}" if "/" in request_ else request_)
+    asked = tmp_path / "pids"  # by uv only if it got there in time
+    for pid in asked.read_text().split() if asked.exists() else ():
+        assert not Path(f"/proc/{pid}/cmdline").exists() or not Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["a[1]", "plain"])
+def test_byte_code_leaves_with_its_module_alone(tmp_path: Path, name: str) -> None:
+    for path in ("box/a1.py", f"box/{name}.py", "box/__pycache__/a1.cpython-311.pyc"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    (tmp_path / f"box/__pycache__/{name}.cpython-311.pyc").touch()
+    take_out(tmp_path, (f"box/{name}.py",), into=None)
+    assert sorted(contents(tmp_path)) == ["box/__pycache__/a1.cpython-311.pyc", "box/a1.py"]
 
 
 def test_too_old(tmp_path: Path) -> None:

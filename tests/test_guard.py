@@ -10,6 +10,7 @@ import pytest
 
 from memharness.environments.guard import hold, is_recorded, record
 from memharness.environments.notice import Notice
+from memharness.errors import MemharnessError
 from memharness.leftovers import remove
 from memharness.supervision import Cancelled
 
@@ -109,6 +110,17 @@ def test_what_a_child_changed_is_built_anew(built: Path, what: str) -> None:
             assert state(built) == before
             child(built, CHANGED[what])
             assert counts()
+
+
+def test_who_finds_it_changed_after_every_build_does_not_build_for_ever(built: Path) -> None:
+    def rebuild() -> None:
+        build(built)
+        (built / "pyvenv.cfg").unlink()
+
+    Path(f"{built}.guard").write_text("alone\n")
+    (built / "pyvenv.cfg").unlink()
+    with pytest.raises(MemharnessError, match="was changed again whenever it had been built"), hold(built, rebuild):
+        pass
 
 
 def test_all_that_ran_beside_a_child_that_wrote_is_repeated_alone(built: Path) -> None:

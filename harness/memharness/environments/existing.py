@@ -14,6 +14,7 @@ from memharness.declared import Read, beside, declared
 from memharness.environments import compiled
 from memharness.environments.fingerprint import fingerprint, reader
 from memharness.environments.installed import importable
+from memharness.environments.interpreters import ask
 from memharness.environments.settings import query_variables
 from memharness.errors import MemharnessError
 from memharness.layout import Layout, layout_of
@@ -89,7 +90,7 @@ class ExistingEnvironments:
 def _ask(interpreter: Interpreter) -> _Found:
     command = [interpreter.path, "-c", _QUERY]
     try:
-        done = subprocess.run(command, capture_output=True, cwd="/", env=query_variables(), timeout=60, check=False)
+        done = ask(command, query_variables())
         return msgspec.json.decode(done.stdout, type=_Found)
     except (OSError, subprocess.TimeoutExpired) as error:
         reason = str(error)

@@ -23,12 +23,14 @@ from typing import Final
 import msgspec
 
 from memharness.environments.notice import Notice
+from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.leftovers import remove
 from memharness.supervision import Cancelled
 
 _RECORD: Final = ".recorded"
 _STORED: Final = "environment.json"
 _ALONE: Final = b"alone\n"
+_ATTEMPTS: Final = 4  # at having an environment that is as it was built
 _TICK_SECONDS: Final = 0.02
 _TRIED: Final = ".tried"
 _ASIDE: Final = tuple(name.encode() for name in (_RECORD, f"{_RECORD}.new", _TRIED, _STORED))
@@ -57,9 +59,9 @@ def hold(
     """Hold an environment for one child; the value tells, once the child is gone, whether its result counts.
 
     Where it does not, another child is to take its place. `rebuild` builds the environment where it does not count as
-    built. Raises Cancelled when `cancel` is set.
+    built. Raises Cancelled when `cancel` is set, MemharnessError where something goes on changing what was built.
     """
-    while True:
+    for _ in range(_ATTEMPTS):
         with _locked(folder, cancel) as (mark, alone):
             if alone and is_recorded(folder):
                 _clean(folder)
@@ -67,6 +69,11 @@ def hold(
                 yield functools.partial(_counts, folder, mark, _identity(folder / _RECORD), alone=alone)
                 return
         rebuild()
+    raise MemharnessError(
+        f"{folder} was changed again whenever it had been built",
+        hint="See what else writes there, or set MEMHARNESS_CACHE to another folder, then run again.",
+        exit_code=INCOMPLETE,
+    )
 
 
 def _counts(folder: Path, mark: int, before: _Facts | None, *, alone: bool) -> bool:

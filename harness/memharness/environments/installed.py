@@ -1,6 +1,7 @@
 """Installed files: what an installer put into site-packages -> which of it is the project's, and where it came from."""
 
 import csv
+import glob
 import hashlib
 import itertools
 import json
@@ -184,7 +185,7 @@ def take_out(site: Path, names: tuple[str, ...], *, into: Path | None) -> None:
         else:
             (into / name).parent.mkdir(parents=True, exist_ok=True)
             path.replace(into / name)
-        for compiled in path.parent.glob(f"__pycache__/{path.stem}.*.pyc"):
+        for compiled in (path.parent / "__pycache__").glob(f"{glob.escape(path.stem)}.*.pyc"):
             compiled.unlink()
         for folder in (path.parent / "__pycache__", *path.parents):
             if folder == site or not folder.is_dir() or any(folder.iterdir()):

@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +26,7 @@ _QUERY: Final = (
 )
 OLDEST: Final = (3, 8)
 _NEWEST: Final = 20  # minor version beyond which none is looked for
+_PATIENCE_SECONDS: Final = 60  # for an interpreter that is asked, or uv that asks several
 _PATCHES: Final = 40  # more than any minor version has
 
 
@@ -66,6 +69,25 @@ def find_fitting(required: "SpecifierSet") -> Interpreter:
     )
 
 
+def ask(command: Sequence[str], variables: Mapping[str, str]) -> subprocess.CompletedProcess[bytes]:
+    """Run a command that asks interpreters something; raise OSError, or TimeoutExpired when all of it is ended."""
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd="/",
+        env=variables,
+        start_new_session=True,
+    ) as process:
+        try:
+            output, messages = process.communicate(timeout=_PATIENCE_SECONDS)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+        return subprocess.CompletedProcess(command, process.returncode, output, messages)
+
+
 def _locate(request: str) -> str:
     own = f"{sys.version_info.major}.{sys.version_info.minor}"
     if request in ("", own):
@@ -74,16 +96,21 @@ def _locate(request: str) -> str:
     if os.sep in request:
         return str(Path(request).expanduser().absolute())  # not resolved: a virtual environment is a link
     command = [locate_uv(), "python", "find", "--no-project", "--system", "--no-python-downloads", "--", request]
-    found = subprocess.run(
-        command, capture_output=True, text=True, cwd="/", env={**query_variables(), "PATH": _search_path()}, check=False
-    )
+    variables = {**query_variables(), "PATH": _search_path()}
+    try:
+        found = ask(command, variables)
+    except subprocess.TimeoutExpired:
+        raise MemharnessError(
+            f"Python {request!r} was not found within {_PATIENCE_SECONDS} s",
+            hint="An interpreter on PATH may hang when it is asked; give the path of the one to measure with.",
+        ) from None
     if found.returncode:
         version = request if request[:1].isdigit() else "3.12"
         raise MemharnessError(
             f"Python {request!r} was not found on this machine",
             hint=f"Get it with `uv python install {version}` or from your system, or give the path of an interpreter.",
         )
-    return found.stdout.strip()
+    return os.fsdecode(found.stdout).strip()
 
 
 def _search_path() -> str:
@@ -96,8 +123,7 @@ def _search_path() -> str:
 def _inspect(path: str, request: str) -> Interpreter:
     try:
         command = [path, "-I", "-S", "-c", _QUERY]
-        done = subprocess.run(command, capture_output=True, env=query_variables(), timeout=60, check=False)
-        return msgspec.json.decode(done.stdout, type=Interpreter)
+        return msgspec.json.decode(ask(command, query_variables()).stdout, type=Interpreter)
     except (OSError, subprocess.TimeoutExpired, msgspec.DecodeError):
         raise MemharnessError(
             f"{path} is not a Python interpreter",

@@ -31,6 +31,7 @@ _MACHINE: Final = (  # what uv says where the machine or the network failed it
     "lack of valid authentication credentials",
     "returned a 403 Forbidden error",
     "network was disabled",
+    "when waiting for lock on",  # which another uv holds
     "Failed to parse: `/dev/stdin`",
 )
 _FULL: Final = "No space left on device"  # whoever says it

@@ -59,7 +59,8 @@ def variables() -> dict[str, str]:
             )
         kept[name] = _absolute(name, value)
     # what is built from is gone afterwards: nothing may be installed as a link to it, whatever a project says
-    return {**kept, "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0", "UV_NO_EDITABLE": "1"}
+    fixed = {"LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0", "UV_NO_EDITABLE": "1"}
+    return {**kept, **fixed, "UV_COMPILE_BYTECODE_TIMEOUT": "0"}  # builds have a time-out of their own
 
 
 def query_variables() -> dict[str, str]:

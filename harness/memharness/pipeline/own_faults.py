@@ -12,6 +12,7 @@ from memharness.environments import is_whole
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.measure import REQUEST, probe_is_there
 from memharness.model import Environment, EnvironmentSpec, Measured, Observation, outcome_reason
+from memharness.pipeline.unbuildable import without_details
 from memharness.workspace import Slot, cache_folder
 
 LEAST_ROOM: Final = 16 << 20  # bytes of the disk: with less, whatever fails may have failed for that
@@ -31,6 +32,11 @@ def failure_text(observation: Observation) -> str:
     outcome = observation.outcome
     failed = outcome.failed_passes.values() if isinstance(outcome, Measured) else [outcome]
     return "; ".join(": ".join(outcome_reason(one)) for one in failed)
+
+
+def is_alike(failure: str, other: str) -> bool:
+    """Tell whether two failures are the same but for numbers and paths, such as those of temporary files."""
+    return without_details(failure) == without_details(other)
 
 
 def is_disturbed(slot: Slot, environment: Environment | None) -> bool:

@@ -60,7 +60,10 @@ class Rows:
 def cause_of(outcomes: Sequence[Outcome]) -> str:
     """Return why a commit could not be built, numbers and paths left out; "" where it was."""
     reasons = [one.reason for one in outcomes if isinstance(one, Failed) and one.phase == "build"]
-    if not reasons or len(reasons) < len(outcomes):
-        return ""
-    words = ("/" if "/" in word else word for word in reasons[0][:_READ].split())
+    return "" if not reasons or len(reasons) < len(outcomes) else without_details(reasons[0])
+
+
+def without_details(reason: str) -> str:
+    """Return the beginning of a reason without its numbers and paths."""
+    words = ("/" if "/" in word else word for word in reason[:_READ].split())
     return re.sub(r"\d+", "0", " ".join(words))

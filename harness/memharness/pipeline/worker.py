@@ -34,6 +34,7 @@ from memharness.pipeline.own_faults import (
     OwnFaultError,
     check_machine,
     failure_text,
+    is_alike,
     is_disturbed,
     lost_request,
 )
@@ -164,7 +165,8 @@ class Worker:
             return
         lost = self._environment is not None and lost_request(self._slot)
         filled = check_machine(spec, self._slot)
-        if (lost or filled or is_disturbed(self._slot, self._environment)) and doubts.get(subject) != came_to:
+        again = subject in doubts and is_alike(doubts[subject], came_to)
+        if (lost or filled or is_disturbed(self._slot, self._environment)) and not again:
             raise OwnFaultError(subject, came_to)
 
     def _is_chosen(self, task: Task, case: Case) -> bool:
