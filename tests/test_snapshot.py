@@ -211,8 +211,9 @@ def test_files_of_git_lfs_are_what_the_filter_gives(builder: RepositoryBuilder, 
 
 
 def test_files_of_filters_that_were_not_applied_are_named(builder: RepositoryBuilder, tmp_path: Path) -> None:
-    short, absent, whole = b"short of this", b"absent", b"whole"
+    short, absent, whole, damaged = b"short of this", b"absent", b"whole", b"damaged"
     keep(builder.path / ".git/lfs", short).write_bytes(b"short")
+    keep(builder.path / ".git/lfs", damaged).write_bytes(b"damagee")
     keep(builder.path / ".git/lfs", whole)
     builder.git("config", "filter.strip.clean", "false")
     builder.git("config", "filter.crypt.smudge", f"touch {tmp_path}/ran")
@@ -220,7 +221,7 @@ def test_files_of_filters_that_were_not_applied_are_named(builder: RepositoryBui
     commit = builder.commit(
         {
             ".gitattributes": attributes,
-            **{f"{name}.dat": pointer(data) for name, data in (("short", short), ("absent", absent), ("whole", whole))},
+            **{f"{data.split()[0].decode()}.dat": pointer(data) for data in (short, absent, whole, damaged)},
             "long.dat": pointer(whole).replace("oid", "ext-0-x sha256:0\noid"),
             "secret.key": "\0GITCRYPT",
             "notes.ipynb": "{}",
@@ -232,6 +233,7 @@ def test_files_of_filters_that_were_not_applied_are_named(builder: RepositoryBui
     lacking = "Git LFS has only a pointer to it at hand: get it with `git lfs fetch --all`"
     assert snapshot(repository, commit).missing == {
         **dict.fromkeys(("short.dat", "absent.dat", "long.dat"), lacking),
+        "damaged.dat": "what Git LFS has of it at hand is damaged: run `git lfs fsck`, then `git lfs fetch --all`",
         "secret.key": "the filter 'crypt', which .gitattributes names, was not applied",
         "x.foo": "the filter 'foo', which .gitattributes names, was not applied",
     }
@@ -239,6 +241,40 @@ def test_files_of_filters_that_were_not_applied_are_named(builder: RepositoryBui
     assert (found["whole.dat"], found["absent.dat"], found["a.txt"]) == ("whole", pointer(absent), "one\r\n")
     assert found["x.foo"].startswith("$Id: ")
     assert not (tmp_path / "ran").exists()
+
+
+def test_attributes_are_files_and_hold_in_their_own_repository(
+    builder: RepositoryBuilder, parts: RepositoryBuilder, tmp_path: Path
+) -> None:
+    inner, outer = b"of the submodule", b"of the project"
+    parts.commit({".gitattributes": LFS, "own.dat": pointer(inner), "a.key": "key", "inner.png": pointer(outer)})
+    parts.commit({"lost.dat": pointer(b"lost"), "__pycache__/x.txt": ""})
+    builder.git(*ALLOWED, "submodule", "--quiet", "add", str(parts.path), "parts")
+    (builder.path / "link").mkdir()
+    (builder.path / "link/.gitattributes").symlink_to("../.gitattributes")
+    commit = builder.commit(
+        {
+            ".gitattributes": "*.key filter=crypt\n*.png filter=lfs\n",
+            "folder/.gitattributes/a.py": "",
+            "outer.png": pointer(outer),
+            "own.dat": pointer(inner),
+        }
+    )
+    keep(builder.path / ".git/modules/parts/lfs", inner)
+    keep(builder.path / ".git/lfs", outer)
+    repository = opened(builder.path, tmp_path)
+    assert snapshot(repository, commit).missing.keys() == {"parts/lost.dat"}
+    (found,) = checked_out(repository, tmp_path, commit)
+    assert found == {
+        "folder/.gitattributes/a.py": "",
+        "outer.png": outer.decode(),
+        "own.dat": pointer(inner),
+        "parts/a.key": "key",
+        "parts/inner.png": pointer(outer),
+        "parts/lost.dat": pointer(b"lost"),
+        "parts/own.dat": inner.decode(),
+        "parts/rows.py": "ROWS = 2\n",
+    } | {name: text for name, text in found.items() if name.endswith(".gitattributes")}
 
 
 @pytest.mark.parametrize("kind", ["blob:none", "tree:0"])

@@ -6,17 +6,19 @@ reason. No command of the project or of a configuration runs.
 """
 
 import os
-import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from memharness.errors import MemharnessError
 from memharness.filters import listing, unfiltered
+from memharness.leftovers import scratch
 from memharness.model import Value
-from memharness.repository import Repository, run_git
+from memharness.repository import Repository, quoted, run_git
 from memharness.submodules import absence, entries, links, look_into
+
+T = TypeVar("T")
 
 _NAME_BYTES, _PATH_BYTES = 255, 3900  # the most that Linux takes, less some for the folder of the tree
 _NOBODY: Final = {
@@ -33,6 +35,7 @@ class Snapshot(Value):
     entries: dict[str, str]  # path -> "mode id" of files, folders, links, and of submodules that are missing
     missing: dict[str, str] = {}  # path -> why there is nothing, or not what the project means
     filtered: tuple[str, ...] = ()  # files whose contents are not those of the commit
+    submodules: tuple[str, ...] = ()  # folders of those that are at hand, each with a slash at its end
 
 
 @lru_cache(maxsize=64)
@@ -40,36 +43,40 @@ def snapshot(repository: Repository, commit: str) -> Snapshot:
     """Return all that a commit consists of, as far as it is at hand."""
     repository.fetch_missing(commit)
     own = entries(repository, commit)
-    found, missing = _with_submodules(repository, own)
-    for path in [*found]:
-        if fault := _unwritable(path):
-            missing[path] = fault
-            del found[path]
-    contents, absent = unfiltered(repository, found)
-    for path, id_ in zip(contents, _store(repository, contents.values()), strict=True):
+    found: dict[str, str] = {}
+    missing: dict[str, str] = {}
+    contents: dict[str, Path] = {}
+    submodules: list[str] = []
+    waiting = {"": own}  # by the folder of the submodule
+    while waiting:
+        folder, listed = waiting.popitem()
+        faults = {path: fault for path in listed if (fault := _unwritable(folder + path))}
+        listed = {path: entry for path, entry in listed.items() if path not in faults}
+        behind, absent = unfiltered(repository, listed)
+        for path, id_ in links(listed).items():
+            inner = look_into(repository, folder + path, id_)
+            if inner is None:
+                absent[path] = absence(repository, id_)
+            else:
+                listed[path] = f"040000 {id_}"
+                waiting[f"{folder}{path}/"] = inner
+                submodules.append(f"{folder}{path}/")
+        found |= _below(folder, listed)
+        missing |= _below(folder, faults | absent)
+        contents |= _below(folder, behind)
+    for path, id_ in _store(repository, contents).items():
         found[path] = f"{found[path][:6]} {id_}"
     return Snapshot(
         commit=commit if found == own else _made(repository, found),
         entries=found,
-        missing=missing | absent,
+        missing=missing,
         filtered=tuple(contents),
+        submodules=tuple(submodules),
     )
 
 
-def _with_submodules(repository: Repository, own: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return entries with those of submodules in their place, and path -> reason of those that are missing."""
-    found, missing = dict(own), {}
-    waiting = links(own)
-    while waiting:
-        path, id_ = waiting.popitem()
-        inner = look_into(repository, path, id_)
-        if inner is None:
-            missing[path] = absence(repository, id_)
-            continue
-        inside = {f"{path}/{name}": entry for name, entry in inner.items()}
-        found |= {path: f"040000 {id_}", **inside}
-        waiting |= links(inside)
-    return found, missing
+def _below(folder: str, paths: Mapping[str, T]) -> dict[str, T]:
+    return {folder + path: value for path, value in paths.items()}
 
 
 def _unwritable(path: str) -> str:
@@ -82,19 +89,22 @@ def _unwritable(path: str) -> str:
     return ""
 
 
-def _store(repository: Repository, files: Iterable[Path]) -> list[str]:
-    """Have git keep the contents of files; return their ids."""
-    names = [os.fsencode(file) for file in files]
-    return (
-        _make(repository, "hash-object", "-w", "--no-filters", "--stdin-paths", given=b"\n".join(names)).split()
-        if names
-        else []
-    )
+_stored: Final[dict[tuple[str, Path], str]] = {}  # repository and file -> id of its contents
+
+
+def _store(repository: Repository, files: Mapping[str, Path]) -> dict[str, str]:
+    """Have git keep the contents of files, each once; return name -> id."""
+    new = [file for file in dict.fromkeys(files.values()) if (repository.id, file) not in _stored]
+    if new:
+        names = b"".join(os.fsencode(quoted(str(file))) + b"\n" for file in new)
+        ids = _make(repository, "hash-object", "-w", "--no-filters", "--stdin-paths", given=names).split()
+        _stored.update({(repository.id, file): id_ for file, id_ in zip(new, ids, strict=True)})
+    return {name: _stored[repository.id, file] for name, file in files.items()}
 
 
 def _made(repository: Repository, found: Mapping[str, str]) -> str:
     """Make a commit of entries, and return its id, which is the same for the same entries."""
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch(Path(repository.made_store()), "index-") as folder:
         index = {"GIT_INDEX_FILE": f"{folder}/index"}
         _make(repository, "update-index", "-z", "--index-info", given=listing(found), variables=index)
         tree = _make(repository, "write-tree", "--missing-ok", variables=index)

@@ -183,7 +183,7 @@ class Tree:
             own = {"GIT_INDEX_FILE": str(index)}
             self._git("read-tree", commit, variables=own)
             aside = {*whole.filtered, *whole.missing} | {path for path in whole.entries if "__pycache__" in path}
-            names = b"".join(os.fsencode(path) + b"\0" for path in aside if _is_file(whole, path))
+            names = b"".join(os.fsencode(path) + b"\0" for path in aside if _is_own_file(whole, path))
             self._git("update-index", "-z", "--skip-worktree", "--stdin", given=names, variables=own)
         self._trust_index(index)
         for git_dir in (self._git_dir, self._shown):
@@ -235,5 +235,6 @@ def _intact(written: list[Path]) -> bool:
     return all(map(os.path.lexists, written))
 
 
-def _is_file(whole: Snapshot, path: str) -> bool:
-    return whole.entries.get(path, "").startswith("100")
+def _is_own_file(whole: Snapshot, path: str) -> bool:
+    """Tell whether a path is that of a file in the commit itself, not in a submodule."""
+    return whole.entries.get(path, "").startswith("100") and not path.startswith(whole.submodules)
