@@ -1,8 +1,10 @@
 """Fixtures that several test modules share."""
 
 import signal
+import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -20,13 +22,20 @@ if threading.current_thread() is threading.main_thread():
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
+def shallow(tmp_path: Path) -> Iterator[None]:
+    """Leave no folders that are too deep for what clears pytest's temporary folders in later sessions."""
+    yield
+    subprocess.run(["rm", "-rf", *(str(tmp_path / name) for name in ("work", "aside", "moved"))], check=False)
+
+
+@pytest.fixture
+def bench(tmp_path: Path, shallow: None) -> Bench:
     """Return a place to measure in with the Python that runs the tests, its virtual environment left out."""
     version = ".".join(map(str, sys.version_info[:3]))
     return Bench(tmp_path, python=f"{sys.base_prefix}/bin/python3", version=version)
 
 
 @pytest.fixture
-def versioned(tmp_path: Path, request: pytest.FixtureRequest) -> Bench:
+def versioned(tmp_path: Path, shallow: None, request: pytest.FixtureRequest) -> Bench:
     """Return a place to measure in with the Python of the version that is the fixture's parameter."""
     return make_bench(tmp_path, request.param)

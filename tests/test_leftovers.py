@@ -20,6 +20,7 @@ def nest(folder: Path, depth: int) -> None:
     subprocess.run([sys.executable, "-S", "-c", text, str(folder), str(depth)], check=True, timeout=60)
 
 
+@pytest.mark.usefixtures("shallow")
 def test_folders_may_be_nested_deeper_than_any_path(tmp_path: Path) -> None:
     nest(tmp_path / "work", _DEPTH)
     remove(tmp_path / "work")

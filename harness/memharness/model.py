@@ -573,8 +573,7 @@ def outcome_reason(outcome: Failed | TimedOut | OutOfMemory) -> tuple[Phase, str
         case Failed():
             return outcome.phase, outcome.reason
         case TimedOut():
-            key = "build-timeout" if outcome.during == "build" else "timeout"
-            return "timeout", f"still in {outcome.during} after {outcome.limit_seconds:g} s ({key})"
+            return "timeout", f"still in {outcome.during} after {outcome.limit_seconds:g} s (timeout)"
         case OutOfMemory():
             return "memory", f"exceeded {outcome.limit_bytes / (1 << 20):g} MiB in {outcome.during} (memory-limit)"
 

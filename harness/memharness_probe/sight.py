@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from _thread import get_ident
-from os import fspath, getcwd, waitid
+from os import fspath, waitid
 
 from memharness_probe import tracing
 from memharness_probe.asking import readlink, wrap
@@ -218,8 +218,8 @@ class Sight:
             else:  # open already, by a path that was noted
                 return
         if path[:1] != "/":
-            base = getcwd() if folder is None or folder < 0 else readlink(f"/proc/self/fd/{folder}")
-            path = f"{base}/{path}"
+            below = "cwd" if folder is None or folder < 0 else f"fd/{folder}"
+            path = f"{readlink('/proc/self/' + below)}/{path}"  # getcwd would walk up, for seconds where that is far
         grounds = self._grounds
         if not path.startswith(grounds.left_out) or path.startswith(grounds.kept) or "/.." in path:
             self._recorder.add(kind, path)

@@ -193,7 +193,7 @@ class _Children:
         What may be the machine's fault, a time-out or the loss of the supervisor, is tried once more.
         """
         outcome, ending = self._attempt(name, fields)
-        if isinstance(outcome, TimedOut) or ending.cause == "lost":
+        if ending.cause in ("cpu", "wall", "lost"):
             outcome, ending = self._attempt(name, fields)
         return outcome, ending
 
@@ -277,9 +277,11 @@ def _ended(outcome: Failed | TimedOut | OutOfMemory) -> str:
 def _judge(exchange: Exchange, ending: Ending, terms: Terms) -> Delivered | Failed | TimedOut | OutOfMemory:
     """Tell what became of a child: by how it was ended, what it delivered, and else how it died."""
     phase, output = exchange.phase(), _last_lines(ending.output)
-    if ending.cause in ("cpu", "wall"):
-        limit = terms.timeout_seconds if ending.cause == "cpu" else terms.wall_seconds
-        return TimedOut(during=phase, limit_seconds=limit, output=output)
+    if ending.cause == "cpu":
+        return TimedOut(during=phase, limit_seconds=terms.timeout_seconds, output=output)
+    if ending.cause == "wall":
+        limits = f"{terms.wall_seconds:g} s by the clock (the timeout of {terms.timeout_seconds:g} s counts CPU time)"
+        return Failed(phase="timeout", reason=f"still in {phase} after {limits}", output=output)
     if ending.cause == "lost":
         return Failed(phase="crash", reason=f"its supervisor was killed while in {phase}", output=output)
     response = exchange.response(ending.pid)
@@ -321,11 +323,13 @@ def _uncounted(found: _Found) -> str | None:
     """
     for name in ("first", "rss", "growth"):
         response = found.delivered.get(name)
-        if response is None or not response.processes:
+        if response is None:
             continue
         (ending,) = found.endings[name]
         others = ending.others if name != "growth" else 0
         number = max(response.processes, others)  # some are seen that are not heard, and more the other way round
+        if not number:
+            continue
         sized = others and ending.others_peak_bytes
         mebibytes = max(round(ending.others_peak_bytes / (1 << 20)), 1)
         largest = f"the largest that was seen held {mebibytes} MiB" if sized else "none was seen"
