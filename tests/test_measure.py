@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -627,9 +628,23 @@ def test_the_conditions_of_a_child_are_constant(bench: Bench) -> None:
     assert not int(Path("/proc/self/personality").read_text(), 16) & 0x0040000
 
 
-def _hash_with_seed_zero(text: str) -> int:
-    import subprocess
+def test_the_prefix_is_that_of_the_virtual_environment(bench: Bench) -> None:
+    """Where a project finds the data files that were installed with it."""
+    home = bench.tree.parent / "venv"
+    base = f"{sys.base_prefix}/bin/python3"
+    subprocess.run([base, "-m", "venv", "--without-pip", str(home)], check=True)
+    bench.python = str(home / "bin" / "python")
+    bench.write("venv/share/box/data", "x" * 1000)
+    text = """
+        import sys
+        def run():
+            assert sys.prefix == sys.exec_prefix != sys.base_prefix
+            return open(sys.prefix + "/share/box/data", "rb").read()
+    """
+    assert measured(bench.observe(text)).metrics["result"] == 1000 + sys.getsizeof(b"")
 
+
+def _hash_with_seed_zero(text: str) -> int:
     command = [f"{sys.base_prefix}/bin/python3", "-c", f"print(hash({text!r}))"]
     return int(subprocess.run(command, env={"PYTHONHASHSEED": "0"}, capture_output=True, check=True).stdout)
 

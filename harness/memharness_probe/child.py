@@ -97,7 +97,11 @@ def _prepare(request: dict[str, Any]) -> None:
     """
     import random
     import site
+    from os.path import dirname, isfile
 
+    home = dirname(dirname(sys.executable))
+    if isfile(f"{home}/pyvenv.cfg"):  # of a virtual environment, as site.main() has it
+        sys.prefix = sys.exec_prefix = home
     site.setquit()
     site.setcopyright()
     site.sethelper()
