@@ -23,7 +23,7 @@ FINDINGS = {"id": Findings(ground="a", key="b", steps="c", stamps={"d": "e"}, fo
 
 
 def columns(rows: int = 3, width: int = 2) -> Columns:
-    found = Columns.empty([(f"case{number}", "identity") for number in range(width)], rows, ["facts"])
+    found = Columns.empty([(f"case{number}", "identity", 1) for number in range(width)], rows, ["facts"])
     found.commits = [f"{row:040x}" for row in range(rows)]
     found.stamps = [((commit, 1, 2),) for commit in found.commits]
     for metric, values in found.values.items():

@@ -6,7 +6,8 @@ from functools import partial
 
 from memharness.config import Config
 from memharness.errors import MemharnessError
-from memharness.model import PINNED, Case, Commit, EnvironmentFacts
+from memharness.measure import PROBE_METHOD
+from memharness.model import PINNED, Case, Commit, EnvironmentFacts, digest
 from memharness.pages import Entry, TrendSummary
 from memharness.pipeline.columns import Columns, load_columns
 from memharness.pipeline.describing import Sources
@@ -43,7 +44,10 @@ class Catalogue:
 
 @dataclass(frozen=True, eq=False)
 class Chapter:
-    """A subject with its changes and its metrics, and by position the medians of what has more than first values."""
+    """A subject with its changes and its metrics, and by position the medians of what has more than first values.
+
+    The changes are also those of former parts of its series, the metrics those of the present part alone.
+    """
 
     subject: Subject
     entries: tuple[Entry, ...]
@@ -102,17 +106,21 @@ def chapters(catalogue: Catalogue, sources: Sources) -> Iterator[Chapter]:
         file = kept_file("findings", catalogue.project.config.run.results, shelf.machine, shelf.family)
         known, found = read_kept(file, Findings), dict[str, Findings]()
         for subject in shelf.subjects():
-            own = find_changes(subject, sources, known.get(subject.name.id))
-            found[subject.name.id] = own
-            entries = tuple(entries_of(subject, own))
-            yield Chapter(subject, entries, summarise(subject, entries, tag), subject.medians())
+            parts = (*shelf.former(subject), subject)
+            entries: tuple[Entry, ...] = ()
+            for number, part in enumerate(parts, 1):
+                id_ = subject.name.id if part is subject else digest([subject.name.id, part.key], 12)
+                found[id_] = find_changes(part, sources, known.get(id_))
+                own = tuple(entries_of(part, found[id_], parts[number:]))
+                entries += own
+            yield Chapter(subject, entries, summarise(subject, own, tag), subject.medians())
         if (kept := known | found) != known:
             keep(catalogue.faults, partial(write_kept, file, kept))
 
 
 def _columns(project: Project, cases: tuple[Case, ...], faults: list[str]) -> Iterator[tuple[str, Columns]]:
     store = project.store
-    subjects = [(case.name, case.scenario.identity) for case in cases]
+    subjects = [(case.name, case.scenario.identity, PROBE_METHOD) for case in cases]
     for family in store.families():
         if PINNED not in family:
             file = kept_file("columns", project.config.run.results, store.machine, family)

@@ -12,12 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from msgspec.structs import replace
 
-from memharness.measure import PROBE_METHOD
 from memharness.model import METRICS, Measured, Measurement, Outcome
 from memharness.store import Store
 
 Integers: TypeAlias = npt.NDArray[np.int64]
-Key: TypeAlias = tuple[str, str]  # of a subject: case, identity of its scenario
+Key: TypeAlias = tuple[str, str, int]  # of a subject: case, identity of its scenario, version of the probe's method
 Stamp: TypeAlias = tuple[tuple[str, int, int], ...]  # of a record and of those that it refers to
 
 MISSING: Final = int(np.iinfo(np.int64).min)
@@ -27,7 +26,7 @@ NOTHING, PLAIN, REUSED, SPECIAL = range(4)  # what a cell holds: `Columns.states
 
 @dataclass(kw_only=True)
 class Columns:
-    """The cells of `subjects` (columns) at `commits` (rows).
+    """The cells of `subjects` (columns) at `commits` (rows). Former subjects of the same cases come last.
 
     `values` holds the metrics of first measurements, MISSING where there is none. A cell whose story is longer than
     that (repeats, failures, doubts) is SPECIAL and has all its measurements in `special`, by row and column.
@@ -60,18 +59,19 @@ class Columns:
 
 
 def load_columns(store: Store, family: str, subjects: Sequence[Key], known: Columns | None = None) -> Columns:
-    """Return what is stored in a family now; rows that did not change since are taken from `known`."""
+    """Return what is stored of `subjects` and of former ones of their cases; unchanged rows are taken from `known`."""
     stamps = store.stamps(family)
-    old = known if known and known.subjects == tuple(subjects) else Columns.empty(subjects)
+    old = known if known and known.subjects[: len(subjects)] == tuple(subjects) else Columns.empty(subjects)
     kept = [row for row, commit in enumerate(old.commits) if _is_current(commit, old.stamps[row], stamps)]
     kept_commits = {old.commits[row] for row in kept}
     fresh = [commit for commit in stamps if commit not in kept_commits]
     if not fresh and len(kept) == len(old.commits):
         old.read = 0
         return old
-    found = Columns.empty(subjects, len(kept) + len(fresh), [*old.facts])
+    found = Columns.empty(old.subjects, len(kept) + len(fresh), [*old.facts])
     _copy(old, kept, found)
     column = {key: number for number, key in enumerate(found.subjects)}
+    cases, former = {case for case, *_ in subjects}, set[Key]()
     alike: dict[Outcome, Outcome] = {}
     values = {metric: np.full((len(fresh), len(column)), MISSING, np.int64) for metric in found.values}
     for at, commit in enumerate(fresh):
@@ -81,8 +81,13 @@ def load_columns(store: Store, family: str, subjects: Sequence[Key], known: Colu
         found.commits[row] = commit
         stamp = tuple((id_, *stamps.get(id_, (0, 0))) for id_ in (commit, *sources))
         found.stamps[row] = stamp if record else _DAMAGED
-        for number, measurements in _cells(store.resolved(record) if record else (), column):
-            _enter(found, row, number, measurements, figures, alike)
+        for key, measurements in _cells(store.resolved(record) if record else ()):
+            if key in column:
+                _enter(found, row, column[key], measurements, figures, alike)
+            elif key[0] in cases:
+                former.add(key)
+    if former:  # known from now on; all is read again once
+        return load_columns(store, family, subjects, Columns.empty((*old.subjects, *sorted(former))))
     for metric, own in values.items():
         found.values[metric][len(kept) :] = own
     found.read = len(fresh)
@@ -114,18 +119,13 @@ def _sort_facts(columns: Columns) -> None:
     columns.environments, columns.facts = places[columns.environments], ordered
 
 
-def _cells(
-    measurements: Sequence[Measurement], column: Mapping[Key, int]
-) -> Iterator[tuple[int, tuple[Measurement, ...]]]:
-    """Yield what is stored of each subject, with its column; measurements come sorted."""
-    cells: dict[int, list[Measurement]] = {}
+def _cells(measurements: Sequence[Measurement]) -> Iterator[tuple[Key, tuple[Measurement, ...]]]:
+    """Yield what is stored of each subject; measurements come sorted."""
+    cells: dict[Key, list[Measurement]] = {}
     for measurement in measurements:
-        if measurement.probe == PROBE_METHOD:
-            number = column.get((measurement.case, measurement.identity))
-            if number is not None:
-                cells.setdefault(number, []).append(measurement)
-    for number, own in cells.items():
-        yield number, tuple(own)
+        cells.setdefault((measurement.case, measurement.identity, measurement.probe), []).append(measurement)
+    for key, own in cells.items():
+        yield key, tuple(own)
 
 
 def _enter(

@@ -135,7 +135,7 @@ class _One:
     ) -> None:
         """Write the page, unless it is there as it would be."""
         history = self.catalogue.history
-        states = [shelf.columns.states[shelf.rows[self.at]] for shelf in self._shelves()]
+        states = [shelf.columns.states[shelf.rows[self.at]][list(shelf.names)] for shelf in self._shelves()]
         failed = tuple(self._failures())
         page = CommitPage(
             commit=self.commit,
@@ -152,7 +152,7 @@ class _One:
         )
         parents = [id_ in site.pages for id_ in self.commit.parents]
         drawn = [
-            profiles[subject.shelf.positions[id_]].get(subject.name.id)
+            profiles.get(subject.shelf.positions[id_], {}).get(subject.name.id)  # none of a former part
             for entry, subject in self.entries
             for id_ in entry.change.range
         ]

@@ -124,8 +124,8 @@ def _shortened(change: Change) -> Finding:
     return Finding(change=kept, more_lines=len(rest), more_bytes=sum(rest))
 
 
-def entries_of(subject: Subject, findings: Findings) -> Iterator[Entry]:
-    """Yield each change with what became of it."""
+def entries_of(subject: Subject, findings: Findings, later: Sequence[Subject] = ()) -> Iterator[Entry]:
+    """Yield each change with what became of it, also in the `later` parts that continue a former subject."""
     shelf = subject.shelf
     more = {(one.change.metric, one.change.range): (one.more_lines, one.more_bytes) for one in findings.found}
     for change in fold_warm_peaks([finding.change for finding in findings.found]):
@@ -136,7 +136,7 @@ def entries_of(subject: Subject, findings: Findings) -> Iterator[Entry]:
             id=digest([subject.name.id, change.metric, change.range, change.drift], 12),
             subject=subject.name,
             change=change,
-            status=_status(subject, change),
+            status=_status(subject, change, later),
             good=good,
             bad=culprit or bad,
             undone_by=undone,
@@ -146,7 +146,7 @@ def entries_of(subject: Subject, findings: Findings) -> Iterator[Entry]:
         )
 
 
-def _status(subject: Subject, change: Change) -> Status:
+def _status(subject: Subject, change: Change, later: Sequence[Subject]) -> Status:
     """Say what became of a change: a rise of which the newest value shows nothing is fixed."""
     if change.verdict in {"accepted", "transient"}:
         return "accepted" if change.verdict == "accepted" else "transient"
@@ -154,10 +154,10 @@ def _status(subject: Subject, change: Change) -> Status:
         return "improved"
     if change.confidence == "suspected":
         return "suspected"
-    return "fixed" if _is_gone(subject, change) else "open"
+    return "fixed" if _is_gone(subject, change, later) else "open"
 
 
-def _is_gone(subject: Subject, change: Change) -> bool:
+def _is_gone(subject: Subject, change: Change, later: Sequence[Subject]) -> bool:
     """Tell whether the newest value, of a noisy metric the newest level, is what it was before a rise.
 
     It must be certain, and on one scale with the rise.
@@ -170,10 +170,16 @@ def _is_gone(subject: Subject, change: Change) -> bool:
     scales = [_scale(subject.environment(at)) for at in (shelf.positions[change.range[1]], newest)]
     if scales[0] != scales[1]:
         return False
-    values = subject.values(metric)
+    known, moved = _known(subject, metric), sum(own[-1] - own[0] for part in later if (own := _known(part, metric)))
     if metric not in subject.noisy_metrics:
-        return rule.is_gone(change.before, int(values[newest]), "exact")
-    return rule.is_gone(change.before, median_high(values[values != MISSING][-LEAST_COMMITS:].tolist()), "noisy")
+        return rule.is_gone(change.before, known[-1] + moved, "exact")
+    return rule.is_gone(change.before, median_high(known[-LEAST_COMMITS:]) + moved, "noisy")
+
+
+def _known(subject: Subject, metric: str) -> list[int]:
+    values = subject.values(metric)
+    found: list[int] = values[values != MISSING].tolist()
+    return found
 
 
 def _scale(facts: EnvironmentFacts | None) -> list[str | None]:
@@ -190,7 +196,7 @@ def _stamps(subject: Subject, commits: set[str] | Mapping[str, object]) -> dict[
 
 def _ground(subject: Subject) -> str:
     """Return a digest of what measured and analysed a subject: what was found with another tells nothing."""
-    return digest([_analysis(), PROBE_METHOD, subject.case.scenario.identity], _KEY_LENGTH)
+    return digest([_analysis(), PROBE_METHOD, subject.key], _KEY_LENGTH)
 
 
 def _steps(subject: Subject, judged: Sequence[Judged]) -> str:

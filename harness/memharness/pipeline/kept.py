@@ -24,7 +24,7 @@ from memharness.workspace import cache_folder
 
 T = TypeVar("T", bound=Value)
 
-_FORMAT: Final = 2  # 1: without digest
+_FORMAT: Final = 3  # 1: without digest; 2: without former subjects
 _DIGEST: Final = 16  # bytes
 _PATIENCE_SECONDS: Final = 60.0
 

@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from msgspec.structs import replace
 
 from memharness.analyse.limits import LEAST_UNTRACED, untraced_dominates
 from memharness.analyse.series import Point, Series, build_series
@@ -21,7 +22,7 @@ from memharness.findings import Acceptance, MetricClass
 from memharness.measure import PROBE_METHOD
 from memharness.model import FLAGGING, Case, Commit, EnvironmentFacts, Measured, Measurement, Profile, digest
 from memharness.pages import SubjectName
-from memharness.pipeline.columns import MISSING, NOTHING, SPECIAL, Columns, Integers
+from memharness.pipeline.columns import MISSING, NOTHING, PLAIN, REUSED, SPECIAL, Columns, Integers, Key
 from memharness.pipeline.judging import Judged, judge_case, subject_of
 from memharness.pipeline.project import Project
 
@@ -90,20 +91,43 @@ class Shelf:
 
     def subjects(self) -> Iterator["Subject"]:
         """Yield the subjects that anything is stored of in this history, each without anything read."""
-        cases = {(case.name, case.scenario.identity): case for case in self.project.cases}
+        cases = {(case.name, case.scenario.identity, PROBE_METHOD): case for case in self.project.cases}
         stored = np.any(self.columns.states[self.rows[self.rows >= 0]], axis=0).tolist()
         for number, key in enumerate(self.columns.subjects):
             if key in cases and stored[number]:
                 yield Subject(self, cases[key], number)
 
+    def former(self, subject: "Subject") -> tuple["Subject", ...]:
+        """Return the parts that a subject continues, the oldest first, by the rules of `continuing.parts_of`."""
+        parts = [subject]
+        while former := self._former(parts):
+            parts.insert(0, former)
+        return tuple(parts[:-1])
+
+    def _former(self, parts: Sequence["Subject"]) -> "Subject | None":
+        join, case = parts[0].measured[0], parts[0].case
+        taken = {part.number for part in parts}
+        candidates = []
+        for number, key in enumerate(self.columns.subjects):
+            if key[0] == case.name and number not in taken:
+                one = Subject(self, case, number, last=join)
+                before = sum(at < join for at in one.measured)
+                if before and one.has_figures(join):
+                    candidates.append((before, key, one))
+        return max(candidates, key=lambda found: found[:2])[-1] if candidates else None
+
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """One case on a shelf; all arrays have one place for each commit of the history."""
+    """One case on a shelf; all arrays have one place for each commit of the history.
+
+    A former one ends at the position `last`, where another goes on.
+    """
 
     shelf: Shelf
     case: Case
     number: int  # of its column
+    last: int | None = None
     _values: dict[str, Integers] = field(default_factory=dict)
 
     def bare(self) -> "Subject":
@@ -116,17 +140,33 @@ class Subject:
         names = (self.case.name, self.shelf.family, self.shelf.machine)
         return SubjectName(id=digest(names, 12), case=names[0], family=names[1], machine=names[2])
 
+    @property
+    def key(self) -> Key:
+        """What makes its values comparable."""
+        return self.shelf.columns.subjects[self.number]
+
+    @cached_property
+    def rows(self) -> Integers:
+        """The row of each position, -1 where nothing is stored, or after the end."""
+        rows = self.shelf.rows
+        return rows if self.last is None else np.where(np.arange(len(rows)) <= self.last, rows, -1)
+
+    def has_figures(self, position: int) -> bool:
+        """Tell whether it was measured at a position, and did not fail."""
+        known = self.states[position] in (PLAIN, REUSED)
+        return known or any(isinstance(m.outcome, Measured) for m in self.special.get(position, ()))
+
     @cached_property
     def states(self) -> npt.NDArray[np.uint8]:
         """What is known at each position."""
-        rows = self.shelf.rows
+        rows = self.rows
         states: npt.NDArray[np.uint8] = np.where(rows >= 0, self.shelf.columns.states[rows, self.number], NOTHING)
         return states
 
     @cached_property
     def special(self) -> dict[int, tuple[Measurement, ...]]:
         """The whole story of the positions that have more to tell than values."""
-        rows, cells = self.shelf.rows, self.shelf.columns.special
+        rows, cells = self.rows, self.shelf.columns.special
         positions = np.flatnonzero(self.states == SPECIAL).tolist()
         return {position: cells[int(rows[position]), self.number] for position in positions}
 
@@ -150,7 +190,7 @@ class Subject:
 
     def environment(self, position: int) -> EnvironmentFacts | None:
         """Return the environment that it was first measured in at a position."""
-        row = int(self.shelf.rows[position])
+        row = int(self.rows[position])
         number = -1 if row < 0 else int(self.shelf.columns.environments[row, self.number])
         return None if number < 0 else self.shelf.environments.get(self.shelf.columns.facts[number])
 
@@ -166,7 +206,7 @@ class Subject:
         return self._values[metric]
 
     def _read(self, metric: str) -> Integers:
-        rows = self.shelf.rows
+        rows = self.rows
         values: Integers = np.where(rows >= 0, self.shelf.columns.values[metric][rows, self.number], MISSING)
         for position, point in self.special_points.get(metric, {}).items():
             values[position] = MISSING if point.value is None else point.value
@@ -176,9 +216,8 @@ class Subject:
         """Return all repeats at a position, whole but for their sights."""
         if position in self.special:
             return self.special[position]
-        key = (self.case.name, self.case.scenario.identity, PROBE_METHOD)
         stored = self.shelf.measurements(self.shelf.history[position].id)
-        return tuple(m for m in stored if (m.case, m.identity, m.probe) == key)
+        return tuple(m for m in stored if (m.case, m.identity, m.probe) == self.key)
 
     def measured_at(self, position: int) -> Iterator[Measured]:
         """Yield what the repeats at a position found, explained ones last."""
@@ -256,7 +295,7 @@ class Subject:
         special = self.states[positions] == SPECIAL
         told = special.copy()
         told[:1] = told[-1:] = True
-        rows = self.shelf.rows[positions]
+        rows = self.rows[positions]
         moved = np.diff(self.shelf.columns.environments[rows, self.number]) != 0
         for metric in self.judged_metrics:
             moved |= np.diff(self.values(metric)[positions]) != 0
@@ -275,7 +314,8 @@ class Subject:
     @cached_property
     def subject(self) -> SeriesSubject:
         """What its series are about."""
-        return subject_of(self.shelf.project, self.case, self.shelf.family)
+        _, identity, probe = self.key
+        return replace(subject_of(self.shelf.project, self.case, self.shelf.family), identity=identity, probe=probe)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -291,13 +331,13 @@ class Subject:
 
     def _plain(self, position: int) -> Measurement:
         """Return a measurement as far as its values go."""
-        columns, row = self.shelf.columns, int(self.shelf.rows[position])
+        columns, row = self.shelf.columns, int(self.rows[position])
         values = {metric: int(own[row, self.number]) for metric, own in columns.values.items()}
         environment = int(columns.environments[row, self.number])
         return Measurement(
             case=self.case.name,
-            identity=self.case.scenario.identity,
-            probe=PROBE_METHOD,
+            identity=self.key[1],
+            probe=self.key[2],
             round=0,
             environment=None if environment < 0 else columns.facts[environment],
             outcome=Measured(metrics={metric: value for metric, value in values.items() if value != MISSING}),
