@@ -49,6 +49,10 @@ def reports(folder: Path) -> list[Path]:
         (RecursionError("too deep"), "RecursionError: too deep"),
         (OSError("no number"), "OSError: no number"),
         (ValueError(SECRET), "ValueError: https://example.org/repo"),
+        (
+            ValueError("x" * 270 + SECRET),
+            f"ValueError: {'x' * 270}https://example.or",
+        ),  # cut, and not within the password
         (SystemExit(1), "SystemExit: 1"),
     ],
 )

@@ -89,7 +89,7 @@ def _summary(error: BaseException) -> str:
     from memharness.present.text import visible  # which imports the standard library alone
 
     line = traceback.format_exception_only(error)[-1].strip()
-    return visible(_CREDENTIALS.sub("", line[:_CHARACTERS]))
+    return visible(_CREDENTIALS.sub("", line)[:_CHARACTERS])
 
 
 def _version() -> str:

@@ -1,14 +1,11 @@
-"""What of the project's packages the working tree has otherwise than the commit that is measured."""
+"""How the project's packages in the working tree differ from the commit that is measured."""
 
-import os
 from pathlib import Path, PurePosixPath
 
-from memharness.environments import provider
-from memharness.history import resolve
-from memharness.pipeline.grounds import Grounds
-from memharness.pipeline.project import Project
+from memharness.history import paths, resolve
+from memharness.layout import locate
+from memharness.pipeline.project import Project, blob_reader
 from memharness.repository import run_git
-from memharness.workspace import cache_folder
 
 
 def edited_files(project: Project, commit: str) -> int:
@@ -20,12 +17,10 @@ def edited_files(project: Project, commit: str) -> int:
     folder = Path(repository.location)
     if not folder.is_dir() or resolve(repository, "HEAD") != commit:
         return 0
-    asked = project.config.environment
-    environments = provider(asked.install, cache_folder(), project=repository.id, keep=asked.keep)  # none is made
-    layout = Grounds(project, environments).at(commit).layout
+    files, asked = paths(repository, commit), project.config.project
+    layout = locate(files, blob_reader(repository, files), directory=asked.directory, import_root=asked.import_root)
     root = PurePosixPath(layout.import_root)
-    names = [str(root / f"{package}{ending}") for package in layout.packages for ending in ("", ".py")]
-    places = [f":(top,literal){os.fspath(name)}" for name in names]
+    places = [f":(top,literal){root / package}{ending}" for package in layout.packages for ending in ("", ".py")]
     how = ["-c", "core.fsmonitor=false", "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all"]
     found = run_git([*how, "--", *places], folder=str(folder)) if places else None
     return 0 if found is None or found.status else found.output.count(b"\0")
