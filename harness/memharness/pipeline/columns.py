@@ -87,7 +87,8 @@ def load_columns(store: Store, family: str, subjects: Sequence[Key], known: Colu
             elif key[0] in cases:
                 former.add(key)
     if former:  # known from now on; all is read again once
-        return load_columns(store, family, subjects, Columns.empty((*old.subjects, *sorted(former))))
+        former.update(old.subjects[len(subjects) :])
+        return load_columns(store, family, subjects, Columns.empty((*subjects, *sorted(former))))
     for metric, own in values.items():
         found.values[metric][len(kept) :] = own
     found.read = len(fresh)

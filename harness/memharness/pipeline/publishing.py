@@ -120,9 +120,11 @@ def _build(catalogue: Catalogue) -> str:
     """Return a digest of all figures, in the order of the history: files that are copied are not new."""
     found = hashlib.sha256(msgspec.msgpack.encode([code_digest(), catalogue.history]))
     for shelf in catalogue.shelves:
-        found.update(msgspec.msgpack.encode([shelf.machine, shelf.family, shelf.columns.subjects]))
+        numbers = list(shelf.names)
+        subjects = [shelf.columns.subjects[number] for number in numbers]
+        found.update(msgspec.msgpack.encode([shelf.machine, shelf.family, subjects]))
         for values in shelf.columns.values.values():
-            found.update(values[shelf.rows[shelf.rows >= 0]].tobytes())
+            found.update(values[shelf.rows[shelf.rows >= 0]][:, numbers].tobytes())
     return found.hexdigest()[:10]
 
 
