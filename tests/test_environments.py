@@ -10,14 +10,14 @@ from msgspec.structs import asdict, replace
 
 from memharness.declared import Declared
 from memharness.environments import find_interpreter, interpreters, provider
-from memharness.environments.fingerprint import fingerprint, reader
+from memharness.environments.fingerprint import fingerprint, reader, states
 from memharness.environments.installed import take_out
 from memharness.environments.log import reason
 from memharness.environments.named import mentioned_by_sources
 from memharness.errors import MemharnessError
 from memharness.history import paths
 from memharness.layout import Layout, detect, locate
-from memharness.model import Environment, EnvironmentFacts, EnvironmentSpec, Failed, Install, Interpreter
+from memharness.model import Environment, EnvironmentFacts, EnvironmentSpec, Failed, Install, Interpreter, digest
 from memharness.pipeline.project import blob_reader
 from memharness.repository import open_repository
 from memharness.workspace import Slot, lease
@@ -653,7 +653,19 @@ def test_python_sources_that_the_build_compiles_or_copies(project: Project, inte
         "(8, 'b', 2) from tree",
         "(7, 'a', 1) from tree",
     ]
-    assert len({environment.key for environment, _ in results if isinstance(environment, Environment)}) == 3
+    built = [environment for environment, _ in results if isinstance(environment, Environment)]
+    assert len({environment.key for environment in built}) == 3
+    assert "box/*" in built[0].frozen  # a module that is new there may be compiled too
+
+
+def test_names_of_modules_beside_compiled_ones() -> None:
+    paths = ["a.py", "box/a.py", "box/b/c.py", "box/d.txt", "boxes/e.py"]
+    files = dict.fromkeys(paths, "1")
+    before = states(files, ["box/*", "*"])
+    changed = states(files | {"box/a.py": "2", "box/e.txt": "1", "box/b/d.py": "1", "boxes/f.py": "1"}, before)
+    assert changed == before
+    assert states(files | {"box/e.py": "1"}, before) == before | {"box/*": digest(["a.py", "b", "e.py"], 32)}
+    assert states(files | {"b.py": "1"}, before) == before | {"*": digest(["a.py", "b.py", "box", "boxes"], 32)}
 
 
 CORE = HATCH.replace("box", "core")
@@ -725,7 +737,10 @@ def test_data_of_another_folder_follows_the_commit(project: Project, interpreter
 
 @pytest.mark.registry
 def test_a_source_that_the_build_rewrites(project: Project, interpreter: Interpreter) -> None:
-    """As versioneer does: the checkout has what was built, and its own file again for the next environment."""
+    """As versioneer does: the checkout has what was built, and its own file again for the next environment.
+
+    A file that the build makes where there is none is the commit's own as soon as it has one.
+    """
     setup = (
         "from setuptools import setup\nfrom setuptools.command.build_py import build_py\nimport pathlib\n"
         "class Rewrite(build_py):\n"
@@ -733,15 +748,19 @@ def test_a_source_that_the_build_rewrites(project: Project, interpreter: Interpr
         "        super().run()\n"
         "        path = pathlib.Path(self.build_lib, 'box/_v.py')\n"
         "        path.write_text(path.read_text().replace('plain', 'built'))\n"
+        "        made = path.with_name('_w.py')\n"
+        "        made.exists() or made.write_text('W = 0')\n"
         "setup(packages=['box'], cmdclass={'build_py': Rewrite})\n"
     )
-    files = {"box/__init__.py": "from box._v import VALUE\n", "box/_v.py": "VALUE = 'plain', 1\n"}
+    code = "from box._v import VALUE\nfrom box._w import W\nVALUE += W,\n"
+    files = {"box/__init__.py": code, "box/_v.py": "VALUE = 'plain', 1\n"}
     commits = [
         project.builder.commit({**files, "setup.py": setup, "pyproject.toml": SETUPTOOLS}),
         project.builder.commit({"box/_v.py": "VALUE = 'plain', 2\n"}),
+        project.builder.commit({"box/_w.py": "W = 3\n"}),
     ]
     values = [value for _, value in project.prepare(asked(interpreter), *commits)]
-    assert values == ["('built', 1) from tree", "('built', 2) from tree"]
+    assert values == ["('built', 1, 0) from tree", "('built', 2, 0) from tree", "('built', 2, 3) from tree"]
 
 
 @pytest.mark.registry

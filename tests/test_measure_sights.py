@@ -21,8 +21,8 @@ def test_listing_byte_code_is_listing_its_sources_and_no_other_folder_is_taken_f
 def test_what_the_build_took_in_counts_with_all_that_lies_there(tmp_path: Path) -> None:
     seen = Seen(opened=(), looked=(f"{tmp_path}/tree/libs",), listed=(), native=False, obstacle=None)
     checkout = Checkout(tree=f"{tmp_path}/tree", commit="0" * 40, import_root=".", packages=())
-    sight = sight_of(seen, checkout, tmp_path / "scenarios", ("libs/core/", "box/fast.py", "./"))
-    assert sight == Sight(paths=("./", "box/fast.py/", "libs", "libs/core/"))
+    sight = sight_of(seen, checkout, tmp_path / "scenarios", ("libs/core/", "box/fast.py", "./", "box/*", "*"))
+    assert sight == Sight(paths=("./", "box/fast.py/", "libs", "libs/core/"), folders=("", "box"))
 
 
 def test_nothing_but_the_scenario_folder_is_looked_at(tmp_path: Path) -> None:

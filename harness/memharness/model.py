@@ -316,7 +316,7 @@ class Environment(Value):
     generated: dict[str, str] = {}  # path below the checkout -> file made by the build, to be placed there
     origin: str | None = None  # folder the project's modules must come from; None: the checkout's import root
     variables: dict[str, str] = {}
-    frozen: tuple[str, ...] = ()  # files and folders (with a slash at the end) with whose contents alone it is right
+    frozen: tuple[str, ...] = ()  # what a commit must share: files, "folders/" with all in them, names in "folders/*"
     notes: tuple[str, ...] = ()  # what every measurement in it says
     packages: tuple[str, ...] = ()  # top-level names that can be imported of the project; (): those of the checkout
     import_root: str | None = None  # that of the checkout, where the build shows that it is another than it seems

@@ -70,11 +70,16 @@ def fingerprint(spec: EnvironmentSpec, layout: Layout, files: Mapping[str, str],
 def states(files: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
     """Return what a commit has at each of `names`: of a file its id, of a folder a digest of all in it, "" for nothing.
 
-    Names of folders have a slash at their end; "./" is the tree.
+    Names of folders have a slash at their end; "./" is the tree. "box/*" stands for the names of what lies in a folder
+    and is or has modules.
     """
     ordered = sorted(files)
     found = {}
     for name in names:
+        if name.endswith("*"):
+            inside = (path.removeprefix(name[:-1]) for path in ordered if path.startswith(name[:-1]))
+            found[name] = digest(sorted({path.partition("/")[0] for path in inside if path.endswith(".py")}), 32)
+            continue
         if not name.endswith("/"):
             found[name] = files.get(name, "")
             continue

@@ -26,8 +26,9 @@ class Split(Value):
     """The project's installed files below site-packages, sorted out against the files of its commit.
 
     `tracked` are installed copies of files below the import root; `generated` were made or rewritten by the build.
-    `frozen` are files of the commit that the build rewrote or compiled, and files and folders (these with a slash at
-    their end) that it copied to elsewhere: an environment serves only commits that share them.
+    `frozen` names what an environment's commits must share, as `fingerprint.states` has it: files that the build
+    rewrote, compiled or made where the commit has none, what it copied to elsewhere, and which modules lie beside those
+    that it compiled.
     """
 
     tracked: tuple[str, ...]
@@ -113,10 +114,12 @@ def split(info: Path, originals: Originals, *, import_root: str, files: Collecti
             tracked.append(path)
             continue
         generated.append(path)
-        frozen |= {prefix + path} if prefix + path in files else originals.of(path, content)
+        frozen.add(prefix + path)
+        if prefix + path not in files:
+            frozen |= originals.of(path, content)
         source = prefix + _EXTENSION.sub(".py", path)
-        if source != prefix + path and source in files:
-            frozen.add(source)  # compiled from Python: the extension wins over its source when imported
+        if source != prefix + path and source in files:  # the extension wins over its source when imported
+            frozen |= {source, posixpath.join(posixpath.dirname(source), "*")}
     return Split(tracked=tuple(tracked), generated=tuple(generated), frozen=frozenset(frozen))
 
 

@@ -15,11 +15,13 @@ def sight_of(seen: Seen, checkout: Checkout, scenarios: Path, frozen: Iterable[s
     """Return the sight of a pass, or why nothing can be proven of it.
 
     `scenarios` is the slot's copy of the scenario folder, as the pass found it. Files and folders with which alone the
-    environment is right, `frozen`, count as seen, with all that lies there.
+    environment is right, `frozen`, count as seen, with all that lies there; of "box/*" the names alone.
     """
     if seen.obstacle is not None:
         return seen.obstacle.replace(f"{checkout.tree}/", "").replace(f"{scenarios}/", "<scenarios>/")
-    paths, folders, beside = {f"{path.rstrip('/')}/" for path in frozen}, set(), {}
+    listed = {path for path in frozen if path.endswith("*")}
+    paths, folders = {f"{path.rstrip('/')}/" for path in {*frozen} - listed}, {path[:-1].rstrip("/") for path in listed}
+    beside = {}
     for kind, names in (("", seen.opened), ("", seen.looked), ("/", seen.listed)):
         for name in names:
             inside = _below(name, checkout.tree)
