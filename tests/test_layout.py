@@ -36,7 +36,7 @@ from memharness.layout import Layout, detect, find_projects, locate
         ("box", "src", "box/__init__.py", (".", "box"), ""),
         (None, ".", "src/box/__init__.py a.py", (".", "a"), "src"),
         (None, None, "", (".", ""), ""),
-        (None, None, "README bad-name.py", (".", ""), ""),
+        (None, None, "README bad-name.py pylint.config.py", (".", ""), ""),
         ("acme-cloud-store", None, "acme/cloud/store/__init__.py", (".", "acme"), ""),
         ("acme-cloud-store", None, "src/acme/cloud/store.py src/acme/x/__init__.py", ("src", "acme"), ""),
         ("box", None, "box/__init__.py random.py json/__init__.py typing.py", (".", "box"), ""),

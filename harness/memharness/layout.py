@@ -232,7 +232,7 @@ def _kinds(files: frozenset[str], root: str) -> dict[str, str]:
     prefix = "" if root == "." else f"{root}/"
     for path in files:
         first, _, rest = path[len(prefix) :].partition("/")
-        name = first if rest else first.partition(".")[0]
+        name = first if rest else first.partition(".")[0] if first.endswith(".so") else first.rpartition(".")[0]
         importable = name.isidentifier() and name != "__init__" and path.endswith(_MODULE_ENDINGS)
         if not path.startswith(prefix) or not importable:
             continue

@@ -13,7 +13,7 @@ import contextlib
 import os
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -229,7 +229,9 @@ def _describe(
     root = installed.find_import_root(info, originals, expected=checkout.import_root, files=files)
     sorted_out = installed.split(info, originals, import_root=root, files=files)
     if sorted_out.frozen and not sorted_out.tracked and {*tops}.isdisjoint((*checkout.packages, *checkout.others)):
-        return _misplaced(tops, checkout)
+        # installed under names that nothing has in the tree: the installed copy is measured, of this very commit
+        installed_copy = msgspec.structs.replace(environment, origin=str(site))
+        return Built(environment=installed_copy, project=project, frozen=states(files, ["./"]))
     namespaces = installed.namespaces(info, import_root=root, files=files)
     installed.take_out(site, sorted_out.tracked, into=None)
     # a slot that has byte code of what another build made is to see that this is something else
@@ -275,15 +277,6 @@ def _taken_in(
         also = named(files, read, Layout(import_root=path), path)
         yield from also.files
         yield from (f"{folder}/" for folder in also.folders | also.whole)
-
-
-def _misplaced(tops: Iterable[str], checkout: Checkout) -> Failed:
-    return Failed(
-        phase="build",
-        reason=f"the build installs {', '.join(sorted(tops))}, "
-        f"but nothing of it lies below the import root {checkout.import_root!r}",
-        output=('Set import-root under [project], or install = "wheel" under [environment].',),
-    )
 
 
 def _facts(spec: EnvironmentSpec, packages: dict[str, str]) -> EnvironmentFacts:

@@ -40,6 +40,7 @@ _SETTINGS: Final = """[core]
 \tauto = false
 {extensions}"""
 _SPARSE: Final = "/*\n!__pycache__/\n"  # git leaves these folders alone, and calls no tree dirty that lacks them
+_DAMAGE: Final = ("unable to read", "missing blob", "missing tree", "bad object", "is corrupt")  # words of git's
 _LATER: Final = (1 << 31) - 1  # seconds; the most that every file system can store
 _END: Final = b"/end\n"  # no path begins like this
 
@@ -82,11 +83,21 @@ class Tree:
             try:
                 return self._move(commit, spoilt=spoilt)
             except _GitError as failure:
-                raise MemharnessError(
-                    f"Commit {commit[:10]} cannot be checked out in {self.folder}: {failure}",
-                    hint="Free some disk space there, or remove the folder of the slot, then run again.",
-                    exit_code=INCOMPLETE,
-                ) from None
+                raise self._refusal(commit, str(failure)) from None
+
+    def _refusal(self, commit: str, reason: str) -> MemharnessError:
+        location = self._repository.location
+        if any(words in reason for words in _DAMAGE):
+            return MemharnessError(
+                f"{location} lacks objects of commit {commit[:10]}, or they are damaged: {reason.splitlines()[0]}",
+                hint=f"`git -C {location} fsck` lists them. Fetch them from another clone, or leave the commit out.",
+                exit_code=INCOMPLETE,
+            )
+        return MemharnessError(
+            f"Commit {commit[:10]} cannot be checked out in {self.folder}: {reason}",
+            hint="Free some disk space there, or remove the folder of the slot, then run again.",
+            exit_code=INCOMPLETE,
+        )
 
     def restore(self, path: str) -> None:
         """Put back one file of the commit."""
