@@ -279,7 +279,7 @@ def test_attributes_are_files_and_hold_in_their_own_repository(
 
 @pytest.mark.parametrize("kind", ["blob:none", "tree:0"])
 def test_what_a_partial_clone_lacks_is_fetched_at_once_or_said(
-    builder: RepositoryBuilder, tmp_path: Path, kind: str
+    builder: RepositoryBuilder, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     builder.git("config", "uploadpack.allowFilter", "true")
     commits = [builder.commit({f"a/b/{n}.py": f"X = {n}{number}\n" for n in range(3)}) for number in range(3)]
@@ -292,6 +292,11 @@ def test_what_a_partial_clone_lacks_is_fetched_at_once_or_said(
         checked_out(opened(clone, tmp_path), tmp_path, commits[2])
     assert "from origin: fatal: " in caught.value.message
     assert "git fetch --refetch" in caught.value.hint
+    monkeypatch.setattr("memharness.repository.FETCH_SECONDS", 0.2)
+    monkeypatch.setenv("GIT_SSH_COMMAND", "exec sleep 1000; true")  # a remote that does not answer
+    subprocess.run(["git", "-C", str(clone), "config", "remote.origin.url", "ssh://host/x"], check=True)
+    with pytest.raises(MemharnessError, match=r"cannot be fetched from origin: Timeout"):
+        checked_out(opened(clone, tmp_path), tmp_path, commits[2])
 
 
 def test_what_a_partial_clone_of_a_submodule_lacks_is_fetched(

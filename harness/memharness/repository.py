@@ -40,6 +40,8 @@ _ISOLATED: Final = {
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_ATTR_NOSYSTEM": "1",
 }
+FETCH_SECONDS: Final = 600  # for what a commit needs from elsewhere; without any data for a minute it ends as well
+PATIENT: Final = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60", "-c", "gc.auto=0")
 _borrowing: Final = threading.Lock()
 _NO: Final = ("false", "no", "off", "0")
 _URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://|[^/:@\s]+@[^/:\s]+:|[\w.-]{2,}:[^/\\]", re.IGNORECASE)
@@ -91,10 +93,10 @@ class Repository(Value, dict=True, gc=True):
         """Return the variables with which git finds what is borrowed."""
         return {"GIT_ALTERNATE_OBJECT_DIRECTORIES": ":".join(map(quoted, self.borrowed))} if self.borrowed else {}
 
-    def try_git(self, *arguments: str, given: bytes = b"") -> GitResult:
-        """Run a reading command, with `given` as its input; the caller looks at the status."""
-        place = f"--git-dir={self.git_dir}"
-        return run_git([place, *arguments], folder=self.git_dir, variables=self.reading(), given=given)
+    def try_git(self, *arguments: str, given: bytes = b"", seconds: float | None = None) -> GitResult:
+        """Run a reading command as `run_git` does; the caller looks at the status."""
+        how = [f"--git-dir={self.git_dir}", *arguments]
+        return run_git(how, folder=self.git_dir, variables=self.reading(), given=given, seconds=seconds)
 
     def git(self, *arguments: str, given: bytes = b"") -> bytes:
         """Run a reading command and return its output; any failure is an error that quotes git."""
@@ -144,8 +146,8 @@ class Repository(Value, dict=True, gc=True):
             missing = [line[1:] for line in listed if line.startswith(b"?")]
             if not missing:
                 return
-            fetch = ["-c", "fetch.negotiationAlgorithm=noop", "fetch", "--quiet", self.promisor, *how]
-            done = self.try_git(*fetch, given=b"".join(id_ + b"\n" for id_ in missing))
+            fetch = [*PATIENT, "-c", "fetch.negotiationAlgorithm=noop", "fetch", "--quiet", self.promisor, *how]
+            done = self.try_git(*fetch, given=b"".join(id_ + b"\n" for id_ in missing), seconds=FETCH_SECONDS)
             if done.status or missing == before:
                 raise MemharnessError(
                     f"{self.location} is a partial clone, and what it lacks of commit {commit[:10]} cannot be fetched "

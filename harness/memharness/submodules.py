@@ -10,12 +10,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from memharness.repository import Repository, error_line, is_url, partial_clone, run_git, without_credentials
+from memharness.repository import (
+    FETCH_SECONDS,
+    PATIENT,
+    Repository,
+    error_line,
+    is_url,
+    partial_clone,
+    run_git,
+    without_credentials,
+)
 
 _LIST: Final = ("ls-tree", "-r", "-t", "-z", "--full-tree", "--end-of-options")
 _SUBMODULE: Final = "160000"
-_FETCH_SECONDS: Final = 600
-_PATIENT: Final = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60", "-c", "gc.auto=0")
 _refused: Final[dict[tuple[str, str], str]] = {}  # cache name of the repository and commit id: why it was not fetched
 
 
@@ -86,10 +93,10 @@ def _fetch(repository: Repository, id_: str, url: str | None) -> str:
     for what in (id_, "+refs/heads/*:refs/submodules/*"):
         how = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--end-of-options"]
         done = run_git(
-            [f"--git-dir={folder}", *_PATIENT, *how, url, what],
+            [f"--git-dir={folder}", *PATIENT, *how, url, what],
             folder=folder,
             variables={"GIT_PROTOCOL_FROM_USER": "0"},
-            seconds=_FETCH_SECONDS,
+            seconds=FETCH_SECONDS,
         )
         why = error_line(done.messages)
         if not repository.try_git("cat-file", "-e", id_).status:
