@@ -251,6 +251,17 @@ def test_bad_locations(tmp_path: Path) -> None:
         assert caught.value.hint
 
 
+def test_a_clone_whose_branch_is_not_born_yet_has_the_commits_of_others(
+    builder: RepositoryBuilder, tmp_path: Path
+) -> None:
+    commit = builder.commit({"a.py": "1"})
+    builder.git("checkout", "--quiet", "--orphan", "next")
+    repository = open_repository(str(builder.path), tmp_path / "cache")
+    assert resolve(repository, "main") == commit
+    with pytest.raises(MemharnessError, match="'HEAD' is no revision"):
+        resolve(repository, "HEAD")
+
+
 def test_credentials_are_neither_shown_nor_stored(tmp_path: Path) -> None:
     with pytest.raises(MemharnessError) as caught:
         open_repository("https://user:s3cret@127.0.0.1:9/x.git", tmp_path / "cache")

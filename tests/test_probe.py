@@ -227,6 +227,13 @@ def test_a_peak_that_the_workload_resets_is_remembered(versioned: Bench) -> None
         assert outcome.metrics["warm_peak"] - (1_000_000 + BLOCK + ARGUMENTS) in range(100)
 
 
+def test_a_peak_is_remembered_also_where_an_installed_package_loads_tracemalloc(bench: Bench) -> None:
+    site = bench.write("site/early.pth", "import tracemalloc\n").parent
+    text = RESETTING.format("tracemalloc", f"del gone; {RESET}", RESET)
+    outcome = measured(bench.observe(text, ("peak",), environment=bench.environment(site_paths=(site,))))
+    assert outcome.metrics["peak"] >= 1_000_000
+
+
 def test_the_lines_of_a_peak_that_is_reset_in_its_own_line_are_found(bench: Bench) -> None:
     text = "import tracemalloc\ndef run():\n    bytearray(10_000)\n    bytearray(1_000_000); tracemalloc.reset_peak()\n"
     observation = bench.observe(text, ("peak",), explain=True)

@@ -295,7 +295,7 @@ def _inspect(location: str, folder: str, cache: Path) -> Repository:
         object_format=parts["format"],
     )
     repository = replace(repository, promisor=_promisor(repository))
-    if not repository.try_git("rev-list", "--all", "--max-count=1", "HEAD").output:
+    if not repository.try_git("rev-list", "--all", "--ignore-missing", "--max-count=1", "HEAD").output:
         raise MemharnessError(f"{location}: the repository has no commits", hint="Commit something first.")
     return repository
 

@@ -45,9 +45,9 @@ def main() -> None:
     probe = _load(name)
     make_room()
     sight = probe.sight.Sight(request) if name in _SEEN else None
+    keep_peaks()
     _prepare(request)
     prepare(request["response"])
-    keep_peaks()
     ballast = [bytes(_BALLAST)]
     hooks = (sys.settrace, sys.setprofile)
     work = Workload(request, sight)

@@ -97,7 +97,10 @@ _before_reset: list[Callable[[], None]] = [lambda: None]
 
 
 def keep_peaks() -> None:
-    """Have the peak remembered whenever the workload resets it. To be called before `tracemalloc` is imported."""
+    """Have the peak remembered whenever the workload resets it.
+
+    To be called before anything imports `tracemalloc`, which takes the function as it is then: a .pth file may.
+    """
     original = getattr(tracer, "reset_peak", None)
     if original is not None:
 
