@@ -625,6 +625,14 @@ def test_extension_modules(project: Project, interpreter: Interpreter) -> None:
 
 
 @pytest.mark.registry
+def test_a_project_of_native_sources_alone(project: Project, interpreter: Interpreter) -> None:
+    setup = "from setuptools import Extension, setup\nsetup(ext_modules=[Extension('box', ['native/part.c'])])\n"
+    code = EXTENSION.replace("_fast", "box").replace("ANSWER", "VALUE")
+    commit = project.builder.commit({"pyproject.toml": SETUPTOOLS, "setup.py": setup, "native/part.c": code})
+    assert [value for _, value in project.prepare(asked(interpreter), commit)] == ["42 from tree"]
+
+
+@pytest.mark.registry
 def test_python_sources_that_the_build_compiles_or_copies(project: Project, interpreter: Interpreter) -> None:
     """A compiled module wins over its source: an environment must not outlive a change of that source."""
     setup = (

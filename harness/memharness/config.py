@@ -48,7 +48,7 @@ class EnvironmentConfig(Value):
     variables: dict[str, str]
     before_build: str = ""
     build_requires: tuple[str, ...] = ()
-    build_timeout: float = 600  # seconds
+    build_timeout: float = _BUILD_SECONDS
     keep: int = 8
 
 

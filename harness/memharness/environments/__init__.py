@@ -12,10 +12,9 @@ from typing import Final, Protocol
 
 from memharness.declared import Read
 from memharness.environments.existing import ExistingEnvironments
-from memharness.environments.guard import hold
+from memharness.environments.guard import hold, is_whole
 from memharness.environments.interpreters import find_fitting, find_interpreter
 from memharness.environments.uv import UvEnvironments
-from memharness.environments.whole import is_whole
 from memharness.layout import Layout
 from memharness.model import Checkout, Environment, EnvironmentSpec, Failed, Install
 

@@ -17,8 +17,7 @@ from typing import Final, Self
 
 import msgspec
 
-from memharness.environments.guard import record
-from memharness.environments.whole import is_whole
+from memharness.environments.guard import is_whole, record
 from memharness.leftovers import remove
 from memharness.model import Environment, Value
 from memharness.supervision import Cancelled

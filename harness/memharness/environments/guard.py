@@ -25,6 +25,7 @@ import msgspec
 from memharness.environments.notice import Notice
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.leftovers import remove
+from memharness.model import Environment
 from memharness.supervision import Cancelled
 
 _RECORD: Final = ".recorded"
@@ -50,6 +51,13 @@ def record(folder: Path) -> None:
 def is_recorded(folder: Path) -> bool:
     """Tell whether an environment is built and as it should be, as far as anybody has looked."""
     return (folder / _RECORD).is_file()
+
+
+def is_whole(environment: Environment) -> bool:
+    """Tell whether all files and folders that an environment names are there, and nothing is known to have changed."""
+    if environment.folder is not None and not is_recorded(Path(environment.folder)):
+        return False
+    return all(map(os.path.exists, (environment.python, *environment.site_paths, *environment.generated.values())))
 
 
 @contextlib.contextmanager

@@ -27,8 +27,7 @@ class Split(Value):
 
     `tracked` are installed copies of files below the import root; `generated` were made or rewritten by the build.
     `frozen` names what an environment's commits must share, as `fingerprint.states` has it: files that the build
-    rewrote, compiled or made where the commit has none, what it copied to elsewhere, and which modules lie beside those
-    that it compiled.
+    rewrote or compiled, what it copied to elsewhere, and which modules lie beside those that it compiled.
     """
 
     tracked: tuple[str, ...]
@@ -114,9 +113,7 @@ def split(info: Path, originals: Originals, *, import_root: str, files: Collecti
             tracked.append(path)
             continue
         generated.append(path)
-        frozen.add(prefix + path)
-        if prefix + path not in files:
-            frozen |= originals.of(path, content)
+        frozen |= {prefix + path} if prefix + path in files else originals.of(path, content)
         source = prefix + _EXTENSION.sub(".py", path)
         if source != prefix + path and source in files:  # the extension wins over its source when imported
             frozen |= {source, posixpath.join(posixpath.dirname(source), "*")}

@@ -15,6 +15,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -29,6 +30,15 @@ from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.layout import Layout, layout_of
 from memharness.leftovers import remove
 from memharness.model import Checkout, Environment, EnvironmentFacts, EnvironmentSpec, Failed, digest
+
+
+class _Asked(NamedTuple):
+    """An environment that is asked for: `files` are those of the commit, None where the project is not built."""
+
+    spec: EnvironmentSpec
+    checkout: Checkout
+    files: Mapping[str, str] | None
+    cancel: threading.Event | None
 
 
 class UvEnvironments:
@@ -64,7 +74,8 @@ class UvEnvironments:
             return
         try:
             with contextlib.ExitStack() as held:
-                found = self._find_or_build(key, spec, checkout, files if project else None, cancel, held)
+                asked = _Asked(spec, checkout, files if project else None, cancel)
+                found = self._find_or_build(key, asked, held)
                 if isinstance(found, Environment):
                     packages = found.packages or installed.importable(checkout, found.site_paths)
                     found = msgspec.structs.replace(found, packages=packages, notes=notes)
@@ -92,50 +103,34 @@ class UvEnvironments:
     def _key(self, spec: EnvironmentSpec, layout: Layout, files: Mapping[str, str], read: Read) -> str:
         return digest([self._project, fingerprint(spec, layout, files, read)], 32)
 
-    def _find_or_build(
-        self,
-        key: str,
-        spec: EnvironmentSpec,
-        checkout: Checkout,
-        files: Mapping[str, str] | None,
-        cancel: threading.Event | None,
-        held: contextlib.ExitStack,
-    ) -> Environment | Failed:
+    def _find_or_build(self, key: str, asked: _Asked, held: contextlib.ExitStack) -> Environment | Failed:
         """Return the environment in which everything is as the commit has it, in use until `held` is closed."""
         frozen: set[str] = set()  # of all environments on the way: a commit that shares it comes to the same
         while True:
-            built = self._at(key, spec, checkout, files, cancel, held)
+            built = self._at(key, asked, held)
             if isinstance(built, Failed):
                 return built
             frozen |= built.frozen.keys()
-            if (now := states(files or {}, built.frozen)) == built.frozen:
+            if (now := states(asked.files or {}, built.frozen)) == built.frozen:
                 return msgspec.structs.replace(built.environment, frozen=tuple(sorted(frozen)))
             key = _derived(key, now)
 
-    def _at(
-        self,
-        key: str,
-        spec: EnvironmentSpec,
-        checkout: Checkout,
-        files: Mapping[str, str] | None,
-        cancel: threading.Event | None,
-        held: contextlib.ExitStack,
-    ) -> Built | Failed:
+    def _at(self, key: str, asked: _Asked, held: contextlib.ExitStack) -> Built | Failed:
         """Return the environment with this key, in use until `held` is closed; build it of this commit if need be."""
-        if (key, checkout.commit) in self._failed:
-            return self._failed[key, checkout.commit]
-        name = f"{spec.install}-{key}"
+        if (key, asked.checkout.commit) in self._failed:
+            return self._failed[key, asked.checkout.commit]
+        name = f"{asked.spec.install}-{key}"
         folder = self._cache.folder(name)
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
-            held.enter_context(self._cache.using(name, cancel))
+            held.enter_context(self._cache.using(name, asked.cancel))
             while (built := self._cache.find(name)) is None:
-                with self._cache.making(name, cancel):
+                with self._cache.making(name, asked.cancel):
                     if self._cache.find(name):  # another has made it meanwhile
                         continue
-                    outcome = _build(folder, key, self._project, spec, checkout, files, cancel)
+                    outcome = _build(folder, key, self._project, asked)
                     if isinstance(outcome, Failed):
-                        self._failed[key, checkout.commit] = outcome
+                        self._failed[key, asked.checkout.commit] = outcome
                         return outcome
                     self._cache.put(name, outcome)
             self._cache.touch(name)
@@ -158,29 +153,21 @@ def _builds(spec: EnvironmentSpec, layout: Layout, read: Read) -> bool:
     return spec.install != "path" and is_project(beside(read, layout.directory))
 
 
-def _build(
-    folder: Path,
-    key: str,
-    project: str,
-    spec: EnvironmentSpec,
-    checkout: Checkout,
-    files: Mapping[str, str] | None,
-    cancel: threading.Event | None,
-) -> Built | Failed:
-    """Make a virtual environment in `folder`, with the project where there are `files`; none stays that failed."""
+def _build(folder: Path, key: str, project: str, asked: _Asked) -> Built | Failed:
+    """Make a virtual environment in `folder`; none stays that failed."""
+    spec, files = asked.spec, asked.files
     for last in (False, True):
         remove(folder)
         folder.mkdir(parents=True)
         # a fresh name each time: uv takes a folder of the same name and packaging files for the same source
         scratch = Path(tempfile.mkdtemp(prefix="build-", dir=folder))
         try:
-            build = Build(spec, scratch, checkout, files, cancel=cancel)
+            build = Build(spec, scratch, asked.checkout, files, cancel=asked.cancel)
             python = build.make_environment(folder)
             if files is not None:
                 build.prepare()
             build.install(python, [*spec.dependencies, *([str(build.project)] if files is not None else [])])
-            (site,) = folder.glob("lib/python*/site-packages")  # as an environment that was just made has it
-            outcome = _describe(folder, site, key, project, spec, checkout, files, build.source)
+            outcome = _describe(folder, key, project, asked, build.source)
         except BuildFailed as failed:
             outcome = failed.outcome
         except BaseException:
@@ -195,22 +182,15 @@ def _build(
     return outcome
 
 
-def _describe(
-    folder: Path,
-    site: Path,
-    key: str,
-    project: str,
-    spec: EnvironmentSpec,
-    checkout: Checkout,
-    files: Mapping[str, str] | None,
-    source: Path,
-) -> Built | Failed:
+def _describe(folder: Path, key: str, project: str, asked: _Asked, source: Path) -> Built | Failed:
+    """Sort out what was installed into `folder` from `source`, the copy of the commit."""
+    spec, checkout, files, _ = asked
+    (site,) = folder.glob("lib/python*/site-packages")  # as an environment that was just made has it
     local = installed.local(site, source)
     info = next((info for info, path in local.items() if path == checkout.directory), None)
-    facts = _facts(spec, installed.packages(site, leave_out=local))
     environment = Environment(
         key=key,
-        facts=facts,
+        facts=_facts(spec, installed.packages(site, leave_out=local)),
         folder=str(folder),
         python=str(folder / "bin" / "python"),
         cache_tag=spec.interpreter.cache_tag,
@@ -237,19 +217,16 @@ def _describe(
     # a slot that has byte code of what another build made is to see that this is something else
     made = folder / f"generated-{installed.digest_of(site, sorted_out.generated)}"
     installed.take_out(site, sorted_out.generated, into=made)
+    placed = {os.path.normpath(f"{root}/{name}"): str(made / name) for name in sorted_out.generated}
     copies = {os.path.normpath(f"{root}/{name}") for name in sorted_out.tracked}
     frozen = {
         *sorted_out.frozen,
         *_taken_in(local, originals, read, files, checkout.directory),
-        *(mentioned_by_sources(files, read, layout, filter(is_native, files), copies) if sorted_out.generated else ()),
+        *placed,  # a commit that has a file of its own there needs another build
+        *(mentioned_by_sources(files, read, layout, filter(is_native, files), copies) if placed else ()),
     }
     return Built(
-        environment=msgspec.structs.replace(
-            environment,
-            import_root=root,
-            namespaces=namespaces,
-            generated={os.path.normpath(f"{root}/{name}"): str(made / name) for name in sorted_out.generated},
-        ),
+        environment=msgspec.structs.replace(environment, import_root=root, namespaces=namespaces, generated=placed),
         project=project,
         frozen=states(files, frozen),
     )
