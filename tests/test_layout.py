@@ -41,7 +41,7 @@ from memharness.layout import Layout, detect, find_projects, locate
         ("acme-cloud-store", None, "src/acme/cloud/store.py src/acme/x/__init__.py", ("src", "acme"), ""),
         ("box", None, "box/__init__.py random.py json/__init__.py typing.py", (".", "box"), ""),
         (None, None, "box/__init__.py yaml.py", (".", "box"), "yaml"),
-        (None, None, "__init__.py a.py", (".", "a"), ""),
+        (None, None, "__init__.py __main__.py a.py", (".", "a"), ""),
         ("dataclasses", None, "dataclasses.py random.py notes.py", (".", "dataclasses"), "notes"),
         (None, None, "src/sample/__init__.py tests/__init__.py", ("src", "sample"), ""),
         (None, None, "src/tasks/run.py manage.py", (".", "manage"), "src"),

@@ -358,3 +358,12 @@ def test_odd_names_in_a_commit_are_files_or_named(builder: RepositoryBuilder, tm
     with lease(repository, tmp_path / "cache") as slot:
         slot.checkout(commit)
         assert sorted(files(slot)) == ["A", "a", "back\\slash", os.fsdecode(b"caf\xe9.txt"), "git~1", "new\nline"]
+
+
+def test_files_that_the_repository_lacks_are_named(builder: RepositoryBuilder, tmp_path: Path) -> None:
+    commit = builder.commit({"app/__init__.py": "", "film.bin": "lost"})
+    lost = builder.git("rev-parse", f"{commit}:film.bin").strip()
+    Path(builder.path, ".git/objects", lost[:2], lost[2:]).unlink()
+    repository = opened(builder.path, tmp_path)
+    assert "the repository lacks its contents" in snapshot(repository, commit).missing["film.bin"]
+    assert checked_out(repository, tmp_path, commit) == [{"app/__init__.py": ""}]

@@ -631,10 +631,12 @@ def test_a_byte_code_folder_of_no_source_is_a_childs(builder: RepositoryBuilder,
         assert not (slot.tree / "pkg/__pycache__").exists()
 
 
-def test_a_repository_that_lacks_a_file_is_said_to_be_damaged(builder: RepositoryBuilder, cache: Path) -> None:
-    commit = builder.commit({"pkg/__init__.py": "X = 1\n", "data.txt": "lost\n"})
+def test_a_damaged_repository_is_said_to_be_one(builder: RepositoryBuilder, cache: Path) -> None:
+    commit = builder.commit({"pkg/__init__.py": "X = 1\n", "data.txt": "spoilt\n"})
     blob = subprocess.check_output(["git", "-C", builder.path, "rev-parse", f"{commit}:data.txt"], text=True).strip()
-    (builder.path / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    path = builder.path / ".git/objects" / blob[:2] / blob[2:]
+    path.chmod(0o600)
+    path.write_bytes(b"no object")
     with lease(opened(builder, cache), cache) as slot, pytest.raises(MemharnessError) as failure:
         slot.checkout(commit)
     assert f"lacks objects of commit {commit[:10]}" in failure.value.message

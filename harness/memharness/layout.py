@@ -233,7 +233,7 @@ def _kinds(files: frozenset[str], root: str) -> dict[str, str]:
     for path in files:
         first, _, rest = path[len(prefix) :].partition("/")
         name = first if rest else first.partition(".")[0] if first.endswith(".so") else first.rpartition(".")[0]
-        importable = name.isidentifier() and name != "__init__" and path.endswith(_MODULE_ENDINGS)
+        importable = name.isidentifier() and name not in {"__init__", "__main__"} and path.endswith(_MODULE_ENDINGS)
         if not path.startswith(prefix) or not importable:
             continue
         kind = "package" if _PACKAGE_FILE.match(rest) else "folder" if rest else "module"

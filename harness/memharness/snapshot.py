@@ -21,6 +21,8 @@ from memharness.submodules import absence, entries, links, look_into
 T = TypeVar("T")
 
 _NAME_BYTES, _PATH_BYTES = 255, 3900  # the most that Linux takes, less some for the folder of the tree
+_FILES: Final = ("100", "120")  # modes of files and links begin like this
+_LOST: Final = "the repository lacks its contents: `git fsck` tells what else, another clone may have it"
 _NOBODY: Final = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")
@@ -34,7 +36,7 @@ class Snapshot(Value):
     commit: str
     entries: dict[str, str]  # path -> "mode id" of files, folders, links, and of submodules that are missing
     missing: dict[str, str] = {}  # path -> why there is nothing, or not what the project means
-    filtered: tuple[str, ...] = ()  # files whose contents are not those of the commit
+    filtered: tuple[str, ...] = ()  # files with other contents than in the commit, or without any
     submodules: tuple[str, ...] = ()  # folders of those that are at hand, each with a slash at its end
 
 
@@ -47,10 +49,14 @@ def snapshot(repository: Repository, commit: str) -> Snapshot:
     missing: dict[str, str] = {}
     contents: dict[str, Path] = {}
     submodules: list[str] = []
+    lost: list[str] = []
     waiting = {"": own}  # by the folder of the submodule
     while waiting:
         folder, listed = waiting.popitem()
         faults = {path: fault for path in listed if (fault := _unwritable(folder + path))}
+        for path in _lost(repository, listed):
+            faults[path] = _LOST
+            lost.append(folder + path)
         listed = {path: entry for path, entry in listed.items() if path not in faults}
         behind, absent = unfiltered(repository, listed)
         for path, id_ in links(listed).items():
@@ -70,9 +76,23 @@ def snapshot(repository: Repository, commit: str) -> Snapshot:
         commit=commit if found == own else _made(repository, found),
         entries=found,
         missing=missing,
-        filtered=tuple(contents),
+        filtered=(*contents, *lost),
         submodules=tuple(submodules),
     )
+
+
+_present: Final[set[str]] = set()  # ids of contents that were found
+
+
+def _lost(repository: Repository, listed: Mapping[str, str]) -> list[str]:
+    """Return the paths of files whose contents the repository should have and lacks."""
+    files = {path: entry[7:] for path, entry in listed.items() if entry.startswith(_FILES)}
+    new = {*files.values()} - _present
+    if new:
+        asked = "".join(f"{id_}\n" for id_ in sorted(new)).encode()
+        told = repository.git("cat-file", "--batch-check=%(objectname)", given=asked)
+        _present.update(line for line in told.decode().splitlines() if not line.endswith(" missing"))
+    return [path for path, id_ in files.items() if id_ not in _present]
 
 
 def _below(folder: str, paths: Mapping[str, T]) -> dict[str, T]:

@@ -188,7 +188,10 @@ class Tree:
             self._written[self._shown] = self._init(self._shown)
         index = self._shown / "index"
         (self._shown / "HEAD").write_text(f"{commit}\n")
-        if whole.commit == commit or not whole.missing.keys() <= whole.entries.keys():  # which git would not index
+        if whole.commit == commit or not whole.missing.keys() <= {
+            *whole.entries,
+            *whole.filtered,
+        }:  # git would not index it
             shutil.copyfile(self._git_dir / "index", index)
         else:
             own = {"GIT_INDEX_FILE": str(index)}
@@ -248,4 +251,5 @@ def _intact(written: list[Path]) -> bool:
 
 def _is_own_file(whole: Snapshot, path: str) -> bool:
     """Tell whether a path is that of a file in the commit itself, not in a submodule."""
-    return whole.entries.get(path, "").startswith("100") and not path.startswith(whole.submodules)
+    file = path in whole.filtered or whole.entries.get(path, "").startswith("100")
+    return file and not path.startswith(whole.submodules)
