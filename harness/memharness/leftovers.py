@@ -13,7 +13,7 @@ import signal
 import stat
 import struct
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
@@ -30,12 +30,19 @@ _ATTEMPTS: Final = 8  # at what is mounted over one another, say
 
 
 def end_leftovers(work: Path) -> None:
-    """Kill every process that was started to measure in the folder `work`, and wait until it is gone.
+    """Kill every process that was started to measure in the folder `work`.
 
     Measuring children have their HOME and TMPDIR there. The caller holds the slot, so whatever still runs in it has
-    lost its controller; a shell that merely stands in the folder has not, nor has the caller's own line of descent.
+    lost its controller; a shell that merely stands in the folder has not.
     """
-    marks = {b"HOME=" + os.fsencode(work / "home"), b"TMPDIR=" + os.fsencode(work / "tmp")}
+    end_marked({b"HOME=" + os.fsencode(work / "home"), b"TMPDIR=" + os.fsencode(work / "tmp")})
+
+
+def end_marked(marks: Set[bytes]) -> None:
+    """Kill every process whose environment holds one of `marks`, NAME=value, and wait until it is gone.
+
+    This process and those that it descends from are spared.
+    """
     spared = set(_lineage())
     for entry in Path("/proc").glob("[0-9]*"):
         if int(entry.name) not in spared:
@@ -54,7 +61,7 @@ def _lineage() -> Iterator[int]:
             return
 
 
-def _end(entry: Path, marks: set[bytes]) -> None:
+def _end(entry: Path, marks: Set[bytes]) -> None:
     """Kill a process whose environment holds one of `marks`; its handle is taken first, since ids are used again."""
     process = os.pidfd_open(int(entry.name))
     try:

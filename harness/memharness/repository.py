@@ -20,6 +20,7 @@ from filelock import FileLock
 from msgspec.structs import replace
 
 from memharness.errors import INCOMPLETE, MemharnessError
+from memharness.folders import Folder
 from memharness.model import Value, digest
 
 QUIET: Final = {
@@ -127,7 +128,7 @@ class Repository(Value, dict=True, gc=True):
             with FileLock(f"{folder}.lock"):
                 how = ["--quiet", "--bare", "--template=", f"--object-format={self.object_format}"]
                 run_git(["init", *how, "."], folder=str(folder), isolated=True)
-                alternates.write_bytes(os.fsencode(f"{quoted(self.objects)}\n"))
+                Folder(folder).write(alternates, os.fsencode(f"{quoted(self.objects)}\n"))  # whole, or not there at all
         self.borrow([f"{folder}/objects"])
         return str(folder)
 
@@ -210,13 +211,11 @@ def run_git(
     return GitResult(status=status, output=output, messages=without_credentials(messages))
 
 
-def start_git(
-    arguments: Sequence[str], *, folder: str, variables: Mapping[str, str] | None = None, isolated: bool = False
-) -> "subprocess.Popen[bytes]":
+def start_git(arguments: Sequence[str], *, folder: str, isolated: bool = False) -> "subprocess.Popen[bytes]":
     """Start git like `run_git`, with pipes, and let it run; an interrupt from the keyboard does not reach it."""
     pipe = subprocess.PIPE
     how = {"istream": pipe, "as_process": True, "start_new_session": True}
-    started = _execute(arguments, folder, variables, isolated=isolated, **how)
+    started = _execute(arguments, folder, None, isolated=isolated, **how)
     process: subprocess.Popen[bytes] = started.proc
     started.proc = None  # which would end it with this object
     return process

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 from memharness.errors import MemharnessError
@@ -108,9 +109,7 @@ def observe(
     """
     if sys.platform != "linux":
         raise MemharnessError("Measuring needs Linux", hint="Run it in a container, or on a CI runner with Linux.")
-    children = _Children(
-        case, checkout, environment, workdir, scenarios, terms, cancel=cancel, before_pass=before_pass, hold=hold
-    )
+    children = _Children(case, checkout, environment, workdir, scenarios, terms, cancel, before_pass, hold)
     found = _Found()
     found.notes.extend(environment.notes)
     for name in PASSES:
@@ -155,35 +154,19 @@ class _Found:
             self.notes.append(note)
 
 
+@dataclass(frozen=True, slots=True)
 class _Children:
-    """Starts one child after the other for the same case."""
+    """Starts one child after the other for the same case; the fields are what `observe` is given."""
 
-    def __init__(
-        self,
-        case: Case,
-        checkout: Checkout,
-        environment: Environment,
-        workdir: Path,
-        scenarios: Path,
-        terms: Terms,
-        *,
-        cancel: threading.Event | None,
-        before_pass: Callable[[Step], None] | None,
-        hold: Hold | None,
-    ) -> None:
-        self._place = case, checkout, environment, scenarios
-        self._workdir = workdir
-        self._terms = terms
-        self._limits = Limits(
-            wall_seconds=terms.wall_seconds,
-            cpu_seconds=terms.timeout_seconds,
-            memory_bytes=terms.memory_bytes,
-            cancel=cancel,
-        )
-        self._before_pass = before_pass
-        self._hold = hold or (lambda: nullcontext(lambda: True))
-        self._command = probe_command(environment)
-        self._variables = child_environment(environment, workdir)
+    case: Case
+    checkout: Checkout
+    environment: Environment
+    workdir: Path
+    scenarios: Path
+    terms: Terms
+    cancel: threading.Event | None
+    before_pass: Callable[[Step], None] | None
+    hold: Hold | None
 
     def run(
         self, name: Step, fields: Mapping[str, object]
@@ -202,7 +185,7 @@ class _Children:
     ) -> tuple[Delivered | Failed | TimedOut | OutOfMemory, Ending]:
         """Run children until one counts: what is found in an environment that another one changed does not."""
         while True:
-            with self._hold() as counts:
+            with self.hold() if self.hold else nullcontext(lambda: True) as counts:
                 found = self._run(name, fields)
                 if counts():
                     return found
@@ -210,10 +193,10 @@ class _Children:
     def _run(
         self, name: Step, fields: Mapping[str, object]
     ) -> tuple[Delivered | Failed | TimedOut | OutOfMemory, Ending]:
-        if self._before_pass is not None:
-            self._before_pass(name)
-        exchange = Exchange(self._workdir, secrets.token_hex(16))
-        terms = self._terms
+        if self.before_pass is not None:
+            self.before_pass(name)
+        exchange = Exchange(self.workdir, secrets.token_hex(16))
+        terms = self.terms
         how = {
             "calls": terms.calls,
             "budget_seconds": terms.budget_seconds,
@@ -221,12 +204,17 @@ class _Children:
             "wall_seconds": terms.wall_seconds,
             "event": None,
         }
-        exchange.put(*self._place, {**how, "pass": name, **fields})
+        exchange.put(self.case, self.checkout, self.environment, self.scenarios, {**how, "pass": name, **fields})
         ending = run_supervised(
-            [*self._command, str(exchange.request)],
-            environment=self._variables | {TOKEN: exchange.token},
-            folder=self._workdir / "cwd",
-            limits=self._limits,
+            [*probe_command(self.environment), str(exchange.request)],
+            environment=child_environment(self.environment, self.workdir) | {TOKEN: exchange.token},
+            folder=self.workdir / "cwd",
+            limits=Limits(
+                wall_seconds=terms.wall_seconds,
+                cpu_seconds=terms.timeout_seconds,
+                memory_bytes=terms.memory_bytes,
+                cancel=self.cancel,
+            ),
             fixed_addresses=True,
         )
         return _judge(exchange, ending, terms), ending

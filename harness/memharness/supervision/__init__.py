@@ -26,12 +26,12 @@ from typing import Any, Final, Literal
 import msgspec
 
 from memharness.errors import INCOMPLETE, MemharnessError
+from memharness.leftovers import end_marked
 
 TOKEN: Final = "MEMHARNESS_TOKEN"  # noqa: S105  (the name of a variable)
 _SCRIPT: Final = Path(__file__).with_name("supervisor.py")
 _TICK_MS: Final = 50
 _GRACE_SECONDS: Final = 30.0  # for a supervisor to answer after the wall limit
-_KEPT_BYTES: Final = 1 << 16
 _DEPARTING: Final = (-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)  # what the whole of a job may get at once
 _DEPARTURE_SECONDS: Final = 0.5
 
@@ -80,7 +80,6 @@ def run_supervised(
     folder: Path,
     limits: Limits,
     fixed_addresses: bool = False,
-    kept_bytes: int = _KEPT_BYTES,
     input: str = "",  # noqa: A002  (as subprocess calls it)
 ) -> Ending:
     """Run `command` in `folder` to its end, or to that of `limits`; nothing that it started is left then.
@@ -100,12 +99,11 @@ def run_supervised(
         "own_bytes": limits.own_bytes,
         "input": input,
         "fixed_addresses": fixed_addresses,
-        "kept_bytes": kept_bytes,
     }
     with _lend() as supervisor:
         answer = supervisor.run(request, limits)
     if answer is None:
-        _end_marked(f"{TOKEN}={variables[TOKEN]}".encode())
+        end_marked({f"{TOKEN}={variables[TOKEN]}".encode()})
         return Ending(cause="lost")
     if "error" in answer:
         raise MemharnessError(
@@ -233,15 +231,3 @@ def _lend() -> Iterator[_Supervisor]:
 def _end_all() -> None:
     while _idle:
         _idle.pop().end()
-
-
-def _end_marked(mark: bytes) -> None:
-    """Kill the processes whose environment holds `mark`: those of a supervisor that was killed."""
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # ended meanwhile, or another user's
-            handle = os.pidfd_open(int(entry.name))  # before the look: the id may be another's by the time of the kill
-            try:
-                if mark in (entry / "environ").read_bytes().split(b"\0"):
-                    signal.pidfd_send_signal(handle, signal.SIGKILL)
-            finally:
-                os.close(handle)

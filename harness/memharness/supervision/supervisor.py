@@ -12,7 +12,6 @@ Request, a line of JSON on stdin; null where there is no limit:
   own_bytes        resident in the command's process alone
   input            what can be read from stdin, once
   fixed_addresses  whether to turn address randomisation off
-  kept_bytes       how much of the end of the output to keep
 An empty line ends the command at once. When it is ready for the first, it says so by an empty answer.
 
 Answer, a line of JSON on stdout:
@@ -47,15 +46,12 @@ _F_SETPIPE_SZ: Final = 1031  # fcntl(2)
 _TICK: Final = 0.05  # seconds between looks at what the processes use
 _PAUSE: Final = 0.002  # between looks at the output: each costs the writer a change of context
 _PIPE_BYTES: Final = 1 << 20
+_KEPT_BYTES: Final = 1 << 16  # of the end of the output
 _PATIENCE: Final = 10.0  # seconds for killed processes to be gone
 _TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES: Final = resource.getpagesize()
-_PARENT, _USER, _STARTED, _SIZE = (
-    1,
-    11,
-    19,
-    20,
-)  # fields of /proc/PID/stat after the name; after _USER: system, and of children; after _SIZE: resident
+# Fields of /proc/PID/stat after the name. Behind _USER: system time, and both of children; behind _SIZE: resident pages.
+_PARENT, _USER, _STARTED, _SIZE = 1, 11, 19, 20
 _SELF: Final = os.getpid()
 _libc: Final = ctypes.CDLL(None)
 _libc.personality.argtypes = [ctypes.c_ulong]
@@ -169,7 +165,7 @@ class _Command:
         self._pid = pid
         self._output = output
         self._request = request
-        self._tail = _Tail(output, request["kept_bytes"])
+        self._tail = _Tail(output)
         self._status: int | None = None
         self._reaped = 0.0  # CPU seconds of orphans, and of what they had waited for
         self._spent = 0.0  # the most that was seen
@@ -284,9 +280,8 @@ class _Command:
 class _Tail:
     """The end of what comes through a pipe."""
 
-    def __init__(self, descriptor: int, kept_bytes: int) -> None:
+    def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._most = kept_bytes
         self._kept = b""
         self._buffer = memoryview(bytearray(_PIPE_BYTES))
         os.set_blocking(descriptor, False)
@@ -294,8 +289,8 @@ class _Tail:
     def read(self) -> bool:
         """Take what is there; False at the end of the output."""
         number = os.readv(self._descriptor, [self._buffer])
-        latest = bytes(self._buffer[max(number - self._most, 0) : number])
-        self._kept = latest if len(latest) == self._most else (self._kept + latest)[-self._most :]
+        latest = bytes(self._buffer[max(number - _KEPT_BYTES, 0) : number])
+        self._kept = latest if len(latest) == _KEPT_BYTES else (self._kept + latest)[-_KEPT_BYTES:]
         return number > 0
 
     def drain(self) -> None:
