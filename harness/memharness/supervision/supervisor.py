@@ -50,7 +50,7 @@ _KEPT_BYTES: Final = 1 << 16  # of the end of the output
 _PATIENCE: Final = 10.0  # seconds for killed processes to be gone
 _TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES: Final = resource.getpagesize()
-# Fields of /proc/PID/stat after the name. Behind _USER: system time, and both of children; behind _SIZE: resident pages.
+# Fields of /proc/PID/stat after the name. Behind _USER: system time and both of children; behind _SIZE: resident pages.
 _PARENT, _USER, _STARTED, _SIZE = 1, 11, 19, 20
 _SELF: Final = os.getpid()
 _libc: Final = ctypes.CDLL(None)
