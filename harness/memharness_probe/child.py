@@ -44,6 +44,7 @@ def main() -> None:
     name = request["pass"]
     probe = _load(name)
     make_room()
+    _set_prefix()
     sight = probe.sight.Sight(request) if name in _SEEN else None
     keep_peaks()
     _prepare(request)
@@ -90,6 +91,15 @@ def _parse(text: str) -> dict[str, Any]:
     return request
 
 
+def _set_prefix() -> None:
+    """Name the virtual environment as site.main() does, before anybody listens to what is looked at."""
+    from os.path import dirname, isfile
+
+    home = dirname(dirname(sys.executable))
+    if isfile(f"{home}/pyvenv.cfg"):
+        sys.prefix = sys.exec_prefix = home
+
+
 def _prepare(request: dict[str, Any]) -> None:
     """Make the interpreter what a script would see, and random numbers the same in every run.
 
@@ -97,11 +107,7 @@ def _prepare(request: dict[str, Any]) -> None:
     """
     import random
     import site
-    from os.path import dirname, isfile
 
-    home = dirname(dirname(sys.executable))
-    if isfile(f"{home}/pyvenv.cfg"):  # of a virtual environment, as site.main() has it
-        sys.prefix = sys.exec_prefix = home
     site.setquit()
     site.setcopyright()
     site.sethelper()
