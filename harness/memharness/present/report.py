@@ -119,8 +119,11 @@ def _draw_still_open(console: Console, report: Report, commits: Mapping[str, Com
         gained = f"+{value_text(change.after, change.unit)}"  # where there was nothing
         rise = percent_text(change.before, change.after) if change.before else gained
         text = Text("still open", style="bold red").append(f": {change.metric} of {visible(change.case)} {rise} since ")
-        since = change.range[0] if change.drift else change.commit or change.range[1]
-        text.append_text(commit_text(since, commits, with_author=False))
+        since = change.range[0] if change.drift else change.commit
+        if since:
+            text.append_text(commit_text(since, commits, with_author=False))
+        else:  # what is between was not measured
+            text.append("one of {}..{}".format(*(commits[id_].short for id_ in change.range)))
         if several_families(report):
             text.append(f"  {visible(change.family)}")
         draw_text(console, text)
