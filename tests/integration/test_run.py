@@ -508,6 +508,11 @@ def test_of_a_commit_at_which_some_cases_fail_the_figures_of_others_are_named(be
     code, report = bench.call_json("run")
     assert (code, report["figures"]) == (3, {commit: ["fill"]})
     assert "    1 of 2 cases failed; figures of fill are stored\n" in bench.call("run")[1]
+    later = bench.commit(module())
+    bench.call("run")
+    for path in (bench.path / "scenarios").glob("*.py"):
+        path.write_text(path.read_text().replace("fill()", "fill() * 2").replace("(1)", "(2)"))
+    assert bench.call_json("run")[1]["figures"] == {commit: ["fill"], later: ["fill"]}
 
 
 BACKEND = """

@@ -64,12 +64,11 @@ def reasons(outcome: Outcome) -> Iterator[tuple[Phase, str]]:
 def _figures(results: Results, failed: Iterable[Failure]) -> dict[str, tuple[str, ...]]:
     """Return by commit, of those with failures, the cases that were measured there."""
     measured: dict[str, dict[str, None]] = {failure.commit: {} for failure in failed}
-    for family in results.measurements:
-        for case in results.cases(family):
-            series = results.series(family, case.name, case.scenario.identity)
-            for commit, names in measured.items():
-                if any(isinstance(m.outcome, Measured) for m in series.get(commit, ())):
-                    names[case.name] = None
+    for family, case, part in _parts(results):
+        series = results.series(family, case.name, *part.key)
+        for commit, names in measured.items():
+            if any(isinstance(m.outcome, Measured) for m in series.get(commit, ())):
+                names[case.name] = None
     return {commit: tuple(names) for commit, names in measured.items() if names}
 
 
