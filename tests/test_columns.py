@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 from memharness.cli import main
+from memharness.model import Measured, Observation
+from memharness.pipeline.columns import load_columns
+from memharness.store import Store
 from stored import records, stored_project
+from values import commit
 
 PEAK, LARGEST = 1_234_567, 1 << 62
 
@@ -41,3 +45,16 @@ def test_the_largest_figures_are_published(
     assert "damaged" not in publish(tmp_path, monkeypatch, capsys)
     scripts = [path.read_text() for path in (config.publish.folder / "data" / "commit").iterdir()]
     assert sum(f"[{figure}," in script for script in scripts) == 2
+
+
+def test_former_subjects_are_read_up_to_a_bound(tmp_path: Path) -> None:
+    store, subjects = Store(tmp_path, "machine"), [("case", "now", 1)]
+    observation = Observation(outcome=Measured(metrics={"peak": PEAK}))
+    for number in range(2):
+        entries = [("case", f"{identity}", 1, 0, observation) for identity in ("now", *range(99))]
+        store.add("family", commit(number), None, entries)
+    found = load_columns(store, "family", subjects)
+    assert (len(found.subjects), found.subjects[0], found.read) == (67, subjects[0], 2)
+    assert found.values["peak"].tolist() == [[PEAK] * 67] * 2
+    again = load_columns(store, "family", subjects, found)
+    assert (again.subjects, again.read) == (found.subjects, 0)

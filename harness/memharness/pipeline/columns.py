@@ -21,6 +21,7 @@ Stamp: TypeAlias = tuple[tuple[str, int, int], ...]  # of a record and of those 
 
 MISSING: Final = int(np.iinfo(np.int64).min)
 _DAMAGED: Final[Stamp] = (("", -1, -1),)  # never current: it is said again each time
+_FORMER: Final = 64  # subjects, and two more for each present one: results of strangers may have any number
 NOTHING, PLAIN, REUSED, SPECIAL = range(4)  # what a cell holds: `Columns.states`
 
 
@@ -86,9 +87,10 @@ def load_columns(store: Store, family: str, subjects: Sequence[Key], known: Colu
                 _enter(found, row, column[key], measurements, figures, alike)
             elif key[0] in cases:
                 former.add(key)
-    if former:  # known from now on; all is read again once
-        former.update(old.subjects[len(subjects) :])
-        return load_columns(store, family, subjects, Columns.empty((*subjects, *sorted(former))))
+    known_former = old.subjects[len(subjects) :]
+    more = sorted(former)[: max(_FORMER + 2 * len(subjects) - len(known_former), 0)]
+    if more:  # all is read again once
+        return load_columns(store, family, subjects, Columns.empty((*subjects, *sorted((*known_former, *more)))))
     for metric, own in values.items():
         found.values[metric][len(kept) :] = own
     found.read = len(fresh)
