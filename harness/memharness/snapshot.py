@@ -81,6 +81,12 @@ def snapshot(repository: Repository, commit: str) -> Snapshot:
     )
 
 
+def forget() -> None:
+    """Have snapshots made again, as after what they consist of is gone from the cache folder."""
+    snapshot.cache_clear()
+    _stored.clear()
+
+
 _present: Final[set[str]] = set()  # ids of contents that were found
 
 

@@ -19,7 +19,7 @@ from typing import Final
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.leftovers import remove
 from memharness.repository import Repository, quoted, run_git, start_git
-from memharness.snapshot import Snapshot, snapshot
+from memharness.snapshot import Snapshot, forget, snapshot
 
 _SETTINGS: Final = """[core]
 \trepositoryformatversion = {version}
@@ -79,6 +79,7 @@ class Tree:
                 self._refresh()
             return self._move(commit, spoilt=spoilt)
         except _GitError:
+            forget()
             self._refresh()
             try:
                 return self._move(commit, spoilt=spoilt)
