@@ -16,9 +16,12 @@ from children import Bench, make_bench
 hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("untimed")
 
-# What the tests start would inherit that SIGINT is ignored, as it is in the background of a shell and under nohup.
+# What the tests start would inherit that signals are ignored: SIGINT in the background of a shell, SIGHUP under nohup.
+# A handler is not inherited, and this one ignores SIGHUP as well.
 if threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 @pytest.fixture

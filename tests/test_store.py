@@ -804,17 +804,18 @@ for number in range(20):
 
 
 def test_a_killed_writer_leaves_whole_records(store: Store) -> None:
-    code = "\nfor number in range(int(sys.stdin.readline()), 10**6): add(number); print(number, flush=True)"
+    code = "\nfor line in sys.stdin: add(int(line)); print(line, end='', flush=True)"
     dice = random.Random(4)
     written = 0
     for _ in range(10):
         with child(store.folder, code) as process:
             assert process.stdin is not None
             assert process.stdout is not None
-            process.stdin.write(f"{written}\n")
-            process.stdin.flush()
-            for _ in range(dice.randint(1, 8)):
-                written = int(process.stdout.readline()) + 1
+            for last in [False] * dice.randint(1, 8) + [True]:
+                process.stdin.write(f"{written}\n")
+                process.stdin.flush()
+                if not last:
+                    written = int(process.stdout.readline()) + 1
             for _ in range(dice.randint(0, 20_000)):  # somewhere within the next write
                 pass
             process.kill()
@@ -823,7 +824,7 @@ def test_a_killed_writer_leaves_whole_records(store: Store) -> None:
         assert reader.notices == []
         numbers = range(len(loaded))
         assert loaded == [record(n, stored("good", MEASURED), stored("other", MEASURED)) for n in numbers]
-        assert len(loaded) - written in (0, 1, 2)
+        assert len(loaded) - written in (0, 1)
     assert store.profile(PROFILE.id) == PROFILE
 
 
