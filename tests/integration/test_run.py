@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from integration.conftest import CONFIGURATION, LEAK, SCENARIO, Workbench, module
+from integration.conftest import BROKEN, CONFIGURATION, LEAK, SCENARIO, Workbench, module
 from memharness.config import load_config
 from memharness.measure import PROBE_METHOD
 from memharness.model import Commit, Doing, Outcome
@@ -269,6 +269,18 @@ def test_a_changed_scenario_that_fails_now_leaves_what_was_found_before(bench: W
     assert found(report) == {(risen, "peak", "regressed"), (risen, "result", "regressed")}
     assert f"scenario fill changed: its series is continued from {risen[:10]}, where it now fails" in report["notices"]
     assert [failure["commit"] for failure in report["failures"]] == [risen]
+
+
+def test_failures_of_a_former_series_are_not_said_to_need_another_try(bench: Workbench) -> None:
+    broken = bench.commit(BROKEN + module())
+    bench.commit(module())
+    bench.call("run")
+    assert any("--retry-failed" in notice for notice in bench.call_json("run")[1]["notices"])
+    (bench.path / "scenarios" / "fill.py").write_text(SCENARIO.replace("fill()", "fill() * 3"))
+    _, report = bench.call_json("run", "--retry-failed")
+    assert ([failure["commit"] for failure in report["failures"]], report["counts"]["measured"]) == ([broken], 1)
+    for command in (["run"], ["check", "--all"]):
+        assert not any("--retry-failed" in notice for notice in bench.call_json(*command)[1]["notices"])
 
 
 def test_results_of_an_earlier_identity_or_way_of_measuring_go_on(bench: Workbench) -> None:

@@ -14,7 +14,7 @@ from memharness.history import is_ancestor, resolve
 from memharness.model import Case
 from memharness.pipeline.continuing import parts_of
 from memharness.pipeline.project import Selection
-from memharness.pipeline.reports import commits_of, make_report, report_newest
+from memharness.pipeline.reports import commits_of, former_only, make_report, report_newest
 from memharness.pipeline.results import Results, load_results
 from memharness.pipeline.still_open import still_open
 from memharness.plan import runs_on
@@ -48,7 +48,7 @@ def command(context: click.Context, /, config: Config, selection: Selection, *, 
             exit_code=INCOMPLETE,
         )
     report = make_report(results) if _has_range(selection) else report_newest(results)
-    report = with_advice(report, option="`memharness run --retry-failed`")
+    report = with_advice(report, former_only(results), option="`memharness run --retry-failed`")
     gaps = (*(f"{case} is not measured at {newest.short}" for case in missing), *alone)
     notices = (*report.notices, *gaps)
     report = replace(report, notices=notices, still_open=still_open(results, report.changes))

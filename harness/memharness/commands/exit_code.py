@@ -21,14 +21,12 @@ def exit_code(report: Report, *, needed: Collection[str]) -> int:
     return INCOMPLETE if failed else 0
 
 
-def with_advice(
-    report: Report, fresh: Collection[tuple[str, str, str]] = (), *, option: str = "--retry-failed"
-) -> Report:
-    """Return the report with a notice on failures that are not `fresh`, which the `option` measures again.
+def with_advice(report: Report, others: Collection[tuple[str, str, str]], *, option: str = "--retry-failed") -> Report:
+    """Return the report with a notice on failures that the `option` measures again.
 
-    `fresh` is what was measured just now, as in `Results`.
+    `others` are those that it does not help, by family, commit id and case: measured just now, or of a former series.
     """
-    old = [one for one in report.failures if (one.family, one.commit, one.case) not in fresh]
+    old = [one for one in report.failures if (one.family, one.commit, one.case) not in others]
     if not old:
         return report
     are, them = ("is", "it") if len(old) == 1 else ("are", "them")

@@ -15,7 +15,7 @@ from memharness.errors import MemharnessError
 from memharness.pipeline.exploring import explore
 from memharness.pipeline.measuring import run
 from memharness.pipeline.project import Selection
-from memharness.pipeline.reports import commits_of, make_report
+from memharness.pipeline.reports import commits_of, former_only, make_report
 from memharness.pipeline.results import Results
 from memharness.pipeline.still_open import still_open
 
@@ -72,7 +72,7 @@ def report_run(work: Callable[..., Results], *, as_json: bool = False) -> int:
     with progress_on(error_console()) as progress:
         results = work(listener=progress)
     print_notices(working_tree_notes(results))
-    report = with_advice(make_report(results), results.fresh)
+    report = with_advice(make_report(results), results.fresh | former_only(results))
     report = replace(report, still_open=still_open(results, report.changes))
     if as_json:
         print_json(report)

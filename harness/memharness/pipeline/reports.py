@@ -45,6 +45,16 @@ def failures(results: Results) -> tuple[Failure, ...]:
     )
 
 
+def former_only(results: Results) -> frozenset[tuple[str, str, str]]:
+    """Return family, commit id and case of what only former parts of series know, which is not measured any more."""
+    return frozenset(
+        (family, commit, case.name)
+        for family, case, part in _parts(results)
+        for commit in results.series(family, case.name, *part.key)
+        if commit not in results.series(family, case.name, case.scenario.identity)
+    )
+
+
 def _parts(results: Results) -> Iterator[tuple[str, Case, Part]]:
     for family in results.measurements:
         for case in results.cases(family):
