@@ -99,6 +99,17 @@ def test_submodules_come_from_the_repositories_that_the_clone_has(
     assert contents(builder.path / ".git") == before
 
 
+def test_a_clone_may_have_any_number_of_submodules(
+    builder: RepositoryBuilder, parts: RepositoryBuilder, tmp_path: Path
+) -> None:
+    first, *_ = three_commits(builder, parts, "plain")
+    for number in range(600):
+        for kept in ("objects", "refs"):
+            (builder.path / ".git/modules" / f"{number:0200}" / kept).mkdir(parents=True)
+    (found,) = checked_out(opened(builder.path, tmp_path), tmp_path, first)
+    assert found["app/parts/rows.py"] == "ROWS = 1\n"
+
+
 def test_submodules_of_submodules_and_what_a_change_of_one_changes(
     builder: RepositoryBuilder, parts: RepositoryBuilder, tmp_path: Path
 ) -> None:

@@ -43,6 +43,7 @@ _ISOLATED: Final = {
 }
 FETCH_SECONDS: Final = 600  # for what a commit needs from elsewhere; without any data for a minute it ends as well
 PATIENT: Final = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60", "-c", "gc.auto=0")
+_MOST_BYTES: Final = 100_000  # of a variable: Linux takes 128 KiB
 _borrowing: Final = threading.Lock()
 _NO: Final = ("false", "no", "off", "0")
 _URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://|[^/:@\s]+@[^/:\s]+:|[\w.-]{2,}:[^/\\]", re.IGNORECASE)
@@ -92,7 +93,21 @@ class Repository(Value, dict=True, gc=True):
 
     def reading(self) -> dict[str, str]:
         """Return the variables with which git finds what is borrowed."""
-        return {"GIT_ALTERNATE_OBJECT_DIRECTORIES": ":".join(map(quoted, self.borrowed))} if self.borrowed else {}
+        if not self.borrowed:
+            return {}
+        stores = ":".join(map(quoted, self.borrowed))
+        if len(os.fsencode(stores)) > _MOST_BYTES:
+            stores = quoted(self._listed(self.borrowed))
+        return {"GIT_ALTERNATE_OBJECT_DIRECTORIES": stores}
+
+    def _listed(self, stores: Iterable[str]) -> str:
+        """Return a folder of objects that holds none and borrows those of `stores`."""
+        folder = Folder(Path(f"{self._made}.many"))
+        content = os.fsencode("".join(f"{quoted(store)}\n" for store in stores))
+        alternates = folder.path / "info/alternates"
+        if folder.read(alternates) != content:
+            folder.write(alternates, content)
+        return str(folder.path)
 
     def try_git(self, *arguments: str, given: bytes = b"", seconds: float | None = None) -> GitResult:
         """Run a reading command as `run_git` does; the caller looks at the status."""
