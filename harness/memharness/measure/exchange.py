@@ -144,15 +144,18 @@ class Exchange:
 
     def response(self, pid: int) -> Delivered | Broken | str:
         """Return what the child `pid` delivered; where that is nothing genuine, words for what it left instead."""
-        nothing = "before delivering a result"
+        instead, content = "before delivering a result", None
+        for path in (self._response, self._spare):
+            try:
+                content = content or self._folder.read(path, _MOST_BYTES)
+            except OSError as error:
+                if isinstance(error, NotPlain | TooLarge):
+                    instead = f"without a result that can be read: {error.strerror}"
         try:
-            content = self._folder.read(self._response, _MOST_BYTES) or self._folder.read(self._spare, _MOST_BYTES)
             response = msgspec.json.decode(content or b"", type=Delivered | Broken)
-        except (NotPlain, TooLarge) as error:
-            return f"without a result that can be read: {error.strerror}"
-        except (OSError, ValueError, RecursionError):
-            return nothing
-        return response if (response.token, response.pid) == (self.token, pid) else nothing
+        except (ValueError, RecursionError):
+            return instead
+        return response if (response.token, response.pid) == (self.token, pid) else instead
 
 
 def _below_folder(scenario: Path) -> Path:
