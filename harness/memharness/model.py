@@ -288,6 +288,16 @@ class EnvironmentSpec(Value, dict=True, gc=True):
             return f"{name}{PINNED}{digest(rest, 8)}"
         return f"{name}-{digest(rest, 8)}" if any(rest) else name
 
+    def facts(self, packages: dict[str, str]) -> "EnvironmentFacts":
+        """Return the facts of such an environment, which holds these `packages`."""
+        return EnvironmentFacts(
+            family=self.family,
+            python=self.interpreter.version,
+            implementation=self.interpreter.implementation,
+            install=self.install,
+            packages=packages,
+        )
+
 
 class EnvironmentFacts(Value):
     """What an environment turned out to hold; stored once, measurements refer to it by `id`."""

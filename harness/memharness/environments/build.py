@@ -53,7 +53,7 @@ class Build:
         self._scratch = scratch
         self._cancel = cancel
         self._deadline = time.monotonic() + spec.build_timeout_seconds
-        self.removed = False  # where the build took place: nothing can be told from how it ended
+        self.removed = False  # the folder that it ran in: how the build ended says nothing then
         self.source = scratch / "project"
         self.project = self.source / checkout.directory
         self._files = frozenset(posixpath.relpath(path, checkout.directory) for path in files or ())

@@ -32,7 +32,7 @@ def declared(read: Callable[[str], bytes | None], files: Iterable[str], packages
 
 
 def uncompiled(spec: EnvironmentSpec, where: str) -> tuple[str, ...]:
-    """Return what measurements say where the compiled modules that are declared in `where` were not built."""
+    """Return the note for measurements without the compiled modules that the commit declares in `where`."""
     if not where:
         return ()
     missing = f'install = "{spec.install}" builds no compiled modules, which the project declares ({where})'

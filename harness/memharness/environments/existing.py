@@ -73,13 +73,7 @@ class ExistingEnvironments:
         name = declared(beside(read, layout.directory)).name
         own = canonicalize_name(name) if name else None
         packages = self._ask(spec.interpreter).packages
-        return EnvironmentFacts(
-            family=spec.family,
-            python=spec.interpreter.version,
-            implementation=spec.interpreter.implementation,
-            install="existing",
-            packages={package: version for package, version in packages.items() if package != own},
-        )
+        return spec.facts({package: version for package, version in packages.items() if package != own})
 
     def _ask(self, interpreter: Interpreter) -> _Found:
         if interpreter.path not in self._found:

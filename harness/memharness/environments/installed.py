@@ -54,13 +54,13 @@ class Originals:
         return (self._tree / path).is_dir()
 
     def links(self) -> list[str]:
-        """Return the symbolic links, by which anything may have been reached."""
+        """Return the symbolic links of the commit: a build may have followed them to anything."""
         return [path for path in self._files if (self._tree / path).is_symlink()]
 
     def of(self, installed: str, content: bytes) -> set[str]:
-        """Return from where files may have been copied such as this one, by its content and its installed path.
+        """Return the folders of the commit that an installed file may have been copied from, by content and path.
 
-        That is the folder above the part of the path that is alike, or the file where that is called otherwise.
+        Such a folder lies above the common end of both paths; the file itself, where it has another name there.
         """
         if not content.strip():
             return set()  # says nothing about its origin

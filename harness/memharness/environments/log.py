@@ -98,7 +98,7 @@ def advice(why: str, tracked: Collection[str]) -> str:
 
 
 def machine_fault(lines: Sequence[str], own_addresses: Collection[str]) -> str:
-    """Return the line that says that the machine or the network failed a build, "" where the commit did.
+    """Return the line in which uv blames the machine or the network, "" where the commit is at fault.
 
     Only what uv says itself counts, not what it quotes; and an address that the commit names (`own_addresses`, or a
     requirement with one) is the commit's.

@@ -29,7 +29,7 @@ from memharness.environments.named import mentioned_by_sources, named
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.layout import Layout, layout_of
 from memharness.leftovers import remove
-from memharness.model import Checkout, Environment, EnvironmentFacts, EnvironmentSpec, Failed, digest
+from memharness.model import Checkout, Environment, EnvironmentSpec, Failed, digest
 
 
 class _Asked(NamedTuple):
@@ -190,7 +190,7 @@ def _describe(folder: Path, key: str, project: str, asked: _Asked, source: Path)
     info = next((info for info, path in local.items() if path == checkout.directory), None)
     environment = Environment(
         key=key,
-        facts=_facts(spec, installed.packages(site, leave_out=local)),
+        facts=spec.facts(installed.packages(site, leave_out=local)),
         folder=str(folder),
         python=str(folder / "bin" / "python"),
         cache_tag=spec.interpreter.cache_tag,
@@ -256,21 +256,11 @@ def _taken_in(
         yield from (f"{folder}/" for folder in also.folders | also.whole)
 
 
-def _facts(spec: EnvironmentSpec, packages: dict[str, str]) -> EnvironmentFacts:
-    return EnvironmentFacts(
-        family=spec.family,
-        python=spec.interpreter.version,
-        implementation=spec.interpreter.implementation,
-        install=spec.install,
-        packages=packages,
-    )
-
-
 def _bare(spec: EnvironmentSpec, key: str) -> Environment:
     """Return the interpreter alone, where there is nothing to install."""
     return Environment(
         key=key,
-        facts=_facts(spec, {}),
+        facts=spec.facts({}),
         python=spec.interpreter.path,
         cache_tag=spec.interpreter.cache_tag,
         variables=spec.variables,
