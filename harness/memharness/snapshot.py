@@ -87,18 +87,18 @@ def forget() -> None:
     _stored.clear()
 
 
-_present: Final[set[str]] = set()  # ids of contents that were found
+_present: Final[set[tuple[str, str]]] = set()  # repository and id of contents that were found
 
 
 def _lost(repository: Repository, listed: Mapping[str, str]) -> list[str]:
     """Return the paths of files whose contents the repository should have and lacks."""
     files = {path: entry[7:] for path, entry in listed.items() if entry.startswith(_FILES)}
-    new = {*files.values()} - _present
+    new = {id_ for id_ in files.values() if (repository.id, id_) not in _present}
     if new:
         asked = "".join(f"{id_}\n" for id_ in sorted(new)).encode()
-        told = repository.git("cat-file", "--batch-check=%(objectname)", given=asked)
-        _present.update(line for line in told.decode().splitlines() if not line.endswith(" missing"))
-    return [path for path, id_ in files.items() if id_ not in _present]
+        told = repository.git("cat-file", "--batch-check=%(objectname)", given=asked).decode().splitlines()
+        _present.update((repository.id, line) for line in told if not line.endswith(" missing"))
+    return [path for path, id_ in files.items() if (repository.id, id_) not in _present]
 
 
 def _below(folder: str, paths: Mapping[str, T]) -> dict[str, T]:
