@@ -262,9 +262,10 @@ def test_a_clone_whose_branch_is_not_born_yet_has_the_commits_of_others(
         resolve(repository, "HEAD")
 
 
-def test_credentials_are_neither_shown_nor_stored(tmp_path: Path) -> None:
+@pytest.mark.parametrize("password", ["s3cret", "p@s3cret"])
+def test_credentials_are_neither_shown_nor_stored(tmp_path: Path, password: str) -> None:
     with pytest.raises(MemharnessError) as caught:
-        open_repository("https://user:s3cret@127.0.0.1:9/x.git", tmp_path / "cache")
+        open_repository(f"https://user:{password}@127.0.0.1:9/x.git", tmp_path / "cache")
     assert caught.value.message.startswith("https://127.0.0.1:9/x.git: cannot be fetched: fatal: ")
     assert "s3cret" not in caught.value.message + caught.value.hint
     found = subprocess.run(["grep", "-r", "s3cret", str(tmp_path)], capture_output=True)

@@ -48,7 +48,7 @@ _borrowing: Final = threading.Lock()
 _NO: Final = ("false", "no", "off", "0")
 _URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://|[^/:@\s]+@[^/:\s]+:|[\w.-]{2,}:[^/\\]", re.IGNORECASE)
 _PLACE: Final = re.compile(r"(?P<git_dir>.*)\n(?P<shallow>true|false)\n(?P<common>.*)\n(?P<format>\w+)\n", re.DOTALL)
-_CREDENTIALS: Final = re.compile(r"(?<=//)[^/@\s]+@")
+_CREDENTIALS: Final = re.compile(r"(?<=//)[^/\s]+@")  # a password may have an @
 
 
 class GitResult(Value):
