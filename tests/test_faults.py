@@ -14,7 +14,7 @@ from memharness.cli import main
 from memharness.commands import options
 from repositories import RepositoryBuilder
 
-SECRET = "https://ada:secret@example.org/repo"
+SECRET = f"https://ada:p@{'secret' * 200}@example.org/repo"
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from memharness.errors import FAULT
 
 _KEPT: Final = 10  # reports, the newest
 _NAME: Final = "memharness-fault-"
-_CREDENTIALS: Final = re.compile(r"(?<=//)[^/@\s]{1,512}@")
+_CREDENTIALS: Final = re.compile(r"(?<=//)[^/\s]{1,4096}@")  # tokens are long, and a password may have an @
 _CHARACTERS: Final = 300  # of what the line quotes
 
 
