@@ -174,6 +174,23 @@ def test_generated_files_come_along(builder: RepositoryBuilder, cache: Path, tmp
     assert made["new"].read_text() == "V = 'new'\n"
 
 
+def test_nothing_is_placed_where_a_link_of_the_commit_leads_out_of_the_tree(
+    builder: RepositoryBuilder, cache: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "native.so").write_text("kept")
+    (builder.path / "link").symlink_to(outside)
+    (builder.path / "alias").symlink_to("src")
+    commit = builder.commit({"src/a.py": ""})
+    with lease(open_repository(str(builder.path), cache), cache) as slot:
+        slot.checkout(commit)
+        slot.place({f"{folder}/native.so": f"{tmp_path}/built" for folder in ("link", "alias", "new")})
+        assert (outside / "native.so").read_text() == "kept"
+        placed = [path for path in (slot.tree / "src/native.so", slot.tree / "new/native.so") if path.is_symlink()]
+        assert len(placed) == 2
+
+
 def test_a_rewritten_source_is_covered_and_comes_back(builder: RepositoryBuilder, cache: Path, tmp_path: Path) -> None:
     first = builder.commit({"mod.py": "V = 'own'\n"})
     second = builder.commit({"new.py": ""})

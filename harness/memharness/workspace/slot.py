@@ -123,10 +123,17 @@ class Slot:
     ) -> Checkout:
         """Link files that a build made into the tree (path below it -> file), in place of those linked before.
 
-        To be called after every checkout. A file of the commit that the build rewrote is covered by the link.
+        To be called after every checkout. A file of the commit that the build rewrote is covered by the link. Where a
+        link of the commit leads out of the tree nothing is placed.
         Return the checkout with the `packages` and the `import_root` that the build shows, where it does.
         """
         assert self._checkout is not None
+        inside = f"{os.path.realpath(self.tree)}/"
+        generated = {
+            name: target
+            for name, target in generated.items()
+            if f"{os.path.realpath((self.tree / name).parent)}/".startswith(inside)
+        }
         for name in self._placed.keys() - generated.keys():
             self._remove_placed(name)
         for name, target in generated.items():
