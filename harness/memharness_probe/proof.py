@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     Record = tuple[str, str]  # kind, text
 
 KINDS = OPENED, LOOKED, LISTED, SCANNED, MOVED, DATABASE, OBSTACLE = "OLDSMQ!"
-_OF_PYTHON = ("/lib/python", "/lib64/python", "/include/python", "/bin/python", "/share/locale/", "/pyvenv.cfg") + (
-    "/bin/Modules/",  # where sysconfig looks whether it runs in a source tree of Python
+_OF_PYTHON = (
+    *("/lib/python", "/lib64/python", "/include/python", "/bin/python", "/share/locale/", "/pyvenv.cfg"),
+    "/bin/Modules/",  # where sysconfig looks whether Python runs in its source tree
 )
 _HARMLESS = frozenset(("/dev/null", "/dev/urandom", "/dev/zero"))
 _BYTE_CODE = "/__pycache__/"

@@ -87,7 +87,7 @@ SEEN: dict[str, tuple[str, dict[str, str], dict[str, str | None]]] = {
 
 
 def workload(beside: str) -> str:
-    return module(above="import os\nHERE = os.path.dirname(os.path.abspath(__file__))\n", kept=beside)
+    return module(above="import os, sysconfig\nHERE = os.path.dirname(os.path.abspath(__file__))\n", kept=beside)
 
 
 @pytest.mark.parametrize("name", SEEN)
