@@ -31,7 +31,7 @@ from memharness.supervision import Cancelled
 _RECORD: Final = ".recorded"
 _STORED: Final = "environment.json"
 _ALONE: Final = b"alone\n"
-_ATTEMPTS: Final = 4  # at having an environment that is as it was built
+_ATTEMPTS: Final = 100  # at having an environment as it was built: workers whose children change it may come between
 _TICK_SECONDS: Final = 0.02
 _TRIED: Final = ".tried"
 _ASIDE: Final = tuple(name.encode() for name in (_RECORD, f"{_RECORD}.new", _TRIED, _STORED))
