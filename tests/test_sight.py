@@ -280,7 +280,8 @@ def test_recording_changes_no_figure(versioned: Bench) -> None:
     case = versioned.case(text)
     recorded = measured(versioned.observe(case, FIRST[1:], checkout=versioned.checkout("box"))).metrics
     silent = measure_silently(versioned, case)
-    assert abs(recorded.pop("peak") - silent.pop("peak")) < 500
+    # on 3.10 it moves by up to 600 bytes with the length of this checkout's path, as addresses do
+    assert abs(recorded.pop("peak") - silent.pop("peak")) < 1000
     assert recorded == silent
     assert recorded["retained"] > 1500 * 300
 
