@@ -275,13 +275,15 @@ def test_recording_changes_no_figure(versioned: Bench) -> None:
             KEPT.append([entry.name for entry in os.scandir(folder)] + os.listdir(folder))
             try: import gone
             except ImportError: pass
+            block = bytearray(10**6)  # so that the peak is here: that of an import moves by 600 bytes with addresses
+            with open(box.__file__): os.path.exists(folder)
+            os.listdir(folder)
             return os.stat(box.__file__, follow_symlinks=False)
     """
     case = versioned.case(text)
     recorded = measured(versioned.observe(case, FIRST[1:], checkout=versioned.checkout("box"))).metrics
     silent = measure_silently(versioned, case)
-    # on 3.10 it moves by up to 600 bytes with the length of this checkout's path, as addresses do
-    assert abs(recorded.pop("peak") - silent.pop("peak")) < 1000
+    assert abs(recorded.pop("peak") - silent.pop("peak")) < 500
     assert recorded == silent
     assert recorded["retained"] > 1500 * 300
 
