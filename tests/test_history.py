@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from memharness.errors import MemharnessError
-from memharness.history import Blobs, RevisionRange, commit_ids, file_edits, paths, read_blob, resolve, select
+from memharness.history import Blobs, RevisionRange, commit_ids, file_edits, paths, resolve, select
 from memharness.model import Commit, FileEdit, Hunk
 from memharness.repository import open_repository
 from repositories import FIRST_TIME, RepositoryBuilder, contents
@@ -197,9 +197,9 @@ def test_paths_and_blobs(builder: RepositoryBuilder, tmp_path: Path) -> None:
         "src/ünï \n.py": builder.git("hash-object", "src/ünï \n.py"),
         "b.txt": "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
     }
-    assert read_blob(repository, commit, "src/ünï \n.py") == b"1\n"
+    assert repository.git("cat-file", "blob", f"{commit}:src/ünï \n.py") == b"1\n"
     with pytest.raises(MemharnessError, match="git cat-file failed"):
-        read_blob(repository, commit, "absent.py")
+        repository.git("cat-file", "blob", f"{commit}:absent.py")
 
 
 def test_every_kind_of_location(builder: RepositoryBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

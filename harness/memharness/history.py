@@ -183,11 +183,6 @@ def paths(repository: Repository, commit: str) -> dict[str, str]:
     return {path: entry[7:] for path, entry in entries(repository, commit).items() if not entry.startswith(aside)}
 
 
-def read_blob(repository: Repository, commit: str, path: str) -> bytes:
-    """Return the contents of a file of a commit; raise MemharnessError where it has no such file."""
-    return repository.git("cat-file", "blob", f"{commit}:{path}")
-
-
 class Blobs:
     """Reads files of commits, however many, through one git process, which starts with the first of them.
 

@@ -8,7 +8,7 @@ import pytest
 from children import Bench, measured
 from memharness.analyse.blame import LineDifference, blame, line_differences, subtract
 from memharness.analyse.edits import Edits
-from memharness.history import file_edits, read_blob
+from memharness.history import file_edits
 from memharness.model import LineStat, Observation, Profile
 from memharness.repository import open_repository
 from programs import SCENARIO, Program, random_program
@@ -42,7 +42,7 @@ class Pair:
         repository = open_repository(str(self._builder.path), folder)
         files = file_edits(repository, *self._commits)
         before, after = (
-            {name: read_blob(repository, commit, name).decode() for name in names if name}
+            {name: repository.git("cat-file", "blob", f"{commit}:{name}").decode() for name in names if name}
             for commit, names in zip(self._commits, ([f.before for f in files], [f.after for f in files]), strict=True)
         )
         return Edits(files, before=before, after=after)
