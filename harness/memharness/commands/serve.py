@@ -38,10 +38,10 @@ def command(config: Config, selection: Selection, *, host: str, port: int, brows
     print_notices(publish(config, selection).notices)
     with SiteServer(config.publish.folder, host, port) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        click.echo(server.url)
-        if browse:
-            webbrowser.open(server.url)
         try:
+            click.echo(server.url)  # whoever reads it may press Ctrl-C from now on
+            if browse:
+                webbrowser.open(server.url)
             while True:
                 time.sleep(interval)
                 now = watched.times()
