@@ -3,7 +3,12 @@
 import tempfile
 from pathlib import Path
 
-from memharness.model import Commit, EnvironmentFacts, Measured, Observation
+from memharness.model.environments import EnvironmentFacts
+from memharness.model.history import Commit
+from memharness.model.measurements import (
+    Measured,
+    Observation,
+)
 from memharness.store import Store
 
 FAMILY = "cpython-3.11.7-auto"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from _stored import FAMILY, make_results
 
-from memharness.model import Record
+from memharness.model.measurements import Record
 from memharness.store import Store
 
 

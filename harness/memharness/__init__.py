@@ -8,33 +8,53 @@
     for change in memharness.find_changes(results):
         print(change.commit, change.metric, change.after - change.before, change.blame[0].path)
 
-The commands are made of the same functions. Value types are in `memharness.model` and `memharness.findings`;
+The commands are made of the same functions. Value types are in `memharness.model`;
 faults of the input are raised as `MemharnessError`. Names are imported when they are first used.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from memharness.config import Config, load_config
+    from memharness.config.configuration import (
+        Config,
+        load_config,
+    )
     from memharness.errors import MemharnessError
-    from memharness.findings import BlamedLine, Change, Report
-    from memharness.model import Case, Commit, Measured, Profile, Scenario
-    from memharness.pipeline.describing import find_changes
-    from memharness.pipeline.measuring import run
-    from memharness.pipeline.project import Selection
-    from memharness.pipeline.reports import make_report
-    from memharness.pipeline.results import Results, load_results
+    from memharness.findings.describe import find_changes
+    from memharness.findings.project import Selection
+    from memharness.findings.report import make_report
+    from memharness.findings.results import (
+        Results,
+        load_results,
+    )
+    from memharness.model.findings import (
+        BlamedLine,
+        Change,
+        Report,
+    )
+    from memharness.model.history import Commit
+    from memharness.model.measurements import (
+        Measured,
+        Profile,
+    )
+    from memharness.model.scenarios import (
+        Case,
+        Scenario,
+    )
+    from memharness.run.session import run
 
 _HOMES = {
-    "memharness.config": ("Config", "load_config"),
+    "memharness.config.configuration": ("Config", "load_config"),
     "memharness.errors": ("MemharnessError",),
-    "memharness.findings": ("BlamedLine", "Change", "Report"),
-    "memharness.model": ("Case", "Commit", "Measured", "Profile", "Scenario"),
-    "memharness.pipeline.describing": ("find_changes",),
-    "memharness.pipeline.measuring": ("run",),
-    "memharness.pipeline.project": ("Selection",),
-    "memharness.pipeline.reports": ("make_report",),
-    "memharness.pipeline.results": ("Results", "load_results"),
+    "memharness.findings.describe": ("find_changes",),
+    "memharness.findings.project": ("Selection",),
+    "memharness.findings.report": ("make_report",),
+    "memharness.findings.results": ("Results", "load_results"),
+    "memharness.model.findings": ("BlamedLine", "Change", "Report"),
+    "memharness.model.history": ("Commit",),
+    "memharness.model.measurements": ("Measured", "Profile"),
+    "memharness.model.scenarios": ("Case", "Scenario"),
+    "memharness.run.session": ("run",),
 }
 __all__ = [
     "BlamedLine",

@@ -9,7 +9,11 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from memharness.errors import FAULT, INTERRUPTED, code_of
+from memharness.errors import (
+    FAULT,
+    INTERRUPTED,
+    code_of,
+)
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
@@ -34,7 +38,7 @@ def main() -> int:
     except KeyboardInterrupt:
         code = INTERRUPTED
     except BaseException as error:  # noqa: BLE001  (Python would exit with the code of a regression)
-        from memharness.faults import told
+        from memharness.commands.fault_report import told
 
         code = told(error, arguments)
     _flush()
@@ -43,7 +47,7 @@ def main() -> int:
 
 def _tell(error: BaseException | None) -> None:
     """Say what failed beside the command, whose own object alone is printed with --json."""
-    from memharness.faults import told
+    from memharness.commands.fault_report import told
 
     if error is not None:
         told(error, [word for word in sys.argv[1:] if word != "--json"])

@@ -13,8 +13,15 @@ from typing import Any, Final
 
 import click
 
-from memharness.errors import INTERRUPTED, UNREAD, USAGE, MemharnessError, code_of, foreseen
-from memharness.interrupts import Interrupts
+from memharness.errors import (
+    INTERRUPTED,
+    UNREAD,
+    USAGE,
+    MemharnessError,
+    code_of,
+    foreseen,
+)
+from memharness.processes.interrupts import Interrupts
 
 COMMANDS: Final = {
     "init": "Write a configuration and a first scenario for this repository.",
@@ -121,7 +128,7 @@ def _run(arguments: Sequence[str]) -> int:
     except (Exception, SystemExit) as error:  # noqa: BLE001  (Python would exit with the code of a regression)
         known = error if isinstance(error, MemharnessError) else foreseen(error)
         if known is None:
-            from memharness.faults import told  # here, since start-up counts
+            from memharness.commands.fault_report import told  # here, since start-up counts
 
             return told(error, arguments)
         _complain(f"error: {known.message}", known.hint)
@@ -140,7 +147,7 @@ def _answer_json(arguments: Sequence[str], message: str, hint: str, code: int) -
 
 
 def _complain(message: str, hint: str) -> None:
-    from memharness.present.text import visible
+    from memharness.wording.text import visible
 
     with suppress(OSError):
         click.echo(f"memharness: {visible(message)}", err=True)

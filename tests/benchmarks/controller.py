@@ -15,7 +15,7 @@ from pathlib import Path
 
 import memharness
 from memharness.cli import main
-from memharness.pipeline.measuring import begin
+from memharness.run.session import begin
 
 
 def measure_once(until: str) -> int:

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Final
 
 import memharness
-from memharness.measure import PROBE_METHOD
-from memharness.model import (
-    Commit,
-    EnvironmentFacts,
+from memharness.model.environments import EnvironmentFacts
+from memharness.model.history import Commit
+from memharness.model.measurements import (
+    PROBE_METHOD,
     Frame,
     LineStat,
     LineType,
@@ -29,8 +29,11 @@ from memharness.model import (
     Stack,
     TypeCount,
 )
-from memharness.pipeline.measuring import Measuring, begin
 from memharness.plan import Task
+from memharness.run.session import (
+    Measuring,
+    begin,
+)
 
 STEPS: Final = 3
 _LINES: Final = 150  # of a profile

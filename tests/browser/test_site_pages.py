@@ -11,10 +11,15 @@ from playwright.sync_api import Page
 
 import site_values as values
 from browsing import Tab, point
-from memharness.present import site as pages
-from memharness.present.site.links import Links
-from memharness.present.site.words import relative_text
-from memharness.present.text import bytes_text, delta_text, value_text, visible
+from memharness.site import render as pages
+from memharness.site.render.links import Links
+from memharness.site.render.words import relative_text
+from memharness.wording.text import (
+    bytes_text,
+    delta_text,
+    value_text,
+    visible,
+)
 
 pytestmark = pytest.mark.browser
 

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from integration.conftest import LEAK, Workbench, module
 
 

@@ -4,7 +4,6 @@ import re
 from typing import Any
 
 import pytest
-
 from integration.conftest import LEAK, Workbench, module
 
 

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-
 from integration.conftest import LEAK, Workbench, module
-from memharness.workspace import cache_folder
+
+from memharness.files.cache_folder import cache_folder
 
 COMMITS = 20
 KILLS = 10

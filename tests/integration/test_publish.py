@@ -12,11 +12,11 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from integration.conftest import BROKEN, LEAK, Published, module
 
 import memharness
-from integration.conftest import BROKEN, LEAK, Published, module
-from memharness.model import METRICS
-from memharness.present.text import value_text
+from memharness.model.metrics import METRICS
+from memharness.wording.text import value_text
 from published import data_of, dead_links, read_page, site_files, site_times, text_of
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -312,8 +312,8 @@ def test_a_cache_with_another_figure_in_it_is_not_believed(published: Published)
     ("file", "old", "new", "told"),
     [
         ("analyse/changes.py", "return min(1.0, sum(", "return min(0.5, sum(", "they explain 50 % of the peak"),
-        ("present/site/templates/parts.html", "<caption>Lines that hold", "<caption>Lines with", "Lines with the diff"),
-        ("model.py", "return self.id[:10]", 'return self.id[:7] + "..."', "..."),
+        ("site/render/templates/parts.html", "<caption>Lines that hold", "<caption>Lines with", "Lines with the diff"),
+        ("model/history.py", "return self.id[:10]", 'return self.id[:7] + "..."', "..."),
     ],
     ids=["analysis", "look", "values"],
 )

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from integration.conftest import LEAK, SCENARIO, Workbench, module
+
 from published import site_files
 
 

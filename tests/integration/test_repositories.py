@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from integration.conftest import Workbench, module
+
 from repositories import RepositoryBuilder
 
 READING = '''"""Read a file of the project."""

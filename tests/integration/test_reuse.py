@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-
 from integration.conftest import SCENARIO, Workbench, module
 
 METRICS = '[environment]\ninstall = "path"\n[run]\nresults = "../results"\nmetrics = ["peak", "retained", "result"]\n'

@@ -6,13 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-
 from integration.conftest import BROKEN, CONFIGURATION, LEAK, SCENARIO, Workbench, module
-from memharness.config import load_config
-from memharness.measure import PROBE_METHOD
-from memharness.model import Commit, Doing, Outcome
-from memharness.pipeline.measuring import run
-from memharness.pipeline.workshop import Silent
+
+from memharness.config.configuration import load_config
+from memharness.model.history import Commit
+from memharness.model.measurements import (
+    PROBE_METHOD,
+    Doing,
+    Outcome,
+)
+from memharness.run.session import run
+from memharness.run.workers import Silent
 from memharness.scenarios import load_scenarios
 from repositories import contents
 

@@ -7,11 +7,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-
 from integration.conftest import Workbench
+
 from memharness import __all__ as offered
 from memharness.cli import main
-from memharness.config import load_config
+from memharness.config.configuration import load_config
 from repositories import RepositoryBuilder
 
 

@@ -4,11 +4,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from memharness.analyse.blame import blame, line_differences, subtract
-from memharness.analyse.edits import Edits
-from memharness.analyse.identity import match_lines
-from memharness.analyse.stretches import add_up, carry
-from memharness.model import FileEdit, Hunk, LineStat, Profile
+from memharness.analyse.blame.edits import Edits
+from memharness.analyse.blame.lines import (
+    blame,
+    line_differences,
+    subtract,
+)
+from memharness.analyse.blame.matching import match_lines
+from memharness.analyse.blame.stretches import (
+    add_up,
+    carry,
+)
+from memharness.model.history import (
+    FileEdit,
+    Hunk,
+)
+from memharness.model.measurements import (
+    LineStat,
+    Profile,
+)
 
 names = st.sampled_from(["a", "b", "c"])
 

@@ -7,10 +7,9 @@ from tempfile import TemporaryDirectory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from memharness.model import (
-    PASSES,
+from memharness.model.history import Commit
+from memharness.model.measurements import (
     STORE_FORMAT,
-    Commit,
     Failed,
     Frame,
     LineStat,
@@ -29,7 +28,11 @@ from memharness.model import (
     TimedOut,
     TypeCount,
 )
-from memharness.store import Entry, Store
+from memharness.model.metrics import PASSES
+from memharness.store import (
+    Entry,
+    Store,
+)
 from memharness.store.encoding import (
     DamagedFile,
     StoredProfile,

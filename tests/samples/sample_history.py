@@ -1,1 +1,1 @@
-../sample_history.py
+../support/sample_history.py

@@ -1,1 +1,1 @@
-"""Pure analysis: measurements in, series, steps, blame and changes out. No clock, file, process or print."""
+"""Measurements -> series, steps, drifts and changes. Pure: no clock, file, process or print."""

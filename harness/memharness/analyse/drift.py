@@ -9,8 +9,13 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from memharness.analyse.series import Series
-from memharness.analyse.steps import SPREAD_FACTOR, Rule, Step, make_step
-from memharness.model import FLAGGING
+from memharness.analyse.steps import (
+    SPREAD_FACTOR,
+    Rule,
+    Step,
+    make_step,
+)
+from memharness.model.metrics import FLAGGING
 
 DRIFT_RELATIVE = 0.02
 TRIM = 20  # a value within a twentieth of the drift is still at the base, or at the end already

@@ -5,8 +5,8 @@ from itertools import groupby
 from statistics import median
 
 from memharness.analyse.series import Series
-from memharness.findings import Exceeded
-from memharness.model import METRICS
+from memharness.model.findings import Exceeded
+from memharness.model.metrics import METRICS
 
 DOMINATING = 2  # times the traced peak
 LEAST_UNTRACED = 8 << 20  # bytes

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from statistics import median
 
-from memharness.model import Value
+from memharness.model.values import Value
 
 LEAST_COMMITS = 3  # that make a level; fewer may be an outlier
 SPREAD_SIGMAS = 4  # the spread of five repeats in standard deviations of their median, for normal noise

@@ -8,17 +8,19 @@ from functools import cached_property
 from math import inf
 from statistics import median_high, median_low
 
-from memharness.findings import MetricClass
-from memharness.model import (
-    METRICS,
-    Commit,
-    EnvironmentFacts,
+from memharness.model.environments import EnvironmentFacts
+from memharness.model.findings import MetricClass
+from memharness.model.history import Commit
+from memharness.model.measurements import (
     Measured,
     Measurement,
-    Phase,
-    Value,
     outcome_reason,
 )
+from memharness.model.metrics import (
+    METRICS,
+    Phase,
+)
+from memharness.model.values import Value
 
 # Packages whose own allocations tracemalloc traces: another version of one is another scale, not a change.
 SCALE_PACKAGES = ("numpy",)

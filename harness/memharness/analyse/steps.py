@@ -12,8 +12,16 @@ from typing import Final, Literal
 
 from memharness.analyse.noisy import find_jumps
 from memharness.analyse.series import Series
-from memharness.findings import Confidence, MetricClass
-from memharness.model import FLAGGING, METRICS, Thresholds, Value
+from memharness.model.findings import (
+    Confidence,
+    MetricClass,
+)
+from memharness.model.metrics import (
+    FLAGGING,
+    METRICS,
+)
+from memharness.model.scenarios import Thresholds
+from memharness.model.values import Value
 
 SPREAD_FACTOR = 4
 RELATIVE = 0.01

@@ -1,1 +1,1 @@
-"""One module for each subcommand, with the click command as `command`."""
+"""The subcommands, one in each module."""

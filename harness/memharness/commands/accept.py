@@ -5,21 +5,28 @@ from datetime import UTC, datetime
 
 import click
 
-from memharness.analyse.ledger import acceptance_of
+from memharness.analyse.acceptance import acceptance_of
 from memharness.commands.exit_code import is_regression
-from memharness.commands.options import choosing, configured, json_option
+from memharness.commands.options import (
+    choosing,
+    configured,
+    json_option,
+)
 from memharness.commands.printing import print_json
-from memharness.config import Config
+from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
-from memharness.findings import Change
-from memharness.history import find_commit
-from memharness.model import METRICS
-from memharness.pipeline.describing import describe_each
-from memharness.pipeline.judging import judge
-from memharness.pipeline.project import Selection
-from memharness.pipeline.results import load_results
-from memharness.present.text import visible
-from memharness.store import Store, is_same_change
+from memharness.findings.describe import describe_each
+from memharness.findings.judge import judge
+from memharness.findings.project import Selection
+from memharness.findings.results import load_results
+from memharness.git.history import find_commit
+from memharness.model.findings import Change
+from memharness.model.metrics import METRICS
+from memharness.store import (
+    Store,
+    is_same_change,
+)
+from memharness.wording.text import visible
 
 
 @click.command()

@@ -10,11 +10,15 @@ from memharness.commands.options import (
     metric_option,
     print_config,
 )
-from memharness.commands.printing import error_console, output_console, print_json
-from memharness.config import Config
+from memharness.commands.printing import (
+    error_console,
+    output_console,
+    print_json,
+)
+from memharness.config.configuration import Config
 from memharness.errors import REGRESSION
-from memharness.pipeline.bisecting import bisect
-from memharness.pipeline.project import Selection
+from memharness.findings.project import Selection
+from memharness.run.bisect import bisect
 
 
 @click.command()
@@ -42,7 +46,7 @@ def command(
     Only the commits that the search needs are measured; those that cannot be are passed by. A culprit that is a
     merge is searched on its branch. The exit code is 1 if the metric rose.
     """
-    from memharness.present.progress import progress_on
+    from memharness.terminal.progress import progress_on
 
     print_config(config)
     with progress_on(error_console()) as progress:
@@ -50,7 +54,7 @@ def command(
     if as_json:
         print_json(found.report)
     else:
-        from memharness.present.report import draw_report
+        from memharness.terminal.report import draw_report
 
         draw_report(output_console(), found.report, {commit.id: commit for commit in found.line})
     context.exit(REGRESSION if found.question.after > found.question.before else 0)

@@ -6,12 +6,18 @@ from typing import Any
 
 import click
 
-from memharness.commands.options import Command, choosing, configured, measuring, metric_option
-from memharness.config import Config
-from memharness.pipeline.bisecting import judge_commit
-from memharness.pipeline.project import Selection
-from memharness.repository import open_repository
-from memharness.workspace import cache_folder
+from memharness.commands.options import (
+    Command,
+    choosing,
+    configured,
+    measuring,
+    metric_option,
+)
+from memharness.config.configuration import Config
+from memharness.files.cache_folder import cache_folder
+from memharness.findings.project import Selection
+from memharness.git.repository import open_repository
+from memharness.run.bisect import judge_commit
 
 _CODES = {"good": 0, "bad": 1, "skip": 125}
 

@@ -2,12 +2,25 @@
 
 import click
 
-from memharness.commands.exit_code import exit_code, with_advice
-from memharness.commands.options import choosing, configured, json_option, measuring, print_config
-from memharness.commands.printing import error_console, output_console, print_json
-from memharness.config import Config
-from memharness.pipeline.comparing import compare
-from memharness.pipeline.project import Selection
+from memharness.commands.exit_code import (
+    exit_code,
+    with_advice,
+)
+from memharness.commands.options import (
+    choosing,
+    configured,
+    json_option,
+    measuring,
+    print_config,
+)
+from memharness.commands.printing import (
+    error_console,
+    output_console,
+    print_json,
+)
+from memharness.config.configuration import Config
+from memharness.findings.project import Selection
+from memharness.run.compare import compare
 
 
 @click.command()
@@ -37,7 +50,7 @@ def command(
     What is missing is measured, and what differs is explained by line. A and B may be any two commits, tags or
     branches.
     """
-    from memharness.present.progress import progress_on
+    from memharness.terminal.progress import progress_on
 
     print_config(config)
     with progress_on(error_console()) as progress:
@@ -49,7 +62,7 @@ def command(
     if as_json:
         print_json(report)
     else:
-        from memharness.present.comparison import draw_comparison
+        from memharness.terminal.comparison import draw_comparison
 
         draw_comparison(output_console(), report, found.before, found.after)
     context.exit(exit_code(report, needed=needed))

@@ -7,12 +7,15 @@ import click
 
 from memharness.commands.options import json_option
 from memharness.commands.run import report_run
-from memharness.config import load_config
+from memharness.config.configuration import load_config
 from memharness.demo import build_repository
-from memharness.pipeline.measuring import run
-from memharness.pipeline.project import EVERYTHING, Selection
-from memharness.pipeline.publishing import publish
-from memharness.present.text import visible
+from memharness.findings.project import (
+    EVERYTHING,
+    Selection,
+)
+from memharness.run.session import run
+from memharness.site.publish import publish
+from memharness.wording.text import visible
 
 
 @click.command()

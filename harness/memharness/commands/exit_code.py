@@ -4,9 +4,15 @@ from collections.abc import Collection
 
 from msgspec.structs import replace
 
-from memharness.errors import INCOMPLETE, REGRESSION
-from memharness.findings import Change, Report
-from memharness.present.text import number_text
+from memharness.errors import (
+    INCOMPLETE,
+    REGRESSION,
+)
+from memharness.model.findings import (
+    Change,
+    Report,
+)
+from memharness.wording.text import number_text
 
 
 def exit_code(report: Report, *, needed: Collection[str]) -> int:

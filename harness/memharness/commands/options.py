@@ -8,12 +8,15 @@ from typing import Any, TypeAlias, TypeVar
 import click
 from msgspec.structs import replace
 
-from memharness.config import Config, load_config
+from memharness.config.configuration import (
+    Config,
+    load_config,
+)
 from memharness.errors import MemharnessError
-from memharness.history import RevisionRange
-from memharness.model import METRICS
-from memharness.pipeline.project import Selection
-from memharness.present.text import visible
+from memharness.findings.project import Selection
+from memharness.git.history import RevisionRange
+from memharness.model.metrics import METRICS
+from memharness.wording.text import visible
 
 Command: TypeAlias = Callable[..., Any]  # click calls it with whatever options were added
 Function = TypeVar("Function", bound=Command)

@@ -5,18 +5,32 @@ from pathlib import Path
 
 import click
 
-from memharness.commands.options import configured, json_option, selecting, with_options
-from memharness.commands.printing import print_json, print_notices
-from memharness.config import Config
+from memharness.commands.options import (
+    configured,
+    json_option,
+    selecting,
+    with_options,
+)
+from memharness.commands.printing import (
+    print_json,
+    print_notices,
+)
+from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
-from memharness.model import METRICS
-from memharness.pipeline.judging import judge
-from memharness.pipeline.locating import changes_at
-from memharness.pipeline.project import Selection
-from memharness.pipeline.reports import trends
-from memharness.pipeline.results import Results, load_results
-from memharness.present.look import THEMES, Look
-from memharness.present.text import number_text
+from memharness.findings.judge import judge
+from memharness.findings.locate import changes_at
+from memharness.findings.project import Selection
+from memharness.findings.report import trends
+from memharness.findings.results import (
+    Results,
+    load_results,
+)
+from memharness.model.metrics import METRICS
+from memharness.pictures.look import (
+    THEMES,
+    Look,
+)
+from memharness.wording.text import number_text
 
 _LOOKS = (
     click.option("--theme", type=click.Choice(list(THEMES)), default="light", show_default=True, help="Colours."),
@@ -77,7 +91,7 @@ def _draw_trends(results: Results, _: str, metrics: tuple[str, ...], output: Pat
     print_notices((*results.project.store.notices, *(f"no value of {metric} {where}" for metric in missing if drawn)))
     if not drawn:
         raise MemharnessError(f"No value of {' or '.join(missing)} {where}", hint=_why_none(results, missing))
-    from memharness.present.plots import draw_trend
+    from memharness.pictures.plots import draw_trend
 
     draw_trend(drawn, output, look)
     return {"trends": drawn}
@@ -100,7 +114,7 @@ def _draw_changes(
     """Draw the changes at the commit that `revision` names."""
     commit, changes = changes_at(results, revision, metrics)
     print_notices(results.project.store.notices)
-    from memharness.present.before_after import draw_before_after
+    from memharness.pictures.before_after import draw_before_after
 
     draw_before_after(commit, changes, output, look)
     return {"commit": commit, "changes": changes}

@@ -7,7 +7,7 @@ import click
 import msgspec
 from rich.console import Console
 
-from memharness.present.text import visible
+from memharness.wording.text import visible
 
 
 class _Console(Console):

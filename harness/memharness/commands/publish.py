@@ -2,11 +2,22 @@
 
 import click
 
-from memharness.commands.options import configured, json_option, publishing, selecting
-from memharness.commands.printing import print_json, print_notices
-from memharness.config import Config
-from memharness.pipeline.project import Selection
-from memharness.present.text import number_text, visible
+from memharness.commands.options import (
+    configured,
+    json_option,
+    publishing,
+    selecting,
+)
+from memharness.commands.printing import (
+    print_json,
+    print_notices,
+)
+from memharness.config.configuration import Config
+from memharness.findings.project import Selection
+from memharness.wording.text import (
+    number_text,
+    visible,
+)
 
 
 @click.command()
@@ -19,7 +30,7 @@ def command(config: Config, selection: Selection, *, as_json: bool) -> None:
 
     Only files whose content changed are written again. Without a range the pages begin at the first measured commit.
     """
-    from memharness.pipeline.publishing import publish
+    from memharness.site.publish import publish
 
     published = publish(config, selection)
     print_notices(published.notices)

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from memharness.pipeline.results import Results
-from memharness.pipeline.working_tree import edited_files
-from memharness.present.text import number_text
+from memharness.findings.results import Results
+from memharness.run.working_tree import edited_files
+from memharness.wording.text import number_text
 
 
 def working_tree_notes(results: Results) -> Iterator[str]:

@@ -6,18 +6,36 @@ from collections.abc import Callable
 import click
 from msgspec.structs import replace
 
-from memharness.commands.exit_code import exit_code, with_advice
-from memharness.commands.options import configured, json_option, measuring, print_config, selecting
-from memharness.commands.printing import error_console, output_console, print_json, print_notices
+from memharness.commands.exit_code import (
+    exit_code,
+    with_advice,
+)
+from memharness.commands.options import (
+    configured,
+    json_option,
+    measuring,
+    print_config,
+    selecting,
+)
+from memharness.commands.printing import (
+    error_console,
+    output_console,
+    print_json,
+    print_notices,
+)
 from memharness.commands.remarks import working_tree_notes
-from memharness.config import Config
+from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
-from memharness.pipeline.exploring import explore
-from memharness.pipeline.measuring import run
-from memharness.pipeline.project import Selection
-from memharness.pipeline.reports import commits_of, former_only, make_report
-from memharness.pipeline.results import Results
-from memharness.pipeline.still_open import still_open
+from memharness.findings.project import Selection
+from memharness.findings.report import (
+    commits_of,
+    former_only,
+    make_report,
+)
+from memharness.findings.results import Results
+from memharness.findings.still_open import still_open
+from memharness.run.adaptive import explore
+from memharness.run.session import run
 
 
 @click.command()
@@ -67,7 +85,7 @@ def command(
 
 def report_run(work: Callable[..., Results], *, as_json: bool = False) -> int:
     """Do the `work` of the command, which takes a listener, and report what came out; return the exit code."""
-    from memharness.present.progress import progress_on
+    from memharness.terminal.progress import progress_on
 
     with progress_on(error_console()) as progress:
         results = work(listener=progress)
@@ -77,7 +95,7 @@ def report_run(work: Callable[..., Results], *, as_json: bool = False) -> int:
     if as_json:
         print_json(report)
     else:
-        from memharness.present.report import draw_report
+        from memharness.terminal.report import draw_report
 
         draw_report(output_console(), report, commits_of(results, report))
     return exit_code(report, needed={results.commits[-1].id})

@@ -6,12 +6,16 @@ import webbrowser
 
 import click
 
-from memharness.commands.options import configured, publishing, selecting
+from memharness.commands.options import (
+    configured,
+    publishing,
+    selecting,
+)
 from memharness.commands.printing import print_notices
-from memharness.config import Config
+from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
-from memharness.pipeline.project import Selection
-from memharness.present.text import visible
+from memharness.findings.project import Selection
+from memharness.wording.text import visible
 
 
 @click.command()
@@ -29,9 +33,9 @@ def command(config: Config, selection: Selection, *, host: str, port: int, brows
 
     The address is printed on stdout. End it with Ctrl-C.
     """
-    from memharness.pipeline.publishing import publish
-    from memharness.pipeline.watched import Watched
-    from memharness.present.server import SiteServer
+    from memharness.site.publish import publish
+    from memharness.site.server import SiteServer
+    from memharness.site.watch import Watched
 
     watched = Watched(config)
     seen = watched.times()
@@ -54,7 +58,7 @@ def command(config: Config, selection: Selection, *, host: str, port: int, brows
 
 def _publish_again(config: Config, selection: Selection) -> None:
     """Publish; what is wrong just now, as while a scenario is edited, is said and leaves the pages as they were."""
-    from memharness.pipeline.publishing import publish
+    from memharness.site.publish import publish
 
     try:
         published = publish(config, selection)

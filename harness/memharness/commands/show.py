@@ -5,14 +5,35 @@ from collections.abc import Iterator, Sequence
 import click
 from msgspec.structs import replace
 
-from memharness.commands.options import case_options, configured, json_option, with_options
-from memharness.commands.printing import output_console, print_json, print_notices
-from memharness.config import Config
+from memharness.commands.options import (
+    case_options,
+    configured,
+    json_option,
+    with_options,
+)
+from memharness.commands.printing import (
+    output_console,
+    print_json,
+    print_notices,
+)
+from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
-from memharness.model import Commit, Measured, Measurement, Outcome, StoredCase
-from memharness.pipeline.project import Selection, open_project
-from memharness.pipeline.results import Results, load_commits
-from memharness.present.text import number_text
+from memharness.findings.project import (
+    Selection,
+    open_project,
+)
+from memharness.findings.results import (
+    Results,
+    load_commits,
+)
+from memharness.model.history import Commit
+from memharness.model.measurements import (
+    Measured,
+    Measurement,
+    Outcome,
+    StoredCase,
+)
+from memharness.wording.text import number_text
 
 
 @click.command()
@@ -43,7 +64,7 @@ def command(
     if as_json:
         print_json({"format": 1, "commit": found, "cases": stored, "notices": project.store.notices})
         return
-    from memharness.present.commit import draw_commit
+    from memharness.terminal.commit import draw_commit
 
     draw_commit(output_console(), found, stored)
 

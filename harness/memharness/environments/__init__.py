@@ -10,13 +10,25 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, Protocol
 
-from memharness.declared import Read
 from memharness.environments.existing import ExistingEnvironments
-from memharness.environments.guard import hold, is_whole
-from memharness.environments.interpreters import find_fitting, find_interpreter
+from memharness.environments.guard import (
+    hold,
+    is_whole,
+)
+from memharness.environments.interpreters import (
+    find_fitting,
+    find_interpreter,
+)
 from memharness.environments.uv import UvEnvironments
-from memharness.layout import Layout
-from memharness.model import Checkout, Environment, EnvironmentSpec, Failed, Install
+from memharness.model.environments import (
+    Environment,
+    EnvironmentSpec,
+    Install,
+)
+from memharness.model.history import Checkout
+from memharness.model.measurements import Failed
+from memharness.packages.declared import Read
+from memharness.packages.layout import Layout
 
 __all__ = ["Provider", "find_fitting", "find_interpreter", "hold", "is_whole", "provider"]
 

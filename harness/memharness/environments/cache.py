@@ -17,10 +17,14 @@ from typing import Final, Self
 
 import msgspec
 
-from memharness.environments.guard import is_whole, record
-from memharness.leftovers import remove
-from memharness.model import Environment, Value
-from memharness.supervision import Cancelled
+from memharness.environments.guard import (
+    is_whole,
+    record,
+)
+from memharness.files.removal import remove
+from memharness.model.environments import Environment
+from memharness.model.values import Value
+from memharness.processes.supervision import Cancelled
 
 _STORED: Final = "environment.json"
 _USED: Final = ".used"

@@ -8,12 +8,23 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from memharness.declared import Read, beside
 from memharness.environments import compiled
-from memharness.environments.named import NATIVE, named, relevant
-from memharness.layout import Layout, installable
-from memharness.model import EnvironmentSpec, digest
-from memharness.pyproject import read_toml
+from memharness.environments.build_inputs import (
+    NATIVE,
+    named,
+    relevant,
+)
+from memharness.model.environments import EnvironmentSpec
+from memharness.model.values import digest
+from memharness.packages.declared import (
+    Read,
+    beside,
+)
+from memharness.packages.layout import (
+    Layout,
+    installable,
+)
+from memharness.packages.pyproject import read_toml
 
 _PACKAGING: Final = frozenset(
     """setup.py setup.cfg MANIFEST.in pyproject.toml hatch.toml hatch_build.py build.py versioneer.py Cargo.toml

@@ -22,11 +22,14 @@ from typing import Final
 
 import msgspec
 
-from memharness.environments.notice import Notice
-from memharness.errors import INCOMPLETE, MemharnessError
-from memharness.leftovers import remove
-from memharness.model import Environment
-from memharness.supervision import Cancelled
+from memharness.environments.inotify import Notice
+from memharness.errors import (
+    INCOMPLETE,
+    MemharnessError,
+)
+from memharness.files.removal import remove
+from memharness.model.environments import Environment
+from memharness.processes.supervision import Cancelled
 
 _RECORD: Final = ".recorded"
 _STORED: Final = "environment.json"

@@ -14,9 +14,10 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from memharness.environments.named import holds_own
-from memharness.layout import Layout
-from memharness.model import Checkout, Value
+from memharness.environments.build_inputs import holds_own
+from memharness.model.history import Checkout
+from memharness.model.values import Value
+from memharness.packages.layout import Layout
 
 _MODULE: Final = (".py", ".so", ".pyd")
 _EXTENSION: Final = re.compile(r"\.(cpython-[^.]+|abi3|pypy[^.]*)\.so$|\.(so|pyd)$")

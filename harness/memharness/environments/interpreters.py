@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from memharness.environments.build import locate_uv
-from memharness.environments.settings import query_variables
+from memharness.environments.uv_settings import query_variables
 from memharness.errors import MemharnessError
-from memharness.model import Interpreter
+from memharness.model.environments import Interpreter
 
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet

@@ -1,1 +1,1 @@
-"""Running work on several slots at once."""
+"""Work on several slots."""

@@ -21,7 +21,7 @@ from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, S
 from itertools import islice, pairwise
 from typing import Final, Generic, Literal, TypeVar
 
-from memharness.model import Value
+from memharness.model.values import Value
 
 Found = Literal["measured", "skip"]
 S = TypeVar("S", bound=Hashable)

@@ -10,7 +10,11 @@ from itertools import count
 
 from msgspec.structs import replace
 
-from memharness.model import Case, Commit, EnvironmentSpec, PassName, Value
+from memharness.model.environments import EnvironmentSpec
+from memharness.model.history import Commit
+from memharness.model.metrics import PassName
+from memharness.model.scenarios import Case
+from memharness.model.values import Value
 
 
 class Suite(Value):

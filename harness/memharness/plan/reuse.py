@@ -10,7 +10,9 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
-from memharness.model import PassName, Sight, Value
+from memharness.model.measurements import Sight
+from memharness.model.metrics import PassName
+from memharness.model.values import Value
 
 _FOLDER = "040000"
 _LINK = "120000"

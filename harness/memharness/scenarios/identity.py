@@ -5,10 +5,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from memharness.model import digest
-from memharness.scenarios.code import code_digest, mentioned
+from memharness.model.values import digest
+from memharness.scenarios.code import (
+    code_digest,
+    mentioned,
+)
 from memharness.scenarios.metadata import without_metadata
-from memharness.scenarios.source import Source, is_file
+from memharness.scenarios.source import (
+    Source,
+    is_file,
+)
 
 _MEASURING: Final = ("calls", "dependencies", "fresh_setup")  # fields of the metadata
 

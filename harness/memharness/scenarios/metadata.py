@@ -6,10 +6,16 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-from memharness import readers
-from memharness.document import Document, Where, check_keys, inside
+from memharness.config import readers
+from memharness.config.document import (
+    Document,
+    Where,
+    check_keys,
+    inside,
+)
 from memharness.errors import MemharnessError
-from memharness.model import METRICS, Scalar
+from memharness.model.metrics import METRICS
+from memharness.model.values import Scalar
 
 CALLS: Final = (15, 31, 63, 127)
 MOST_CASES: Final = 1000

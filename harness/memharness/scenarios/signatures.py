@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from memharness.errors import MemharnessError
-from memharness.model import Call
+from memharness.model.scenarios import Call
 from memharness.scenarios.source import Source
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import msgspec
 
-from memharness.document import Document
+from memharness.config.document import Document
 from memharness.errors import MemharnessError
-from memharness.findings import Acceptance
-from memharness.model import Value
+from memharness.model.findings import Acceptance
+from memharness.model.values import Value
 from memharness.store import files
 
 NAME = "accepted.toml"

@@ -3,7 +3,7 @@
 import platform
 import struct
 
-from memharness.model import Value
+from memharness.model.values import Value
 
 _FORMAT = 1  # of this file alone: two of them must be equal
 

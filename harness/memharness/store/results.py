@@ -17,25 +17,33 @@ import filelock
 from msgspec.structs import replace
 
 from memharness.errors import MemharnessError
-from memharness.findings import Acceptance
-from memharness.folders import NotPlain, TooLarge
-from memharness.model import (
+from memharness.files.folder import (
+    NotPlain,
+    TooLarge,
+)
+from memharness.model.environments import EnvironmentFacts
+from memharness.model.findings import Acceptance
+from memharness.model.history import Commit
+from memharness.model.measurements import (
     STORE_FORMAT,
-    Commit,
-    EnvironmentFacts,
     Measured,
     Measurement,
     Observation,
     Outcome,
-    PassName,
     Profile,
     Record,
     Reused,
     Sight,
-    digest,
+)
+from memharness.model.metrics import (
+    PassName,
     profile_pass,
 )
-from memharness.store import files, locks
+from memharness.model.values import digest
+from memharness.store import (
+    files,
+    locks,
+)
 from memharness.store.encoding import (
     DamagedFile,
     StoredCalls,
@@ -47,9 +55,20 @@ from memharness.store.encoding import (
     decompress,
     encode,
 )
-from memharness.store.ledger import append, read_ledger
-from memharness.store.machine import Machine, this_machine
-from memharness.store.merging import joined, merged, resolved, with_identities
+from memharness.store.ledger import (
+    append,
+    read_ledger,
+)
+from memharness.store.machine import (
+    Machine,
+    this_machine,
+)
+from memharness.store.merging import (
+    joined,
+    merged,
+    resolved,
+    with_identities,
+)
 
 Entry: TypeAlias = tuple[str, str, int, int, Observation]  # case, identity, probe, round, what was observed
 

@@ -1,0 +1,118 @@
+"""The ledger's judgement: which changes were accepted, and from where on a drift counts anew.
+
+An acceptance holds for one change up to its size. It swallows nothing that came later or is larger.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from memharness.analyse.blame.edits import Edits
+from memharness.analyse.changes import (
+    Side,
+    make_change,
+)
+from memharness.analyse.drift import (
+    TRIM,
+    find_drift,
+)
+from memharness.analyse.series import Series
+from memharness.analyse.steps import (
+    Rule,
+    Step,
+)
+from memharness.model.findings import (
+    Acceptance,
+    Change,
+)
+
+
+def acceptance_of(change: Change, reason: str, *, by: str = "", date: str = "") -> Acceptance:
+    """Return the acceptance of `change` as it stands."""
+    return Acceptance(
+        case=change.case,
+        metric=change.metric,
+        family=change.family,
+        range=change.range,
+        commit=change.commit,
+        before=change.before,
+        after=change.after,
+        reason=reason,
+        by=by,
+        date=date,
+        drift=change.drift,
+    )
+
+
+def accepted_by(
+    change: Change, acceptances: Iterable[Acceptance], rule: Rule, positions: Mapping[str, int]
+) -> Acceptance | None:
+    """Return the acceptance that covers `change`, None where there is none or none is needed.
+
+    It must be of the same series and place, and of at least the size: neither the value reached nor the difference may
+    be beyond the accepted one by as much as `rule` would flag. `positions` maps the ids of the commits at hand to
+    their order; an id that is not among them is compared as it is.
+    """
+    if change.verdict == "improved":
+        return None
+    return next(
+        (
+            accepted
+            for accepted in acceptances
+            if (accepted.case, accepted.metric, accepted.family) == (change.case, change.metric, change.family)
+            and _same_place(change, accepted, positions)
+            and _covers(accepted, change, rule)
+        ),
+        None,
+    )
+
+
+def _same_place(change: Change, accepted: Acceptance, positions: Mapping[str, int]) -> bool:
+    """Tell whether the change is the accepted one, or a part of the range that was accepted.
+
+    A drift may only end within the accepted one: where it begins depends on the range at hand, which may lack the
+    commit where the accepted one began, and its size is judged.
+    """
+    if change.drift != accepted.drift:
+        return False
+    if change.range == accepted.range or (change.commit is not None and change.commit == accepted.commit):
+        return True
+    good, bad, last = (positions.get(id_) for id_ in (*change.range, accepted.range[1]))
+    first = positions.get(accepted.range[0], -1 if change.drift else None)
+    if good is None or bad is None or first is None or last is None:
+        return False
+    return bad <= last and (first < bad if change.drift else first <= good)
+
+
+def _covers(accepted: Acceptance, change: Change, rule: Rule) -> bool:
+    direction = 1 if accepted.after > accepted.before else -1
+    size = direction * (change.after - change.before)
+    meant = direction * (accepted.after - accepted.before)
+    beyond = direction * (change.after - accepted.after)
+    needed = rule.needed(accepted.before)
+    slack = max(needed, meant / TRIM) if accepted.drift else needed  # so much may the beginning of a drift shift
+    return size > 0 and size - meant < slack and beyond < needed
+
+
+def find_drifts(
+    series: Series, steps: Sequence[Step], rule: Rule, acceptances: Iterable[Acceptance]
+) -> tuple[Step, ...]:
+    """Return the drifts of `series`: those that were accepted, and the one since the end of the last of them.
+
+    An accepted drift is looked for up to its end. The baseline restarts there if the acceptance covers what is found
+    or too little is left to be a drift; what is larger stays in one with what came later, and is reported as a whole.
+    Accepted steps move no baseline, as every flagged step is taken off the residual anyway.
+    """
+    subject = (series.subject.case, series.metric, series.subject.family)
+    own = [a for a in acceptances if a.drift and (a.case, a.metric, a.family) == subject]
+    positions = {point.commit.id: index for index, point in enumerate(series.points)}
+    found: list[Step] = []
+    start = 0
+    for end in sorted({positions[a.range[1]] for a in own if a.range[1] in positions}):
+        drift = find_drift(series, steps, rule, start, end)
+        if drift is not None:
+            bare = make_change(series, drift, Side(), Side(), Edits(), between=0)
+            if accepted_by(bare, own, rule, positions) is None:
+                continue
+            found.append(drift)
+        start = end
+    last = find_drift(series, steps, rule, start)
+    return (*found, last) if last is not None else tuple(found)

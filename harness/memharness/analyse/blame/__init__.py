@@ -1,0 +1,1 @@
+"""Which lines hold the difference between two profiles. Pure."""

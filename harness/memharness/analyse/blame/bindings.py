@@ -1,0 +1,150 @@
+"""Bindings: the statements of modules that a line depends on by name, such as constants, and which of them changed.
+
+Stacks do not tell these: `WIDTH = 900` runs when its module is imported, long before `bytearray(WIDTH)` allocates.
+"""
+
+import ast
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+
+from memharness.analyse.blame.edits import (
+    Place,
+    View,
+    tree_of,
+)
+from memharness.model.measurements import Frame
+from memharness.model.values import Value
+
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+class Binding(Value):
+    """A name that a statement of a module binds, outside of functions and classes. `first` to `last` are its lines.
+
+    `text` is the same where the binding is. `origin` is what an import statement asks for: level, module, and the name
+    in it, which is empty for the module itself.
+    """
+
+    name: str
+    first: int
+    last: int
+    text: str
+    origin: tuple[int, str, str] | None = None
+
+
+def changed_binding(view: View, places: Sequence[Place]) -> Frame | None:
+    """Return the changed statement that binds a name used at `places`, or else in the function around them.
+
+    It is in the same file, or in one of the project that the name is imported from directly.
+    """
+    for path, line in places:
+        source = view.source(path)
+        for name in _used(source, line):
+            found = _changed(view, path, name) or _imported(view, path, name, bindings_of(source))
+            if found is not None:
+                return found
+    return None
+
+
+def _changed(view: View, path: str, name: str) -> Frame | None:
+    """Return the statement of an edited file that binds `name` in another way than before."""
+    if not view.edited(path):
+        return None
+    source = view.source(path)
+    others = {binding.text for binding in bindings_of(view.other_source(path)) if binding.name == name}
+    for binding in bindings_of(source):
+        if binding.name == name and binding.text not in others:
+            touched = [line for line in range(binding.first, binding.last + 1) if view.touched((path, line))]
+            if touched or others:
+                line = min(touched, default=binding.first)
+                return Frame(path=path, line=line, function="<module>", source=view.text((path, line)))
+    return None
+
+
+def _imported(view: View, path: str, name: str, known: Iterable[Binding]) -> Frame | None:
+    """Return the changed statement of another file that binds `name`, "WIDTH" or "config.WIDTH", imported from it."""
+    owner, _, member = name.rpartition(".")
+    for binding in known:
+        if binding.origin is None or binding.name not in {name, owner}:
+            continue
+        level, module, wanted = binding.origin
+        if binding.name == owner:
+            module, wanted = ".".join(filter(None, (module, wanted))), member
+        for file in _files(path, level, module):
+            found = _changed(view, file, wanted)
+            if found is not None:
+                return found
+    return None
+
+
+def _files(path: str, level: int, module: str) -> Iterator[str]:
+    """Yield the files that `module` may be where the file at `path` imports it, whatever the import root."""
+    folder = path.split("/")[:-1]
+    depths = [len(folder) + 1 - level] if level else range(len(folder) + 1)
+    for depth in depths:
+        base = "/".join([*folder[: max(depth, 0)], *filter(None, module.split("."))])
+        yield from (f"{base}.py", f"{base}/__init__.py")
+
+
+@lru_cache(maxsize=256)
+def bindings_of(source: str) -> tuple[Binding, ...]:
+    """Return what the statements of a module bind, in their order; nothing where this Python cannot parse it."""
+    return tuple(binding for statement in _statements(tree_of(source)) for binding in _bound(statement))
+
+
+def _statements(node: ast.AST) -> Iterator[ast.stmt]:
+    """Yield the statements below `node` that run in its own scope."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, _Function | ast.ClassDef):
+            continue
+        if isinstance(child, ast.stmt):
+            yield child
+        if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
+            yield from _statements(child)
+
+
+def _bound(statement: ast.stmt) -> Iterator[Binding]:
+    first, last = statement.lineno, statement.end_lineno or statement.lineno
+    match statement:
+        case ast.Assign() | ast.AnnAssign() | ast.AugAssign():
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            nodes = (node for target in targets for node in ast.walk(target))
+            for name in (node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)):
+                yield Binding(name=name, first=first, last=last, text=ast.dump(statement))
+        case ast.Import() | ast.ImportFrom():
+            for alias in statement.names:
+                origin = (0, alias.name, "")
+                if isinstance(statement, ast.ImportFrom):
+                    origin = (statement.level, statement.module or "", alias.name)
+                yield Binding(name=alias.asname or alias.name, first=first, last=last, text=repr(origin), origin=origin)
+
+
+@lru_cache(maxsize=256)
+def _used(source: str, line: int) -> tuple[str, ...]:
+    """Return the names that a line uses, then those that its function, or else its statement, uses elsewhere.
+
+    Attributes are dotted names; what a function binds itself is left out.
+    """
+    statements = [node for node in ast.walk(tree_of(source)) if isinstance(node, ast.stmt)]
+    around = [node for node in statements if node.lineno <= line <= (node.end_lineno or 0)]
+    functions = [node for node in around if isinstance(node, _Function)]
+    scope = max(functions or around, key=lambda node: node.lineno, default=None)
+    if scope is None:
+        return ()
+    own = {name for function in functions for node in ast.walk(function) for name in _local(node)}
+    found = []
+    for node in ast.walk(scope):
+        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
+            name = ast.unparse(node)
+            at_line = node.lineno <= line <= (node.end_lineno or 0)
+            if name.partition(".")[0] not in own:
+                found.append((not at_line, node.lineno, node.col_offset, name))
+    return tuple(name for *_, name in sorted(found))
+
+
+def _local(node: ast.AST) -> Iterator[str]:
+    """Yield the name that a node of a function binds."""
+    if isinstance(node, ast.arg):
+        yield node.arg
+    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        yield node.id

@@ -1,0 +1,1 @@
+"""One case at one commit, measured in child processes."""

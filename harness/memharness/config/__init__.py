@@ -1,0 +1,1 @@
+"""Files, variables and flags -> one frozen configuration."""

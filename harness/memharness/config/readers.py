@@ -1,0 +1,151 @@
+"""Readers of single values from configuration and metadata: a raw TOML value in, a typed one out.
+
+Each raises a MemharnessError that begins with the place `where` the value stands.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+from memharness.config.document import (
+    Where,
+    check_keys,
+    inside,
+    suggest,
+)
+from memharness.config.quantities import (
+    parse_duration,
+    parse_percent,
+    parse_size,
+)
+from memharness.errors import MemharnessError
+from memharness.model.metrics import (
+    FLAGGING,
+    METRICS,
+)
+from memharness.model.scenarios import Thresholds
+
+T = TypeVar("T")
+N = TypeVar("N", int, float)
+Reader = Callable[[Any, Where], object]
+
+
+def typed(value: object, kind: type[T], where: Where) -> T:
+    """Convert strictly, without guessing: "4" is no number."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        message = re.sub("`([a-z]+)`", lambda match: _KINDS.get(match[1], match[1]), str(error))
+        raise MemharnessError(f"{where}: {message[0].lower()}{message[1:]}", hint=_hint(message)) from None
+
+
+def _hint(message: str) -> str:
+    expected = message.lower().partition(", got")[0]
+    return next((hint for kind, hint in _HINTS.items() if expected.endswith(kind)), "Change its value.")
+
+
+_HINTS = {
+    "a list": 'Write a list, such as ["one"].',
+    "a text": 'Write it in quotes; a quantity has its unit: "60s", "1%", "20 KiB".',
+    "a whole number": "Write a whole number without quotes.",
+}
+_KINDS = {"object": "a table", "array": "a list", "str": "a text", "int": "a whole number", "bool": "true or false"}
+
+
+def text(value: object, where: Where) -> str:
+    """Read a text that is not blank."""
+    result = typed(value, str, where)
+    if not result.strip():
+        raise MemharnessError(f"{where}: empty", hint="Write a text, or leave the key out.")
+    return result
+
+
+def texts(value: object, where: Where) -> tuple[str, ...]:
+    """Read a list of texts."""
+    return tuple(text(item, where) for item in typed(value, list[Any], where))
+
+
+def distinct(value: object, where: Where) -> tuple[str, ...]:
+    """Read a list of texts, at least one and each once."""
+    names = texts(value, where)
+    for name in names:
+        if names.count(name) > 1:
+            raise MemharnessError(f'{inside(where, name)}: "{name}" stands twice', hint="Leave one out.")
+    if not names:
+        raise MemharnessError(f"{where}: empty", hint="Name at least one, or leave the key out.")
+    return names
+
+
+def size(value: object, where: Where) -> int:
+    """Read bytes: a whole number from 0, or a text such as "8 MiB"."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return parse_size(str(value), where=where)
+    return parse_size(text(value, where), where=where)
+
+
+def positive_size(value: object, where: Where) -> int:
+    """Read bytes, more than none."""
+    return positive(size(value, where), where)
+
+
+def duration(value: object, where: Where) -> float:
+    """Read seconds, more than none, from a text such as "60s"."""
+    return positive(parse_duration(text(value, where), where=where), where)
+
+
+def positive(number: N, where: Where) -> N:
+    """Return the number, unless it is zero or less."""
+    if number <= 0:
+        raise MemharnessError(f"{where}: must be more than zero", hint="Leave the key out for the default.")
+    return number
+
+
+def metrics(value: object, where: Where) -> tuple[str, ...]:
+    """Read a list of metrics, at least one and each once."""
+    names = distinct(value, where)
+    for name in names:
+        if name not in METRICS:
+            raise MemharnessError(f'{inside(where, name)}: unknown metric "{name}"', hint=suggest(name, METRICS))
+    return names
+
+
+def requirements(value: object, where: Where) -> tuple[str, ...]:
+    """Read a list of dependencies as PEP 508 has them."""
+    # here, since importing it takes longer than all the rest of a configuration, which rarely has any
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    names = texts(value, where)
+    for name in names:
+        try:
+            Requirement(name)
+        except InvalidRequirement as error:
+            reason = str(error).splitlines()[0]
+            raise MemharnessError(
+                f'{inside(where, name)}: "{name}" is not a dependency: {reason}', hint='Write it like "numpy>=1.26".'
+            ) from None
+    return names
+
+
+def thresholds(value: object, where: Where) -> Thresholds:
+    """Read a table of `relative`, `absolute` and the names of metrics."""
+    check_keys(value, ("relative", "absolute", *FLAGGING), where)
+    table = typed(value, dict[str, Any], where)
+    relative, absolute = table.get("relative"), table.get("absolute")
+    return Thresholds(
+        relative=None if relative is None else percent(relative, inside(where, "relative")),
+        absolute=None if absolute is None else size(absolute, inside(where, "absolute")),
+        metrics={name: size(table[name], inside(where, name)) for name in table if name in FLAGGING},
+    )
+
+
+def percent(value: object, where: Where) -> float:
+    """Read a fraction from a text such as "1%"."""
+    return parse_percent(text(value, where), where=where)
+
+
+def finite(value: float) -> bool:
+    """Tell whether a number can be stored: JSON has no inf or nan, and 64 bits for a whole number."""
+    return -(1 << 63) <= value < 1 << 63 if isinstance(value, int) else math.isfinite(value)

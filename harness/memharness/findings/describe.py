@@ -1,0 +1,231 @@
+"""From judgements to changes: the lines that hold each step, the branch it came by, and what the ledger says of it."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache, lru_cache, partial
+from typing import TypeAlias
+
+from msgspec.structs import replace
+
+from memharness.analyse.acceptance import accepted_by
+from memharness.analyse.blame.edits import Edits
+from memharness.analyse.changes import (
+    Side,
+    Stretch,
+    fold_warm_peaks,
+    make_change,
+    same_lines,
+)
+from memharness.analyse.steps import Step
+from memharness.analyse.transients import find_undone
+from memharness.findings.branch_search import follow_merge
+from memharness.findings.judge import (
+    Judged,
+    judge,
+    question_of,
+)
+from memharness.findings.results import Results
+from memharness.git.history import (
+    Blobs,
+    count_between,
+    file_edits,
+)
+from memharness.git.repository import Repository
+from memharness.model.findings import Change
+from memharness.model.history import (
+    Commit,
+    FileEdit,
+)
+from memharness.model.measurements import (
+    Measured,
+    Profile,
+)
+from memharness.model.metrics import METRICS
+
+_TEXTS = 256  # kept: neighbouring findings are about the same files
+
+
+def find_changes(results: Results) -> tuple[Change, ...]:
+    """Return the changes in `results`, each with the lines that hold it, in the order of the history."""
+    return describe(results, judge(results))
+
+
+def describe(results: Results, judged: Sequence[Judged]) -> tuple[Change, ...]:
+    """Turn what was found into changes, those of one commit side by side; a peak speaks for a `warm_peak` like it."""
+    return fold_warm_peaks(describe_each(results, judged))
+
+
+def describe_each(results: Results, judged: Sequence[Judged]) -> tuple[Change, ...]:
+    """Turn what was found into changes, one for each metric with its own figures."""
+    with sources_of(results.project.repository) as sources:
+        return describe_with(sources, results, judged)
+
+
+@contextmanager
+def sources_of(repository: Repository) -> Iterator["Sources"]:
+    """Yield what git tells of the lines between commits, kept for all that is described with it."""
+    with Blobs(repository) as blobs:
+        yield Sources(repository, blobs)
+
+
+Recall: TypeAlias = Callable[[str, Step, Commit, Commit], Change | None]
+
+
+def describe_with(
+    sources: "Sources", results: Results, judged: Sequence[Judged], recall: Recall = lambda *_: None
+) -> tuple[Change, ...]:
+    """Do as `describe_each`; a step of a metric between two commits that `recall` knows is not looked at again."""
+    order = {commit.id: index for index, commit in enumerate(results.commits)}
+    metrics = list(METRICS)
+    changes = [change for one in judged for change in _changes(results, one, order, sources, recall)]
+    return tuple(sorted(changes, key=lambda c: (order[c.range[1]], c.family, c.case, metrics.index(c.metric))))
+
+
+def _changes(
+    results: Results, judged: Judged, order: Mapping[str, int], sources: "Sources", recall: Recall
+) -> Iterator[Change]:
+    """Yield a change for each finding; rises that were taken back stand for the falls that did it."""
+    if judged.rule is None or not judged.findings:
+        return
+    series, points, rule = judged.series, judged.series.points, judged.rule
+
+    def alike(one: int, other: int) -> bool:
+        before, after = _sides(results, judged, one, other)
+        between = sources.edits(points[one].commit, points[other].commit, (before, after))
+        return same_lines(series.metric, before, after, between, int(rule.needed(points[one].value or 0)))
+
+    undone = find_undone(series, judged.steps, rule, alike)
+    for number, step in enumerate(judged.findings):
+        if number in undone.values() or (number in undone and step.after < step.before):
+            continue  # the fall that took rises back, or a lesser one on the way there
+        good, bad = points[step.good].commit, points[step.bad].commit
+        change = recall(series.metric, step, good, bad) or _make(results, judged, step, sources)
+        if step.adjacent and step.kind != "drift":
+            culprit = follow_merge(results.project, question_of(judged, step), bad)
+            if isinstance(culprit, Commit):
+                change = replace(change, commit=culprit.id, merge=bad.id)
+        if number in undone:
+            back = points[judged.steps[undone[number]].bad].commit
+            change = replace(change, verdict="transient", undone_by=back.id)
+        entry = accepted_by(change, results.accepted, rule, order)
+        yield change if entry is None else replace(change, verdict="accepted", reason=entry.reason)
+
+
+def _make(results: Results, judged: Judged, step: Step, sources: "Sources") -> Change:
+    points = judged.series.points
+    good, bad = points[step.good].commit, points[step.bad].commit
+    before, after = _sides(results, judged, step.good, step.bad)
+    edits = sources.edits(good, bad, (before, after))
+    between = 1 if step.adjacent else count_between(results.project.repository, good.id, bad.id)
+    quiet = _quiet(results, judged, step, sources) if step.kind == "drift" else None
+    return make_change(judged.series, step, before, after, edits, between=between, quiet=quiet)
+
+
+def _quiet(results: Results, judged: Judged, drift: Step, sources: "Sources") -> tuple[Stretch, ...] | None:
+    """Return the stretches of a drift between the flagged steps in its range; None where there are none."""
+    inner = [step for step in judged.steps if drift.good <= step.good and step.bad <= drift.bad]
+    if not inner:
+        return None
+    ends = [drift.good, *(index for step in inner for index in (step.good, step.bad)), drift.bad]
+    commits = {index: judged.series.points[index].commit for index in ends}
+    sides = dict(zip(ends, _sides(results, judged, *ends), strict=True))
+
+    def edits(one: int, other: int) -> Edits:
+        return sources.edits(commits[one], commits[other], (sides[one], sides[other]))
+
+    return tuple(
+        Stretch(
+            before=sides[one],
+            after=sides[other],
+            edits=edits(one, other),
+            back=edits(drift.good, one),
+            onward=edits(other, drift.bad),
+        )
+        for one, other in zip(ends[::2], ends[1::2], strict=True)
+        if one < other
+    )
+
+
+class Sources:
+    """What git tells of the lines between two commits; of the Python files that profiles mention it reads the text."""
+
+    def __init__(self, repository: Repository, blobs: Blobs) -> None:
+        self._files = cache(lambda good, bad: file_edits(repository, good, bad))
+        self._text = lru_cache(_TEXTS)(lambda commit, path: (blobs.read(commit, path) or b"").decode(errors="replace"))
+
+    def files(self, good: str, bad: str) -> Sequence[FileEdit]:
+        """Return the files that differ between two commits."""
+        return self._files(good, bad)
+
+    def edits(self, good: Commit, bad: Commit, sides: Iterable[Side]) -> Edits:
+        """Return the edits between the commits of two sides."""
+        files = self.files(good.id, bad.id)
+        paths = {path for side in sides for path in side.paths}
+        wanted = [file for file in files if {file.before, file.after} & paths]
+        reads = (partial(self._read, good.id), partial(self._read, bad.id))
+        before, after = (
+            _Texts([name for name in names if name is not None and name.endswith(".py")], read)
+            for names, read in zip(([f.before for f in wanted], [f.after for f in wanted]), reads, strict=True)
+        )
+        return Edits(files, before=before, after=after, read=reads)
+
+    def _read(self, commit: str, path: str) -> str:
+        """Return the text of a Python file; "" where the commit has none, as of one that a build generates."""
+        return self._text(commit, path) if path.endswith(".py") else ""
+
+
+class _Texts(Mapping[str, str]):
+    """The texts of some files of one commit, read when they are asked for."""
+
+    def __init__(self, names: Iterable[str], read: Callable[[str], str]) -> None:
+        self._names = dict.fromkeys(names)
+        self._read = read
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __getitem__(self, name: str) -> str:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._read(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def _sides(results: Results, judged: Judged, *indexes: int) -> tuple[Side, ...]:
+    """Load the profiles of some points: deep ones only where all have them, as libraries are folded there."""
+    sides = tuple(_side(results, judged, index, deep=True) for index in indexes)
+    if len({side.plain for side in sides}) == 1:
+        return sides
+    return tuple(_side(results, judged, index, deep=False) for index in indexes)
+
+
+def _side(results: Results, judged: Judged, index: int, *, deep: bool) -> Side:
+    """Load the profiles of one point: of the last repeat that was traced deep or not, else of the last."""
+    subject = judged.series.subject
+    commit = judged.series.points[index].commit.id
+    repeats = results.of(subject.family, commit, subject.case, subject.identity, subject.probe)
+    outcomes = [m.outcome for m in reversed(repeats) if isinstance(m.outcome, Measured)]
+    missing = set()
+
+    def profile(kind: str) -> Profile:
+        ids = dict.fromkeys(outcome.profiles[kind] for outcome in outcomes if kind in outcome.profiles)
+        found = [profile for id_ in ids if (profile := results.project.store.profile(id_))]
+        if not found and (ids or kind not in {"peak", "leak"}):  # those two are not always taken
+            missing.add(kind)
+        return max(found, key=lambda p: bool(p.stacks) == deep, default=Profile())
+
+    side = Side(
+        alive=profile("alive"),
+        retained=profile("retained"),
+        peak=profile("peak"),
+        imports=profile("import"),
+        leak=profile("leak"),
+        leak_calls=next((outcome.leak_calls for outcome in outcomes if "leak" in outcome.profiles), 1),
+        types=next((outcome.types for outcome in outcomes if outcome.types), ()),
+    )
+    return replace(side, missing=frozenset(missing))

@@ -1,0 +1,127 @@
+"""From stored measurements to judgements: series, the steps and drifts in them, and what is to be measured again."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from weakref import WeakKeyDictionary
+
+from msgspec.structs import replace
+
+from memharness.analyse.acceptance import find_drifts
+from memharness.analyse.limits import untraced_dominates
+from memharness.analyse.series import (
+    Series,
+    Subject,
+    build_series,
+)
+from memharness.analyse.steps import (
+    Rule,
+    Step,
+    find_steps,
+    needs_repeats,
+    rule_for,
+)
+from memharness.config.configuration import Config
+from memharness.findings.branch_search import Question
+from memharness.findings.continuation import (
+    Part,
+    parts_of,
+)
+from memharness.findings.project import Project
+from memharness.findings.results import Results
+from memharness.model.findings import Acceptance
+from memharness.model.measurements import PROBE_METHOD
+from memharness.model.scenarios import Case
+from memharness.model.values import Value
+
+
+class Judged(Value):
+    """A series with what was found in it. `rule` is None where the metric does not flag: nothing is found then.
+
+    A `closed` one ends where another goes on: nothing more is measured for it.
+    """
+
+    case: Case
+    series: Series
+    rule: Rule | None
+    steps: tuple[Step, ...] = ()
+    drifts: tuple[Step, ...] = ()  # accepted ones, and the one since
+    closed: bool = False
+
+    @property
+    def findings(self) -> tuple[Step, ...]:
+        """The steps, and the drifts between their ends."""
+        return self.steps + self.drifts
+
+    @property
+    def newest(self) -> int | None:
+        """The last measured point."""
+        return max((index for index, point in enumerate(self.series.points) if point.values), default=None)
+
+    @property
+    def repeats(self) -> tuple[tuple[int, int], ...]:
+        """Points, and how often each is to be measured in all."""
+        return needs_repeats(self.series, self.findings) if self.rule and not self.closed else ()
+
+
+_judged: WeakKeyDictionary[Results, tuple[Judged, ...]] = WeakKeyDictionary()
+
+
+def judge(results: Results) -> tuple[Judged, ...]:
+    """Return every series of `results` with what is found in it; asked again, the same."""
+    if results not in _judged:
+        _judged[results] = tuple(_judge(results))
+    return _judged[results]
+
+
+def _judge(results: Results) -> Iterator[Judged]:
+    for family in results.measurements:
+        for case in results.cases(family):
+            *former, _ = parts_of(results, family, case)
+            for part in former:
+                yield from (replace(one, closed=True) for one in _judge_part(results, family, case, part))
+            yield from _judge_part(results, family, case)
+
+
+def _judge_part(results: Results, family: str, case: Case, part: Part | None = None) -> Iterator[Judged]:
+    """Judge a former part of a case's series, or the present one."""
+    subject = subject_of(results.project, case, family)
+    if part is not None:
+        subject = replace(subject, identity=part.identity, probe=part.probe)
+    stored = results.series(family, subject.case, subject.identity, subject.probe)
+    if part is not None:
+        stored = {commit: found for commit, found in stored.items() if results.positions[commit] <= part.last}
+    own = build_series(subject, results.commits, stored, results.environments)
+    named = {series.metric: series for series in own}
+    both = [named[name] for name in ("peak", "rss_peak") if name in named]
+    untraced = len(both) == 2 and untraced_dominates(*([point.value for point in one.points] for one in both))
+    yield from judge_case(results.project.config, results.accepted, case, own, untraced=untraced)
+
+
+def judge_case(
+    config: Config, accepted: Sequence[Acceptance], case: Case, own: Iterable[Series], *, untraced: bool
+) -> Iterator[Judged]:
+    """Judge the series of one case; `rss_peak` only where most memory is not traced."""
+    for series in own:
+        rule = rule_for(series.metric, case.scenario.thresholds, config.thresholds)
+        if rule is None or (series.metric == "rss_peak" and not untraced):
+            yield Judged(case=case, series=series, rule=None)
+            continue
+        steps = find_steps(series, rule)
+        drifts = find_drifts(series, steps, rule, accepted)
+        yield Judged(case=case, series=series, rule=rule, steps=steps, drifts=drifts)
+
+
+def subject_of(project: Project, case: Case, family: str) -> Subject:
+    """Return what the series of a case in a family are about."""
+    return Subject(
+        case=case.name,
+        identity=case.scenario.identity,
+        probe=PROBE_METHOD,
+        family=family,
+        metrics=case.scenario.metrics or project.config.run.metrics,
+    )
+
+
+def question_of(judged: Judged, step: Step) -> Question:
+    """Return what to ask of the commits between the two of `step`, or of a branch that came in there."""
+    series = judged.series
+    return Question(subject=series.subject, metric=series.metric, before=step.before, after=step.after)

@@ -1,0 +1,49 @@
+"""The changes at one commit, found in what is stored."""
+
+from collections.abc import Collection, Sequence
+
+from memharness.errors import MemharnessError
+from memharness.findings.describe import find_changes
+from memharness.findings.results import Results
+from memharness.git.history import find_commit
+from memharness.model.findings import Change
+from memharness.model.history import Commit
+from memharness.model.measurements import Measured
+
+_NAMED = 5  # other commits with changes, where there is none at the wanted one
+
+
+def changes_at(results: Results, revision: str, metrics: Collection[str] = ()) -> tuple[Commit, tuple[Change, ...]]:
+    """Return the commit that `revision` names and its changes, those of `metrics` where any are given.
+
+    A change is at the commit that brought it, at the merge that it came with, and at the last commit of its range.
+    Raises MemharnessError for an unknown revision, and where nothing changed there.
+    """
+    commit = find_commit(results.project.repository, revision)
+    wanted = [c for c in find_changes(results) if not metrics or {c.metric, *c.also} & set(metrics)]
+    there = tuple(c for c in wanted if commit.id in (c.commit, c.merge, c.range[1]))
+    if not there:
+        what = f"no change of {' or '.join(metrics)}" if metrics else "no change"
+        raise MemharnessError(
+            f"{what} of the chosen cases is found at {commit.short} in {results.project.config.run.results}",
+            hint=_advice(results, commit, wanted),
+        )
+    return commit, there
+
+
+def _advice(results: Results, commit: Commit, changes: Sequence[Change]) -> str:
+    """Say why there may be no change at a commit, and where there are some."""
+    if commit.id not in {known.id for known in results.commits}:
+        why = "It is not among the chosen commits, which follow first parents."
+    elif not any(commit.id in records for records in results.measurements.values()):
+        why = f"It is not measured: `memharness run --until {commit.short} --last 2` does that."
+    elif not any(
+        isinstance(m.outcome, Measured) for own in results.measurements.values() for m in own.get(commit.id, ())
+    ):
+        why = f"It could not be measured: `memharness show {commit.short}` tells why."
+    else:
+        why = "It is measured, and its figures are those of the commit before it, as far as they are judged."
+    others = list(dict.fromkeys((change.commit or change.range[1])[:10] for change in changes))
+    if not others:
+        return why
+    return f"{why} There are changes at {', '.join(others[:_NAMED])}{', and more' if len(others) > _NAMED else ''}."

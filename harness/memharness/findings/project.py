@@ -1,0 +1,144 @@
+"""A project opened for work: its configuration, repository, cases, commits and store."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from memharness.config.configuration import Config
+from memharness.errors import MemharnessError
+from memharness.files.cache_folder import cache_folder
+from memharness.files.copies import copy_folder
+from memharness.git.history import (
+    RevisionRange,
+    commit_ids,
+    select,
+    shortfall,
+)
+from memharness.git.repository import (
+    Repository,
+    open_repository,
+)
+from memharness.model.history import Commit
+from memharness.model.measurements import Measured
+from memharness.model.scenarios import Case
+from memharness.packages.declared import (
+    Read,
+    beside,
+    declared,
+)
+from memharness.packages.layout import find_directory
+from memharness.scenarios import (
+    expand,
+    left_out,
+    load_scenarios,
+)
+from memharness.scenarios import select as select_cases
+from memharness.store import Store
+
+
+class Selection(RevisionRange):
+    """What a command is asked to look at: revisions, and cases by `-k` expression and by tag.
+
+    `new` asks for the commits after the newest measured one, with that one as the baseline; `every` for the whole
+    history, which is also what is meant where nothing is asked for. `machine` narrows what looks at all machines to
+    the results of one.
+    """
+
+    new: bool = False
+    every: bool = False
+    pattern: str | None = None
+    case_tags: tuple[str, ...] = ()
+    machine: str | None = None
+
+
+EVERYTHING = Selection()
+
+
+@dataclass(frozen=True)
+class Project:
+    """All that the commands work on."""
+
+    config: Config
+    repository: Repository
+    cases: tuple[Case, ...]
+    store: Store
+    notices: tuple[str, ...] = ()  # on the scenario folder
+
+    def commits(self, selection: Selection) -> tuple[Commit, ...]:
+        """Return the selected commits, oldest first."""
+        if selection.new:
+            # Nothing measured yet: the newest commit alone becomes the baseline of all later runs.
+            selection = replace(selection, since=self._baseline(selection.until) or selection.until)
+        return select(self.repository, selection)
+
+    def copy_scenarios(self, into: Path) -> None:
+        """Copy the scenario folder as it was parsed; raise MemharnessError where it was changed since."""
+        copy_folder(self.config.run.scenarios, into)
+        copied = {scenario.name: scenario.identity for scenario in load_scenarios(into)}
+        for case in self.cases:
+            if copied.get(case.scenario.name) != case.scenario.identity:
+                raise MemharnessError(
+                    f"{case.scenario.path} was changed while the run began", hint="Run the same command again."
+                )
+
+    def shortfall(self, selection: Selection, commits: Sequence[Commit]) -> tuple[str, ...]:
+        """Say why the selected `commits` are fewer than were asked for, where they are."""
+        if selection.new and self.newest_stored(selection.until) is not None:
+            return ()
+        why = shortfall(self.repository, selection, commits)
+        return (why,) if why else ()
+
+    def newest_stored(self, until: str) -> str | None:
+        """Return the id of the newest commit up to `until` that anything is stored for."""
+        stored = {commit for family in self.store.families() for commit in self.store.commit_ids(family)}
+        return next((commit for commit in commit_ids(self.repository, until) if commit in stored), None)
+
+    def _baseline(self, until: str) -> str | None:
+        """Return the newest commit up to which each case was measured; what failed since is no baseline."""
+        searched = {case.name for case in self.cases}  # under any identity: its series is continued from there
+        baseline = None
+        for commit in commit_ids(self.repository, until):
+            found = searched & self._measured_at(commit)
+            if found:
+                baseline = commit
+                searched -= found
+            if not searched:
+                break
+        return baseline
+
+    def _measured_at(self, commit: str) -> set[str]:
+        return {
+            m.case
+            for family in self.store.families()
+            for m in self.store.measurements(family, commit)
+            if isinstance(m.outcome, Measured)
+        }
+
+
+def open_project(config: Config, selection: Selection, *, read_only: bool = False) -> Project:
+    """Open repository, scenario files and store; what is wrong with any of them is a MemharnessError."""
+    repository = open_repository(config.project.repo, cache_folder())
+    scenarios = load_scenarios(config.run.scenarios)
+    cases = select_cases(expand(scenarios), selection.pattern, selection.case_tags)
+    renamed = {scenario.text_identity: scenario.identity for scenario in scenarios}
+    return Project(
+        config=config,
+        repository=repository,
+        cases=cases,
+        store=Store(config.run.results, config.run.machine, read_only=read_only, renamed=renamed),
+        notices=left_out(config.run.scenarios),
+    )
+
+
+def blob_reader(repository: Repository, files: Mapping[str, str]) -> Read:
+    """Return a reader of a commit's `files`, a mapping of their paths to their blob ids."""
+    return lambda path: repository.git("cat-file", "blob", files[path]) if path in files else None
+
+
+def name_at(config: Config, repository: Repository, files: Mapping[str, str]) -> str | None:
+    """Return the name that the project gives itself at a commit, which has `files`: path -> blob id."""
+    read = blob_reader(repository, files)
+    named = declared(beside(read, find_directory(files, read, config.project.directory)))
+    return named.module or named.name

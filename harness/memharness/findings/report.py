@@ -1,0 +1,266 @@
+"""Findings put together for the commands: a report of everything, and trends to be drawn."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from msgspec.structs import replace
+
+from memharness.analyse.limits import find_exceeded
+from memharness.analyse.noisy import LEAST_COMMITS
+from memharness.analyse.series import Point
+from memharness.findings.continuation import (
+    Part,
+    continuations,
+    parts_of,
+)
+from memharness.findings.describe import describe
+from memharness.findings.judge import (
+    Judged,
+    judge,
+)
+from memharness.findings.results import Results
+from memharness.git.history import find_commit
+from memharness.model.findings import (
+    TREND_CELLS,
+    Cell,
+    Change,
+    Counts,
+    Exceeded,
+    Failure,
+    Report,
+    Summary,
+    Trend,
+    TrendChange,
+    TrendPoint,
+)
+from memharness.model.history import Commit
+from memharness.model.measurements import (
+    Measured,
+    Outcome,
+    outcome_reason,
+)
+from memharness.model.metrics import (
+    METRICS,
+    Phase,
+)
+from memharness.model.scenarios import Case
+from memharness.wording.thinning import thin
+
+
+def failures(results: Results) -> tuple[Failure, ...]:
+    """Return what could not be measured, in the order of the history."""
+    stored = [
+        (family, case.name, part, results.series(family, case.name, *part.key))
+        for family, case, part in _parts(results)
+    ]
+    return tuple(
+        Failure(commit=commit.id, case=case, family=family, phase=phase, reason=reason)
+        for commit in results.commits
+        for family, case, part, series in stored
+        if part.first <= results.positions[commit.id] <= part.last
+        for m in series.get(commit.id, ())[:1]
+        for phase, reason in reasons(m.outcome)
+    )
+
+
+def former_only(results: Results) -> frozenset[tuple[str, str, str]]:
+    """Return family, commit id and case of what only former parts of series know, which is not measured any more."""
+    return frozenset(
+        (family, commit, case.name)
+        for family, case, part in _parts(results)
+        for commit in results.series(family, case.name, *part.key)
+        if commit not in results.series(family, case.name, case.scenario.identity)
+    )
+
+
+def _parts(results: Results) -> Iterator[tuple[str, Case, Part]]:
+    for family in results.measurements:
+        for case in results.cases(family):
+            yield from ((family, case, part) for part in parts_of(results, family, case))
+
+
+def reasons(outcome: Outcome) -> Iterator[tuple[Phase, str]]:
+    """Yield phase and reason of each failure in an outcome: none, its own, or those of later passes."""
+    if not isinstance(outcome, Measured):
+        yield outcome_reason(outcome)
+        return
+    for name, failed in outcome.failed_passes.items():
+        phase, reason = outcome_reason(failed)
+        yield phase, f"{reason} (in the {name} pass; the other metrics are measured)"
+
+
+def _figures(results: Results, failed: Iterable[Failure]) -> dict[str, tuple[str, ...]]:
+    """Return by commit, of those with failures, the cases that were measured there."""
+    measured: dict[str, dict[str, None]] = {failure.commit: {} for failure in failed}
+    for family, case, part in _parts(results):
+        series = results.series(family, case.name, *part.key)
+        for commit, names in measured.items():
+            if any(isinstance(m.outcome, Measured) for m in series.get(commit, ())):
+                names[case.name] = None
+    return {commit: tuple(names) for commit, names in measured.items() if names}
+
+
+def make_report(
+    results: Results, judged: Sequence[Judged] | None = None, described: Sequence[Judged] | None = None
+) -> Report:
+    """Report on `results` as a whole: on all that was `judged` of them, by default by `judge`.
+
+    The changes are those of `described` where that is given.
+    """
+    judged = judge(results) if judged is None else judged
+    present = [one for one in judged if not one.closed]
+    failed = failures(results)
+    stored = {
+        commit for family, case, part in _parts(results) for commit in results.series(family, case.name, *part.key)
+    }
+    return Report(
+        counts=Counts(
+            commits=len(results.commits),
+            measured=results.measured,
+            cached=len(stored) - results.measured - results.reused,
+            reused=results.reused,
+            failed=len({failure.commit for failure in failed}),
+        ),
+        changes=describe(results, judged if described is None else described),
+        failures=failed,
+        series=tuple(map(_summary, present)),
+        exceeded=tuple(over for one in present for over in _exceeded(one)),
+        figures=_figures(results, failed),
+        notices=tuple(
+            dict.fromkeys(
+                (
+                    *results.notices,
+                    *results.project.notices,
+                    *results.project.store.notices,
+                    *continuations(results),
+                    *(note for one in present for note in _blind_spots(one)),
+                )
+            )
+        ),
+    )
+
+
+def report_newest(results: Results) -> Report:
+    """Judge the newest commit of `results` against what was measured before it.
+
+    A step in a noisy series is certain once three commits follow it, so there the newest three are new.
+    """
+    judged = judge(results)
+    recent = [commit.id for commit in results.commits[-LEAST_COMMITS:]]
+    first = len(results.commits) - len(recent)
+    report = make_report(results, judged, [one for one in judged if any(step.bad >= first for step in one.findings)])
+    noisy = {(row.case, row.metric, row.family) for row in report.series if row.metric_class == "noisy"}
+
+    def is_new(change: Change) -> bool:
+        known = recent if (change.case, change.metric, change.family) in noisy else recent[-1:]
+        return change.range[1] in known or change.undone_by in known
+
+    failed = tuple(failure for failure in report.failures if failure.commit == recent[-1])
+    return replace(
+        report,
+        counts=replace(report.counts, commits=1, cached=1, failed=min(len(failed), 1)),
+        changes=tuple(filter(is_new, report.changes)),
+        failures=failed,
+        figures={commit: names for commit, names in report.figures.items() if commit == recent[-1]},
+        series=tuple(
+            replace(_summary(_newest_pair(one)), trend=whole.trend)
+            for one, whole in zip((one for one in judged if not one.closed), report.series, strict=True)
+        ),
+        exceeded=tuple(over for over in report.exceeded if over.last == recent[-1]),
+    )
+
+
+def _newest_pair(judged: Judged) -> Judged:
+    """Return the end of a series: from the last point measured before the newest commit."""
+    newest = len(judged.series.points) - 1
+    past = [index for index, point in enumerate(judged.series.points[:-1]) if point.values]
+    return replace(
+        judged,
+        series=replace(judged.series, points=judged.series.points[past[-1] if past else newest :]),
+        steps=tuple(step for step in judged.steps if step.bad == newest),
+        drifts=(),
+    )
+
+
+def commits_of(results: Results, report: Report) -> dict[str, Commit]:
+    """Return the commits that `results` are about and those that the report names beside them, by id."""
+    known = {commit.id: commit for commit in results.commits}
+    named = {id_ for change in report.changes for id_ in (change.commit, change.merge) if id_}
+    named |= {id_ for change in report.still_open for id_ in (change.commit, *change.range) if id_}
+    repository = results.project.repository
+    return known | {id_: find_commit(repository, id_) for id_ in named - known.keys()}
+
+
+def _exceeded(judged: Judged) -> tuple[Exceeded, ...]:
+    limit = judged.case.scenario.limits.get(judged.series.metric)
+    return find_exceeded(judged.series, limit) if limit is not None else ()
+
+
+def _blind_spots(judged: Judged) -> Iterator[str]:
+    """Say where most of the memory is not traced, so that `rss_peak` is judged."""
+    if judged.series.metric == "rss_peak" and judged.rule is not None:
+        yield (
+            f"{judged.case.name}: tracemalloc cannot see most of its memory, so rss_peak is judged as well "
+            f"({judged.series.subject.family})"
+        )
+
+
+def _summary(judged: Judged) -> Summary:
+    series = judged.series
+    values = [point.value for point in series.points if point.value is not None]
+    first, last = (values[0], values[-1]) if values else (None, None)
+    flagged = sum(step.after - step.before for step in judged.findings)
+    return Summary(
+        case=series.subject.case,
+        metric=series.metric,
+        family=series.subject.family,
+        unit=METRICS[series.metric].unit,
+        first=first,
+        last=last,
+        residual=(last or 0) - (first or 0) - flagged if judged.rule else None,
+        metric_class=series.metric_class,
+        trend=thin([_cell(point) for point in series.points], TREND_CELLS),
+    )
+
+
+def _cell(point: Point) -> Cell:
+    return "failed" if point.failure is not None else point.value
+
+
+def trends(results: Results, *metrics: str) -> tuple[Trend, ...]:
+    """Return every series of the given metrics that has a value, as it is drawn, those of a case side by side."""
+    order = {commit.id: index for index, commit in enumerate(results.commits)}
+    judged = [one for one in judge(results) if not one.closed]  # a former part is on another scale
+    drawn = [one for one in judged if one.series.metric in metrics and one.newest is not None]
+    return tuple(
+        Trend(
+            case=one.series.subject.case,
+            metric=one.series.metric,
+            unit=METRICS[one.series.metric].unit,
+            family=one.series.subject.family,
+            limit=one.case.scenario.limits.get(one.series.metric),
+            points=tuple(map(_trend_point, one.series.points)),
+            changes=tuple(
+                TrendChange(
+                    index=order[change.range[1]],
+                    before=change.before,
+                    after=change.after,
+                    verdict=change.verdict,
+                    exact=change.commit is not None,
+                )
+                for change in describe(results, [one])
+            ),
+        )
+        for one in drawn
+    )
+
+
+def _trend_point(point: Point) -> TrendPoint:
+    return TrendPoint(
+        commit=point.commit.short,
+        subject=point.commit.subject,
+        tags=point.commit.tags,
+        value=point.value,
+        failed=point.failure is not None,
+        low=min(point.values) if point.spread else None,
+        high=max(point.values) if point.spread else None,
+    )

@@ -1,0 +1,80 @@
+"""Regressions that were found earlier on a history and are open still: neither accepted nor taken back."""
+
+from collections.abc import Collection, Sequence
+from statistics import median_high
+from typing import TypeAlias
+
+from memharness.analyse.noisy import LEAST_COMMITS
+from memharness.analyse.steps import Step
+from memharness.findings.describe import describe
+from memharness.findings.judge import (
+    Judged,
+    judge,
+)
+from memharness.findings.results import (
+    Results,
+    with_whole_history,
+)
+from memharness.model.findings import Change
+
+_Place: TypeAlias = tuple[str, str, str, bool, tuple[str, str] | None]
+
+
+def still_open(results: Results, shown: Collection[Change]) -> tuple[Change, ...]:
+    """Return what is open still up to the newest commit of `results`, as far as it is stored and not `shown`."""
+    whole = with_whole_history(results)
+    known = {_place(change, metric) for change in shown for metric in (change.metric, *change.also)}
+    judged = judge(whole)
+    found = {
+        _place_of(one, step): one
+        for number, one in enumerate(judged)
+        for step in one.findings
+        if _place_of(one, step) not in known and _is_open(one, step, _moved_since(one, judged[number + 1 :]))
+    }
+    described = describe(whole, [one for one in judged if any(one is other for other in found.values())])
+    return tuple(
+        change
+        for change in described
+        if change.verdict in ("regressed", "drifting") and _place(change, change.metric) in found
+    )
+
+
+def _is_open(judged: Judged, step: Step, moved: int) -> bool:
+    """Tell whether a rise is certain and shows in the newest value, or level of a noisy series, `moved` since then."""
+    points, kind = judged.series.points, judged.series.metric_class
+    if step.after <= step.before or step.confidence == "suspected":
+        return False
+    assert judged.newest is not None
+    assert judged.rule is not None
+    newest = points[judged.newest]
+    if newest.suspected or newest.scale != points[step.bad].scale:
+        return True
+    values = [point.value for point in points if point.value is not None]
+    level = median_high(values[-LEAST_COMMITS if kind == "noisy" else -1 :])
+    return not judged.rule.is_gone(step.before, level + moved, kind)
+
+
+def _moved_since(judged: Judged, later: Sequence[Judged]) -> int:
+    """Return how far the series that continue a closed one have moved."""
+    moved = 0
+    for one in later if judged.closed else ():
+        values = [point.value for point in one.series.points if point.value is not None]
+        if _about(one) == _about(judged) and values:
+            moved += values[-1] - values[0]
+    return moved
+
+
+def _about(judged: Judged) -> tuple[str, str, str]:
+    subject = judged.series.subject
+    return subject.family, subject.case, judged.series.metric
+
+
+def _place_of(judged: Judged, step: Step) -> _Place:
+    drift = step.kind == "drift"
+    ends = (judged.series.points[step.good].commit.id, judged.series.points[step.bad].commit.id)
+    return *_about(judged), drift, None if drift else ends
+
+
+def _place(change: Change, metric: str) -> _Place:
+    """Return what tells a change from others; of the drifts of a series there is one."""
+    return change.family, change.case, metric, change.drift, None if change.drift else change.range

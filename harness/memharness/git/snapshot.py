@@ -1,0 +1,165 @@
+"""Snapshots: all that a commit puts into a work tree, submodules and the contents behind filters included.
+
+In: a repository and a commit. Out: a `Snapshot`, which git lists, reads and checks out like any commit: where the
+commit does not hold everything itself, one is made of it in the cache folder. What is not at hand is named with the
+reason. No command of the project or of a configuration runs.
+"""
+
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Final, TypeVar
+
+from memharness.errors import MemharnessError
+from memharness.files.removal import scratch
+from memharness.git.filters import (
+    listing,
+    unfiltered,
+)
+from memharness.git.repository import (
+    Repository,
+    quoted,
+    run_git,
+)
+from memharness.git.submodules import (
+    absence,
+    entries,
+    links,
+    look_into,
+)
+from memharness.model.values import Value
+
+T = TypeVar("T")
+
+_NAME_BYTES, _PATH_BYTES = 255, 3900  # the most that Linux takes, less some for the folder of the tree
+_FILES: Final = ("100", "120")  # modes of files and links begin like this
+_LOST: Final = "the repository lacks its contents: `git fsck` tells what else, another clone may have it"
+_NOBODY: Final = {
+    f"GIT_{who}_{what}": value
+    for who in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "nobody"), ("EMAIL", "nobody"), ("DATE", "@0 +0000"))
+}
+
+
+class Snapshot(Value):
+    """What a commit consists of; `commit` is to be checked out for it: the commit itself, or one made of it."""
+
+    commit: str
+    entries: dict[str, str]  # path -> "mode id" of files, folders, links, and of submodules that are missing
+    missing: dict[str, str] = {}  # path -> why there is nothing, or not what the project means
+    filtered: tuple[str, ...] = ()  # files with other contents than in the commit, or without any
+    submodules: tuple[str, ...] = ()  # folders of those that are at hand, each with a slash at its end
+
+
+@lru_cache(maxsize=64)
+def snapshot(repository: Repository, commit: str) -> Snapshot:
+    """Return all that a commit consists of, as far as it is at hand."""
+    repository.fetch_missing(commit)
+    own = entries(repository, commit)
+    found: dict[str, str] = {}
+    missing: dict[str, str] = {}
+    contents: dict[str, Path] = {}
+    submodules: list[str] = []
+    lost: list[str] = []
+    waiting = {"": own}  # by the folder of the submodule
+    while waiting:
+        folder, listed = waiting.popitem()
+        faults = {path: fault for path in listed if (fault := _unwritable(folder + path))}
+        for path in _lost(repository, listed):
+            faults[path] = _LOST
+            lost.append(folder + path)
+        listed = {path: entry for path, entry in listed.items() if path not in faults}
+        behind, absent = unfiltered(repository, listed)
+        for path, id_ in links(listed).items():
+            inner = look_into(repository, folder + path, id_)
+            if inner is None:
+                absent[path] = absence(repository, id_)
+            else:
+                listed[path] = f"040000 {id_}"
+                waiting[f"{folder}{path}/"] = inner
+                submodules.append(f"{folder}{path}/")
+        found |= _below(folder, listed)
+        missing |= _below(folder, faults | absent)
+        contents |= _below(folder, behind)
+    for path, id_ in _store(repository, contents).items():
+        found[path] = f"{found[path][:6]} {id_}"
+    return Snapshot(
+        commit=commit if found == own else _made(repository, found),
+        entries=found,
+        missing=missing,
+        filtered=(*contents, *lost),
+        submodules=tuple(submodules),
+    )
+
+
+def forget() -> None:
+    """Have snapshots made again, as after what they consist of is gone from the cache folder."""
+    snapshot.cache_clear()
+    _stored.clear()
+
+
+_present: Final[set[tuple[str, str]]] = set()  # repository and id of contents that were found
+
+
+def _lost(repository: Repository, listed: Mapping[str, str]) -> list[str]:
+    """Return the paths of files whose contents the repository should have and lacks."""
+    files = {path: entry[7:] for path, entry in listed.items() if entry.startswith(_FILES)}
+    new = {id_ for id_ in files.values() if (repository.id, id_) not in _present}
+    if new:
+        asked = "".join(f"{id_}\n" for id_ in sorted(new)).encode()
+        told = repository.git("cat-file", "--batch-check=%(objectname)", given=asked).decode().splitlines()
+        _present.update((repository.id, line) for line in told if not line.endswith(" missing"))
+    return [path for path, id_ in files.items() if (repository.id, id_) not in _present]
+
+
+def _below(folder: str, paths: Mapping[str, T]) -> dict[str, T]:
+    return {folder + path: value for path, value in paths.items()}
+
+
+def _unwritable(path: str) -> str:
+    """Say why git, or a file system, would not write a path; "" where it would."""
+    names = os.fsencode(path).split(b"/")
+    if any(name.lower() in (b"", b".", b"..", b".git") for name in names):
+        return "git refuses to write it, because of its name"
+    if max(map(len, names)) > _NAME_BYTES or sum(map(len, names)) + len(names) > _PATH_BYTES:
+        return "its name is too long for a file system"
+    return ""
+
+
+_stored: Final[dict[tuple[str, Path], str]] = {}  # repository and file -> id of its contents
+
+
+def _store(repository: Repository, files: Mapping[str, Path]) -> dict[str, str]:
+    """Have git keep the contents of files, each once; return name -> id."""
+    new = [file for file in dict.fromkeys(files.values()) if (repository.id, file) not in _stored]
+    if new:
+        names = b"".join(os.fsencode(quoted(str(file))) + b"\n" for file in new)
+        ids = _make(repository, "hash-object", "-w", "--no-filters", "--stdin-paths", given=names).split()
+        _stored.update({(repository.id, file): id_ for file, id_ in zip(new, ids, strict=True)})
+    return {name: _stored[repository.id, file] for name, file in files.items()}
+
+
+def _made(repository: Repository, found: Mapping[str, str]) -> str:
+    """Make a commit of entries, and return its id, which is the same for the same entries."""
+    with scratch(Path(repository.made_store()), "index-") as folder:
+        index = {"GIT_INDEX_FILE": f"{folder}/index"}
+        _make(repository, "update-index", "-z", "--index-info", given=listing(found), variables=index)
+        tree = _make(repository, "write-tree", "--missing-ok", variables=index)
+    return _make(repository, "commit-tree", "-m", "", tree, variables=_NOBODY)
+
+
+def _make(
+    repository: Repository, *arguments: str, given: bytes = b"", variables: Mapping[str, str] | None = None
+) -> str:
+    store = repository.made_store()
+    how = ["-c", "core.looseCompression=0", "-c", "core.protectNTFS=false", "-c", "core.protectHFS=false"]
+    done = run_git(
+        [f"--git-dir={store}", *how, *arguments], folder=store, variables=variables, isolated=True, given=given
+    )
+    if done.status:
+        raise MemharnessError(
+            f"{store}: git {arguments[0]} failed: {done.messages.strip() or done.status}",
+            hint="Free some space there, or set MEMHARNESS_CACHE to another folder.",
+        )
+    return os.fsdecode(done.output).strip()

@@ -1,0 +1,1 @@
+"""Stored and shared values, frozen: metrics, history, scenarios, environments, measurements, findings."""

@@ -1,0 +1,269 @@
+"""Measurements: profiles, outcomes, and the records in which they are stored."""
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from memharness.model.environments import EnvironmentFacts
+from memharness.model.history import Commit
+from memharness.model.metrics import PassName, Phase, Step
+from memharness.model.values import Calls, CommitId, Id, Integer, Value, digest
+
+STORE_FORMAT: Final = 3  # version of what is stored; its history is in results/README.md
+PROBE_METHOD: Final = 4  # memharness_probe.METHOD, which must not be imported; a test holds the two together
+
+
+class Doing(Value):
+    """What is done at a commit in an environment family right now; `case` is "" for what all cases share."""
+
+    commit: Commit
+    family: str
+    step: Step
+    case: str = ""
+
+
+class LineStat(Value, array_like=True):
+    """Live blocks allocated at one line. `path` is relative to the project, or `<stdlib>/json/decoder.py`.
+
+    In a deep profile a block that a library allocated counts at the line of the project, or else of the scenario,
+    that called into it, and `library` names the top-level module that allocated it.
+    """
+
+    path: str
+    line: Integer
+    function: str
+    source: str  # white space normalised
+    size: Integer
+    count: Integer
+    library: str = ""
+
+
+class Frame(Value, array_like=True):
+    """One entry of a traceback."""
+
+    path: str
+    line: Integer
+    function: str
+    source: str
+
+
+class Stack(Value, array_like=True):
+    """Live blocks allocated under one call stack, the outermost call first."""
+
+    size: Integer
+    count: Integer
+    frames: tuple[Frame, ...]
+
+
+class LineType(Value, array_like=True):
+    """Live instances of one type that were allocated at one line, the lines as in the profile that holds it."""
+
+    path: str
+    line: Integer
+    name: str
+    count: Integer
+
+
+class Survivor(Value, array_like=True):
+    """An object that calls left alive: the line that allocated it, its type, and the beginning of its `repr`."""
+
+    path: str
+    line: Integer
+    name: str
+    text: str
+
+
+class ModuleCost(Value, array_like=True):
+    """What importing one module keeps alive, the modules that it imports left out.
+
+    `origin` tells whose it is, "" in rows that stand for no single module; `path` and `line` are those of the import
+    statement that loaded it first.
+    """
+
+    name: str
+    origin: Literal["project", "scenario", "library", "stdlib", ""]
+    path: str
+    line: Integer
+    size: Integer
+
+
+class Profile(Value):
+    """Where memory was allocated: by line, by stack where deep tracing was on. Stored under its hash.
+
+    `types` go with deep lines, `survivors` with a leak, `modules` with imports; `sizes` is the series of bytes alive
+    after each call.
+    """
+
+    lines: tuple[LineStat, ...] = ()
+    stacks: tuple[Stack, ...] = ()
+    types: tuple[LineType, ...] = ()
+    survivors: tuple[Survivor, ...] = ()
+    modules: tuple[ModuleCost, ...] = ()
+    sizes: tuple[Integer, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """Hash of the contents."""
+        return digest(msgspec.to_builtins(self), 32)
+
+
+class TypeCount(Value, array_like=True):
+    """Instances of a type that the garbage collector tracks, before and after the first call."""
+
+    name: str
+    before: Integer
+    after: Integer
+
+
+class Failed(Value, tag_field="outcome", tag="failed"):
+    """The commit could not be measured; `reason` is one line, `output` the last lines printed."""
+
+    phase: Phase
+    reason: str
+    exit_code: Integer | None = None
+    output: tuple[str, ...] = ()
+    frames: tuple[Frame, ...] = ()  # of the user's code, outermost first
+
+
+class TimedOut(Value, tag_field="outcome", tag="timed-out"):
+    """`during` says in which phase `limit_seconds` were up."""
+
+    during: Phase
+    limit_seconds: float
+    output: tuple[str, ...] = ()
+
+
+class OutOfMemory(Value, tag_field="outcome", tag="out-of-memory"):
+    """`during` says in which phase `limit_bytes` were exceeded."""
+
+    during: Phase
+    limit_bytes: Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]  # as configured
+    output: tuple[str, ...] = ()
+
+
+class Measured(Value, tag_field="outcome", tag="measured"):
+    """Success. `metrics` holds what could be measured; `profiles` names the stored profile of each kind.
+
+    `passes` are those that ran: of `PASSES`, and "deep" and "peak" where the case was explained. `sights` names the
+    stored sight of each pass of which it is known what it saw. `reused_from` is the commit that was measured, where the
+    result is another's by reference, of several the one whose sights these are; it is never stored.
+
+    Kinds: "alive" (end of the first call), "retained", "peak" (the highest moment of the first call), "import",
+    "leak" (kept by the later calls) and "calls" (the size after each). Where the case was explained, "alive",
+    "retained" and "import" are deep; "peak" always is. `suspected` names metrics whose value is not certain.
+    """
+
+    metrics: dict[str, Integer]
+    calls: Calls | None = None
+    gc_objects: tuple[Integer, Integer] | None = None
+    types: tuple[TypeCount, ...] = ()
+    profiles: dict[str, Id] = {}
+    notes: tuple[str, ...] = ()
+    passes: tuple[str, ...] = ()
+    sights: dict[PassName, Id] = {}
+    failed_passes: dict[str, Failed | TimedOut | OutOfMemory] = {}  # later passes, whose metrics are missing
+    suspected: tuple[str, ...] = ()
+    reused_from: str | None = None
+
+    @property
+    def explained(self) -> bool:
+        """Tell whether passes that explain the figures ran."""
+        return "deep" in self.passes
+
+    @property
+    def leak_calls(self) -> int:
+        """Over how many calls the profile "leak" accumulated: as many again, after the first and `calls` later ones."""
+        return (self.calls or 0) + 1
+
+
+class Sight(Value):
+    """What a pass saw of the project, as far as it matters to its result. Stored under its hash.
+
+    `paths` below the tree were opened or asked for, also in vain; those with a slash at their end were taken in by the
+    build, with all that lies there ("./" is the tree itself). The `folders` were listed ("" is the tree itself).
+    `beside` maps what was seen of the scenario folder to a digest of its contents, that of a folder to one of its
+    names; "" for what is not there. `native`: libraries that are not Python's own were loaded, whose reading nobody
+    sees.
+    """
+
+    paths: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    beside: dict[str, str] = {}
+    native: bool = False
+
+    @property
+    def id(self) -> str:
+        """Hash of the contents."""
+        return digest(msgspec.to_builtins(self), 32)
+
+
+Outcome = Measured | Failed | TimedOut | OutOfMemory
+
+
+class Observation(Value):
+    """What one measurement of one case yields before it is stored: the outcome, and what it names, by id."""
+
+    outcome: Outcome
+    profiles: dict[str, Profile] = {}
+    sights: dict[str, Sight] = {}
+
+
+class Measurement(Value):
+    """The stored outcome of one case. `round` counts repeats: 0 is the first, later ones confirm it."""
+
+    case: str
+    identity: str  # of the scenario
+    probe: Integer  # version of the probe's method
+    round: Integer
+    environment: Id | None  # EnvironmentFacts.id; None where none could be built
+    outcome: Outcome
+
+    @property
+    def key(self) -> tuple[str, str, int, int]:
+        """What tells it apart from the others of its commit and family."""
+        return self.case, self.identity, self.probe, self.round
+
+
+class Reused(Value):
+    """Passes of a case's first measurement that were not run: what they saw of the project is as it was at `commit`."""
+
+    case: str
+    identity: str
+    probe: Integer
+    commit: CommitId  # where they were run
+    passes: tuple[PassName, ...]
+
+
+class Record(Value):
+    """What is stored of one commit in one environment family. `measurements` are sorted and unique by `key`.
+
+    `reused` are sorted as well; what was measured here goes before it.
+    """
+
+    format: int
+    commit: Commit
+    family: str
+    measurements: tuple[Measurement, ...]
+    reused: tuple[Reused, ...] = ()
+
+
+class StoredCase(Value, omit_defaults=False):
+    """What is stored for one case at one commit, for `show`: the latest repeat, and its profiles by kind."""
+
+    case: str
+    family: str
+    repeats: int
+    environment: EnvironmentFacts | None
+    outcome: Outcome
+    profiles: dict[str, Profile] = {}
+
+
+def outcome_reason(outcome: Failed | TimedOut | OutOfMemory) -> tuple[Phase, str]:
+    """Phase and one-line reason of an outcome that is no measurement, with the key of a limit that was reached."""
+    match outcome:
+        case Failed():
+            return outcome.phase, outcome.reason
+        case TimedOut():
+            return "timeout", f"still in {outcome.during} after {outcome.limit_seconds:g} s (timeout)"
+        case OutOfMemory():
+            return "memory", f"exceeded {outcome.limit_bytes / (1 << 20):g} MiB in {outcome.during} (memory-limit)"

@@ -1,0 +1,89 @@
+"""Metrics: the quantities that are measured, the passes that yield them, and the least difference worth a report."""
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from memharness.model.values import Value
+
+PassName = Literal["first", "growth", "rss"]
+PASSES: Final[tuple[PassName, ...]] = ("first", "growth", "rss")  # in the order in which they are run
+_OF_GROWTH: Final = frozenset({"leak", "calls"})  # kinds of profiles
+Step = Literal["environment", "first", "growth", "rss", "deep", "peak"]  # of a task: the last two explain
+Phase = Literal["build", "import", "setup", "run", "teardown", "timeout", "memory", "crash"]
+
+
+class Metric(Value):
+    """A named quantity. `floor` is the least difference worth a report, None where it never flags.
+
+    A spread between repeats of at most `harmless` says nothing about how repeatable the metric is.
+    """
+
+    name: str
+    unit: str
+    measured_in: PassName
+    floor: int | None
+    title: str
+    harmless: int = 0
+
+
+METRICS: Final[Mapping[str, Metric]] = {
+    metric.name: metric
+    for metric in (
+        Metric(
+            name="peak",
+            unit="bytes",
+            measured_in="first",
+            floor=4 << 10,
+            harmless=2560,
+            title="peak of the first call",
+        ),
+        Metric(
+            name="retained",
+            unit="bytes",
+            measured_in="first",
+            floor=2 << 10,
+            harmless=512,
+            title="kept after the first call",
+        ),
+        Metric(
+            name="result",
+            unit="bytes",
+            measured_in="first",
+            floor=2 << 10,
+            harmless=512,
+            title="held by the returned value",
+        ),
+        Metric(
+            name="warm_peak",
+            unit="bytes",
+            measured_in="rss",
+            floor=4 << 10,
+            harmless=2560,
+            title="peak of a later call",
+        ),
+        Metric(name="growth", unit="bytes per call", measured_in="growth", floor=4, title="leaked by every call"),
+        Metric(
+            name="import",
+            unit="bytes",
+            measured_in="first",
+            floor=4 << 10,
+            harmless=2560,
+            title="kept by the imports",
+        ),
+        Metric(name="gc_objects", unit="objects", measured_in="first", floor=None, title="tracked objects gained"),
+        Metric(
+            name="rss_peak",
+            unit="bytes",
+            measured_in="rss",
+            floor=1 << 20,
+            harmless=128 << 10,
+            title="resident memory, untraced run",
+        ),
+    )
+}
+FLAGGING: Final = tuple(name for name, metric in METRICS.items() if metric.floor is not None)
+
+
+def profile_pass(kind: str) -> PassName:
+    """Return the pass that yields a kind of profile; the passes that explain the first one count as that."""
+    return "growth" if kind in _OF_GROWTH else "first"

@@ -1,0 +1,72 @@
+"""Scenarios: workload files as values, their cases, calls and thresholds."""
+
+import json
+from functools import cached_property
+
+from memharness.model.values import Scalar, Value
+
+
+class Call(Value):
+    """How one function of a scenario is called: the state first if it has room for it, then parameters by name."""
+
+    takes_state: bool
+    params: tuple[str, ...]
+
+
+class Thresholds(Value):
+    """When a difference is reported: at least `relative` of the old value and at least `absolute` bytes.
+
+    `metrics` overrides `absolute` for single metrics; what is None or absent is decided by the next level.
+    """
+
+    relative: float | None = None
+    absolute: int | None = None
+    metrics: dict[str, int] = {}
+
+
+class Scenario(Value):
+    """One workload file, parsed and never imported. `identity` is the hash of all that defines the workload.
+
+    `text_identity` is the one that it had when comments and formatting counted, and results were stored under it.
+    """
+
+    name: str
+    path: str  # absolute
+    summary: str
+    run: Call
+    identity: str
+    text_identity: str = ""
+    setup: Call | None = None
+    teardown: Call | None = None
+    params: dict[str, tuple[Scalar, ...]] = {}
+    tags: tuple[str, ...] = ()
+    dependencies: tuple[str, ...] = ()
+    requires_python: str | None = None
+    metrics: tuple[str, ...] | None = None
+    calls: int | None = None
+    fresh_setup: bool = False  # before every call
+    timeout_seconds: float | None = None
+    memory_bytes: int | None = None
+    limits: dict[str, int] = {}
+    thresholds: Thresholds = Thresholds()
+    since: str | None = None
+
+
+class Case(Value, dict=True, gc=True):
+    """A scenario with one combination of its parameters."""
+
+    scenario: Scenario
+    params: dict[str, Scalar] = {}
+
+    @cached_property
+    def name(self) -> str:
+        """`waste_memory[cols=100,rows=100]`, or the scenario's name where there are no parameters."""
+        if not self.params:
+            return self.scenario.name
+        inner = ",".join(f"{key}={_shown(self.params[key])}" for key in sorted(self.params))
+        return f"{self.scenario.name}[{inner}]"
+
+
+def _shown(value: Scalar) -> str:
+    plain = isinstance(value, str) and value.isidentifier() and value not in {"true", "false"}
+    return str(value) if plain else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,1 @@
+"""Where a commit keeps its packages, as its paths and packaging files say. Pure."""

@@ -1,0 +1,1 @@
+"""Reports as files for print, drawn with matplotlib; nothing is decided here."""

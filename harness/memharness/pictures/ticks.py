@@ -1,0 +1,133 @@
+"""Where the axes of a plot are labelled, and with what. Pure; a label is exact, never rounded."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import ceil, floor
+from typing import Final
+
+from memharness.model.findings import (
+    Trend,
+    TrendPoint,
+)
+from memharness.wording.text import (
+    value_text,
+    visible,
+)
+
+_BINARY: Final = ((1 << 40, " TiB"), (1 << 30, " GiB"), (1 << 20, " MiB"), (1 << 10, " KiB"), (1, " B"))
+_PLAIN: Final = ((1, ""),)
+_STEPS: Final = 5  # about as many labels on the axis of values
+_MAX_DECIMALS: Final = 2
+
+
+def value_limits(values: Sequence[int]) -> tuple[float, float]:
+    """Return the bounds of the axis of values: noise below 5 % of the highest value must not look like a cliff."""
+    low, high = min(values), max(values)
+    span = max(high - low, max(abs(low), abs(high)) / 20, 8)
+    middle = (low + high) / 2
+    return middle - 0.65 * span, middle + 0.75 * span
+
+
+def trend_limits(panel: Sequence[Trend]) -> tuple[float, float] | None:
+    """Return the bounds of the axis for some trends, repeats and changes included; None where there is no value.
+
+    They reach to a limit if that does not make the differences of values hard to see.
+    """
+    values = [size for trend in panel for p in trend.points for size in (p.value, p.low, p.high) if size is not None]
+    values += [change.after for trend in panel for change in trend.changes]
+    if not values:
+        return None
+    low, high = value_limits(values)
+    span = high - low
+    near = [t.limit for t in panel if t.limit is not None and low - span <= t.limit <= high + span]
+    return value_limits([*values, *near])
+
+
+def trend_ticks(panel: Sequence[Trend], bounds: tuple[float, float]) -> list[tuple[float, str]]:
+    """Return positions within the bounds of an axis and their labels; none is below 0 unless a value is."""
+    low, high = bounds
+    least = (p.value if p.low is None else p.low for trend in panel for p in trend.points)
+    below = low < 0 and any(value is not None and value < 0 for value in least)
+    return value_ticks(low if below else max(low, 0), high, panel[0].unit)
+
+
+def limit_label(limit: int, unit: str, bounds: tuple[float, float]) -> tuple[str, float]:
+    """Return "limit 8 MiB" and where the label stands: near the end of the axis for a limit that lies outside."""
+    text = f"limit {value_text(limit, unit)}"
+    low, high = bounds
+    if limit > high:
+        return f"{text}, above ↑", high
+    return (f"{text}, below ↓", low + (high - low) / 12) if limit < low else (text, float(limit))
+
+
+def value_ticks(low: float, high: float, unit: str) -> list[tuple[float, str]]:
+    """Return positions within the bounds and their labels, such as "1.5 MiB", all in one unit of size."""
+    rough = Fraction(max(high - low, 1)) / _STEPS
+    largest = max(abs(low), abs(high))
+    units = _BINARY if unit.startswith("bytes") else _PLAIN
+    size, name, step, decimals = _unit_and_step(rough, largest, units)
+    numbers = [step * index for index in range(ceil(low / (step * size)), floor(high / (step * size)) + 1)]
+    zero = "0 B" if units is _BINARY else "0"
+    return [(float(number * size), f"{float(number):,.{decimals}f}{name}" if number else zero) for number in numbers]
+
+
+def commit_ticks(points: Sequence[TrendPoint], room: int) -> list[tuple[int, str]]:
+    """Return up to about `room` positions and labels: tags, the newest first, then short ids in the gaps."""
+    apart = ceil(len(points) / room)
+    last = len(points) - 1
+    tagged = [index for index in range(last, -1, -1) if points[index].tags]
+    chosen: list[int] = []
+    for index in tagged:
+        _add_if_apart(chosen, index, apart)
+    for index in (last, 0):
+        _add_if_apart(chosen, index, apart)
+    for index in range(0, last, max(1, apart // 2)):
+        _add_if_apart(chosen, index, apart if apart == 1 else 2 * apart)
+    return [(index, commit_label(points[index])) for index in sorted(chosen)]
+
+
+def commit_label(point: TrendPoint) -> str:
+    """Return the tags of a commit, or its short id."""
+    return shortened(", ".join(point.tags), 24) if point.tags else visible(point.commit)
+
+
+def shortened(text: str, length: int, *, keep_end: bool = False) -> str:
+    """Return visible text of at most `length` characters, the beginning or the end of a longer one."""
+    text = visible(text)
+    if len(text) <= length:
+        return text
+    return f"…{text[len(text) - length + 1 :].lstrip()}" if keep_end else f"{text[: length - 1].rstrip()}…"
+
+
+def _unit_and_step(rough: Fraction, largest: float, units: Sequence[tuple[int, str]]) -> tuple[int, str, Fraction, int]:
+    """Return the largest unit in which the steps of the axis need few decimals, and the step in it."""
+    for size, name in units[:-1]:
+        step, decimals = _round_step(rough / size)
+        if size <= largest and decimals <= _MAX_DECIMALS:
+            return size, name, step, decimals
+    size, name = units[-1]
+    return size, name, max(_round_step(rough)[0], Fraction(1)), 0
+
+
+def _add_if_apart(chosen: list[int], index: int, apart: int) -> None:
+    if all(abs(index - other) >= apart for other in chosen):
+        chosen.append(index)
+
+
+def _round_step(rough: Fraction) -> tuple[Fraction, int]:
+    """Return the least of 1, 2, 5 times a power of ten that is not below `rough`, and the decimals it needs."""
+    power = floor(_log10(rough))
+    for factor in (1, 2, 5, 10):
+        step = factor * Fraction(10) ** power
+        if step >= rough:
+            break
+    return step, max(0, -power - (factor == 10))
+
+
+def _log10(value: Fraction) -> int:
+    power = 0
+    while Fraction(10) ** (power + 1) <= value:
+        power += 1
+    while Fraction(10) ** power > value:
+        power -= 1
+    return power

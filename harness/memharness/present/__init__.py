@@ -1,1 +1,0 @@
-"""Drawing what `analyse` found: the terminal and plots. Nothing is decided here."""

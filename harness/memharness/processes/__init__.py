@@ -1,0 +1,1 @@
+"""Commands run under supervision and ended with all that they started."""

@@ -1,0 +1,108 @@
+"""Any two revisions side by side: measured where they are not, judged as neighbours, their environments compared."""
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from memharness.analyse.environments import environment_differences
+from memharness.config.configuration import Config
+from memharness.errors import (
+    INCOMPLETE,
+    MemharnessError,
+)
+from memharness.findings.project import Selection
+from memharness.findings.report import make_report
+from memharness.findings.results import Results
+from memharness.git.history import find_commit
+from memharness.model.environments import EnvironmentFacts
+from memharness.model.findings import (
+    EnvironmentDifference,
+    Report,
+    Summary,
+)
+from memharness.model.history import Commit
+from memharness.model.values import Value
+from memharness.plan import Suite
+from memharness.run.session import (
+    Measuring,
+    begin,
+)
+from memharness.run.workers import Listener
+
+
+class Comparison(Value):
+    """Two commits and what lies between their figures; `fresh` is what was measured for it, as in `Results`."""
+
+    before: Commit
+    after: Commit
+    report: Report
+    fresh: frozenset[tuple[str, str, str]] = frozenset()
+
+
+def compare(
+    config: Config,
+    before: str,
+    after: str,
+    selection: Selection,
+    *,
+    same_env: bool = False,
+    listener: Listener | None = None,
+    retry_failed: bool = False,
+) -> Comparison:
+    """Measure what is missing at two revisions, each with its explanation, and report how they differ.
+
+    `same_env` measures both with the versions of dependencies that the later one has: what differs then is the
+    project's own. Raises MemharnessError, also where both revisions are one commit.
+    """
+    with begin(config, selection, listener=listener, retry_failed=retry_failed) as work:
+        pair = [find_commit(work.project.repository, revision) for revision in (before, after)]
+        if pair[0].id == pair[1].id:
+            raise MemharnessError(f"{before} and {after} are the same commit", hint="Name two different revisions.")
+        if same_env:
+            work.suites = tuple(_pinned(work, pair[1]))
+        results = work.complete(pair)
+        report = make_report(results)
+        series = tuple(map(_side_by_side, report.series))
+        report = replace(report, series=series, environments=tuple(_differences(results)))
+        if same_env:
+            note = f"both were measured with the dependencies of {pair[1].short}"
+            report = replace(report, notices=(*report.notices, note))
+    return Comparison(before=pair[0], after=pair[1], report=report, fresh=results.fresh)
+
+
+def _side_by_side(row: Summary) -> Summary:
+    """Return a series of two commits with the value of each, None where one has none: no other stands for it."""
+    first, last = (cell if isinstance(cell, int) else None for cell in row.trend)
+    both = first is not None and last is not None
+    return replace(row, first=first, last=last, residual=row.residual if both else None)
+
+
+def _pinned(work: Measuring, commit: Commit) -> Iterator[Suite]:
+    """Yield the suites with all dependencies pinned to what the environment of `commit` holds."""
+    results = work.first([commit], passes=("first",))
+    if not all(_facts(results, suite.spec.family, commit) for suite in work.suites):
+        results = work.first([commit])  # no case there wants that pass
+    for suite in work.suites:
+        facts = _facts(results, suite.spec.family, commit)
+        if facts is None:
+            raise MemharnessError(
+                f"the environment of {commit.short} cannot be made ({suite.spec.family})",
+                hint=f"See `memharness show {commit.short}`, or compare without --same-env.",
+                exit_code=INCOMPLETE,
+            )
+        pins = tuple(f"{name}=={version}" for name, version in sorted(facts.packages.items()))
+        yield replace(suite, spec=replace(suite.spec, dependencies=pins, pinned=True))
+
+
+def _facts(results: Results, family: str, commit: Commit) -> EnvironmentFacts | None:
+    stored = results.measurements[family].get(commit.id, ())
+    return next((results.environments[m.environment] for m in stored if m.environment), None)
+
+
+def _differences(results: Results) -> Iterator[EnvironmentDifference]:
+    """Yield how the environments of the two commits differ, by family and name."""
+    for family in results.measurements:
+        before, after = (_facts(results, family, commit) for commit in results.commits)
+        if before is None or after is None:
+            continue
+        yield from environment_differences(before, after)

@@ -1,0 +1,237 @@
+"""What is stored already, and what is missing: first measurements, repeats that confirm them, branches of merges."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from msgspec.structs import replace
+
+from memharness.analyse.steps import Step
+from memharness.errors import MemharnessError
+from memharness.findings.branch_search import (
+    Unmeasured,
+    follow_merge,
+)
+from memharness.findings.continuation import (
+    bridge_of,
+    covered,
+)
+from memharness.findings.judge import (
+    Judged,
+    question_of,
+)
+from memharness.findings.project import Project
+from memharness.findings.results import (
+    Results,
+    with_whole_history,
+)
+from memharness.git.history import (
+    is_ancestor,
+    resolve,
+)
+from memharness.model.history import Commit
+from memharness.model.measurements import (
+    PROBE_METHOD,
+    Measured,
+    Outcome,
+)
+from memharness.model.metrics import (
+    METRICS,
+    PASSES,
+    PassName,
+)
+from memharness.model.scenarios import Case
+from memharness.plan import (
+    Key,
+    Known,
+    Repeat,
+    Suite,
+    Task,
+    key_of,
+    plan_range,
+    plan_repeats,
+)
+from memharness.run.suites import (
+    metrics_of,
+    passes_of,
+)
+
+
+def missing(
+    results: Results,
+    suites: Sequence[Suite],
+    *,
+    passes: tuple[PassName, ...] = (),
+    retry_failed: bool,
+    continued: bool = False,
+) -> tuple[Task, ...]:
+    """Plan the first measurement, or some `passes` of it, of every case at every commit of `results` that lacks it.
+
+    A case that wants no metric of these passes is left out. `continued`: where a scenario changed, so are the commits
+    before the one that joins its series to the former one.
+    """
+    wanted = {case.name: passes_of(results.project, case) & set(passes or PASSES) for case in results.project.cases}
+    due = [replace(suite, cases=tuple(case for case in suite.cases if wanted[case.name])) for suite in suites]
+    stored = _stored(results, (commit.id for commit in results.commits), retry_failed=retry_failed)
+    complete = {key for key, known in stored.items() if wanted.get(key.case, set()) <= known.passes}
+    starts = starts_of(results.project, results.commits)
+    if continued:
+        complete |= _covered(results, suites, starts)
+    return plan_range(results.commits, due, complete, starts, passes=passes)
+
+
+def _covered(results: Results, suites: Sequence[Suite], starts: Mapping[str, int]) -> set[Key]:
+    """Return what a former part of a series tells."""
+    return {
+        key_of(commit, suite.spec, case)
+        for suite in suites
+        for case in suite.cases
+        for commit in results.commits[: covered(results, suite.spec.family, case, starts.get(case.scenario.name, 0))]
+    }
+
+
+def bridges(results: Results, suites: Sequence[Suite]) -> tuple[Task, ...]:
+    """Plan what joins series to their former parts, of those that end at commits which `results` do not hold."""
+    whole = with_whole_history(results)
+    if whole is results:
+        return ()
+    found: dict[tuple[int, str], list[Case]] = defaultdict(list)
+    for suite in suites:
+        for case in suite.cases:
+            at = bridge_of(whole, suite.spec.family, case)
+            if at is not None and whole.commits[at].id not in results.positions:
+                found[at, suite.spec.family].append(case)
+    specs = {suite.spec.family: suite.spec for suite in suites}
+    return tuple(
+        Task(commit=whole.commits[at], spec=specs[family], cases=tuple(cases))
+        for (at, family), cases in sorted(found.items())
+    )
+
+
+def unconfirmed(
+    results: Results, judgements: Sequence[Judged], suites: Sequence[Suite], *, retry_failed: bool
+) -> tuple[Task, ...]:
+    """Plan repeats: as many as each series needs where it needs them by `judgements` of the results.
+
+    The newest commit is explained, for `show`, and so are the commits on both sides of every finding.
+    """
+    wanted: dict[str, dict[tuple[str, str], Repeat]] = defaultdict(dict)
+    for judged in judgements:
+        subject, points = judged.series.subject, judged.series.points
+        explained = {judged.newest, *(i for step in judged.findings for i in (step.good, step.bad))}
+        if "first" not in passes_of(results.project, judged.case):
+            explained = set()  # it is the first call that can be explained
+        for index, times in judged.repeats:
+            of_commit, key = wanted[points[index].commit.id], (subject.family, subject.case)
+            passes = frozenset({METRICS[judged.series.metric].measured_in})
+            repeat = Repeat(times=times, passes=passes, explain=index in explained)
+            of_commit[key] = _both(of_commit[key], repeat) if key in of_commit else repeat
+    stored = _stored(results, wanted, retry_failed=retry_failed)
+    return plan_repeats(wanted, results.commits, suites, stored)
+
+
+def merged_steps(judgements: Sequence[Judged]) -> tuple[tuple[Judged, Step], ...]:
+    """Return the steps that came with a merge."""
+    return tuple(
+        (judged, step)
+        for judged in judgements
+        for step in judged.steps
+        if not judged.closed and step.adjacent and len(judged.series.points[step.bad].commit.parents) > 1
+    )
+
+
+def on_branches(
+    project: Project,
+    merges: Sequence[tuple[Judged, Step]],
+    suites: Sequence[Suite],
+    attempted: set[tuple[str, str, str]],
+) -> tuple[Task, ...]:
+    """Plan the next measurement of each search on a merged branch; none that is in `attempted`, which grows."""
+    tasks = []
+    for judged, step in merges:
+        wanted = follow_merge(project, question_of(judged, step), judged.series.points[step.bad].commit)
+        if not isinstance(wanted, Unmeasured):
+            continue
+        family = judged.series.subject.family
+        key = (wanted.commit.id, family, judged.case.name)
+        if key not in attempted:
+            attempted.add(key)
+            spec = next(suite.spec for suite in suites if suite.spec.family == family)
+            tasks.append(Task(commit=wanted.commit, spec=spec, cases=(judged.case,)))
+    return tuple(tasks)
+
+
+def _both(one: Repeat, other: Repeat) -> Repeat:
+    return Repeat(
+        times=max(one.times, other.times), passes=one.passes | other.passes, explain=one.explain or other.explain
+    )
+
+
+def known_calls(results: Results, suites: Sequence[Suite]) -> dict[tuple[str, str, str], int]:
+    """Return the calibrated number of calls by family, case and identity.
+
+    It is constant along a series: where its own file is lost, the measurements still tell it.
+    """
+    measured = {
+        (family, m.case, m.identity): m.outcome.calls
+        for family, records in results.measurements.items()
+        for stored in records.values()
+        for m in stored
+        if isinstance(m.outcome, Measured) and m.outcome.calls
+    }
+    families = {suite.spec.family for suite in suites}
+    stored_calls = {
+        (family, *key): calls for family in families for key, calls in results.project.store.calls(family).items()
+    }
+    return measured | stored_calls
+
+
+def _stored(results: Results, commits: Iterable[str], *, retry_failed: bool) -> dict[Key, Known]:
+    """Return what need not be measured (again) at some commits, given by id."""
+    ids = tuple(commits)
+    wanted = {case.name: metrics_of(results.project, case) for case in results.project.cases}
+    return {
+        Key(family=family, commit=commit, case=m.case, identity=m.identity, round=m.round): Known(
+            passes=_settled(results.project, m.outcome, wanted.get(m.case, ()), retry_failed=retry_failed),
+            explained=not isinstance(m.outcome, Measured) or m.outcome.explained,
+        )
+        for family, records in results.measurements.items()
+        for commit in ids
+        for m in records.get(commit, ())
+        if m.probe == PROBE_METHOD and (results.project.config.run.reuse or not _is_reused(m.outcome))
+    }
+
+
+def _is_reused(outcome: Outcome) -> bool:
+    """Tell whether all of a result was measured at another commit."""
+    return isinstance(outcome, Measured) and outcome.reused_from is not None
+
+
+def _settled(project: Project, outcome: Outcome, wanted: Collection[str], *, retry_failed: bool) -> frozenset[PassName]:
+    """Return the passes that found all that is wanted of them, or failed, and whose profiles are there.
+
+    A machine that cannot tell the resident size is not asked for it again.
+    """
+    if not isinstance(outcome, Measured):
+        return frozenset() if retry_failed else frozenset(PASSES)
+    lost = project.store.lost_in(outcome)
+    lacking = {METRICS[name].measured_in for name in wanted if name not in outcome.metrics}
+    failed = outcome.failed_passes.keys()
+    ran = {"rss"}.intersection(outcome.passes)
+    settled = ran if retry_failed else ran | failed
+    again = (lacking - settled) | lost | (failed if retry_failed else set())
+    return frozenset(PASSES) - again
+
+
+def starts_of(project: Project, commits: Sequence[Commit]) -> dict[str, int]:
+    """Map scenarios with a `since` to the index of the first commit that they apply to."""
+    starts = {}
+    for scenario in {case.scenario.name: case.scenario for case in project.cases}.values():
+        if scenario.since is None:
+            continue
+        try:
+            start = resolve(project.repository, scenario.since)
+        except MemharnessError as error:
+            raise MemharnessError(f"{scenario.path}: since: {error.message}", hint=error.hint) from None
+        later = (i for i, commit in enumerate(commits) if is_ancestor(project.repository, start, commit.id))
+        starts[scenario.name] = next(later, len(commits))
+    return starts

@@ -1,0 +1,45 @@
+"""The pages of the site: the values of `pages` as HTML, scripts and a feed.
+
+In: values, whose texts are foreign and made harmless here. Out: text and bytes of files, laid out as in `Links`;
+nothing is read but the templates and assets of this package and Bokeh's script. Pages work from any folder, offline.
+"""
+
+from memharness.site.render.bundle import assets
+from memharness.site.render.feed import render_feed
+from memharness.site.render.lists import (
+    render_changes,
+    render_compare,
+    render_leaks,
+    render_status,
+)
+from memharness.site.render.scripts import (
+    commit_script,
+    history_script,
+    profile_script,
+    subject_script,
+)
+from memharness.site.render.views import (
+    first_metric,
+    render_commit,
+    render_entries,
+    render_index,
+    render_subject,
+)
+
+__all__ = [
+    "assets",
+    "commit_script",
+    "first_metric",
+    "history_script",
+    "profile_script",
+    "render_changes",
+    "render_commit",
+    "render_compare",
+    "render_entries",
+    "render_feed",
+    "render_index",
+    "render_leaks",
+    "render_status",
+    "render_subject",
+    "subject_script",
+]

@@ -1,0 +1,1 @@
+"""Reports as text, drawn with rich; nothing is decided here."""

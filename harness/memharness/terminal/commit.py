@@ -1,0 +1,180 @@
+"""What `show` prints on a terminal: all that is stored for one commit, case by case."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from rich.console import Console
+from rich.text import Text
+
+from memharness.model.history import Commit
+from memharness.model.measurements import (
+    Failed,
+    Measured,
+    ModuleCost,
+    OutOfMemory,
+    Profile,
+    StoredCase,
+    TimedOut,
+    outcome_reason,
+)
+from memharness.model.metrics import METRICS
+from memharness.terminal.lines import (
+    TOP_LINES,
+    add_below,
+    commit_text,
+    draw_frames,
+    draw_stack,
+    draw_survivors,
+    module_text,
+    place_text,
+)
+from memharness.terminal.tables import (
+    Row,
+    draw_items,
+    draw_rows,
+    draw_text,
+)
+from memharness.wording.text import (
+    average_text,
+    bytes_text,
+    number_text,
+    share_text,
+    value_text,
+    visible,
+)
+from memharness.wording.verdicts import certainty
+
+_PROFILE_TITLES: Final = {
+    "import": "kept by the imports",
+    "peak": "at the peak",
+    "alive": "alive at the end of the first call",
+    "retained": "kept after its result was dropped",
+    "leak": "kept by the later calls",
+}
+
+
+def draw_commit(console: Console, commit: Commit, stored: Iterable[StoredCase]) -> None:
+    """Print all that is stored for one commit, case by case."""
+    draw_text(console, Text().append("commit ", style="bold").append_text(commit_text(commit.id, {commit.id: commit})))
+    for case in stored:
+        _draw_case(console, case)
+
+
+def _draw_case(console: Console, stored: StoredCase) -> None:
+    outcome = stored.outcome
+    how = "measured once" if stored.repeats == 1 else f"measured {stored.repeats} times"
+    if isinstance(outcome, Measured) and outcome.reused_from is not None:
+        how = f"reused from commit {outcome.reused_from[:10]}"
+    console.print()
+    head = Text().append(visible(stored.case), style="bold")
+    draw_text(console, head.append(f"  {visible(stored.family)}, {how}", style="dim"))
+    if not isinstance(outcome, Measured):
+        _draw_failed(console, outcome)
+        return
+    _draw_metrics(console, outcome)
+    for kind, title in _PROFILE_TITLES.items():
+        if kind in stored.profiles:
+            _draw_profile(console, kind, title, stored.profiles[kind], outcome)
+    if "calls" in stored.profiles:
+        _draw_calls(console, stored.profiles["calls"].sizes)
+    for name, failed in outcome.failed_passes.items():
+        _draw_failed(console, failed, f"the {visible(name)} pass")
+    for note in outcome.notes:
+        draw_text(console, Text(f"note: {visible(note)}", style="yellow"), indent=2)
+
+
+def _draw_metrics(console: Console, outcome: Measured) -> None:
+    rows = []
+    for name, metric in METRICS.items():
+        if name in outcome.metrics:
+            title = Text(metric.title, style="dim")
+            if name in outcome.suspected:
+                title.append(f" ({certainty(name)})", style="yellow")
+            rows.append(Row((name, value_text(outcome.metrics[name], metric.unit)), title))
+    draw_rows(console, ("", ""), rows, indent=2)
+    if outcome.gc_objects is not None:
+        before, after = outcome.gc_objects
+        objects = f"gc objects {before:,} before, {after:,} after the first call"
+        draw_text(console, Text(objects), indent=2)
+    for kind in outcome.types[:TOP_LINES]:
+        draw_text(console, Text(f"{kind.after - kind.before:+,}  {visible(kind.name)}"), indent=4)
+
+
+def _draw_profile(console: Console, kind: str, title: str, profile: Profile, outcome: Measured) -> None:
+    total = sum(line.size for line in profile.lines) or sum(module.size for module in profile.modules)
+    if not total:
+        return
+    head = Text().append(f"{title}: {bytes_text(total)}", style="bold")
+    explained = share_text(total / outcome.metrics["peak"]) if kind == "peak" and outcome.metrics.get("peak") else None
+    if explained is not None:
+        head.append(f", lines explain {explained}")
+    draw_text(console, head, indent=2)
+    _draw_modules(console, profile.modules)
+    _draw_lines(console, profile)
+    draw_survivors(console, profile.survivors)
+    if profile.stacks:
+        draw_stack(console, profile.stacks[0])
+
+
+def _draw_modules(console: Console, modules: Sequence[ModuleCost]) -> None:
+    """Print what the imports of each origin keep, and the modules that keep most."""
+    if not modules:
+        return
+    sums: dict[str, int] = {}
+    for module in modules:
+        sums[module.origin or "other"] = sums.get(module.origin or "other", 0) + module.size
+    most_first = sorted(sums.items(), key=lambda pair: -pair[1])
+    draw_items(console, "by origin", [f"{origin} {bytes_text(size)}" for origin, size in most_first], indent=4)
+    ordered = sorted(modules, key=lambda module: -module.size)
+    rows = [Row((bytes_text(module.size),), module_text(module)) for module in ordered[:TOP_LINES]]
+    rows += _rest([module.size for module in ordered], "module", ())
+    draw_rows(console, ("size",), rows, indent=4, label="module")
+
+
+def _draw_lines(console: Console, profile: Profile) -> None:
+    """Print the lines that hold most, the types of their instances beside them."""
+    if not profile.lines:
+        return
+    types: dict[tuple[str, int], list[str]] = {}
+    for kind in profile.types:
+        types.setdefault((kind.path, kind.line), []).append(f"{kind.count:,} {visible(kind.name)}")
+    rows = []
+    lines = sorted(profile.lines, key=lambda line: -line.size)
+    for line in lines[:TOP_LINES]:
+        text = place_text(line.path, line.line, line.function, line.library)
+        add_below(text, line.source, "cyan")
+        add_below(text, ", ".join(types.pop((line.path, line.line), ())))  # once, where libraries share the line
+        rows.append(Row((bytes_text(line.size), f"{line.count:,}", average_text(line.size, line.count)), text))
+    rows += _rest([line.size for line in lines], "line", ("", ""))
+    draw_rows(console, ("size", "count", "average"), rows, indent=4, label="line")
+
+
+def _rest(sizes: Sequence[int], noun: str, empty: tuple[str, ...]) -> list[Row]:
+    hidden = sizes[TOP_LINES:]
+    if not hidden:
+        return []
+    more = Text(number_text(len(hidden), f"more {noun}"), style="dim")
+    return [Row((bytes_text(sum(hidden)), *empty), more)]
+
+
+def _draw_calls(console: Console, sizes: Sequence[int]) -> None:
+    """Print what is alive after call 1, 2, 4, 8 and so on, and after the last one."""
+    if len(set(sizes)) == 1:
+        same = f"alive after each of {number_text(len(sizes), 'call')}: {bytes_text(sizes[0])}"
+        draw_text(console, Text(same), indent=2)
+        return
+    calls = sorted({*(1 << power for power in range(len(sizes).bit_length())), len(sizes)} - {0})
+    items = [f"{call:,}: {bytes_text(sizes[call - 1])}" for call in calls]
+    draw_items(console, "alive after calls", items, indent=2)
+
+
+def _draw_failed(console: Console, outcome: Failed | TimedOut | OutOfMemory, what: str = "") -> None:
+    phase, reason = outcome_reason(outcome)
+    subject = f"{what} failed" if what else "failed"
+    draw_text(console, Text(f"✗ {subject} in {phase}: {visible(reason)}", style="magenta"), indent=2)
+    if isinstance(outcome, Failed):
+        draw_frames(console, outcome.frames)
+    if outcome.output:
+        draw_text(console, Text("last lines of its output:"), indent=2)
+    for line in outcome.output:
+        draw_text(console, Text(visible(line), style="dim"), indent=4)

@@ -1,0 +1,92 @@
+"""Source lines, call stacks and commits as text: what the drawings of a change and of one commit share."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from itertools import groupby, islice
+from typing import Final
+
+from rich.console import Console
+from rich.text import Text
+
+from memharness.model.history import Commit
+from memharness.model.measurements import (
+    Frame,
+    ModuleCost,
+    Stack,
+    Survivor,
+)
+from memharness.terminal.tables import draw_text
+from memharness.wording.text import (
+    bytes_text,
+    number_text,
+    visible,
+)
+
+TOP_LINES: Final = 5
+TOP_FRAMES: Final = 10
+_IMPORTING = "<stdlib>/importlib/_bootstrap"
+
+
+def place_text(path: str, line: int, function: str, library: str = "") -> Text:
+    """Return "a.py:12  function", and "in json" where a library allocated on behalf of the line."""
+    text = Text().append(f"{visible(path)}:{line}", style="bold").append(f"  {visible(function)}")
+    return text.append(f"  in {visible(library)}") if library else text
+
+
+def add_below(text: Text, line: str, style: str = "") -> None:
+    """Add a line to the text of a place, indented; nothing where it is empty."""
+    if line:
+        text.append(f"\n  {visible(line)}", style=style)
+
+
+def module_text(module: ModuleCost) -> Text:
+    """Return "json  stdlib, imported at a.py:3"; what is not known of it, or stands for many, is left out."""
+    place = f"imported at {visible(module.path)}:{module.line}" if module.path else ""
+    known = ", ".join(filter(None, (module.origin, place)))
+    return Text().append(visible(module.name), style="bold").append(f"  {known}" if known else "")
+
+
+def commit_text(commit_id: str, commits: Mapping[str, Commit], *, with_author: bool = True) -> Text:
+    """Return short id, date, author and subject of a commit, or its short id alone where no more is known."""
+    text = Text().append(commit_id[:10], style="bold")
+    if commit_id in commits:
+        commit = commits[commit_id]
+        author = f"{visible(commit.author)}  " if with_author else ""
+        text.append(f"  {_date(commit)}  {author}{visible(commit.subject)}")
+    return text
+
+
+def _date(commit: Commit) -> str:
+    try:
+        return datetime.fromtimestamp(commit.time, UTC).strftime("%Y-%m-%d")
+    except (ValueError, OverflowError, OSError):  # git takes any number for a time
+        return "no date"
+
+
+def draw_survivors(console: Console, survivors: Iterable[Survivor]) -> None:
+    """Print a sample of the objects that calls left alive, those of one type that read alike once."""
+    alike: dict[tuple[str, str], list[Survivor]] = {}
+    for survivor in survivors:
+        alike.setdefault((survivor.name, survivor.text), []).append(survivor)
+    for survivor, *others in islice(alike.values(), TOP_LINES):
+        text = Text(f"left alive: {visible(survivor.name)} from {visible(survivor.path)}:{survivor.line}")
+        text.append(f", and {len(others):,} more like it" if others else "")
+        add_below(text, survivor.text, "cyan")
+        draw_text(console, text, indent=2)
+
+
+def draw_stack(console: Console, stack: Stack) -> None:
+    """Print the call stack that holds most, the machinery of imports left out."""
+    held = f"{number_text(stack.count, 'block')}, {bytes_text(stack.size)}"
+    draw_text(console, Text(f"biggest offender: {held}, most recent call last"), indent=2)
+    frames = [frame for frame, _ in groupby(stack.frames)]  # comprehensions within one line are one frame
+    own = [frame for frame in frames if not frame.path.startswith(_IMPORTING)]
+    draw_frames(console, (own or frames)[-TOP_FRAMES:])
+
+
+def draw_frames(console: Console, frames: Iterable[Frame]) -> None:
+    """Print the entries of a traceback."""
+    for frame in frames:
+        text = Text(f'File "{visible(frame.path)}", line {frame.line}, in {visible(frame.function)}')
+        add_below(text, frame.source, "cyan")
+        draw_text(console, text, indent=4)

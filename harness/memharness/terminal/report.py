@@ -1,0 +1,189 @@
+"""What `run` and `check` print on a terminal, drawn with rich.
+
+In: a `Report`, and the commits it speaks of. Untrusted text (subjects, names, source lines) goes through `visible`,
+and never through rich's markup.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from rich.console import Console
+from rich.text import Text
+
+from memharness.model.findings import (
+    Change,
+    Exceeded,
+    Report,
+    Summary,
+)
+from memharness.model.history import Commit
+from memharness.terminal.changes import draw_changes
+from memharness.terminal.lines import commit_text
+from memharness.terminal.tables import (
+    Row,
+    draw_rows,
+    draw_text,
+)
+from memharness.wording.text import (
+    delta_text,
+    names_text,
+    number_text,
+    percent_text,
+    value_text,
+    visible,
+)
+from memharness.wording.verdicts import (
+    certainty,
+    counts_text,
+    failed_text,
+    verdicts_text,
+)
+
+_MOST_OPEN: Final = 10  # lines
+_LIMITS: Final = "a limit stands in the metadata of its scenario; accepting a change does not lift it"
+
+
+def draw_report(console: Console, report: Report, commits: Mapping[str, Commit]) -> None:
+    """Print the table of all series, then every change, then limits and failures, then the counts."""
+    if report.series:
+        draw_series(console, report, ("first", "last", "unflagged"), _summary_row)
+    draw_findings(console, report, commits)
+
+
+def _summary_row(row: Summary, changes: Sequence[Change]) -> Row:
+    residual = "" if row.residual is None or row.first is None else delta_text(row.residual, row.unit)
+    cells = (row.metric, value_text(row.first, row.unit), value_text(row.last, row.unit), residual)
+    return Row(cells, verdicts_text(changes), row.trend)
+
+
+def draw_series(
+    console: Console,
+    report: Report,
+    headings: tuple[str, str, str],
+    row_of: Callable[[Summary, Sequence[Change]], Row],
+) -> None:
+    """Print a table of all series, those of a case below its name; a class other than exact is named."""
+    rows: list[Row | Text] = []
+    previous = ""
+    for row in report.series:
+        name = f"{row.case}  {row.family}" if several_families(report) else row.case
+        if name != previous:
+            rows.append(Text(visible(name), style="bold"))
+            previous = name
+        drawn = row_of(row, [change for change in report.changes if _belongs(change, row)])
+        if row.metric_class != "exact":
+            drawn.text.append(f"{'  ' if drawn.text else ''}{row.metric_class}", style="dim")
+        rows.append(drawn)
+    draw_rows(console, ("metric", *headings), rows, indent=2)
+
+
+def several_families(report: Report) -> bool:
+    """Tell whether series of more than one environment family are reported, so that each must be named."""
+    return len({row.family for row in report.series}) > 1
+
+
+def _belongs(change: Change, row: Summary) -> bool:
+    return (change.case, change.family) == (row.case, row.family) and row.metric in (change.metric, *change.also)
+
+
+def draw_findings(
+    console: Console, report: Report, commits: Mapping[str, Commit], *, span: tuple[str, str] | None = None
+) -> None:
+    """Print changes, limits, failures, notices and counts; `span` are two commits that were named already."""
+    draw_changes(console, report.changes, commits, with_family=several_families(report), span=span)
+    _draw_exceeded(console, report, commits)
+    _draw_failures(console, report, commits)
+    _draw_still_open(console, report, commits)
+    for notice in report.notices:
+        draw_text(console, Text(f"note: {visible(notice)}", style="yellow"))
+    console.print()
+    draw_text(console, _counts_line(report))
+
+
+def _draw_exceeded(console: Console, report: Report, commits: Mapping[str, Commit]) -> None:
+    if report.exceeded:
+        console.print()
+    for exceeded in report.exceeded:
+        first, last = (commit_text(commit, commits, with_author=False) for commit in (exceeded.first, exceeded.last))
+        was, style = ("", "bold red") if exceeded.open else ("was ", "dim")
+        head = Text().append(f"✗ {was}over its limit", style=style)
+        head.append(f"  {exceeded.metric} {_over(exceeded)}", style="bold")
+        head.append(f"  {visible(exceeded.case)}")
+        if several_families(report):
+            head.append(f"  {visible(exceeded.family)}")
+        draw_text(console, head)
+        if exceeded.open:
+            where = Text("first seen at ").append_text(first)
+        elif exceeded.first == exceeded.last:
+            where = Text("only at ").append_text(first)
+        else:
+            where = Text("from ").append_text(first).append("\n  to ").append_text(last)
+        draw_text(console, where, indent=4)
+        if exceeded.suspected:
+            draw_text(console, Text(certainty(exceeded.metric), style="yellow"), indent=4)
+    if any(exceeded.open for exceeded in report.exceeded):
+        draw_text(console, Text(_LIMITS, style="dim"))
+
+
+def _over(exceeded: Exceeded) -> str:
+    """Return "9.1 MiB > 8 MiB", to the byte where both would read the same."""
+    value, limit = (value_text(size, exceeded.unit) for size in (exceeded.value, exceeded.limit))
+    return f"{value} > {limit}" if value != limit else f"{exceeded.value:,} > {exceeded.limit:,} {exceeded.unit}"
+
+
+def _draw_still_open(console: Console, report: Report, commits: Mapping[str, Commit]) -> None:
+    """Print a line for each regression of earlier commits, the largest first."""
+    if report.still_open:
+        console.print()
+    ordered = sorted(report.still_open, key=lambda change: (change.before - change.after) / max(change.before, 1))
+    for change in ordered[:_MOST_OPEN]:
+        gained = f"+{value_text(change.after, change.unit)}"  # where there was nothing
+        rise = percent_text(change.before, change.after) if change.before else gained
+        text = Text("still open", style="bold red").append(f": {change.metric} of {visible(change.case)} {rise} since ")
+        since = change.range[0] if change.drift else change.commit
+        if since:
+            text.append_text(commit_text(since, commits, with_author=False))
+        else:  # what is between was not measured
+            text.append("one of {}..{}".format(*(commits[id_].short for id_ in change.range)))
+        if several_families(report):
+            text.append(f"  {visible(change.family)}")
+        draw_text(console, text)
+    if len(ordered) > _MOST_OPEN:
+        draw_text(console, Text(f"and {len(ordered) - _MOST_OPEN} more; see `memharness check --all`", style="dim"))
+
+
+def _draw_failures(console: Console, report: Report, commits: Mapping[str, Commit]) -> None:
+    """Print each commit's failures, those of one cause together, and whose figures are there all the same."""
+    grouped: dict[tuple[str, str, str], list[str]] = {}
+    for failure in report.failures:
+        grouped.setdefault((failure.commit, failure.phase, failure.reason), []).append(failure.case)
+    if grouped:
+        console.print()
+    last = {key[0]: key for key in grouped}
+    for (commit_id, phase, reason), cases in grouped.items():
+        text = Text().append_text(failed_text()).append("  ")
+        text.append_text(commit_text(commit_id, commits, with_author=False))
+        draw_text(console, text)
+        text = Text(f"in {phase}: {visible(reason)}")
+        text.append(f"  ({visible(cases[0])})" if len(cases) == 1 else f"  ({len(cases)} cases)", style="dim")
+        draw_text(console, text, indent=4)
+        if last[commit_id] == (commit_id, phase, reason) and commit_id in report.figures:
+            draw_text(console, Text(_figures_text(commit_id, report), style="dim"), indent=4)
+
+
+def _figures_text(commit_id: str, report: Report) -> str:
+    """Return how many cases failed at a commit, and whose figures are stored all the same."""
+    failed = {failure.case for failure in report.failures if failure.commit == commit_id}
+    stored = report.figures[commit_id]
+    return f"{len(failed)} of {len(failed.union(stored))} cases failed; figures of {names_text(stored)} are stored"
+
+
+def _counts_line(report: Report) -> Text:
+    counts = report.counts
+    text = Text(f"{number_text(counts.commits, 'commit')}: {counts.measured} measured now")
+    if counts.reused:
+        text.append(f", {counts.reused} reused")
+    text.append(f", {counts.cached} stored before")
+    if counts.failed:
+        text.append(f"; {counts.failed} with failures")
+    return text.append(f"; {counts_text(report.changes, [over for over in report.exceeded if over.open])}")

@@ -1,0 +1,1 @@
+"""How figures, verdicts and foreign text read, wherever they are shown. Pure."""

@@ -1,0 +1,351 @@
+import pytest
+from msgspec.structs import replace
+
+from memharness.analyse.blame.edits import Edits
+from memharness.analyse.blame.imports import module_changes
+from memharness.analyse.changes import (
+    Side,
+    Stretch,
+    fold_warm_peaks,
+    make_change,
+    same_lines,
+)
+from memharness.analyse.series import (
+    Point,
+    Series,
+    Subject,
+)
+from memharness.analyse.steps import Step
+from memharness.model.findings import (
+    BlamedLine,
+    Change,
+    Confidence,
+    ModuleChange,
+)
+from memharness.model.history import (
+    FileEdit,
+    Hunk,
+)
+from memharness.model.measurements import (
+    Frame,
+    LineType,
+    ModuleCost,
+    Profile,
+    Stack,
+    Survivor,
+    TypeCount,
+)
+from values import commit, stat
+
+SUBJECT = Subject(case="waste", identity="one", probe=1, family="f", metrics=("peak",))
+EDITS = Edits([FileEdit(before="a.py", after="a.py", hunks=(Hunk(before=0, removed=0, after=1, added=1),))])
+COMMITS = (commit(0), commit(1), commit(2))
+
+
+def change(
+    metric: str, *, good: int = 0, bad: int = 1, before: Side | None = None, after: Side | None = None
+) -> Change:
+    series = Series(
+        subject=SUBJECT,
+        metric=metric,
+        points=tuple(Point(commit=c, values=(100 if c == COMMITS[good] else 300,)) for c in COMMITS),
+    )
+    confidence: Confidence = "located" if bad == good + 1 else "range"
+    step = Step(good=good, bad=bad, before=100, after=300, confidence=confidence)
+    return make_change(series, step, before or Side(), after or Side(), EDITS, between=bad - good)
+
+
+def blamed(size: int, *, count: int = 1) -> BlamedLine:
+    return BlamedLine(
+        path="a.py",
+        line=1,
+        function="f",
+        source="line 1",
+        size=size,
+        bytes=size,
+        count=count,
+        changed_here=True,
+        status="new",
+        blocks=count,
+    )
+
+
+@pytest.mark.parametrize(
+    ("metric", "lines"),
+    [
+        ("peak", (blamed(150, count=7),)),
+        ("warm_peak", (blamed(150, count=7),)),
+        ("result", (blamed(110, count=5),)),
+        ("retained", (blamed(40, count=2),)),
+        ("growth", (blamed(9),)),
+        ("import", ()),
+    ],
+)
+def test_each_metric_is_blamed_on_its_own_profile(metric: str, lines: tuple[BlamedLine, ...]) -> None:
+    after = Side(
+        alive=Profile(lines=(stat(1, 150, count=7),)),
+        retained=Profile(lines=(stat(1, 40, count=2),)),
+        leak=Profile(lines=(stat(1, 900, count=100),)),
+        leak_calls=100,
+    )
+    found = change(metric, after=after)
+    assert found.blame == lines
+    assert found.elsewhere == 200 - sum(line.bytes for line in lines)
+
+
+def test_neighbours_name_the_commit_and_a_gap_only_the_range() -> None:
+    one = change("peak")
+    assert (one.commit, one.range, one.between) == (COMMITS[1].id, (COMMITS[0].id, COMMITS[1].id), 1)
+    gap = change("peak", bad=2)
+    assert (gap.commit, gap.range, gap.between) == (None, (COMMITS[0].id, COMMITS[2].id), 2)
+
+
+def test_a_warm_peak_that_moves_with_the_peak_is_one_finding() -> None:
+    peak, warm, retained = change("peak"), change("warm_peak"), change("retained")
+    assert fold_warm_peaks([peak, warm, retained]) == (replace(peak, also=("warm_peak",)), retained)
+
+
+def test_a_warm_peak_that_moves_by_another_amount_stays() -> None:
+    peak, warm = change("peak"), replace(change("warm_peak"), after=1000)
+    assert fold_warm_peaks([peak, warm]) == (peak, warm)
+
+
+def test_a_warm_peak_that_moves_alone_or_the_other_way_stays() -> None:
+    warm = change("warm_peak")
+    down = replace(change("peak"), after=0, verdict="improved")
+    assert fold_warm_peaks([warm]) == (warm,)
+    assert fold_warm_peaks([down, warm]) == (down, warm)
+
+
+# --- what stands beside the lines ------------------------------------------------------------------------
+
+
+def lines(*sizes: int) -> Profile:
+    """Return a profile with these sizes at lines 1, 2, ..."""
+    return Profile(lines=tuple(stat(line, size) for line, size in enumerate(sizes, start=1)))
+
+
+def module(name: str, size: int, *, line: int = 1) -> ModuleCost:
+    return ModuleCost(name=name, origin="stdlib", path="a.py", line=line, size=size)
+
+
+@pytest.mark.parametrize("metric", ["peak", "warm_peak"])
+def test_peaks_are_blamed_on_the_lines_of_the_peak_where_both_sides_know_them(metric: str) -> None:
+    before = Side(alive=lines(1, 5), peak=lines(10))
+    found = change(metric, before=before, after=Side(alive=lines(2, 6), peak=lines(10, 230)))
+    assert [(line.line, line.bytes) for line in found.blame] == [(2, 230)]
+    assert found.explained == (0.8 if metric == "peak" else None)
+    plain = change(metric, before=before, after=Side(alive=lines(2, 60)))
+    assert [(line.line, line.bytes) for line in plain.blame] == [(2, 55), (1, 1)]
+    assert plain.explained is None
+
+
+def test_lines_never_explain_more_than_the_whole_peak() -> None:
+    assert change("peak", before=Side(peak=lines(10)), after=Side(peak=lines(301))).explained == 1.0
+
+
+def test_imports_are_blamed_on_lines_where_both_sides_know_them_and_on_modules() -> None:
+    before = Profile(lines=(stat(1, 10),), modules=(module("gone", 9), module("json", 50), module("same", 7)))
+    after = Profile(lines=(stat(1, 80),), modules=(module("json", 90, line=2), module("new", 4), module("same", 7)))
+    found = change("import", before=Side(imports=before), after=Side(imports=after))
+    assert found.blame == (replace(blamed(80), bytes=70, count=0, status="grown", blocks=1),)
+    assert found.modules == (
+        ModuleChange(module=module("json", 40, line=2), before=50, after=90),
+        ModuleChange(module=module("gone", -9), before=9, after=0),
+        ModuleChange(module=module("new", 4), before=0, after=4),
+    )
+    assert found.types == ()
+    plain = change("import", before=Side(imports=replace(before, lines=())), after=Side(imports=after))
+    assert plain.blame == ()
+    assert plain.elsewhere == 200
+    assert plain.modules == found.modules
+    assert change("peak", before=Side(imports=before), after=Side(imports=after)).modules == ()
+
+
+def test_all_modules_that_differ_by_more_than_next_to_nothing_are_named() -> None:
+    def names(*sizes: int) -> list[str]:
+        modules = tuple(module(f"m{number}", size) for number, size in enumerate(sizes))
+        return [row.module.name for row in module_changes((Profile(), Profile(modules=modules)))]
+
+    assert names(*[50] * 40) == sorted(f"m{number}" for number in range(40))
+    assert names(98_000, 900, 100, 97) == ["m0", "m1", "m2"]  # of a total of 99,097
+    assert names(9_000_000, 1024, 1023) == ["m0", "m1"]
+    assert len(names(*[50] * 400)) == 100
+
+
+def test_a_library_that_another_import_loads_now_is_not_blamed() -> None:
+    one, two = stat(1, 0), stat(2, 10)
+    before = Profile(lines=(two, replace(two, size=90, library="re")))
+    after = Profile(lines=(replace(one, size=60, library="html"), replace(one, size=90, library="re"), two))
+    found = change("import", before=Side(imports=before), after=Side(imports=after))
+    assert [(line.line, line.library, line.bytes) for line in found.blame] == [(1, "html", 60)]
+    assert change("peak", before=Side(alive=before), after=Side(alive=after)).blame[0].library == "re"
+
+
+def test_a_leak_in_a_library_is_blamed_on_the_line_that_called_it_and_shows_what_survives() -> None:
+    path = "<stdlib>/functools.py"
+    frames = (
+        Frame(path="a.py", line=1, function="f", source="line 1"),
+        Frame(path=path, line=9, function="w", source=""),
+    )
+    survivor = Survivor(path=path, line=9, name="Row", text="<Row 1>")
+    after = Side(
+        retained=Profile(lines=(stat(1, 40),), stacks=(Stack(size=40, count=1, frames=frames),)),
+        leak=Profile(lines=(stat(9, 900, path=path, count=100),), survivors=(survivor,)),
+        leak_calls=100,
+    )
+    found = change("growth", after=after)
+    assert found.blame == (replace(blamed(9), library="functools"),)
+    assert found.survivors == (survivor,)
+    assert found.stack == after.retained.stacks[0]
+    assert change("retained", after=after).survivors == ()
+
+
+def rows(count: int, name: str = "Row", *, line: int = 1) -> LineType:
+    return LineType(path="a.py", line=line, name=name, count=count)
+
+
+def test_the_types_that_grew_most_are_summed_over_the_lines() -> None:
+    before = Side(alive=Profile(types=(rows(5), rows(2, line=2), rows(9, "Cell"))))
+    after = Side(alive=Profile(types=(rows(9), rows(3, line=4), rows(8, "Cell"), rows(1, "New"))))
+    assert change("result", before=before, after=after).types == (
+        TypeCount(name="Row", before=7, after=12),
+        TypeCount(name="New", before=0, after=1),
+    )
+
+
+def test_without_types_by_line_those_that_the_first_call_made_stand_in() -> None:
+    before = Side(types=(TypeCount(name="Row", before=100, after=110), TypeCount(name="Cell", before=5, after=9)))
+    after = Side(types=(TypeCount(name="Row", before=300, after=350), TypeCount(name="Cell", before=5, after=9)))
+    assert change("peak", before=before, after=after).types == (TypeCount(name="Row", before=10, after=50),)
+
+
+def test_a_side_knows_its_files_and_its_depth() -> None:
+    frames = (Frame(path="b.py", line=1, function="f", source=""),)
+    deep = Side(retained=Profile(stacks=(Stack(size=1, count=1, frames=frames),)), leak=lines(5))
+    assert (deep.paths, deep.plain) == (frozenset({"a.py", "b.py"}), False)
+    assert (Side(alive=lines(5)).plain, Side().plain, Side().paths) == (True, False, frozenset())
+
+
+# --- drifts ----------------------------------------------------------------------------------------------
+
+
+def stretch(before: Side, after: Side) -> Stretch:
+    return Stretch(before=before, after=after, edits=Edits(), back=Edits(), onward=Edits())
+
+
+def held(line: int, size: int) -> Stack:
+    return Stack(size=size, count=1, frames=(Frame(path="a.py", line=line, function="f", source=f"line {line}"),))
+
+
+def drift(metric: str, *quiet: tuple[Side, Side]) -> Change:
+    """Return the drift from the first of these sides to the last, from 100 to 300 without the steps between."""
+    series = Series(subject=SUBJECT, metric=metric, points=tuple(Point(commit=c, values=(n,)) for c, n in DRIFTING))
+    step = Step(good=0, bad=2, before=100, after=300, confidence="range", kind="drift")
+    stretches = [stretch(*sides) for sides in quiet]
+    ends = (quiet[0][0], quiet[-1][1]) if quiet else (Side(), Side())
+    return make_change(series, step, *ends, Edits(), between=2, quiet=stretches)
+
+
+DRIFTING = tuple(zip(COMMITS, (100, 5000, 5200), strict=True))
+
+
+def test_a_drift_is_blamed_on_what_its_quiet_stretches_gained() -> None:
+    sides = [
+        Side(alive=replace(lines(50, 10), types=(rows(5), rows(1, "Cell", line=2)), stacks=(held(1, 50), held(2, 10)))),
+        Side(alive=replace(lines(170, 10), types=(rows(6), rows(1, "Cell", line=2)))),
+        Side(alive=replace(lines(170, 4910), types=(rows(6), rows(900, "Cell", line=2)))),
+        Side(
+            alive=replace(
+                lines(255, 4910), types=(rows(8), rows(900, "Cell", line=2)), stacks=(held(1, 255), held(2, 4910))
+            )
+        ),
+    ]
+    found = drift("peak", (sides[0], sides[1]), (sides[2], sides[3]))
+    assert [(line.line, line.bytes, line.size, line.types) for line in found.blame] == [
+        (1, 205, 255, (TypeCount(name="Row", before=5, after=8),))
+    ]
+    assert found.elsewhere == -5
+    assert found.types == (TypeCount(name="Row", before=5, after=8),)
+    assert found.stack == held(1, 255)
+
+
+def test_the_stack_of_a_step_says_nothing_of_a_drift() -> None:
+    first, last = lines(50, 10), lines(255, 4910)
+    deep = replace(last, stacks=(held(2, 4910),))
+    quiet = (Side(alive=first), Side(alive=replace(last, lines=lines(50, 10).lines)))
+    assert drift("peak", quiet, (Side(alive=lines(50, 4910)), Side(alive=deep))).stack is None
+    assert change("peak", before=Side(alive=first), after=Side(alive=deep)).stack == held(2, 4910)
+
+
+def test_lines_explain_the_peak_that_was_measured_at_the_end_of_a_drift() -> None:
+    quiet = (Side(peak=lines(50)), Side(peak=lines(150))), (Side(peak=lines(4900)), Side(peak=lines(2600)))
+    assert drift("peak", *quiet).explained == 0.5
+
+
+def test_the_modules_of_a_drift_are_those_of_its_quiet_stretches() -> None:
+    sides = [
+        Side(imports=Profile(modules=modules))
+        for modules in (
+            (module("json", 50), module("gone", 9)),
+            (module("json", 60), module("gone", 9)),
+            (module("json", 60), module("html", 5000)),
+            (module("json", 75, line=2), module("html", 5000), module("new", 4)),
+        )
+    ]
+    assert drift("import", (sides[0], sides[1]), (sides[2], sides[3])).modules == (
+        ModuleChange(module=module("json", 25, line=2), before=50, after=75),
+        ModuleChange(module=module("new", 4), before=0, after=4),
+    )
+
+
+def test_a_drift_without_a_quiet_stretch_is_elsewhere() -> None:
+    found = drift("peak")
+    assert (found.blame, found.elsewhere, found.types) == ((), 200, ())
+
+
+# --- lines that came back --------------------------------------------------------------------------------
+
+
+def test_same_lines_differ_by_no_more_than_the_tolerance() -> None:
+    one, other = Side(alive=lines(100, 50)), Side(alive=lines(110, 40))
+    assert same_lines("peak", one, other, Edits(), 10)
+    assert not same_lines("peak", one, other, Edits(), 9)
+    assert same_lines("rss_peak", one, other, Edits(), 0)
+
+
+def test_of_imports_without_lines_the_modules_are_compared() -> None:
+    one = Side(imports=Profile(modules=(module("json", 50),)))
+    other = Side(imports=Profile(modules=(module("json", 60),)))
+    assert same_lines("import", one, other, Edits(), 10)
+    assert not same_lines("import", one, other, Edits(), 9)
+
+
+@pytest.mark.parametrize(
+    ("metric", "missing", "alike"),
+    [
+        ("peak", "alive", False),
+        ("peak", "retained", True),
+        ("warm_peak", "alive", False),
+        ("result", "alive", False),
+        ("result", "retained", False),
+        ("retained", "retained", False),
+        ("retained", "alive", True),
+        ("growth", "leak", False),
+        ("growth", "alive", True),
+        ("import", "import", False),
+        ("import", "alive", True),
+        ("rss_peak", "alive", True),
+    ],
+)
+def test_lines_that_are_not_known_are_not_the_same(metric: str, missing: str, alike: bool) -> None:
+    lost = Side(missing=frozenset({missing}))
+    assert same_lines(metric, lost, Side(), Edits(), 10) is alike
+    assert same_lines(metric, Side(), lost, Edits(), 10) is alike
+    assert same_lines(metric, Side(), Side(), Edits(), 10)  # profiles without a line are the same
+
+
+def test_the_lines_of_the_peak_stand_for_those_of_the_end() -> None:
+    lost = Side(peak=lines(100), missing=frozenset({"alive"}))
+    assert same_lines("peak", lost, lost, Edits(), 10)
+    assert not same_lines("peak", lost, Side(alive=lines(100)), Edits(), 1000)

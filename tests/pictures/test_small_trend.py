@@ -1,0 +1,153 @@
+"""Pictures for pages, read back from their bytes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from msgspec.structs import replace
+
+from drawings import MIB, STEP, SVG, coordinates, lines, marks, texts, trend
+from memharness.model.findings import Trend
+from memharness.pictures import small_trend as pictures
+from memharness.pictures.small_trend import picture
+from memharness.pictures.ticks import trend_limits
+
+
+def draw(drawn: Trend) -> ET.Element:
+    return ET.fromstring(picture(drawn))
+
+
+def decoded(drawn: Trend) -> list[list[tuple[int, int]]]:
+    """The strokes of a picture's line, as positions and values."""
+    frame, count, limits = pictures._FRAME, len(drawn.points), trend_limits([drawn])
+    assert limits
+    low, high = limits
+    wide = (frame.right - frame.left) / (count + count / 50)
+    tall = (frame.top - frame.bottom) / (high - low)
+    (path,) = lines(draw(drawn), "#0072b2")
+    return [
+        [
+            (
+                round((x - frame.left) / wide - 0.5 - count / 100),
+                round((pictures._POINTS[1] - y - frame.bottom) / tall + low),
+            )
+            for x, y in stroke
+        ]
+        for stroke in coordinates(path)
+    ]
+
+
+def test_a_picture_says_all_that_is_known() -> None:
+    assert set(texts(draw(replace(STEP, limit=4 * MIB)))) == {
+        "waste: peak of the first call, up to 0000000007",
+        *("v1.0", "v1.1, lts"),
+        *(f"{index:010x}" for index in range(1, 7)),
+        *("1 MiB", "2 MiB", "3 MiB", "4 MiB"),
+        "+2 MiB at 0000000004",
+        "limit 4 MiB",
+    }
+
+
+def test_the_line_holds_every_value_and_no_gap_is_bridged() -> None:
+    assert decoded(STEP) == [[(0, MIB), (1, MIB)], [(3, MIB), (4, 3 * MIB)], [(7, 3 * MIB)]]
+
+
+def test_a_long_history_keeps_a_spike_and_a_gap_of_one_commit() -> None:
+    values: list[int | None] = [MIB] * 5000
+    values[2345], values[4000] = 2 * MIB, None
+    assert decoded(trend(values)) == [
+        [(0, MIB), (2344, MIB), (2345, 2 * MIB), (2346, MIB), (3999, MIB)],
+        [(4001, MIB), (4999, MIB)],
+    ]
+
+
+def test_each_failure_has_a_cross_and_each_change_a_mark() -> None:
+    root = draw(STEP)
+    assert (marks(root, "stroke: #555555"), marks(root, "fill: #d55e00")) == (2, 1)
+
+
+def test_of_failures_too_many_to_show_each_column_has_a_cross() -> None:
+    assert marks(draw(trend([None] * 5000, failed=tuple(range(5000)))), "stroke: #555555") == pictures._COLUMNS
+
+
+def test_the_spread_of_repeats_is_an_area() -> None:
+    spread = {1: (9 * MIB, 12 * MIB)}
+    plain = trend([10 * MIB, 10 * MIB])
+    root = draw(trend([10 * MIB, 10 * MIB], spread=spread))
+    (band,) = [path.get("d", "") for path in root.iter(f"{SVG}path") if "opacity: 0.25" in path.get("style", "")]
+    (corners,) = coordinates(band)
+    (line,) = coordinates(lines(root, "#0072b2")[0])
+    x, y = line[1]
+    below, above = (corner[1] for corner in corners if corner[0] == x)
+    assert (above - y) / (y - below) == pytest.approx(-2 / -1)
+    assert "opacity: 0.25" not in picture(plain).decode()
+
+
+def test_the_four_largest_changes_are_labelled_and_the_others_counted() -> None:
+    sizes = [0, 100, 700, 750, 1050, 1850, 2350]
+    shown = texts(draw(trend([MIB + (size << 10) for size in sizes], steps=tuple(range(1, 7)), subject="Fill it")))
+    assert [text for text in shown if " at " in text] == [
+        "+800 KiB at 0000000005",
+        "+600 KiB at 0000000002",
+        "+500 KiB at 0000000006",
+        "+300 KiB at 0000000004",
+    ]
+    assert "2 changes not labelled" in shown
+
+
+def test_the_newest_tags_that_fit_are_named() -> None:
+    shown = texts(draw(trend([5] * 1000, tags={index: (f"v{index}",) for index in range(1000)})))
+    named = [int(text[1:]) for text in shown if text.startswith("v")]
+    assert named == list(range(63, 1000, 72))
+
+
+@pytest.mark.parametrize(
+    ("drawn", "shown"),
+    [
+        (trend([]), ["waste: peak of the first call"]),
+        (trend([None], failed=(0,)), ["0000000000", "waste: peak of the first call, up to 0000000000"]),
+    ],
+)
+def test_without_values_a_picture_has_its_title_all_the_same(drawn: Trend, shown: list[str]) -> None:
+    assert texts(draw(drawn)) == shown
+
+
+def test_another_unit_than_bytes_is_named() -> None:
+    shown = texts(draw(trend([50_000, 51_000], metric="gc_objects", unit="objects", steps=(1,))))
+    assert {"objects", "50,000", "51,000", "+1,000 at 0000000001"} <= set(shown)
+
+
+def test_foreign_text_hides_nothing_and_is_no_formula_and_no_markup() -> None:
+    hostile = trend([1, 9], case="a\x1b[1m</text><script>", tags={0: ("$x^2$\u202e",)}, steps=(1,), metric="\x07&")
+    root = draw(hostile)
+    assert {r"a\x1b[1m</text><script>: \x07&, up to 0000000001", r"$x^2$\u202e"} <= set(texts(root))
+    assert not list(root.iter(f"{SVG}script"))
+    assert not {"\x1b", "\x07", "\u202e"} & set(picture(hostile).decode())
+
+
+def test_equal_trends_make_equal_bytes_whatever_was_drawn_before(tmp_path: Path) -> None:
+    (tmp_path / "matplotlibrc").write_text("font.family: serif\nsvg.fonttype: path\nlines.markeredgewidth: 9\n")
+    code = """
+import sys
+from drawings import STEP
+from memharness.pictures.small_trend import picture
+sys.stdout.buffer.write(picture(STEP))
+assert "matplotlib.pyplot" not in sys.modules
+"""
+    variables = {
+        "PYTHONPATH": str(Path(__file__).parents[1] / "support"),
+        "MATPLOTLIBRC": str(tmp_path),
+        "SOURCE_DATE_EPOCH": "0",
+    }
+    other = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        env={**os.environ, **variables, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"},
+    ).stdout
+    picture(trend([5, 9, 7], steps=(1, 2), limit=8))
+    assert picture(STEP) == other
+    assert b"<dc:date>" not in other

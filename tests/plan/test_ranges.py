@@ -1,0 +1,108 @@
+import pytest
+
+from memharness.model.metrics import PassName
+from memharness.plan import (
+    Known,
+    Repeat,
+    Suite,
+    Task,
+    key_of,
+    make_suites,
+    plan_range,
+    plan_repeats,
+)
+from values import SPEC, case, commit
+
+COMMITS = (commit(0), commit(1), commit(2))
+WASTE, OTHER = case("waste"), case("other")
+SUITE = Suite(spec=SPEC, cases=(WASTE, OTHER))
+
+
+def test_all_is_missing_at_first_and_nothing_at_last() -> None:
+    tasks = plan_range(COMMITS, [SUITE], set(), {})
+    assert tasks == tuple(Task(commit=c, spec=SPEC, cases=(WASTE, OTHER)) for c in COMMITS)
+    stored = {key_of(c, SPEC, k) for c in COMMITS for k in (WASTE, OTHER)}
+    assert plan_range(COMMITS, [SUITE], stored, {}) == ()
+
+
+def test_only_missing_cases_are_measured() -> None:
+    tasks = plan_range(COMMITS[:1], [SUITE], {key_of(COMMITS[0], SPEC, WASTE)}, {})
+    assert tasks == (Task(commit=COMMITS[0], spec=SPEC, cases=(OTHER,)),)
+
+
+def test_a_scenario_starts_at_its_first_commit() -> None:
+    tasks = plan_range(COMMITS, [Suite(spec=SPEC, cases=(WASTE,))], set(), {"waste": 2})
+    assert [task.commit for task in tasks] == [COMMITS[2]]
+
+
+@pytest.mark.parametrize(("required", "cases"), [(None, 1), (">=3.11", 1), (">=3.12", 0), ("<3.11", 0)])
+def test_an_interpreter_runs_only_what_it_may(required: str | None, cases: int) -> None:
+    suites = make_suites([(SPEC, [case(requires_python=required)])])
+    assert [len(suite.cases) for suite in suites] == [1] * cases
+
+
+def repeats(wanted: Repeat, *stored: Known) -> list[tuple[int, tuple[str, ...], bool]]:
+    """Return round, passes and explain of what is planned where the rounds from 1 on hold `stored`."""
+    at = COMMITS[1]
+    keys = {key_of(at, SPEC, WASTE, number): known for number, known in enumerate(stored, 1)}
+    tasks = plan_repeats({at.id: {(SPEC.family, "waste"): wanted}}, COMMITS, [SUITE], keys)
+    assert all((task.commit, task.cases) == (at, (WASTE,)) for task in tasks)
+    return [(task.round, task.passes, task.explain) for task in tasks]
+
+
+FIRST: frozenset[PassName] = frozenset({"first"})
+BOTH: frozenset[PassName] = frozenset({"first", "growth"})
+
+
+def test_only_what_is_wanted_is_repeated() -> None:
+    assert (
+        plan_repeats(
+            {COMMITS[1].id: {("another", "waste"): Repeat(times=2, passes=FIRST, explain=False)}}, COMMITS, [SUITE], {}
+        )
+        == ()
+    )
+    assert plan_repeats({}, COMMITS, [SUITE], {}) == ()
+
+
+def test_the_first_repeat_explains_and_later_ones_do_not() -> None:
+    assert repeats(Repeat(times=3, passes=FIRST, explain=True)) == [(1, ("first",), True), (2, ("first",), False)]
+    assert repeats(Repeat(times=2, passes=frozenset({"growth"}), explain=True)) == [(1, ("first", "growth"), True)]
+
+
+def test_what_was_repeated_before_counts() -> None:
+    plain, explained = Known(passes=FIRST), Known(passes=FIRST, explained=True)
+    assert repeats(Repeat(times=3, passes=FIRST, explain=True), explained) == [(2, ("first",), False)]
+    assert repeats(Repeat(times=3, passes=FIRST, explain=True), explained, plain) == []
+    assert repeats(Repeat(times=2, passes=FIRST, explain=False), plain) == []
+
+
+def test_an_explanation_takes_a_round_of_its_own() -> None:
+    plain = Known(passes=FIRST)
+    assert repeats(Repeat(times=2, passes=FIRST, explain=True), plain) == [(2, ("first",), True)]
+    assert repeats(Repeat(times=4, passes=FIRST, explain=True), plain) == [
+        (2, ("first",), True),
+        (3, ("first",), False),
+    ]
+
+
+def test_an_explanation_that_is_lost_is_made_again_where_it_was() -> None:
+    plain, lost = Known(passes=FIRST), Known(passes=frozenset(), explained=True)
+    assert repeats(Repeat(times=2, passes=FIRST, explain=True), lost) == [(1, ("first",), True)]
+    assert repeats(Repeat(times=3, passes=FIRST, explain=True), plain, lost) == [(2, ("first",), True)]
+    assert repeats(Repeat(times=2, passes=FIRST, explain=False), lost) == [(1, ("first",), True)]
+    assert repeats(Repeat(times=2, passes=FIRST, explain=False), plain, lost) == []
+    growth = Known(passes=FIRST, explained=True)  # lost what it kept of the later calls
+    assert repeats(Repeat(times=2, passes=BOTH, explain=True), growth) == [(1, ("first", "growth"), False)]
+
+
+def test_a_repeat_that_lacks_a_pass_is_completed() -> None:
+    assert repeats(Repeat(times=2, passes=BOTH, explain=False), Known(passes=FIRST)) == [
+        (1, ("first", "growth"), False)
+    ]
+
+
+def test_cases_that_need_the_same_are_one_task() -> None:
+    once = Repeat(times=2, passes=FIRST, explain=False)
+    wanted = {COMMITS[0].id: {(SPEC.family, name): once for name in ("waste", "other")}}
+    (task,) = plan_repeats(wanted, COMMITS, [SUITE], {})
+    assert task == Task(commit=COMMITS[0], spec=SPEC, cases=(WASTE, OTHER), round=1, passes=("first",))

@@ -1,0 +1,187 @@
+import pytest
+
+from memharness.model.measurements import Sight
+from memharness.model.metrics import PassName
+from memharness.plan import (
+    Place,
+    Sources,
+    Tree,
+)
+
+PLACE = Place(
+    family="cpython-3.11.7-auto",
+    case="waste",
+    identity="a1",
+    environment="e1",
+    import_root="src",
+    packages=("box",),
+)
+SIGHT = Sight(paths=("src/box/__init__.py", "src/box/fast.py", "src/other"), folders=("src", "src/box"))
+FILES = {
+    ".gitattributes": "100644 0a",
+    "README": "100644 01",
+    "data.bin": "100644 02",
+    "link": "120000 03",
+    "src": "040000 aa",
+    "src/box": "040000 ab",
+    "src/box/__init__.py": "100644 04",
+    "src/box/fast.py": "100644 05",
+    "sub": "160000 06",
+}
+
+
+def proof(changes: dict[str, str | None], sight: Sight = SIGHT) -> str | None:
+    entries = {path: entry for path, entry in {**FILES, **changes}.items() if entry is not None}
+    return Tree(entries).proof(sight)
+
+
+SAME: list[dict[str, str | None]] = [
+    {},
+    {"README": "100644 99"},
+    {"README": None},
+    {"docs": "040000 77", "docs/new.rst": "100644 78"},
+    {"src": "040000 00", "src/box": "040000 11"},  # folders have other ids where anything in them changed
+    {"data.bin": "100755 99"},
+    {"sub": "160000 99"},
+]
+DIFFERENT: list[dict[str, str | None]] = [
+    {"src/box/fast.py": "100644 99"},
+    {"src/box/fast.py": "100755 05"},
+    {"src/box/fast.py": None},
+    {"src/box/new.py": "100644 01"},
+    {"src/other": "100644 01"},
+    {"src/other": "040000 01", "src/other/x.py": "100644 01"},
+    {"src/third": "040000 01", "src/third/x.py": "100644 01"},
+    {".gitattributes": "100644 99"},
+    {"src/.gitattributes": "100644 99"},
+    {"src/box/fast.py": "040000 01", "src/box/fast.py/x": "100644 01"},
+]
+
+
+@pytest.mark.parametrize("changes", SAME)
+def test_what_nobody_saw_changes_no_proof(changes: dict[str, str | None]) -> None:
+    assert proof(changes) == proof({}) is not None
+
+
+@pytest.mark.parametrize("changes", DIFFERENT)
+def test_what_was_seen_changes_the_proof(changes: dict[str, str | None]) -> None:
+    assert proof(changes) not in {proof({}), None}
+
+
+@pytest.mark.parametrize(
+    ("changes", "same"),
+    [({"data.bin": "100644 99"}, False), ({"src/box/unseen.pyi": "100644 1"}, False), ({"src/b.py": "100644 1"}, True)],
+)
+def test_a_library_that_is_not_pythons_own_may_read_all_but_sources(
+    changes: dict[str, str | None], *, same: bool
+) -> None:
+    native = Sight(paths=("src/box/fast.py",), native=True)
+    assert (proof(changes, native) == proof({}, native)) is same
+
+
+@pytest.mark.parametrize(
+    "sight",
+    [
+        Sight(paths=("link",)),
+        Sight(paths=("link/x.py",)),
+        Sight(folders=("link",)),
+        Sight(folders=("link/deep",)),
+    ],
+)
+def test_nothing_is_proven_through_a_symbolic_link(sight: Sight) -> None:
+    assert proof({}, sight) is None
+
+
+def test_the_tree_itself_and_missing_folders_can_be_listed() -> None:
+    top, none = Sight(folders=("",)), Sight(folders=("nowhere",))
+    assert proof({"new": "100644 1"}, top) != proof({}, top)
+    assert proof({"README": "100644 99"}, top) == proof({}, top)
+    assert proof({"nowhere": "040000 1", "nowhere/x": "100644 1"}, none) != proof({}, none)
+    assert proof({"nowhere": "100644 1"}, none) != proof({}, none)  # listing a file is another error
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "same"),
+    [
+        ({"README": "100644 99"}, "src/", True),
+        ({"src": "040000 99", "src/box/new/deep.txt": "100644 1"}, "src/", False),  # its id is that of all it holds
+        ({"src": None}, "src/", False),
+        ({"link": "120000 99"}, "link/", False),
+        ({"link": "040000 99"}, "link/", False),
+        ({"sub": "160000 99"}, "sub/", False),
+        ({"data.bin": "100644 99"}, "data.bin/", False),
+        ({"new": "100644 1"}, "new/", False),
+        ({"new": "100644 1"}, "./", False),
+        ({}, "./", True),
+    ],
+)
+def test_of_what_a_build_took_in_everything_counts(changes: dict[str, str | None], name: str, *, same: bool) -> None:
+    sight = Sight(paths=(name,))
+    assert proof({}, sight) is not None
+    assert (proof(changes, sight) == proof({}, sight)) is same
+
+
+def test_an_entry_is_mode_and_id() -> None:
+    assert [Tree(FILES).entry(path) for path in ("src/box", "README", "nothing")] == ["040000 ab", "100644 01", ""]
+
+
+def test_files_are_what_has_contents() -> None:
+    assert Tree(FILES).files == {
+        ".gitattributes": "0a",
+        "README": "01",
+        "data.bin": "02",
+        "link": "03",
+        "src/box/__init__.py": "04",
+        "src/box/fast.py": "05",
+    }
+
+
+FIRST: frozenset[PassName] = frozenset({"first"})
+
+
+def test_a_result_holds_where_all_passes_saw_the_same() -> None:
+    sources = Sources()
+    tree, changed = Tree(FILES), Tree({**FILES, "data.bin": "100644 99"})
+    data = Sight(paths=("data.bin",))
+    sources.offer(PLACE, {"first": SIGHT, "rss": data}, tree, "one")
+    assert sources.find(PLACE, frozenset({"first", "rss"}), tree) == {"first": "one", "rss": "one"}
+    assert sources.find(PLACE, FIRST, changed) == {"first": "one"}
+    assert sources.find(PLACE, frozenset({"first", "rss"}), changed) is None
+    assert sources.find(PLACE, frozenset({"growth"}), tree) is None
+    sources.offer(PLACE, {"rss": data}, changed, "two")
+    assert sources.find(PLACE, frozenset({"first", "rss"}), changed) == {"first": "one", "rss": "two"}
+
+
+@pytest.mark.parametrize("other", [{"environment": "e2"}, {"identity": "b"}, {"import_root": "."}, {"packages": ()}])
+def test_a_result_holds_nowhere_else(other: dict[str, object]) -> None:
+    sources = Sources()
+    sources.offer(PLACE, {"first": SIGHT}, Tree(FILES), "one")
+    elsewhere = Place(**{**{name: getattr(PLACE, name) for name in PLACE.__struct_fields__}, **other})
+    assert sources.find(elsewhere, FIRST, Tree(FILES)) is None
+
+
+def test_the_first_of_equal_commits_and_the_latest_sight_go_before() -> None:
+    sources = Sources()
+    narrow = Sight(paths=("README",))
+    for commit in ("one", "two"):
+        sources.offer(PLACE, {"first": SIGHT}, Tree(FILES), commit)
+    assert sources.find(PLACE, FIRST, Tree(FILES)) == {"first": "one"}
+    sources.offer(PLACE, {"first": narrow}, Tree(FILES), "three")
+    assert sources.find(PLACE, FIRST, Tree(FILES)) == {"first": "three"}
+
+
+def test_no_sight_is_forgotten() -> None:
+    sources = Sources()
+    sources.offer(PLACE, {"first": SIGHT}, Tree(FILES), "one")
+    for number in range(100):
+        sources.offer(PLACE, {"first": Sight(paths=(f"{number}.txt", "README"))}, Tree({"README": "100644 99"}), "two")
+    assert sources.find(PLACE, FIRST, Tree(FILES)) == {"first": "one"}
+
+
+def test_what_leads_through_a_link_is_not_taken_in() -> None:
+    sources = Sources()
+    sources.offer(PLACE, {"first": Sight(paths=("link",))}, Tree(FILES), "one")
+    assert sources.find(PLACE, FIRST, Tree(FILES)) is None
+    sources.offer(PLACE, {"first": SIGHT}, Tree(FILES), "one")
+    linked = Tree({**FILES, "src/other": "120000 07"})
+    assert sources.find(PLACE, FIRST, linked) is None

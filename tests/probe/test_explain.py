@@ -1,0 +1,233 @@
+"""What deep passes add: blocks of libraries at the lines of the project, types by line, imports by module."""
+
+import pytest
+
+from children import FIRST, VERSIONS, Bench, measured, profile, without_times
+from memharness.model.measurements import (
+    LineType,
+    Measured,
+)
+
+every_version = pytest.mark.parametrize("versioned", VERSIONS, indirect=True)
+BLOCK = 57  # bytes of a bytearray beside its contents
+
+
+@every_version
+def test_what_libraries_allocate_counts_at_the_projects_line(versioned: Bench) -> None:
+    site = versioned.write("site/filler/deep/core.py", "def fill(size): return bytearray(size)\n").parents[2]
+    versioned.write("site/filler/__init__.py", "from filler.deep.core import fill\n")
+    versioned.write("site/filler/deep/__init__.py", "")
+    versioned.write(
+        "tree/box.py",
+        """
+        import functools, json
+        from collections import namedtuple
+        import filler
+
+        Point = namedtuple("Point", "x y")
+
+        def fill():
+            one = filler.fill(10_000)
+            return one, json.loads("[" + "1.5, " * 2000 + "2.5]"), Point(bytearray(7000), 2), bytearray(5000)
+
+        @functools.wraps(fill)
+        def indirect(call):
+            return call()
+        """,
+    )
+    text = """
+        import box, filler
+        def run():
+            indirect = box.indirect(lambda: bytearray(2000))
+            return box.fill(), filler.fill(3000), indirect
+    """
+    observation = versioned.observe(
+        text,
+        explain=True,
+        checkout=versioned.checkout("box"),
+        environment=versioned.environment(site_paths=(site,)),
+    )
+    found = {(line.path, line.line, line.library): line for line in profile(observation, "alive").lines}
+    assert found["box.py", 8, "filler"].size == 10_000 + BLOCK
+    assert found["box.py", 9, "json"].size > 24 * 2000
+    assert found["box.py", 9, ""].size >= 7000 + 5000 + 2 * BLOCK
+    assert found["<scenarios>/waste.py", 4, "filler"].size == 3000 + BLOCK
+    assert found["box.py", 13, "waste"].size == 2000 + BLOCK  # the project called what the scenario gave it
+    assert {path for path, _, _ in found} <= {"box.py", "<scenarios>/waste.py"}
+    assert len(found) == len(profile(observation, "alive").lines)
+    stack = next(stack for stack in profile(observation, "alive").stacks if stack.size == 10_000 + BLOCK)
+    assert [(frame.path, frame.function) for frame in stack.frames] == [
+        ("<scenarios>/waste.py", "run"),
+        ("box.py", "fill"),
+        ("<site-packages>/filler/deep/core.py", "fill"),
+    ]
+
+
+@every_version
+def test_deep_lines_add_up_to_the_figures_of_the_plain_pass(versioned: Bench) -> None:
+    text = """
+        import ast, functools, json
+        KEPT = []
+        @functools.lru_cache(None)
+        def parse(text):
+            return ast.dump(ast.parse(text))
+        def run():
+            KEPT.append(json.loads(json.dumps({"a": [1.5] * 500})))
+            return [parse(f"x = {number}") for number in range(50)]
+    """
+    plain, explained = (versioned.observe(text, FIRST, explain=explain) for explain in (False, True))
+    outcome = measured(explained)
+    assert outcome.metrics == measured(plain).metrics
+    assert outcome.types == measured(plain).types
+    alive, retained, imports = (profile(explained, kind) for kind in ("alive", "retained", "import"))
+    shared = 128 if versioned.version.startswith("3.11.") else 0  # names that finding instances brings in there
+    assert sum(line.size for line in retained.lines) + shared == outcome.metrics["retained"]
+    assert sum(line.size for line in alive.lines) + shared == outcome.metrics["retained"] + outcome.metrics["result"]
+    assert sum(line.size for line in imports.lines) == outcome.metrics["import"]
+    assert sum(module.size for module in imports.modules) == outcome.metrics["import"]
+    assert sum(module.size for module in profile(plain, "import").modules) == outcome.metrics["import"]
+    again = versioned.observe(text, FIRST, explain=True)
+    assert without_times(again.outcome) == without_times(outcome)
+    assert again.profiles == explained.profiles
+
+
+@every_version
+def test_types_are_counted_at_their_lines_with_and_without_the_result(versioned: Bench) -> None:
+    text = """
+        KEPT = []
+        class Meta(type):
+            def __getattribute__(cls, name): raise SystemError(name)
+            def __hash__(cls): raise SystemError("hash")
+        class Item(metaclass=Meta):
+            def __getattribute__(self, name): raise SystemError(name)
+        def run():
+            KEPT.extend([Item() for _ in range(300)])
+            return [bytearray(10) for _ in range(200)], [Item() for _ in range(100)]
+    """
+    observation = versioned.observe(text, ("retained", "result"), explain=True)
+    assert isinstance(observation.outcome, Measured)
+    path = "<scenarios>/waste.py"
+    kept = LineType(path=path, line=8, name="waste.Item", count=300)
+    items = {entry for entry in profile(observation, "alive").types if entry.count >= 100}
+    assert items == {
+        kept,
+        LineType(path=path, line=9, name="builtins.bytearray", count=200),
+        LineType(path=path, line=9, name="waste.Item", count=100),
+    }
+    assert profile(observation, "retained").types[0] == kept
+    assert all(entry.line == 8 for entry in profile(observation, "retained").types)
+
+
+@every_version
+def test_imports_are_told_by_module_with_the_statement_that_came_first(versioned: Bench) -> None:
+    site = versioned.write("site/filler.py", "import xml.dom.minidom\nDATA = bytearray(20_000)\n").parent
+    versioned.write("tree/box/__init__.py", "import importlib\nimportlib.import_module('box.core')\n")
+    versioned.write(
+        "tree/box/core.py",
+        """
+        try:
+            import gone
+        except ImportError:
+            pass
+        import json
+        DATA = bytearray(100_000)
+        def late(): pass
+        import json.decoder, filler
+        """,
+    )
+    text = "import box, json\nDATA = bytearray(50_000)\ndef run(): pass\n"
+    observation = versioned.observe(
+        text,
+        ("import",),
+        explain=True,
+        checkout=versioned.checkout("box"),
+        environment=versioned.environment(site_paths=(site,)),
+    )
+    modules = {module.name: module for module in profile(observation, "import").modules}
+    places = {name: (module.origin, module.path, module.line) for name, module in modules.items()}
+    assert places["box.core"] == ("project", "box/__init__.py", 2)
+    assert places["json"] == ("stdlib", "box/core.py", 5)
+    assert places["json.decoder"] == ("stdlib", "<stdlib>/json/__init__.py", 106)
+    assert places["filler"] == ("library", "box/core.py", 8)
+    assert places["xml.dom.minidom"] == ("stdlib", "<site-packages>/filler.py", 1)
+    assert places["waste"] == ("scenario", "", 0)
+    assert places["(freed later, or in no module)"] == ("", "", 0)
+    assert 100_000 <= modules["box.core"].size < 106_000
+    assert 20_000 <= modules["filler"].size < 23_000
+    assert 50_000 <= modules["waste"].size < 70_000  # and what the import system keeps of folders
+    assert modules["xml.dom.minidom"].size > 30_000
+    total = measured(observation).metrics["import"]
+    assert abs(modules["(freed later, or in no module)"].size) < 0.05 * total
+    sizes = [module.size for module in profile(observation, "import").modules if not module.name.startswith("(")]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(sizes) <= 100
+    assert min(sizes) >= 1024
+    lines = {(line.path, line.line): line for line in profile(observation, "import").lines if not line.library}
+    assert lines["box/core.py", 6].size == 100_000 + BLOCK
+    libraries = {(line.path, line.line, line.library) for line in profile(observation, "import").lines}
+    code_of_json = "box/core.py", 5, "importlib"
+    assert {code_of_json, ("box/core.py", 5, "json"), ("<scenarios>/waste.py", 1, "importlib")} <= libraries
+
+
+@every_version
+def test_the_hook_on_imports_does_not_show(versioned: Bench) -> None:
+    versioned.write("tree/box.py", "import sys\nseen = sys._getframe()\n")
+    text = """
+        import _frozen_importlib, sys, traceback
+        before = _frozen_importlib._find_and_load
+        try:
+            import gone
+        except ImportError:
+            assert traceback.format_exc().count("File ") == 1, traceback.format_exc()
+        import warnings
+        warnings.simplefilter("error")
+        try:
+            import old
+        except DeprecationWarning:
+            pass
+        else:
+            raise AssertionError
+        def run():
+            assert _frozen_importlib._find_and_load is not before
+            assert "memharness" not in _frozen_importlib._find_and_load.__code__.co_filename
+            import box
+    """
+    versioned.write("tree/old.py", "import warnings\nwarnings.warn('old', DeprecationWarning, stacklevel=2)\n")
+    observation = versioned.observe(text, ("import", "peak"), checkout=versioned.checkout("box", "old"))
+    assert measured(observation).notes == ()
+
+
+def test_an_explanation_that_fails_loses_nothing(bench: Bench) -> None:
+    text = """
+        import os, sys, time
+        def run():
+            seen = os.path.exists(MARK)
+            open(MARK, "w").close()
+            if seen:
+                ENDING
+            return bytearray(1000)
+    """
+    for ending, why in (
+        ("raise ValueError('again')", "ended in run: ValueError: again"),
+        ("os._exit(3)", "ended in crash: exited with status 3 in run before delivering a result"),
+        ("exec('while True: pass')", "ended in timeout: still in run after 0.7 s (timeout)"),
+    ):
+        mark = bench.tree / "mark"
+        mark.unlink(missing_ok=True)
+        scenario = text.replace("MARK", repr(str(mark))).replace("ENDING", ending)
+        observation = bench.observe(scenario, ("result", "peak"), explain=True, timeout_seconds=0.7)
+        outcome = measured(observation)
+        assert outcome.metrics["result"] == 1000 + BLOCK
+        assert outcome.failed_passes == {}
+        assert outcome.notes == (
+            f"callers and types of the lines are not known: the pass for them {why}",
+            f"peak: the lines that hold it are not known: the pass for them {why}",
+        )
+        assert outcome.profiles.keys() == {"alive", "retained"}
+        assert profile(observation, "alive").stacks == ()
+        assert outcome.passes == ("deep", "first", "peak")
+
+
+def test_without_a_first_call_there_is_nothing_to_explain(bench: Bench) -> None:
+    outcome = measured(bench.observe("def run(): pass\n", ("warm_peak",), explain=True, calls=15))
+    assert outcome.passes == ("rss",)

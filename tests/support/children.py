@@ -1,0 +1,201 @@
+"""A scenario, a project beside it, and one measurement of them, as the tests of the probe and its host need them."""
+
+import contextlib
+import ctypes
+import subprocess
+import textwrap
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from memharness.child.interpreter import compile_bytecode
+from memharness.child.passes import (
+    Terms,
+    observe,
+)
+from memharness.model.environments import (
+    Environment,
+    EnvironmentFacts,
+)
+from memharness.model.history import Checkout
+from memharness.model.measurements import (
+    Failed,
+    Measured,
+    Observation,
+    Outcome,
+    Profile,
+)
+from memharness.model.metrics import Step
+from memharness.model.scenarios import (
+    Call,
+    Case,
+    Scenario,
+)
+from memharness.model.values import Scalar
+
+FIRST = ("import", "peak", "retained", "result", "gc_objects")
+EVERYTHING = (*FIRST, "warm_peak", "growth", "rss_peak")
+VERSIONS = ("3.8.18", "3.9.18", "3.10.13", "3.11.7", "3.12.1", "3.13.0")
+
+
+def interpreter(version: str) -> str:
+    """Return the path of a Python that pyenv has, or skip the test."""
+    try:
+        found = subprocess.run(["pyenv", "prefix", version], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip(f"no Python {version} on this machine")
+    return f"{found.stdout.strip()}/bin/python"
+
+
+def make_bench(folder: Path, version: str) -> "Bench":
+    """Return a bench in `folder` for a Python of that version."""
+    return Bench(folder, python=interpreter(version), version=version)
+
+
+class Bench:
+    """A folder with a project, scenarios and room for children."""
+
+    def __init__(self, folder: Path, *, python: str, version: str) -> None:
+        self.tree = folder / "tree"
+        self.scenarios = folder / "scenarios"
+        self.work = folder / "work"
+        for made in (self.tree, self.scenarios, self.work):
+            made.mkdir()
+        self.python = python
+        self.version = version
+
+    def write(self, path: str, text: str) -> Path:
+        """Write a source below the folder: "tree/box.py", "scenarios/waste.py"."""
+        file = self.tree.parent / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(textwrap.dedent(text).lstrip(), encoding="utf-8")
+        return file
+
+    def checkout(self, *packages: str, import_root: str = ".") -> Checkout:
+        return Checkout(tree=str(self.tree), commit="0" * 40, import_root=import_root, packages=packages)
+
+    def names(self) -> list[str]:
+        """Return the top-level names that can be imported from the tree."""
+        return sorted({path.name.partition(".")[0] for path in self.tree.iterdir()} - {""})
+
+    def environment(
+        self,
+        *,
+        origin: Path | None = None,
+        site_paths: tuple[Path, ...] = (),
+        variables: dict[str, str] | None = None,
+        namespaces: tuple[str, ...] = (),
+    ) -> Environment:
+        facts = EnvironmentFacts(family="test", python=self.version, implementation="cpython", install="path")
+        tag = "cpython-" + "".join(self.version.split(".")[:2])
+        return Environment(
+            key="test",
+            facts=facts,
+            python=self.python,
+            cache_tag=tag,
+            site_paths=tuple(map(str, site_paths)),
+            origin=str(origin) if origin else None,
+            variables=variables or {},
+            namespaces=namespaces,
+        )
+
+    def case(
+        self,
+        text: str,
+        *,
+        name: str = "waste",
+        params: dict[str, Scalar] | None = None,
+        setup: tuple[str, ...] | None = None,
+        takes_state: bool = False,
+        teardown: bool = False,
+        fresh_setup: bool = False,
+    ) -> Case:
+        """Write a scenario and return its case; `setup` names the parameters that it takes."""
+        path = self.write(f"scenarios/{name}.py", text)
+        scenario = Scenario(
+            name=name,
+            path=str(path),
+            summary="",
+            identity="one",
+            run=Call(takes_state=takes_state, params=tuple(params or ())),
+            setup=None if setup is None else Call(takes_state=False, params=setup),
+            fresh_setup=fresh_setup,
+            teardown=Call(takes_state=takes_state, params=()) if teardown else None,
+        )
+        return Case(scenario=scenario, params=params or {})
+
+    def observe(
+        self,
+        case: Case | str,
+        metrics: tuple[str, ...] = ("peak", "retained", "result"),
+        *,
+        checkout: Checkout | None = None,
+        environment: Environment | None = None,
+        explain: bool = False,
+        calls: int | None = 127,
+        budget_seconds: float = 1.0,
+        timeout_seconds: float = 60,
+        wall_seconds: float | None = None,
+        memory_bytes: int | None = None,
+        cancel: threading.Event | None = None,
+        before_pass: Callable[[Step], None] | None = None,
+    ) -> Observation:
+        """Measure; a text stands for a scenario without parameters and setup."""
+        case = self.case(case) if isinstance(case, str) else case
+        sources = [*self.scenarios.rglob("*.py"), *self.tree.rglob("*.py")]
+        compile_bytecode(self.python, [str(path) for path in sources])
+        return observe(
+            case,
+            checkout or self.checkout(*self.names()),
+            environment or self.environment(),
+            self.work,
+            self.scenarios,
+            Terms(
+                metrics=metrics,
+                explain=explain,
+                calls=calls,
+                budget_seconds=budget_seconds,
+                timeout_seconds=timeout_seconds,
+                wall_seconds=wall_seconds or 10 * timeout_seconds,
+                memory_bytes=memory_bytes,
+            ),
+            cancel=cancel,
+            before_pass=before_pass,
+        )
+
+
+def measured(observation: Observation) -> Measured:
+    assert isinstance(observation.outcome, Measured), observation.outcome
+    return observation.outcome
+
+
+def failed(observation: Observation) -> Failed:
+    assert isinstance(observation.outcome, Failed), observation.outcome
+    return observation.outcome
+
+
+def profile(observation: Observation, kind: str) -> Profile:
+    return observation.profiles[measured(observation).profiles[kind]]
+
+
+def without_times(outcome: Outcome) -> Outcome:
+    """Return an outcome without what differs from run to run by its nature."""
+    return outcome
+
+
+@contextlib.contextmanager
+def without_power_over_files() -> Iterator[None]:
+    """Make this thread, if it is root's, heed permissions; the processes that it starts are not concerned."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # capabilities(7)
+    powers = (ctypes.c_uint32 * 6)()
+    assert libc.capget(header, powers) == 0
+    reduced = (ctypes.c_uint32 * 6)(*powers)
+    reduced[0] &= ~0b1110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER
+    assert libc.capset(header, reduced) == 0
+    try:
+        yield
+    finally:
+        assert libc.capset(header, powers) == 0

@@ -1,0 +1,959 @@
+"""What commands print, as whole texts of a fixed width without colour."""
+
+import io
+import re
+from collections import Counter
+from typing import cast
+
+import pytest
+from msgspec.structs import fields, replace
+from rich.cells import cell_len
+from rich.console import Console
+
+from memharness.model.environments import EnvironmentFacts
+from memharness.model.findings import (
+    BlamedLine,
+    Change,
+    Counts,
+    EnvironmentDifference,
+    Exceeded,
+    Failure,
+    ModuleChange,
+    Report,
+    Summary,
+)
+from memharness.model.history import Commit
+from memharness.model.measurements import (
+    Failed,
+    Frame,
+    LineStat,
+    LineType,
+    Measured,
+    ModuleCost,
+    OutOfMemory,
+    Profile,
+    Stack,
+    StoredCase,
+    Survivor,
+    TimedOut,
+    TypeCount,
+)
+from memharness.model.values import Value
+from memharness.terminal.commit import draw_commit
+from memharness.terminal.comparison import draw_comparison
+from memharness.terminal.report import draw_report
+from memharness.wording.text import (
+    average_text,
+    bytes_text,
+    percent_text,
+)
+from values import commit
+
+KIB, MIB = 1 << 10, 1 << 20
+FAMILY = "cpython-3.11.7-auto"
+CASE = "waste[rows=100]"
+COMMITS = {c.id: c for c in (replace(commit(n), id=str(n) * 40) for n in range(10))}
+IDS = tuple(COMMITS)
+
+BUFFER = BlamedLine(
+    path="wastebox/core.py",
+    line=10,
+    function="MyObject.__init__",
+    source="self.data = os.urandom(100)",
+    size=2660000,
+    bytes=1330000,
+    count=10000,
+    changed_here=False,
+    caller=Frame(path="wastebox/core.py", line=16, function="waste_memory", source="undo = [MyObject()]"),
+    types=(TypeCount(name="builtins.bytes", before=10000, after=20000),),
+    blocks=20000,
+)
+UNDO = BlamedLine(
+    path="wastebox/core.py",
+    line=16,
+    function="waste_memory",
+    source="undo = [MyObject()]",
+    size=892920,
+    bytes=892920,
+    count=20202,
+    changed_here=True,
+    library="json",
+    types=(
+        TypeCount(name="wastebox.core.MyObject", before=0, after=10000),
+        TypeCount(name="builtins.list", before=1, after=102),
+    ),
+    blocks=20202,
+)
+STACK = Stack(
+    size=1330000,
+    count=10000,
+    frames=(
+        Frame(path="<scenarios>/waste.py", line=12, function="run", source="return waste_memory(rows)"),
+        Frame(path="wastebox/core.py", line=10, function="MyObject.__init__", source="self.data = os.urandom(100)"),
+    ),
+)
+PEAK = Change(
+    case=CASE,
+    metric="peak",
+    family=FAMILY,
+    verdict="regressed",
+    confidence="confirmed",
+    commit=IDS[3],
+    range=(IDS[2], IDS[3]),
+    between=1,
+    before=2222976,
+    after=4445896,
+    unit="bytes",
+    also=("warm_peak",),
+    blame=(BUFFER, UNDO),
+    elsewhere=0,
+    stack=STACK,
+    explained=0.978,
+)
+
+
+def change(metric: str = "peak", **known: object) -> Change:
+    """Return a change of one metric, of which nothing more is known than the fields say."""
+    bare = replace(PEAK, metric=metric, also=(), blame=(), stack=None, explained=None)
+    return replace(bare, **known)
+
+
+def summary(metric: str, first: int | None, last: int | None, residual: int | None = 0, **known: object) -> Summary:
+    unit = {"growth": "bytes per call", "gc_objects": "objects"}.get(metric, "bytes")
+    row = Summary(case=CASE, metric=metric, family=FAMILY, unit=unit, first=first, last=last, residual=residual)
+    return replace(row, **known)
+
+
+def report(*changes: Change, **known: object) -> Report:
+    plain = Report(counts=Counts(commits=9, measured=8, cached=1), changes=changes, failures=(), series=())
+    return replace(plain, **known)
+
+
+def console(width: int) -> tuple[Console, io.StringIO]:
+    file = io.StringIO()
+    return Console(file=file, width=width, highlight=False, color_system=None), file
+
+
+def drawn(value: Report, width: int = 120) -> str:
+    screen, file = console(width)
+    draw_report(screen, value, COMMITS)
+    return "\n" + file.getvalue()
+
+
+def compared(value: Report, width: int = 120) -> str:
+    screen, file = console(width)
+    draw_comparison(screen, value, COMMITS[IDS[2]], COMMITS[IDS[3]])
+    return "\n" + file.getvalue()
+
+
+def shown(*cases: StoredCase, width: int = 120) -> str:
+    screen, file = console(width)
+    draw_commit(screen, COMMITS[IDS[3]], cases)
+    return "\n" + file.getvalue()
+
+
+NUMPY = ModuleCost(name="numpy.linalg", origin="library", path="wastebox/core.py", line=3, size=18000)
+OTHERS = ModuleCost(name="(other modules)", origin="", path="", line=0, size=-500)
+
+
+def test_a_report_names_series_changes_failures_and_counts() -> None:
+    full = report(
+        PEAK,
+        change("result", blame=PEAK.blame, elsewhere=-184, after=4445712, stack=STACK),
+        series=(
+            summary("peak", 2222976, 4445896, trend=(2222976, 2222976, None, "failed", 4445896)),
+            summary("retained", 0, 184, trend=(0, 0, None, "failed", 184)),
+            summary("import", 19374, 21658, 2284, metric_class="near", trend=(19374, 21658)),
+            summary("gc_objects", 10102, 10103, None),
+            summary("rss_peak", 9 * MIB, None, metric_class="noisy", case="other"),
+        ),
+        failures=(
+            Failure(commit=IDS[4], case=CASE, family=FAMILY, phase="import", reason="no module 'x'"),
+            *(Failure(commit=IDS[5], case=c, family=FAMILY, phase="build", reason="uv: exit 2") for c in (CASE, "o")),
+        ),
+        notices=("a file was set aside",),
+        counts=Counts(commits=9, measured=7, cached=2, failed=2),
+    )
+    assert (
+        drawn(full, 110)
+        == """
+  metric          first       last  unflagged  trend
+waste[rows=100]
+  peak         2.12 MiB   4.24 MiB          =  ▁▁ ✗█  ▲ regressed
+  retained          0 B      184 B          =  ▁▁ ✗█
+  import      18.92 KiB  21.15 KiB  +2.23 KiB  ▁█     near
+  gc_objects     10,102     10,103
+other
+  rss_peak        9 MiB          -          =         noisy
+
+▲ regressed  peak and warm_peak  waste[rows=100]  (confirmed)
+  2.12 MiB → 4.24 MiB  (+2.12 MiB, +99.9%)
+  commit 3333333333  2023-11-14  A U Thor  commit 3
+        size        +diff    count  average  line
+    2.54 MiB    +1.27 MiB  +10,000    133 B  wastebox/core.py:10  MyObject.__init__
+                                               self.data = os.urandom(100)
+                                               via wastebox/core.py:16 in waste_memory, which changed here
+                                               +10,000 builtins.bytes
+  871.99 KiB  +871.99 KiB  +20,202     44 B  wastebox/core.py:16  waste_memory  in json  changed here
+                                               undo = [MyObject()]
+                                               +10,000 wastebox.core.MyObject, +101 builtins.list
+                +2.12 MiB                    together
+  lines explain 97 % of the peak
+  biggest offender: 10,000 blocks, 1.27 MiB, most recent call last
+    File "<scenarios>/waste.py", line 12, in run
+      return waste_memory(rows)
+    File "wastebox/core.py", line 10, in MyObject.__init__
+      self.data = os.urandom(100)
+
+▲ regressed  result  waste[rows=100]  (confirmed)
+  2.12 MiB → 4.24 MiB  (+2.12 MiB, +99.9%)
+  commit 3333333333  2023-11-14  A U Thor  commit 3
+  at the same lines as above, and -184 B elsewhere
+
+✗ failed  4444444444  2023-11-14  commit 4
+    in import: no module 'x'  (waste[rows=100])
+✗ failed  5555555555  2023-11-14  commit 5
+    in build: uv: exit 2  (2 cases)
+note: a file was set aside
+
+9 commits: 7 measured now, 2 stored before; 2 with failures; 2 regressed
+"""
+    )
+
+
+def test_on_a_narrow_terminal_lines_go_below_their_figures() -> None:
+    assert (
+        drawn(report(PEAK), 60)
+        == """
+
+▲ regressed  peak and warm_peak  waste[rows=100]
+  (confirmed)
+  2.12 MiB → 4.24 MiB  (+2.12 MiB, +99.9%)
+  commit 3333333333  2023-11-14  A U Thor  commit 3
+        size        +diff    count  average
+    2.54 MiB    +1.27 MiB  +10,000    133 B
+    wastebox/core.py:10  MyObject.__init__
+      self.data = os.urandom(100)
+      via wastebox/core.py:16 in waste_memory, which
+        changed here
+      +10,000 builtins.bytes
+  871.99 KiB  +871.99 KiB  +20,202     44 B
+    wastebox/core.py:16  waste_memory  in json  changed here
+      undo = [MyObject()]
+      +10,000 wastebox.core.MyObject, +101 builtins.list
+                +2.12 MiB                    together
+  lines explain 97 % of the peak
+  biggest offender: 10,000 blocks, 1.27 MiB, most recent
+    call last
+    File "<scenarios>/waste.py", line 12, in run
+      return waste_memory(rows)
+    File "wastebox/core.py", line 10, in MyObject.__init__
+      self.data = os.urandom(100)
+
+9 commits: 8 measured now, 1 stored before; 1 regressed
+"""
+    )
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_no_digit_is_cut(width: int) -> None:
+    """The longest figures there are, as whole words wherever a line breaks."""
+    size = 1023 * KIB + 1
+    long = replace(BUFFER, size=size, bytes=size, count=10_000_000, path="a/" * 30 + "b.py", source="[1] * " * 30)
+    grown = change("growth", unit="bytes per call", before=size, after=2 * size, blame=(long,))
+    series = (
+        summary("growth", size, size, size, trend=(size,) * 40),
+        summary("growth", size, size, -size, case="o" * 70),
+        summary("gc_objects", 1, 2, None),  # the longest name: at 60 columns figures have no room side by side
+    )
+    text = drawn(report(grown, series=series), width)
+    figures = Counter(re.findall(r"[+-]?[\d,.]+ [KM]iB(?:/call)?", " ".join(text.split())))
+    assert figures == {
+        "1023.00 KiB/call": 5,
+        "2.00 MiB/call": 1,
+        "+1023.00 KiB": 3,
+        "-1023.00 KiB": 1,
+        "1023.00 KiB": 1,
+    }
+    assert "+10,000,000" in text.split()
+    assert max(map(cell_len, text.split("\n"))) <= width
+    assert all(line.startswith("   ") for line in text.split("\n") if line and set(line) <= set("[1]* "))
+
+
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        (
+            change(verdict="improved", before=4 * MIB, after=MIB, confidence="located"),
+            """▼ improved  peak  waste[rows=100]  (located)
+  4 MiB → 1 MiB  (-3 MiB, -75.0%)
+  commit 3333333333  2023-11-14  A U Thor  commit 3
+""",
+        ),
+        (
+            change(verdict="accepted", reason="the audit\x1b is wanted"),
+            """✓ accepted  peak  waste[rows=100]  (confirmed)
+  2.12 MiB → 4.24 MiB  (+2.12 MiB, +99.9%)
+  commit 3333333333  2023-11-14  A U Thor  commit 3
+  accepted: the audit\\x1b is wanted
+""",
+        ),
+        (
+            change(verdict="transient", undone_by=IDS[8]),
+            """↺ transient  peak  waste[rows=100]  (confirmed)
+  2.12 MiB → 4.24 MiB  (+2.12 MiB, +99.9%)
+  commit 3333333333  2023-11-14  A U Thor  commit 3
+  taken back by 8888888888  2023-11-14  commit 8
+""",
+        ),
+        (
+            change(verdict="drifting", drift=True, confidence="range", commit=None, range=(IDS[1], IDS[8]), between=7),
+            """↗ drifting  peak  waste[rows=100]
+  2.12 MiB → 4.24 MiB  (+2.12 MiB, +99.9%)
+  over 7 commits 1111111111..8888888888
+  the last: 8888888888  2023-11-14  A U Thor  commit 8
+""",
+        ),
+        (
+            change(verdict="drifting", drift=True, confidence="range", before=200, after=100),
+            """↘ drifting  peak  waste[rows=100]
+  200 B → 100 B  (-100 B, -50.0%)
+  commit 3333333333  2023-11-14  A U Thor  commit 3
+""",
+        ),
+        (
+            change(confidence="range", commit=None, range=(IDS[1], IDS[4]), between=3, before=0),
+            """▲ regressed  peak  waste[rows=100]  (range)
+  0 B → 4.24 MiB  (+4.24 MiB)
+  one of 3 commits 1111111111..4444444444  (those between are not measured)
+  the last: 4444444444  2023-11-14  A U Thor  commit 4
+""",
+        ),
+        (
+            change(commit="f" * 40, merge=IDS[7], range=(IDS[6], IDS[7])),
+            """▲ regressed  peak  waste[rows=100]  (confirmed)
+  2.12 MiB → 4.24 MiB  (+2.12 MiB, +99.9%)
+  commit ffffffffff
+  on the branch merged by 7777777777  2023-11-14  commit 7
+""",
+        ),
+        (
+            change(confidence="suspected"),
+            """▲ regressed  peak  waste[rows=100]
+  2.12 MiB → 4.24 MiB  (+2.12 MiB, +99.9%)
+  commit 3333333333  2023-11-14  A U Thor  commit 3
+  suspected: not certain yet
+""",
+        ),
+    ],
+)
+def test_each_verdict_is_told_by_sign_and_words(found: Change, text: str) -> None:
+    assert drawn(report(found)).startswith(f"\n\n{text}  no line is known: what is alive at the end")
+
+
+def test_a_suspected_leak_shows_what_is_left_alive() -> None:
+    kept = tuple(Survivor(path="a.py", line=3, name="a.B", text=f"<B {n // 2}\x1b>") for n in range(14))
+    grown = change("growth", unit="bytes per call", confidence="suspected", before=0, after=8, survivors=kept)
+    assert (
+        drawn(report(grown))
+        == """
+
+▲ regressed  growth  waste[rows=100]
+  0 B/call → 8 B/call  (+8 B)
+  commit 3333333333  2023-11-14  A U Thor  commit 3
+  suspected: may still be a cache that fills up
+  no line is known
+  left alive: a.B from a.py:3, and 1 more like it
+    <B 0\\x1b>
+  left alive: a.B from a.py:3, and 1 more like it
+    <B 1\\x1b>
+  left alive: a.B from a.py:3, and 1 more like it
+    <B 2\\x1b>
+  left alive: a.B from a.py:3, and 1 more like it
+    <B 3\\x1b>
+  left alive: a.B from a.py:3, and 1 more like it
+    <B 4\\x1b>
+
+9 commits: 8 measured now, 1 stored before; 1 regressed (1 only suspected)
+"""
+    )
+
+
+def test_the_parts_of_a_difference_add_up_where_not_all_are_shown() -> None:
+    blame = tuple(
+        replace(UNDO, line=line, size=line << 20, bytes=line << 10, count=0, library="", types=(), blocks=0)
+        for line in range(9, 2, -1)
+    )
+    types = (
+        TypeCount(name="builtins.list", before=1, after=10000),
+        TypeCount(name="builtins.int", before=5, after=5),
+        TypeCount(name="a.B", before=9, after=0),
+    )
+    found = change("retained", before=0, after=50 << 10, blame=blame, elsewhere=8 << 10, types=types)
+    assert (
+        drawn(report(found))
+        == """
+
+▲ regressed  retained  waste[rows=100]  (confirmed)
+  0 B → 50 KiB  (+50 KiB)
+  commit 3333333333  2023-11-14  A U Thor  commit 3
+   size    +diff  count  average  line
+  9 MiB   +9 KiB      =           wastebox/core.py:9  waste_memory  changed here
+                                    undo = [MyObject()]
+  8 MiB   +8 KiB      =           wastebox/core.py:8  waste_memory  changed here
+                                    undo = [MyObject()]
+  7 MiB   +7 KiB      =           wastebox/core.py:7  waste_memory  changed here
+                                    undo = [MyObject()]
+  6 MiB   +6 KiB      =           wastebox/core.py:6  waste_memory  changed here
+                                    undo = [MyObject()]
+  5 MiB   +5 KiB      =           wastebox/core.py:5  waste_memory  changed here
+                                    undo = [MyObject()]
+          +7 KiB                  2 more lines
+          +8 KiB                  elsewhere
+         +50 KiB                  together
+  objects: +9,999 builtins.list, -9 a.B
+
+9 commits: 8 measured now, 1 stored before; 1 regressed
+"""
+    )
+
+
+def test_a_changed_statement_of_a_module_is_told_with_its_text() -> None:
+    constant = Frame(path="orders.py", line=3, function="<module>", source="WIDTH = 900")
+    text = drawn(report(change(blame=(replace(BUFFER, caller=constant),))))
+    assert "  depends on orders.py:3, which changed here: WIDTH = 900\n" in text
+
+
+def test_the_average_is_that_of_the_blocks_a_line_holds_now() -> None:
+    grown = replace(UNDO, size=84_000, bytes=80_690, count=7, blocks=2000, types=())
+    gone = replace(UNDO, size=0, bytes=-500, count=-5, blocks=0, status="gone", types=())
+    text = drawn(report(change(blame=(grown, gone))))
+    rows = [line.partition("  wastebox")[0] for line in text.splitlines() if "core.py:16" in line]
+    assert rows == ["  82.03 KiB  +78.80 KiB     +7     42 B", "        0 B      -500 B     -5         "]
+
+
+def test_types_that_grew_alike_are_named_once() -> None:
+    types = (TypeCount(name="a.B", before=1, after=10),)
+    other = (TypeCount(name="a.B", before=1, after=9),)
+    text = drawn(report(change(types=types), change("result", types=types), change("retained", types=other)))
+    assert [line for line in text.splitlines() if "objects" in line] == ["  objects: +9 a.B", "  objects: +8 a.B"]
+
+
+@pytest.mark.parametrize(
+    ("explained", "text"),
+    [
+        (None, ""),
+        (0.995, ""),
+        (1.2, ""),
+        (0.9949, "  lines explain 99 % of the peak\n"),
+        (0.29, "  lines explain 29 % of the peak\n"),
+        (0.004, "  lines explain less than 1 % of the peak\n"),
+    ],
+)
+def test_the_explained_share_of_a_peak_is_never_rounded_up(explained: float | None, text: str) -> None:
+    found = drawn(report(replace(PEAK, blame=(UNDO,), stack=None, explained=explained)))
+    assert found.partition("+101 builtins.list\n")[2].partition("\n9 commits")[0] == text
+
+
+def test_a_heavier_import_names_its_modules() -> None:
+    modules = (
+        ModuleChange(module=NUMPY, before=0, after=18000),
+        ModuleChange(module=OTHERS, before=1500, after=1000),
+    )
+    found = change("import", before=1_000_000, after=1_020_000, modules=modules)
+    assert (
+        drawn(report(found))
+        == """
+
+▲ regressed  import  waste[rows=100]  (confirmed)
+  976.56 KiB → 996.09 KiB  (+19.53 KiB, +2.0%)
+  commit 3333333333  2023-11-14  A U Thor  commit 3
+       size       +diff  module
+  17.58 KiB  +17.58 KiB  numpy.linalg  library, imported at wastebox/core.py:3
+     1000 B      -500 B  (other modules)
+              +2.44 KiB  elsewhere
+             +19.53 KiB  together
+
+9 commits: 8 measured now, 1 stored before; 1 regressed
+"""
+    )
+
+
+def test_modules_that_another_case_imports_as_well_are_named_once() -> None:
+    modules = tuple(ModuleChange(module=replace(NUMPY, name=f"m{n}"), before=0, after=18000) for n in range(8))
+    found = change("import", before=0, after=150_000, modules=modules)
+    other = replace(found, case="other", after=150_100)
+    fewer = replace(found, case="third", modules=modules[1:])
+    text = drawn(report(found, change(case="other"), other, fewer))
+    assert [line.strip() for line in text.splitlines() if "more module" in line or "same modules" in line] == [
+        "+52.73 KiB  3 more modules",
+        "at the same modules as above, and +5.96 KiB elsewhere",
+        "+35.16 KiB  2 more modules",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (change("import"), ": imports are measured as a whole"),
+        (change("rss_peak"), ": resident memory is measured untraced"),
+        (change("warm_peak", explained=1.0), ": those that hold the peak do not differ"),
+        (change("retained"), ""),
+    ],
+)
+def test_where_no_line_is_known_it_says_why(found: Change, reason: str) -> None:
+    assert f"  no line is known{reason}\n" in drawn(report(found))
+
+
+def test_an_excess_that_is_not_certain_is_said_to_be_suspected() -> None:
+    over = Exceeded(
+        case=CASE,
+        metric="growth",
+        family=FAMILY,
+        unit="bytes per call",
+        limit=0,
+        value=8,
+        first=IDS[3],
+        last=IDS[9],
+        open=True,
+        suspected=True,
+    )
+    exceeded = (over, replace(over, metric="retained", unit="bytes", suspected=False), replace(over, open=False))
+    text = drawn(report(exceeded=exceeded))
+    assert text.count("    suspected: may still be a cache that fills up\n") == 2
+    assert text.endswith("; 2 limits exceeded (1 only suspected)\n")
+
+
+def test_limits_are_named_to_the_byte_where_rounding_would_hide_the_excess() -> None:
+    over = Exceeded(
+        case=CASE,
+        metric="peak",
+        family=FAMILY,
+        unit="bytes",
+        limit=8 * MIB,
+        value=9542042,
+        first=IDS[3],
+        last=IDS[9],
+        open=True,
+    )
+    exceeded = (
+        over,
+        replace(over, metric="growth", unit="bytes per call", limit=0, value=8, last=IDS[4], open=False),
+        replace(over, limit=8 * MIB + 100, value=8 * MIB + 101, last=IDS[3], open=False),
+    )
+    assert (
+        drawn(report(exceeded=exceeded))
+        == """
+
+✗ over its limit  peak 9.10 MiB > 8 MiB  waste[rows=100]
+    first seen at 3333333333  2023-11-14  commit 3
+✗ was over its limit  growth 8 B/call > 0 B/call  waste[rows=100]
+    from 3333333333  2023-11-14  commit 3
+      to 4444444444  2023-11-14  commit 4
+✗ was over its limit  peak 8,388,709 > 8,388,708 bytes  waste[rows=100]
+    only at 3333333333  2023-11-14  commit 3
+a limit stands in the metadata of its scenario; accepting a change does not lift it
+
+9 commits: 8 measured now, 1 stored before; 1 limit exceeded
+"""
+    )
+
+
+def test_many_changes_of_one_series_are_counted() -> None:
+    rises = [change(range=(IDS[n], IDS[n + 1])) for n in range(4)]
+    falls = [change(verdict="improved", after=0, range=(IDS[n], IDS[n + 1])) for n in range(2)]
+    row = summary("peak", 0, 1)
+    assert " ▲ 4 regressed, ▼ improved\n" in drawn(report(*rises, falls[0], series=(row,)))
+    assert " ▼ 2 improved, ▲ 4 regressed\n" in drawn(report(*falls, *rises, series=(row,)))
+
+
+def test_the_counts_name_every_verdict_that_occurs() -> None:
+    changes = (
+        change(),
+        change(confidence="suspected"),
+        change(verdict="transient", undone_by=IDS[4]),
+        change(verdict="drifting", drift=True),
+        change(verdict="accepted", reason="wanted"),
+    )
+    last = drawn(report(*changes)).splitlines()[-1]
+    assert last == (
+        "9 commits: 8 measured now, 1 stored before; "
+        "2 regressed (1 only suspected), 1 accepted, 1 transient, 1 drifting"
+    )
+    assert drawn(report()) == "\n\n9 commits: 8 measured now, 1 stored before; no change\n"
+
+
+def test_families_are_named_where_there_is_more_than_one() -> None:
+    other = "cpython-3.12.1-auto"
+    both = report(
+        change("retained"),
+        change("retained", family=other, verdict="improved", before=5, after=0),
+        series=(summary("retained", 0, 8), summary("retained", 5, 0, family=other)),
+    )
+    assert (
+        drawn(both)
+        == """
+  metric    first  last  unflagged
+waste[rows=100]  cpython-3.11.7-auto
+  retained    0 B   8 B          =  ▲ regressed
+waste[rows=100]  cpython-3.12.1-auto
+  retained    5 B   0 B          =  ▼ improved
+
+▲ regressed  retained  waste[rows=100]  cpython-3.11.7-auto  (confirmed)
+  2.12 MiB → 4.24 MiB  (+2.12 MiB, +99.9%)
+  commit 3333333333  2023-11-14  A U Thor  commit 3
+  no line is known
+
+▼ improved  retained  waste[rows=100]  cpython-3.12.1-auto  (confirmed)
+  5 B → 0 B  (-5 B, -100.0%)
+  commit 3333333333  2023-11-14  A U Thor  commit 3
+  no line is known
+
+9 commits: 8 measured now, 1 stored before; 1 regressed, 1 improved
+"""
+    )
+
+
+def test_a_comparison_names_the_environments_first_and_every_metric() -> None:
+    pair = (IDS[2], IDS[3])
+    differences = (("python", "3.11.7", "3.12.1"), ("attrs", "22.1", "23.1"), ("rich", None, "15.0"))
+    found = report(
+        replace(PEAK, range=pair, blame=(UNDO,), elsewhere=4445896 - 2222976 - UNDO.bytes, stack=None),
+        series=(
+            summary("peak", 2222976, 4445896),
+            summary("retained", 0, 184),
+            summary("result", 0, 0),
+            summary("warm_peak", 2222976, 4445896, metric_class="near"),
+            summary("gc_objects", 10102, 10101, None),
+            summary("import", None, 21658),
+            summary("growth", 8, None, None, trend=(8, "failed")),
+        ),
+        environments=tuple(
+            EnvironmentDifference(family=FAMILY, name=name, before=old, after=new) for name, old, new in differences
+        ),
+        counts=Counts(commits=2, measured=2),
+    )
+    assert (
+        compared(found, 100)
+        == """
+before  2222222222  2023-11-14  A U Thor  commit 2
+after   3333333333  2023-11-14  A U Thor  commit 3
+environments differ: python 3.11.7 → 3.12.1, attrs 22.1 → 23.1, rich absent → 15.0
+
+  metric        before      after  difference
+waste[rows=100]
+  peak        2.12 MiB   4.24 MiB   +2.12 MiB  ▲ regressed
+  retained         0 B      184 B      +184 B  not flagged
+  result           0 B        0 B           =
+  warm_peak   2.12 MiB   4.24 MiB   +2.12 MiB  ▲ regressed  near
+  gc_objects    10,102     10,101          -1
+  import             -  21.15 KiB              missing
+  growth      8 B/call          -              ✗ failed
+
+▲ regressed  peak and warm_peak  waste[rows=100]  (confirmed)
+  2.12 MiB → 4.24 MiB  (+2.12 MiB, +99.9%)
+        size        +diff    count  average  line
+  871.99 KiB  +871.99 KiB  +20,202     44 B  wastebox/core.py:16  waste_memory  in json  changed
+                                               here
+                                               undo = [MyObject()]
+                                               +10,000 wastebox.core.MyObject, +101 builtins.list
+                +1.27 MiB                    elsewhere
+                +2.12 MiB                    together
+  lines explain 97 % of the peak
+
+2 commits: 2 measured now, 0 stored before; 1 regressed
+"""
+    )
+
+
+def test_between_the_two_commits_of_a_comparison_nothing_was_left_out() -> None:
+    found = change(confidence="range", commit=None, range=(IDS[2], IDS[3]), between=5)
+    text = compared(report(found, replace(found, range=(IDS[1], IDS[3]))))
+    assert [line for line in text.splitlines() if line.startswith("▲")] == [
+        "▲ regressed  peak  waste[rows=100]",
+        "▲ regressed  peak  waste[rows=100]  (range)",
+    ]
+    assert text.count("not measured") == 1
+
+
+def test_what_is_open_still_is_told_the_largest_first_and_not_all_of_it() -> None:
+    grown = [change(case=f"case {n}", before=100, after=100 + n) for n in range(1, 12)]
+    leak = change("growth", case="leak", unit="bytes per call", before=0, after=64, commit=None, range=(IDS[1], IDS[4]))
+    drift = change(case="creep", drift=True, verdict="drifting", before=1000, after=1105, range=(IDS[2], IDS[9]))
+    text = drawn(report(still_open=(*grown, leak, drift)))
+    assert text.splitlines()[2:5] == [
+        "still open: growth of leak +64 B/call since one of 1111111111..4444444444",
+        "still open: peak of case 11 +11.0% since 3333333333  2023-11-14  commit 3",
+        "still open: peak of creep +10.5% since 2222222222  2023-11-14  commit 2",
+    ]
+    assert text.count("still open") == 10
+    assert "and 3 more; see `memharness check --all`\n" in text
+
+
+def test_of_limits_that_are_not_exceeded_any_more_nothing_needs_to_be_done() -> None:
+    over = Exceeded(
+        case=CASE, metric="peak", family="", unit="bytes", limit=0, value=9, first=IDS[3], last=IDS[4], open=False
+    )
+    assert "a limit stands" not in drawn(report(exceeded=(over,)))
+    assert drawn(report(exceeded=(replace(over, open=True), replace(over, open=True)))).count("a limit stands") == 1
+
+
+CORE = LineStat(
+    path="wastebox/core.py",
+    line=10,
+    function="MyObject.__init__",
+    source="self.data = os.urandom(100)",
+    size=1330000,
+    count=10000,
+)
+GRID = replace(CORE, line=16, function="waste_memory", source="grid = [[MyObject()]]", size=892920, count=20202)
+OLD = StoredCase(
+    case=CASE,
+    family=FAMILY,
+    repeats=2,
+    environment=EnvironmentFacts(family=FAMILY, python="3.11.7", implementation="cpython", install="auto"),
+    outcome=Measured(
+        metrics={"peak": 2222976, "growth": 0, "gc_objects": 10102},
+        calls=127,
+        gc_objects=(6220, 16322),
+        types=(TypeCount(name="wastebox.core.MyObject", before=0, after=10000),),
+        notes=("few calls",),
+    ),
+    profiles={
+        "alive": Profile(
+            lines=(GRID, CORE, *(replace(GRID, line=line, size=56, count=1) for line in range(20, 25))),
+            stacks=(STACK,),
+        ),
+        "retained": Profile(),
+    },
+)
+
+
+def test_a_commit_shows_all_that_is_stored() -> None:
+    assert (
+        shown(OLD, width=100)
+        == """
+commit 3333333333  2023-11-14  A U Thor  commit 3
+
+waste[rows=100]  cpython-3.11.7-auto, measured 2 times
+  peak        2.12 MiB  peak of the first call
+  growth      0 B/call  leaked by every call
+  gc_objects    10,102  tracked objects gained
+  gc objects 6,220 before, 16,322 after the first call
+    +10,000  wastebox.core.MyObject
+  alive at the end of the first call: 2.12 MiB
+          size   count  average  line
+      1.27 MiB  10,000    133 B  wastebox/core.py:10  MyObject.__init__
+                                   self.data = os.urandom(100)
+    871.99 KiB  20,202     44 B  wastebox/core.py:16  waste_memory
+                                   grid = [[MyObject()]]
+          56 B       1     56 B  wastebox/core.py:20  waste_memory
+                                   grid = [[MyObject()]]
+          56 B       1     56 B  wastebox/core.py:21  waste_memory
+                                   grid = [[MyObject()]]
+          56 B       1     56 B  wastebox/core.py:22  waste_memory
+                                   grid = [[MyObject()]]
+         112 B                   2 more lines
+  biggest offender: 10,000 blocks, 1.27 MiB, most recent call last
+    File "<scenarios>/waste.py", line 12, in run
+      return waste_memory(rows)
+    File "wastebox/core.py", line 10, in MyObject.__init__
+      self.data = os.urandom(100)
+  note: few calls
+"""
+    )
+
+
+def test_an_explained_case_shows_modules_peak_types_and_survivors() -> None:
+    explained = replace(
+        OLD,
+        repeats=1,
+        outcome=Measured(
+            metrics={"peak": 2222976, "growth": 495180, "import": 20000},
+            calls=127,
+            suspected=("growth",),
+            failed_passes={"rss": TimedOut(during="run", limit_seconds=60)},
+        ),
+        profiles={
+            "calls": Profile(sizes=tuple(495206 + 495180 * call for call in range(100))),
+            "leak": Profile(
+                lines=(GRID,), survivors=(Survivor(path="a.py", line=16, name="builtins.list", text="[b'..']"),)
+            ),
+            "alive": Profile(
+                lines=(CORE, replace(GRID, library="json"), replace(GRID, size=100, count=1)),
+                types=(
+                    LineType(path=GRID.path, line=16, name="wastebox.core.MyObject", count=10000),
+                    LineType(path=GRID.path, line=16, name="builtins.list", count=101),
+                ),
+            ),
+            "peak": Profile(lines=(replace(CORE, size=2000000),)),
+            "import": Profile(
+                modules=(replace(OTHERS, size=400), NUMPY, replace(NUMPY, name="json", origin="stdlib", size=1600))
+            ),
+        },
+    )
+    assert (
+        shown(explained, width=100)
+        == """
+commit 3333333333  2023-11-14  A U Thor  commit 3
+
+waste[rows=100]  cpython-3.11.7-auto, measured once
+  peak           2.12 MiB  peak of the first call
+  growth  483.57 KiB/call  leaked by every call (suspected: may still be a cache that fills up)
+  import        19.53 KiB  kept by the imports
+  kept by the imports: 19.53 KiB
+    by origin: library 17.58 KiB, stdlib 1.56 KiB, other 400 B
+         size  module
+    17.58 KiB  numpy.linalg  library, imported at wastebox/core.py:3
+     1.56 KiB  json  stdlib, imported at wastebox/core.py:3
+        400 B  (other modules)
+  at the peak: 1.91 MiB, lines explain 89 %
+        size   count  average  line
+    1.91 MiB  10,000    200 B  wastebox/core.py:10  MyObject.__init__
+                                 self.data = os.urandom(100)
+  alive at the end of the first call: 2.12 MiB
+          size   count  average  line
+      1.27 MiB  10,000    133 B  wastebox/core.py:10  MyObject.__init__
+                                   self.data = os.urandom(100)
+    871.99 KiB  20,202     44 B  wastebox/core.py:16  waste_memory  in json
+                                   grid = [[MyObject()]]
+                                   10,000 wastebox.core.MyObject, 101 builtins.list
+         100 B       1    100 B  wastebox/core.py:16  waste_memory
+                                   grid = [[MyObject()]]
+  kept by the later calls: 871.99 KiB
+          size   count  average  line
+    871.99 KiB  20,202     44 B  wastebox/core.py:16  waste_memory
+                                   grid = [[MyObject()]]
+  left alive: builtins.list from a.py:16
+    [b'..']
+  alive after calls: 1: 483.60 KiB, 2: 967.17 KiB, 4: 1.89 MiB, 8: 3.78 MiB, 16: 7.56 MiB,
+    32: 15.11 MiB, 64: 30.22 MiB, 100: 47.22 MiB
+  ✗ the rss pass failed in timeout: still in run after 60 s (timeout)
+"""
+    )
+
+
+@pytest.mark.parametrize("width", range(40, 140, 3))
+def test_a_list_is_broken_between_its_items_only(width: int) -> None:
+    calls = Profile(sizes=tuple(495206 * call for call in range(1, 129)))
+    text = shown(replace(OLD, outcome=Measured(metrics={}), profiles={"calls": calls}), width=width)
+    items = [f"{1 << power}: {bytes_text(495206 << power)}" for power in range(8)]
+    drawn_lines = text.partition("  alive after calls: ")[2].removesuffix("\n").split(",\n    ")
+    assert [item for line in drawn_lines for item in line.split(", ")] == items
+    assert max(map(len, text.split("\n"))) <= width
+
+
+def test_calls_that_all_leave_the_same_are_told_at_once() -> None:
+    same = replace(OLD, outcome=Measured(metrics={}), profiles={"calls": Profile(sizes=(96,) * 128)})
+    assert shown(same).endswith("measured 2 times\n  alive after each of 128 calls: 96 B\n")
+
+
+def test_a_failure_is_shown_with_its_traceback_and_output() -> None:
+    failed = Failed(phase="run", reason="ValueError: bad", output=("one", "", "two\x07"), frames=STACK.frames)
+    killed = OutOfMemory(during="setup", limit_bytes=64 * MIB)
+    cases = (replace(OLD, outcome=failed, profiles={}), replace(OLD, case="other", outcome=killed, profiles={}))
+    assert (
+        shown(*cases)
+        == """
+commit 3333333333  2023-11-14  A U Thor  commit 3
+
+waste[rows=100]  cpython-3.11.7-auto, measured 2 times
+  ✗ failed in run: ValueError: bad
+    File "<scenarios>/waste.py", line 12, in run
+      return waste_memory(rows)
+    File "wastebox/core.py", line 10, in MyObject.__init__
+      self.data = os.urandom(100)
+  last lines of its output:
+    one
+    two\\x07
+
+other  cpython-3.11.7-auto, measured 2 times
+  ✗ failed in memory: exceeded 64 MiB in setup (memory-limit)
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "text"),
+    [
+        (1000, 1998, "+99.8%"),
+        (100_000, 199_998, "+99.9%"),
+        (100_000, 1, "-99.9%"),
+        (100, 0, "-100.0%"),
+        (100, 100, "+0.0%"),
+        (100, 200, "+100.0%"),
+        (100_000, 100_001, "+<0.1%"),
+        (100_000, 99_999, "-<0.1%"),
+        (1000, 1001, "+0.1%"),
+        (10, 109, "+990.0%"),
+        (1000, 1_234_999, "1,234.9 x"),
+    ],
+)
+def test_a_percentage_claims_no_more_than_there_is(before: int, after: int, text: str) -> None:
+    assert percent_text(before, after) == text
+
+
+@pytest.mark.parametrize(
+    ("size", "count", "text"),
+    [(1330000, 10000, "133 B"), (-90, -2, "45 B"), (1, 2, "< 1 B"), (5, 0, ""), (5, -1, ""), (0, 3, "")],
+)
+def test_an_average_is_given_where_it_means_something(size: int, count: int, text: str) -> None:
+    assert average_text(size, count) == text
+
+
+HOSTILE = "\x1b[31m\u202e\r[bold]\n:x:"
+
+
+def hostile(value: object) -> object:
+    """Return the value with every text of foreign origin in it replaced."""
+    if isinstance(value, tuple):
+        return tuple(map(hostile, value))
+    if isinstance(value, dict):
+        return {key: hostile(part) for key, part in value.items()}
+    if not isinstance(value, Value):
+        return value
+    foreign = {
+        field.name: HOSTILE + getattr(value, field.name)
+        for field in fields(value)
+        if field.type in (str, str | None) and field.name not in OURS and getattr(value, field.name) is not None
+    }
+    nested = {name: hostile(getattr(value, name)) for name in value.__struct_fields__}
+    return replace(value, **nested | foreign)
+
+
+OURS = {"id", "commit", "merge", "undone_by", "first", "last", "metric", "unit"}
+
+
+def test_no_foreign_text_reaches_the_terminal_as_it_is() -> None:
+    explained = replace(PEAK, survivors=(Survivor(path="a", line=1, name="b", text="c"),), merge=IDS[3], reason="")
+    modules = change("import", modules=(ModuleChange(module=NUMPY, before=0, after=1),), undone_by=IDS[5])
+    over = Exceeded(
+        case="", metric="peak", family="", unit="bytes", limit=0, value=9, first=IDS[3], last=IDS[9], open=True
+    )
+    full = report(
+        explained,
+        modules,
+        series=(summary("peak", 0, 1), summary("peak", 0, 1, family="other")),
+        exceeded=(over,),
+        environments=(EnvironmentDifference(family="", name="", before="", after=""),),
+        failures=(Failure(commit=IDS[4], case="", family="", phase="run", reason=""),),
+        notices=(HOSTILE,),
+        still_open=(change(),),
+        figures={IDS[4]: (HOSTILE,)},
+    )
+    stack = Profile(lines=(GRID,), stacks=(STACK,), types=(LineType(path=GRID.path, line=16, name="x", count=1),))
+    leak = Profile(lines=(GRID,), survivors=explained.survivors)
+    profiles = {"alive": stack, "leak": leak, "import": Profile(modules=(NUMPY,))}
+    failed = Failed(phase="run", reason="", output=(HOSTILE,), frames=STACK.frames)
+    outcome = Measured(metrics={}, types=PEAK.blame[0].types, notes=(HOSTILE,), failed_passes={"rss": failed})
+    case = replace(OLD, outcome=outcome, profiles=profiles)
+
+    commits = {key: hostile(value) for key, value in COMMITS.items()}
+    screen, file = console(400)
+    draw_report(screen, cast("Report", hostile(full)), cast("dict[str, Commit]", commits))
+    draw_comparison(screen, cast("Report", hostile(full)), *(cast("Commit", commits[IDS[n]]) for n in (2, 3)))
+    draw_commit(screen, cast("Commit", commits[IDS[3]]), [cast("StoredCase", hostile(case))])
+    text = file.getvalue()
+    assert [character for character in text if not character.isprintable() and character != "\n"] == []
+    seen = r"\x1b[31m\u202e\r[bold]\n:x:"
+    assert text.count("x1b") == text.count(seen) == 135

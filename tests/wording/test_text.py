@@ -1,0 +1,77 @@
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memharness.wording.text import (
+    bytes_text,
+    difference_text,
+    visible,
+)
+
+UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40, "PiB": 1 << 50, "EiB": 1 << 60}
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"),
+        (12, "12 B"),
+        (1023, "1023 B"),
+        (1024, "1 KiB"),
+        (1025, "1.00 KiB"),
+        (1536, "1.5 KiB"),
+        (20 << 10, "20 KiB"),
+        ((1 << 20) - 1, "1023.99 KiB"),
+        (1 << 20, "1 MiB"),
+        (2222976, "2.12 MiB"),
+        (-2222976, "-2.12 MiB"),
+        (5 << 30, "5 GiB"),
+        (1 << 80, "1048576 EiB"),
+    ],
+)
+def test_sizes_are_readable(size: int, text: str) -> None:
+    assert bytes_text(size) == text
+
+
+@given(st.integers(-(1 << 70), 1 << 70))
+def test_a_size_claims_nothing_false(size: int) -> None:
+    """Within half a hundredth of its unit (a whole one just below the next unit), exact when not to two decimals."""
+    number, unit = bytes_text(size).split(" ")
+    error = abs(Fraction(number) * UNITS[unit] - size)
+    below_next = abs(size) >= UNITS[unit] * Fraction("1023.99")
+    assert error <= Fraction(UNITS[unit], 100 if below_next else 200)
+    assert (error == 0) or number[-3] == "."
+    assert (number == "0") == (size == 0)
+    assert abs(Fraction(number)) < 1024 or unit in ("B", "EiB")
+
+
+@given(st.integers(0, 1 << 50), st.integers(0, 1 << 50))
+def test_more_is_never_shown_as_less(one: int, other: int) -> None:
+    shown = []
+    for size in sorted((one, other)):
+        number, unit = bytes_text(size).split(" ")
+        shown.append(Fraction(number) * UNITS[unit])
+    assert shown[0] <= shown[1]
+
+
+@pytest.mark.parametrize(("size", "text"), [(12, "+12 B"), (-2222976, "-2.12 MiB"), (0, "0 B")])
+def test_differences_carry_their_sign(size: int, text: str) -> None:
+    assert difference_text(size) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain text, é and 日本\u3000語", "plain text, é and 日本\u3000語"),
+        ("👩\u200d👧", "👩\u200d👧"),
+        ("\x1b[31mred\x1b[0m", r"\x1b[31mred\x1b[0m"),
+        ("user\u202etxt.exe\u2069", r"user\u202etxt.exe\u2069"),
+        ("a\nb\tc\r\x00\x7f\x85", r"a\nb\tc\r\x00\x7f\x85"),
+        ("\udc80\ufeff\u2028\U000e0041", r"\udc80\ufeff\u2028\U000e0041"),
+        ("## head ##[add-mask]x ###vso[a.b]", r"## head #\x23[add-mask]x ##\x23vso[a.b]"),
+    ],
+)
+def test_nothing_in_a_text_can_hide(text: str, shown: str) -> None:
+    assert visible(text) == shown
