@@ -5,10 +5,7 @@ from pathlib import Path
 
 from memharness.model.environments import EnvironmentFacts
 from memharness.model.history import Commit
-from memharness.model.measurements import (
-    Measured,
-    Observation,
-)
+from memharness.model.measurements import Measured, Observation
 from memharness.store import Store
 
 FAMILY = "cpython-3.11.7-auto"

@@ -10,16 +10,8 @@
 # ///
 from _stored import CASES, FACTS, FAMILY, METRICS, commit, make_results
 
-from memharness.analyse.series import (
-    Series,
-    Subject,
-    build_series,
-)
-from memharness.analyse.steps import (
-    Step,
-    find_steps,
-    rule_for,
-)
+from memharness.analyse.series import Series, Subject, build_series
+from memharness.analyse.steps import Step, find_steps, rule_for
 from memharness.model.history import Commit
 from memharness.model.measurements import Measurement
 from memharness.store import Store

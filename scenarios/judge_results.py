@@ -15,27 +15,14 @@ from pathlib import Path
 import msgspec
 
 from memharness.config.configuration import load_config
-from memharness.findings.judge import (
-    Judged,
-    judge,
-)
+from memharness.findings.judge import Judged, judge
 from memharness.findings.project import Project
 from memharness.findings.results import load_commits
 from memharness.git.repository import Repository
 from memharness.model.history import Commit
-from memharness.model.measurements import (
-    PROBE_METHOD,
-    STORE_FORMAT,
-    Measured,
-    Measurement,
-    Record,
-    TypeCount,
-)
+from memharness.model.measurements import PROBE_METHOD, STORE_FORMAT, Measured, Measurement, Record, TypeCount
 from memharness.model.values import digest
-from memharness.scenarios import (
-    expand,
-    load_scenarios,
-)
+from memharness.scenarios import expand, load_scenarios
 from memharness.store import Store
 
 FAMILY = "cpython-3.11.7-auto"

@@ -15,32 +15,16 @@ faults of the input are raised as `MemharnessError`. Names are imported when the
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from memharness.config.configuration import (
-        Config,
-        load_config,
-    )
+    from memharness.config.configuration import Config, load_config
     from memharness.errors import MemharnessError
     from memharness.findings.describe import find_changes
     from memharness.findings.project import Selection
     from memharness.findings.report import make_report
-    from memharness.findings.results import (
-        Results,
-        load_results,
-    )
-    from memharness.model.findings import (
-        BlamedLine,
-        Change,
-        Report,
-    )
+    from memharness.findings.results import Results, load_results
+    from memharness.model.findings import BlamedLine, Change, Report
     from memharness.model.history import Commit
-    from memharness.model.measurements import (
-        Measured,
-        Profile,
-    )
-    from memharness.model.scenarios import (
-        Case,
-        Scenario,
-    )
+    from memharness.model.measurements import Measured, Profile
+    from memharness.model.scenarios import Case, Scenario
     from memharness.run.session import run
 
 _HOMES = {

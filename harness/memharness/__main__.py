@@ -9,11 +9,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from memharness.errors import (
-    FAULT,
-    INTERRUPTED,
-    code_of,
-)
+from memharness.errors import FAULT, INTERRUPTED, code_of
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs

@@ -13,14 +13,7 @@ from typing import Any, Final
 
 import click
 
-from memharness.errors import (
-    INTERRUPTED,
-    UNREAD,
-    USAGE,
-    MemharnessError,
-    code_of,
-    foreseen,
-)
+from memharness.errors import INTERRUPTED, UNREAD, USAGE, MemharnessError, code_of, foreseen
 from memharness.processes.interrupts import Interrupts
 
 COMMANDS: Final = {

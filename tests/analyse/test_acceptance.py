@@ -3,21 +3,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from memharness.analyse.acceptance import (
-    acceptance_of,
-    accepted_by,
-    find_drifts,
-)
+from memharness.analyse.acceptance import acceptance_of, accepted_by, find_drifts
 from memharness.analyse.series import Series
-from memharness.analyse.steps import (
-    Rule,
-    find_steps,
-)
-from memharness.model.findings import (
-    Acceptance,
-    Change,
-    Verdict,
-)
+from memharness.analyse.steps import Rule, find_steps
+from memharness.model.findings import Acceptance, Change, Verdict
 from serieses import series
 from values import commit
 

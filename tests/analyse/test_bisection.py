@@ -5,12 +5,7 @@ from itertools import combinations
 
 import pytest
 
-from memharness.analyse.bisection import (
-    Found,
-    bounds,
-    is_bad,
-    next_index,
-)
+from memharness.analyse.bisection import Found, bounds, is_bad, next_index
 
 
 def search(n: int, culprit: int, broken: Collection[int]) -> int:

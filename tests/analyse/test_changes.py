@@ -3,38 +3,12 @@ from msgspec.structs import replace
 
 from memharness.analyse.blame.edits import Edits
 from memharness.analyse.blame.imports import module_changes
-from memharness.analyse.changes import (
-    Side,
-    Stretch,
-    fold_warm_peaks,
-    make_change,
-    same_lines,
-)
-from memharness.analyse.series import (
-    Point,
-    Series,
-    Subject,
-)
+from memharness.analyse.changes import Side, Stretch, fold_warm_peaks, make_change, same_lines
+from memharness.analyse.series import Point, Series, Subject
 from memharness.analyse.steps import Step
-from memharness.model.findings import (
-    BlamedLine,
-    Change,
-    Confidence,
-    ModuleChange,
-)
-from memharness.model.history import (
-    FileEdit,
-    Hunk,
-)
-from memharness.model.measurements import (
-    Frame,
-    LineType,
-    ModuleCost,
-    Profile,
-    Stack,
-    Survivor,
-    TypeCount,
-)
+from memharness.model.findings import BlamedLine, Change, Confidence, ModuleChange
+from memharness.model.history import FileEdit, Hunk
+from memharness.model.measurements import Frame, LineType, ModuleCost, Profile, Stack, Survivor, TypeCount
 from values import commit, stat
 
 SUBJECT = Subject(case="waste", identity="one", probe=1, family="f", metrics=("peak",))

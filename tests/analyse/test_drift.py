@@ -2,11 +2,7 @@ import pytest
 
 from memharness.analyse.drift import find_drift
 from memharness.analyse.series import Series
-from memharness.analyse.steps import (
-    Rule,
-    Step,
-    find_steps,
-)
+from memharness.analyse.steps import Rule, Step, find_steps
 from serieses import MIB, noise, rule, series
 
 RULE = Rule(relative=0.01, absolute=100)

@@ -1,9 +1,6 @@
 import pytest
 
-from memharness.analyse.limits import (
-    find_exceeded,
-    untraced_dominates,
-)
+from memharness.analyse.limits import find_exceeded, untraced_dominates
 from memharness.model.findings import Exceeded
 from serieses import MIB, series
 from values import commit

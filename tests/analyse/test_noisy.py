@@ -3,10 +3,7 @@ import random
 import pytest
 
 from memharness.analyse.drift import find_drift
-from memharness.analyse.noisy import (
-    Jump,
-    find_jumps,
-)
+from memharness.analyse.noisy import Jump, find_jumps
 from memharness.analyse.steps import find_steps
 from serieses import MIB, noise, rule
 

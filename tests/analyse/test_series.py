@@ -1,18 +1,10 @@
 import pytest
 from msgspec.structs import replace
 
-from memharness.analyse.series import (
-    Point,
-    Subject,
-    build_series,
-)
+from memharness.analyse.series import Point, Subject, build_series
 from memharness.model.environments import EnvironmentFacts
 from memharness.model.findings import MetricClass
-from memharness.model.measurements import (
-    Failed,
-    Measured,
-    TimedOut,
-)
+from memharness.model.measurements import Failed, Measured, TimedOut
 from serieses import MIB, series
 from values import SPEC, commit, measurement
 

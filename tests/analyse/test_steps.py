@@ -5,22 +5,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from memharness.analyse.series import (
-    Point,
-    Series,
-)
-from memharness.analyse.steps import (
-    Rule,
-    Step,
-    find_steps,
-    needs_repeats,
-    rule_for,
-    weight,
-)
-from memharness.model.findings import (
-    Confidence,
-    MetricClass,
-)
+from memharness.analyse.series import Point, Series
+from memharness.analyse.steps import Rule, Step, find_steps, needs_repeats, rule_for, weight
+from memharness.model.findings import Confidence, MetricClass
 from memharness.model.scenarios import Thresholds
 from serieses import MIB, SUBJECT, noise, rule, series
 from values import commit

@@ -3,11 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from memharness.analyse.steps import (
-    Rule,
-    Step,
-    find_steps,
-)
+from memharness.analyse.steps import Rule, Step, find_steps
 from memharness.analyse.transients import find_undone
 from memharness.model.findings import Confidence
 from serieses import series

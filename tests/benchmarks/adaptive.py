@@ -27,12 +27,7 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 from statistics import median
 
-from memharness.plan.adaptive import (
-    GAP,
-    SPLIT,
-    AdaptiveSearch,
-    Found,
-)
+from memharness.plan.adaptive import GAP, SPLIT, AdaptiveSearch, Found
 from report import Report, Target
 
 LENGTHS = (100, 300, 1000, 3000, 10000)

@@ -23,27 +23,13 @@ import msgspec
 import memharness
 from costs import run
 from histories import make_history
-from memharness.findings.project import (
-    EVERYTHING,
-    open_project,
-)
+from memharness.findings.project import EVERYTHING, open_project
 from memharness.model.environments import EnvironmentFacts
 from memharness.model.history import Commit
-from memharness.model.measurements import (
-    PROBE_METHOD,
-    STORE_FORMAT,
-    Measured,
-    Measurement,
-    Profile,
-    Record,
-    TypeCount,
-)
+from memharness.model.measurements import PROBE_METHOD, STORE_FORMAT, Measured, Measurement, Profile, Record, TypeCount
 from memharness.model.values import digest
 from memharness.run.suites import suites_of
-from memharness.store.encoding import (
-    StoredProfile,
-    compress,
-)
+from memharness.store.encoding import StoredProfile, compress
 from report import Report, Target, parser, workplace
 from subject import Subject
 from synthetic import Walk

@@ -30,10 +30,7 @@ from memharness.model.measurements import (
     TypeCount,
 )
 from memharness.plan import Task
-from memharness.run.session import (
-    Measuring,
-    begin,
-)
+from memharness.run.session import Measuring, begin
 
 STEPS: Final = 3
 _LINES: Final = 150  # of a profile

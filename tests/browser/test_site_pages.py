@@ -14,12 +14,7 @@ from browsing import Tab, point
 from memharness.site import render as pages
 from memharness.site.render.links import Links
 from memharness.site.render.words import relative_text
-from memharness.wording.text import (
-    bytes_text,
-    delta_text,
-    value_text,
-    visible,
-)
+from memharness.wording.text import bytes_text, delta_text, value_text, visible
 
 pytestmark = pytest.mark.browser
 

@@ -8,19 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from memharness.checkout.lease import (
-    SLOT_PATH_BYTES,
-    lease,
-)
+from memharness.checkout.lease import SLOT_PATH_BYTES, lease
 from memharness.checkout.slot import Slot
 from memharness.child.interpreter import compile_bytecode
 from memharness.errors import MemharnessError
 from memharness.files.cache_folder import cache_folder
 from memharness.files.removal import remove
-from memharness.git.repository import (
-    Repository,
-    open_repository,
-)
+from memharness.git.repository import Repository, open_repository
 from memharness.model.history import Checkout
 from repositories import RepositoryBuilder, contents
 

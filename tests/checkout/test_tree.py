@@ -19,10 +19,7 @@ import pytest
 
 from memharness.checkout.lease import lease
 from memharness.checkout.slot import Slot
-from memharness.git.repository import (
-    Repository,
-    open_repository,
-)
+from memharness.git.repository import Repository, open_repository
 from memharness.git.snapshot import snapshot
 from repositories import RepositoryBuilder
 

@@ -15,17 +15,8 @@ from children import EVERYTHING, Bench, failed, measured, without_power_over_fil
 from memharness.child.interpreter import compile_bytecode
 from memharness.child.passes import UNCOUNTED
 from memharness.errors import MemharnessError
-from memharness.model.measurements import (
-    Failed,
-    Frame,
-    Measured,
-    OutOfMemory,
-    TimedOut,
-)
-from memharness.model.metrics import (
-    Phase,
-    Step,
-)
+from memharness.model.measurements import Failed, Frame, Measured, OutOfMemory, TimedOut
+from memharness.model.metrics import Phase, Step
 from memharness.processes.supervision import Cancelled
 
 BLOCK = 57  # bytes of a bytearray beside its contents

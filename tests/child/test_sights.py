@@ -5,10 +5,7 @@ import os
 from pathlib import Path
 
 from memharness.child.exchange import Seen
-from memharness.child.sights import (
-    is_beside,
-    sight_of,
-)
+from memharness.child.sights import is_beside, sight_of
 from memharness.model.history import Checkout
 from memharness.model.measurements import Sight
 

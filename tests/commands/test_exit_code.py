@@ -2,12 +2,7 @@ import pytest
 from msgspec.structs import replace
 
 from memharness.commands.exit_code import exit_code
-from memharness.model.findings import (
-    Counts,
-    Exceeded,
-    Failure,
-    Report,
-)
+from memharness.model.findings import Counts, Exceeded, Failure, Report
 from values import commit
 
 NEWEST = commit(9).id

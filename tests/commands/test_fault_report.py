@@ -75,7 +75,7 @@ def test_what_is_not_foreseen_ends_with_a_code_of_its_own_and_a_report(
     assert text.startswith("memharness 0.1.0, CPython 3.")
     assert "\ncommand: memharness list --repo https://example.org/repo --json\n" in text
     assert "in fails_with" not in text
-    assert 'test_faults.py", line' in text
+    assert 'test_fault_report.py", line' in text
     assert "secret" not in text
     assert "do-not-tell" not in text
 

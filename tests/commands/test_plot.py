@@ -9,29 +9,14 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from drawings import texts
-from memharness import (
-    Results,
-    load_config,
-    load_results,
-)
+from memharness import Results, load_config, load_results
 from memharness.cli import main
 from memharness.findings.report import trends
 from memharness.git.history import find_commit
 from memharness.git.repository import open_repository
 from memharness.model.findings import TrendPoint
-from memharness.model.measurements import (
-    PROBE_METHOD,
-    Failed,
-    LineStat,
-    Measured,
-    Observation,
-    Outcome,
-    Profile,
-)
-from memharness.scenarios import (
-    expand,
-    load_scenarios,
-)
+from memharness.model.measurements import PROBE_METHOD, Failed, LineStat, Measured, Observation, Outcome, Profile
+from memharness.scenarios import expand, load_scenarios
 from memharness.store import Store
 from repositories import RepositoryBuilder
 

@@ -5,14 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from memharness.config.configuration import (
-    KEYS,
-    load_config,
-)
-from memharness.config.starter import (
-    Starter,
-    write_starter,
-)
+from memharness.config.configuration import KEYS, load_config
+from memharness.config.starter import Starter, write_starter
 from memharness.errors import MemharnessError
 from memharness.model.metrics import METRICS
 from memharness.scenarios import load_scenarios

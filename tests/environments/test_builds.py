@@ -17,34 +17,13 @@ import pytest
 from filelock import FileLock
 
 from indexes import PASSWORD, USER, serve_index, wheel
-from memharness.environments import (
-    build,
-    find_interpreter,
-    provider,
-)
-from memharness.environments.build_log import (
-    Log,
-    advice,
-    machine_fault,
-    read,
-)
+from memharness.environments import build, find_interpreter, provider
+from memharness.environments.build_log import Log, advice, machine_fault, read
 from memharness.environments.compiled import declared
-from memharness.environments.uv_settings import (
-    configuration,
-    indexes_of,
-    variables,
-)
-from memharness.errors import (
-    INCOMPLETE,
-    MemharnessError,
-)
+from memharness.environments.uv_settings import configuration, indexes_of, variables
+from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.git.repository import without_credentials
-from memharness.model.environments import (
-    Environment,
-    EnvironmentSpec,
-    Install,
-    Interpreter,
-)
+from memharness.model.environments import Environment, EnvironmentSpec, Install, Interpreter
 from memharness.model.history import Checkout
 from memharness.model.measurements import Failed
 from memharness.packages.pyproject import read_toml

@@ -8,14 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from memharness.environments.cache import (
-    Built,
-    Cache,
-)
-from memharness.model.environments import (
-    Environment,
-    EnvironmentFacts,
-)
+from memharness.environments.cache import Built, Cache
+from memharness.model.environments import Environment, EnvironmentFacts
 from memharness.processes.supervision import Cancelled
 
 FACTS = EnvironmentFacts(family="f", python="3.12.0", implementation="cpython", install="auto", packages={})

@@ -8,11 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from memharness.environments.guard import (
-    hold,
-    is_recorded,
-    record,
-)
+from memharness.environments.guard import hold, is_recorded, record
 from memharness.environments.inotify import Notice
 from memharness.errors import MemharnessError
 from memharness.files.removal import remove

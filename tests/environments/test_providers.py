@@ -11,38 +11,20 @@ from msgspec.structs import asdict, replace
 
 from memharness.checkout.lease import lease
 from memharness.checkout.slot import Slot
-from memharness.environments import (
-    find_interpreter,
-    interpreters,
-    provider,
-)
+from memharness.environments import find_interpreter, interpreters, provider
 from memharness.environments.build_inputs import mentioned_by_sources
 from memharness.environments.build_log import reason
-from memharness.environments.fingerprint import (
-    fingerprint,
-    reader,
-    states,
-)
+from memharness.environments.fingerprint import fingerprint, reader, states
 from memharness.environments.installed import take_out
 from memharness.errors import MemharnessError
 from memharness.findings.project import blob_reader
 from memharness.git.history import paths
 from memharness.git.repository import open_repository
-from memharness.model.environments import (
-    Environment,
-    EnvironmentFacts,
-    EnvironmentSpec,
-    Install,
-    Interpreter,
-)
+from memharness.model.environments import Environment, EnvironmentFacts, EnvironmentSpec, Install, Interpreter
 from memharness.model.measurements import Failed
 from memharness.model.values import digest
 from memharness.packages.declared import Declared
-from memharness.packages.layout import (
-    Layout,
-    detect,
-    locate,
-)
+from memharness.packages.layout import Layout, detect, locate
 from repositories import RepositoryBuilder, contents
 
 

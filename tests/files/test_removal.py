@@ -8,10 +8,7 @@ from pathlib import Path
 import pytest
 
 from children import without_power_over_files
-from memharness.files.removal import (
-    remove,
-    scratch,
-)
+from memharness.files.removal import remove, scratch
 
 _DEPTH = 3000  # three times what a recursion may, and longer than any path
 

@@ -4,23 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from memharness import (
-    Results,
-    load_config,
-    load_results,
-)
+from memharness import Results, load_config, load_results
 from memharness.findings.judge import judge
 from memharness.git.history import find_commit
 from memharness.git.repository import open_repository
-from memharness.model.measurements import (
-    PROBE_METHOD,
-    Measured,
-    Observation,
-)
-from memharness.scenarios import (
-    expand,
-    load_scenarios,
-)
+from memharness.model.measurements import PROBE_METHOD, Measured, Observation
+from memharness.scenarios import expand, load_scenarios
 from memharness.store import Store
 from repositories import RepositoryBuilder
 

@@ -4,21 +4,9 @@ from pathlib import Path
 import pytest
 
 from memharness.errors import MemharnessError
-from memharness.git.history import (
-    Blobs,
-    RevisionRange,
-    commit_ids,
-    file_edits,
-    paths,
-    resolve,
-    select,
-)
+from memharness.git.history import Blobs, RevisionRange, commit_ids, file_edits, paths, resolve, select
 from memharness.git.repository import open_repository
-from memharness.model.history import (
-    Commit,
-    FileEdit,
-    Hunk,
-)
+from memharness.model.history import Commit, FileEdit, Hunk
 from repositories import FIRST_TIME, RepositoryBuilder, contents
 
 

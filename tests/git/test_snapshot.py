@@ -11,22 +11,12 @@ from memharness.checkout.lease import lease
 from memharness.checkout.slot import Slot
 from memharness.errors import MemharnessError
 from memharness.files.removal import remove
-from memharness.git.history import (
-    Blobs,
-    file_edits,
-    select,
-)
+from memharness.git.history import Blobs, file_edits, select
 from memharness.git.history import RevisionRange as Range
-from memharness.git.repository import (
-    Repository,
-    open_repository,
-)
+from memharness.git.repository import Repository, open_repository
 from memharness.git.snapshot import snapshot
 from memharness.git.submodules import fetch
-from memharness.model.history import (
-    FileEdit,
-    Hunk,
-)
+from memharness.model.history import FileEdit, Hunk
 from repositories import RepositoryBuilder, contents
 
 ALLOWED = ("-c", "protocol.file.allow=always")

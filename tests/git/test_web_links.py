@@ -2,10 +2,7 @@
 
 import pytest
 
-from memharness.git.web_links import (
-    Links,
-    recognise,
-)
+from memharness.git.web_links import Links, recognise
 
 GITHUB = Links(
     line="https://github.com/o/r/blob/{commit}/{path}#L{line}", commit="https://github.com/o/r/commit/{commit}"

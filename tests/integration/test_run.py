@@ -10,11 +10,7 @@ from integration.conftest import BROKEN, CONFIGURATION, LEAK, SCENARIO, Workbenc
 
 from memharness.config.configuration import load_config
 from memharness.model.history import Commit
-from memharness.model.measurements import (
-    PROBE_METHOD,
-    Doing,
-    Outcome,
-)
+from memharness.model.measurements import PROBE_METHOD, Doing, Outcome
 from memharness.run.session import run
 from memharness.run.workers import Silent
 from memharness.scenarios import load_scenarios

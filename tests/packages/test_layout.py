@@ -1,16 +1,7 @@
 import pytest
 
-from memharness.packages.declared import (
-    Declared,
-    Read,
-    declared,
-)
-from memharness.packages.layout import (
-    Layout,
-    detect,
-    find_projects,
-    locate,
-)
+from memharness.packages.declared import Declared, Read, declared
+from memharness.packages.layout import Layout, detect, find_projects, locate
 
 
 @pytest.mark.parametrize(

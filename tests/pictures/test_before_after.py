@@ -9,21 +9,12 @@ from msgspec.structs import replace
 
 from drawings import MIB, SVG, coordinates, texts
 from memharness.errors import MemharnessError
-from memharness.model.findings import (
-    BlamedLine,
-    Change,
-    ModuleChange,
-)
+from memharness.model.findings import BlamedLine, Change, ModuleChange
 from memharness.model.measurements import ModuleCost
 from memharness.pictures import before_after
 from memharness.pictures.before_after import draw_before_after
 from memharness.pictures.look import Look
-from memharness.wording.difference import (
-    difference_parts,
-    head_text,
-    largest_share_first,
-    note_text,
-)
+from memharness.wording.difference import difference_parts, head_text, largest_share_first, note_text
 from values import commit
 
 AT = commit(7)

@@ -1,9 +1,6 @@
 import pytest
 
-from memharness.pictures.placing import (
-    Box,
-    Sheet,
-)
+from memharness.pictures.placing import Box, Sheet
 
 FRAME = Box(0, 0, 200, 100)
 MARK = (100.0, 50.0)

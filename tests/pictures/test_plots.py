@@ -16,10 +16,7 @@ from msgspec.structs import replace
 
 from drawings import MIB, STEP, SVG, coordinates, lines, marks, texts, trend
 from memharness.errors import MemharnessError
-from memharness.model.findings import (
-    Trend,
-    Verdict,
-)
+from memharness.model.findings import Trend, Verdict
 from memharness.pictures import plots
 from memharness.pictures.canvas import settings
 from memharness.pictures.look import Look

@@ -4,12 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memharness.model.findings import TrendPoint
-from memharness.pictures.strokes import (
-    Stroke,
-    first_in_column,
-    joined,
-    strokes,
-)
+from memharness.pictures.strokes import Stroke, first_in_column, joined, strokes
 
 VALUES = st.lists(st.none() | st.integers(0, 3) | st.integers(0, 1 << 40), min_size=1, max_size=200)
 

@@ -1,16 +1,7 @@
 import pytest
 
 from memharness.model.metrics import PassName
-from memharness.plan import (
-    Known,
-    Repeat,
-    Suite,
-    Task,
-    key_of,
-    make_suites,
-    plan_range,
-    plan_repeats,
-)
+from memharness.plan import Known, Repeat, Suite, Task, key_of, make_suites, plan_range, plan_repeats
 from values import SPEC, case, commit
 
 COMMITS = (commit(0), commit(1), commit(2))

@@ -2,11 +2,7 @@ import pytest
 
 from memharness.model.measurements import Sight
 from memharness.model.metrics import PassName
-from memharness.plan import (
-    Place,
-    Sources,
-    Tree,
-)
+from memharness.plan import Place, Sources, Tree
 
 PLACE = Place(
     family="cpython-3.11.7-auto",

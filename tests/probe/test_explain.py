@@ -3,10 +3,7 @@
 import pytest
 
 from children import FIRST, VERSIONS, Bench, measured, profile, without_times
-from memharness.model.measurements import (
-    LineType,
-    Measured,
-)
+from memharness.model.measurements import LineType, Measured
 
 every_version = pytest.mark.parametrize("versioned", VERSIONS, indirect=True)
 BLOCK = 57  # bytes of a bytearray beside its contents

@@ -5,10 +5,7 @@ import textwrap
 import pytest
 
 from children import VERSIONS, Bench, failed, measured, profile
-from memharness.model.measurements import (
-    LineStat,
-    TimedOut,
-)
+from memharness.model.measurements import LineStat, TimedOut
 
 COUNT = "calls = iter(range(1000, 10**6))\n"
 CACHE = "from functools import lru_cache\n" + COUNT

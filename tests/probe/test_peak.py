@@ -3,10 +3,7 @@
 import pytest
 
 from children import VERSIONS, Bench, measured, profile
-from memharness.model.measurements import (
-    LineStat,
-    LineType,
-)
+from memharness.model.measurements import LineStat, LineType
 
 every_version = pytest.mark.parametrize("versioned", VERSIONS, indirect=True)
 

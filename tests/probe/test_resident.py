@@ -3,10 +3,7 @@
 import pytest
 
 from children import VERSIONS, Bench, failed, measured, without_times
-from memharness.model.measurements import (
-    Failed,
-    Measured,
-)
+from memharness.model.measurements import Failed, Measured
 
 every_version = pytest.mark.parametrize("versioned", VERSIONS, indirect=True)
 BOTH = ("warm_peak", "rss_peak")

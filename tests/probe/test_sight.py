@@ -8,19 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from children import FIRST, VERSIONS, Bench, measured
-from memharness.child.exchange import (
-    Delivered,
-    Exchange,
-)
-from memharness.child.interpreter import (
-    child_environment,
-    probe_command,
-)
+from memharness.child.exchange import Delivered, Exchange
+from memharness.child.interpreter import child_environment, probe_command
 from memharness.model.scenarios import Case
-from memharness.processes.supervision import (
-    Limits,
-    run_supervised,
-)
+from memharness.processes.supervision import Limits, run_supervised
 
 every_version = pytest.mark.parametrize("versioned", VERSIONS, indirect=True)
 PASSES = (FIRST, ("growth",), ("rss_peak",))

@@ -8,15 +8,7 @@ from pathlib import Path
 import pytest
 
 from children import EVERYTHING, FIRST, VERSIONS, Bench, failed, measured, profile, without_times
-from memharness.model.measurements import (
-    PROBE_METHOD,
-    Frame,
-    LineStat,
-    Measured,
-    Stack,
-    TypeCount,
-    outcome_reason,
-)
+from memharness.model.measurements import PROBE_METHOD, Frame, LineStat, Measured, Stack, TypeCount, outcome_reason
 
 KNOWN = """
     KEPT = []

@@ -13,12 +13,7 @@ from pathlib import Path
 import pytest
 
 from memharness.errors import MemharnessError
-from memharness.processes.supervision import (
-    Cancelled,
-    Ending,
-    Limits,
-    run_supervised,
-)
+from memharness.processes.supervision import Cancelled, Ending, Limits, run_supervised
 
 _WAIT_SECONDS = 60
 

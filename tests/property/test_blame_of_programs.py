@@ -7,19 +7,10 @@ import pytest
 
 from children import Bench, measured
 from memharness.analyse.blame.edits import Edits
-from memharness.analyse.blame.lines import (
-    LineDifference,
-    blame,
-    line_differences,
-    subtract,
-)
+from memharness.analyse.blame.lines import LineDifference, blame, line_differences, subtract
 from memharness.git.history import file_edits
 from memharness.git.repository import open_repository
-from memharness.model.measurements import (
-    LineStat,
-    Observation,
-    Profile,
-)
+from memharness.model.measurements import LineStat, Observation, Profile
 from programs import SCENARIO, Program, random_program
 from repositories import RepositoryBuilder
 

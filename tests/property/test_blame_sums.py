@@ -5,24 +5,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from memharness.analyse.blame.edits import Edits
-from memharness.analyse.blame.lines import (
-    blame,
-    line_differences,
-    subtract,
-)
+from memharness.analyse.blame.lines import blame, line_differences, subtract
 from memharness.analyse.blame.matching import match_lines
-from memharness.analyse.blame.stretches import (
-    add_up,
-    carry,
-)
-from memharness.model.history import (
-    FileEdit,
-    Hunk,
-)
-from memharness.model.measurements import (
-    LineStat,
-    Profile,
-)
+from memharness.analyse.blame.stretches import add_up, carry
+from memharness.model.history import FileEdit, Hunk
+from memharness.model.measurements import LineStat, Profile
 
 names = st.sampled_from(["a", "b", "c"])
 

@@ -12,16 +12,9 @@ from hypothesis import strategies as st
 
 from memharness.config.configuration import load_config
 from memharness.config.document import Document
-from memharness.config.quantities import (
-    parse_duration,
-    parse_percent,
-    parse_size,
-)
+from memharness.config.quantities import parse_duration, parse_percent, parse_size
 from memharness.errors import MemharnessError
-from memharness.scenarios import (
-    expand,
-    load_scenarios,
-)
+from memharness.scenarios import expand, load_scenarios
 
 SIZES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 SECONDS = {"ms": Fraction(1, 1000), "s": Fraction(1), "m": Fraction(60), "min": Fraction(60), "h": Fraction(3600)}

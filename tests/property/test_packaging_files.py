@@ -5,22 +5,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from memharness.environments.fingerprint import fingerprint
-from memharness.model.environments import (
-    EnvironmentSpec,
-    Interpreter,
-)
-from memharness.packages.declared import (
-    declared,
-    is_project,
-)
-from memharness.packages.layout import (
-    Layout,
-    locate,
-)
-from memharness.packages.pyproject import (
-    read_ini,
-    read_toml,
-)
+from memharness.model.environments import EnvironmentSpec, Interpreter
+from memharness.packages.declared import declared, is_project
+from memharness.packages.layout import Layout, locate
+from memharness.packages.pyproject import read_ini, read_toml
 
 SPEC = EnvironmentSpec(
     interpreter=Interpreter(path="/python", version="3.12.0", implementation="cpython", cache_tag="cpython-312"),

@@ -29,18 +29,8 @@ from memharness.model.measurements import (
     TypeCount,
 )
 from memharness.model.metrics import PASSES
-from memharness.store import (
-    Entry,
-    Store,
-)
-from memharness.store.encoding import (
-    DamagedFile,
-    StoredProfile,
-    compress,
-    decode,
-    decompress,
-    encode,
-)
+from memharness.store import Entry, Store
+from memharness.store.encoding import DamagedFile, StoredProfile, compress, decode, decompress, encode
 
 PATH = Path("record.json")
 FAMILY = "cpython-3.11.7-auto"

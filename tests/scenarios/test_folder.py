@@ -12,18 +12,9 @@ import pytest
 
 from memharness.errors import MemharnessError
 from memharness.files.copies import copy_folder
-from memharness.model.scenarios import (
-    Call,
-    Scenario,
-    Thresholds,
-)
+from memharness.model.scenarios import Call, Scenario, Thresholds
 from memharness.model.values import digest
-from memharness.scenarios import (
-    expand,
-    left_out,
-    load_scenarios,
-    select,
-)
+from memharness.scenarios import expand, left_out, load_scenarios, select
 from memharness.scenarios.metadata import without_metadata
 
 RUN = "def run(): pass\n"

@@ -6,10 +6,7 @@ from pathlib import Path
 import pytest
 
 from memharness.cli import main
-from memharness.model.measurements import (
-    Measured,
-    Observation,
-)
+from memharness.model.measurements import Measured, Observation
 from memharness.site.columns import load_columns
 from memharness.store import Store
 from stored import records, stored_project

@@ -7,13 +7,7 @@ import pytest
 from memharness import Selection
 from memharness.config.configuration import Config
 from memharness.findings.describe import sources_of
-from memharness.model.measurements import (
-    PROBE_METHOD,
-    Failed,
-    Measured,
-    Observation,
-    Outcome,
-)
+from memharness.model.measurements import PROBE_METHOD, Failed, Measured, Observation, Outcome
 from memharness.site.catalogue import open_catalogue
 from memharness.site.entries import find_changes
 from memharness.site.kept import Findings

@@ -11,11 +11,7 @@ import msgspec
 import pytest
 
 from memharness.errors import MemharnessError
-from memharness.site.folder import (
-    MANIFEST,
-    SiteFolder,
-    Written,
-)
+from memharness.site.folder import MANIFEST, SiteFolder, Written
 
 
 def publish(folder: Path, files: dict[str, str]) -> Written:

@@ -13,19 +13,9 @@ import numpy.typing as npt
 import pytest
 
 from memharness.cli import main
-from memharness.model.measurements import (
-    Failed,
-    Measurement,
-)
+from memharness.model.measurements import Failed, Measurement
 from memharness.site.columns import Columns
-from memharness.site.kept import (
-    Findings,
-    Fragment,
-    read_columns,
-    read_kept,
-    write_columns,
-    write_kept,
-)
+from memharness.site.kept import Findings, Fragment, read_columns, read_kept, write_columns, write_kept
 from published import site_files
 from stored import stored_project
 

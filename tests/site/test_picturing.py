@@ -8,10 +8,7 @@ from msgspec.structs import replace
 
 import site_values as values
 from memharness.site.picturing import newest_pictured
-from memharness.site.values import (
-    Mark,
-    TrendSummary,
-)
+from memharness.site.values import Mark, TrendSummary
 
 LONG = (1001, 1600, 5000, 20_000)
 

@@ -7,10 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from memharness import (
-    Selection,
-    load_config,
-)
+from memharness import Selection, load_config
 from memharness.config.configuration import Config
 from memharness.git.history import select
 from memharness.git.repository import open_repository
@@ -26,10 +23,7 @@ from memharness.model.measurements import (
     Profile,
     Stack,
 )
-from memharness.scenarios import (
-    expand,
-    load_scenarios,
-)
+from memharness.scenarios import expand, load_scenarios
 from memharness.site.publish import publish
 from memharness.store import Store
 from published import data_of, text_of

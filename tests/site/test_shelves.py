@@ -8,42 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memharness import (
-    Results,
-    Selection,
-    load_config,
-    load_results,
-)
+from memharness import Results, Selection, load_config, load_results
 from memharness.config.configuration import Config
-from memharness.findings.judge import (
-    Judged,
-    judge,
-)
+from memharness.findings.judge import Judged, judge
 from memharness.git.history import select
 from memharness.git.repository import open_repository
 from memharness.model.environments import EnvironmentFacts
 from memharness.model.findings import Acceptance
 from memharness.model.history import Commit
-from memharness.model.measurements import (
-    PROBE_METHOD,
-    Failed,
-    Measured,
-    Observation,
-)
-from memharness.scenarios import (
-    expand,
-    load_scenarios,
-)
-from memharness.site.catalogue import (
-    Catalogue,
-    open_catalogue,
-)
+from memharness.model.measurements import PROBE_METHOD, Failed, Measured, Observation
+from memharness.scenarios import expand, load_scenarios
+from memharness.site.catalogue import Catalogue, open_catalogue
 from memharness.site.columns import MISSING
 from memharness.site.shelves import Shelf
-from memharness.site.timelines import (
-    reduced,
-    runs,
-)
+from memharness.site.timelines import reduced, runs
 from memharness.store import Store
 from repositories import RepositoryBuilder
 

@@ -5,10 +5,7 @@ from msgspec.structs import replace
 
 from memharness.errors import MemharnessError
 from memharness.model.findings import Acceptance
-from memharness.store.ledger import (
-    append,
-    read_ledger,
-)
+from memharness.store.ledger import append, read_ledger
 
 ENTRY = Acceptance(case="waste", metric="peak", family="f", range=("a", "b"), before=1, after=2, reason="needed")
 LATER = replace(ENTRY, range=("b", "c"))

@@ -41,21 +41,9 @@ from memharness.model.measurements import (
 )
 from memharness.model.metrics import PassName
 from memharness.model.values import Value
-from memharness.store import (
-    Entry,
-    Store,
-    machines,
-)
-from memharness.store.encoding import (
-    StoredCalls,
-    StoredEnvironment,
-    decode,
-    encode,
-)
-from memharness.store.machine import (
-    Machine,
-    this_machine,
-)
+from memharness.store import Entry, Store, machines
+from memharness.store.encoding import StoredCalls, StoredEnvironment, decode, encode
+from memharness.store.machine import Machine, this_machine
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 MACHINE = "linux-x86_64-glibc-64"
@@ -742,7 +730,7 @@ def test_damaged_facts_are_written_again(store: Store) -> None:
 CHILD = """
 import os, sys
 from pathlib import Path
-from test_store import FACTS, FAMILY, MEASURED, commit, entry
+from test_results import FACTS, FAMILY, MEASURED, commit, entry
 from memharness.errors import MemharnessError
 from memharness.store import Store
 store = Store(Path(sys.argv[1]), "box")
@@ -752,7 +740,7 @@ def add(number): store.add(FAMILY, commit(number), FACTS, [entry("good", MEASURE
 
 def child(folder: Path, code: str, prefix: tuple[str, ...] = ()) -> "subprocess.Popen[str]":
     """Start a process that holds a store of `folder` and runs `code`; its standard output is a pipe."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "support")}
+    environment = {**os.environ, "PYTHONPATH": f"{Path(__file__).parent}:{Path(__file__).parents[1] / 'support'}"}
     return subprocess.Popen(
         [*prefix, sys.executable, "-c", CHILD + code, str(folder)],
         stdin=subprocess.PIPE,

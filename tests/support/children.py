@@ -11,28 +11,12 @@ from pathlib import Path
 import pytest
 
 from memharness.child.interpreter import compile_bytecode
-from memharness.child.passes import (
-    Terms,
-    observe,
-)
-from memharness.model.environments import (
-    Environment,
-    EnvironmentFacts,
-)
+from memharness.child.passes import Terms, observe
+from memharness.model.environments import Environment, EnvironmentFacts
 from memharness.model.history import Checkout
-from memharness.model.measurements import (
-    Failed,
-    Measured,
-    Observation,
-    Outcome,
-    Profile,
-)
+from memharness.model.measurements import Failed, Measured, Observation, Outcome, Profile
 from memharness.model.metrics import Step
-from memharness.model.scenarios import (
-    Call,
-    Case,
-    Scenario,
-)
+from memharness.model.scenarios import Call, Case, Scenario
 from memharness.model.values import Scalar
 
 FIRST = ("import", "peak", "retained", "result", "gc_objects")

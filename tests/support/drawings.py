@@ -4,11 +4,7 @@ import re
 from collections.abc import Mapping
 from xml.etree import ElementTree as ET
 
-from memharness.model.findings import (
-    Trend,
-    TrendChange,
-    TrendPoint,
-)
+from memharness.model.findings import Trend, TrendChange, TrendPoint
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -19,11 +19,7 @@ import msgspec
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # a sample that runs as a script has only its own folder
 
-from memharness.model.findings import (
-    Change,
-    Report,
-    Verdict,
-)
+from memharness.model.findings import Change, Report, Verdict
 from memharness.model.metrics import Phase
 from repositories import RepositoryBuilder
 

@@ -3,15 +3,8 @@
 import random
 from collections.abc import Collection, Sequence
 
-from memharness.analyse.series import (
-    Point,
-    Series,
-    Subject,
-)
-from memharness.analyse.steps import (
-    Rule,
-    rule_for,
-)
+from memharness.analyse.series import Point, Series, Subject
+from memharness.analyse.steps import Rule, rule_for
 from memharness.model.scenarios import Thresholds
 from values import commit
 

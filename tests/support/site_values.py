@@ -4,20 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from memharness.model.environments import EnvironmentFacts
-from memharness.model.findings import (
-    BlamedLine,
-    Change,
-    EnvironmentDifference,
-)
+from memharness.model.findings import BlamedLine, Change, EnvironmentDifference
 from memharness.model.history import Commit
-from memharness.model.measurements import (
-    Frame,
-    LineStat,
-    Profile,
-    Stack,
-    Survivor,
-    TypeCount,
-)
+from memharness.model.measurements import Frame, LineStat, Profile, Stack, Survivor, TypeCount
 from memharness.model.metrics import METRICS
 from memharness.site import render as pages
 from memharness.site.values import (

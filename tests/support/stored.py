@@ -2,23 +2,13 @@
 
 from pathlib import Path
 
-from memharness import (
-    Selection,
-    load_config,
-)
+from memharness import Selection, load_config
 from memharness.config.configuration import Config
 from memharness.git.history import select
 from memharness.git.repository import open_repository
 from memharness.model.environments import EnvironmentFacts
-from memharness.model.measurements import (
-    PROBE_METHOD,
-    Measured,
-    Observation,
-)
-from memharness.scenarios import (
-    expand,
-    load_scenarios,
-)
+from memharness.model.measurements import PROBE_METHOD, Measured, Observation
+from memharness.scenarios import expand, load_scenarios
 from memharness.store import Store
 from repositories import RepositoryBuilder
 

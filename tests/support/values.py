@@ -1,21 +1,9 @@
 """Small values that many tests need."""
 
-from memharness.model.environments import (
-    EnvironmentSpec,
-    Interpreter,
-)
+from memharness.model.environments import EnvironmentSpec, Interpreter
 from memharness.model.history import Commit
-from memharness.model.measurements import (
-    LineStat,
-    Measured,
-    Measurement,
-    Outcome,
-)
-from memharness.model.scenarios import (
-    Call,
-    Case,
-    Scenario,
-)
+from memharness.model.measurements import LineStat, Measured, Measurement, Outcome
+from memharness.model.scenarios import Call, Case, Scenario
 
 PYTHON = Interpreter(path="/usr/bin/python3.11", version="3.11.7", implementation="cpython", cache_tag="cpython-311")
 SPEC = EnvironmentSpec(interpreter=PYTHON, install="path")

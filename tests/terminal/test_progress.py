@@ -10,23 +10,10 @@ from msgspec.structs import replace
 from rich.cells import cell_len
 from rich.console import Console
 
-from memharness.model.measurements import (
-    Doing,
-    Failed,
-    Measured,
-    Outcome,
-    TimedOut,
-)
+from memharness.model.measurements import Doing, Failed, Measured, Outcome, TimedOut
 from memharness.model.metrics import Step
-from memharness.terminal.pace import (
-    Pace,
-    left_text,
-)
-from memharness.terminal.progress import (
-    Bar,
-    Lines,
-    progress_on,
-)
+from memharness.terminal.pace import Pace, left_text
+from memharness.terminal.progress import Bar, Lines, progress_on
 from values import commit
 
 FAMILY = "cpython-3.11.7-auto"

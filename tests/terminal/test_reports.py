@@ -42,11 +42,7 @@ from memharness.model.values import Value
 from memharness.terminal.commit import draw_commit
 from memharness.terminal.comparison import draw_comparison
 from memharness.terminal.report import draw_report
-from memharness.wording.text import (
-    average_text,
-    bytes_text,
-    percent_text,
-)
+from memharness.wording.text import average_text, bytes_text, percent_text
 from values import commit
 
 KIB, MIB = 1 << 10, 1 << 20

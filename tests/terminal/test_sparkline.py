@@ -11,14 +11,8 @@ from rich.console import Console
 from rich.text import Text
 
 from memharness.model.findings import Cell
-from memharness.terminal.sparkline import (
-    LEVELS,
-    sparkline,
-)
-from memharness.terminal.tables import (
-    Row,
-    draw_rows,
-)
+from memharness.terminal.sparkline import LEVELS, sparkline
+from memharness.terminal.tables import Row, draw_rows
 from memharness.wording.thinning import thin
 
 STEP: tuple[Cell, ...] = (2222976,) * 20 + (None,) * 5 + ("failed",) * 5 + (4445896,) * 10

@@ -8,12 +8,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.text import Text
 
-from memharness.terminal.tables import (
-    Row,
-    draw_items,
-    draw_rows,
-    draw_text,
-)
+from memharness.terminal.tables import Row, draw_items, draw_rows, draw_text
 
 
 def drawn(text: str, width: int = 60, encoding: str = "utf-8") -> str:

@@ -4,11 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memharness.wording.text import (
-    bytes_text,
-    difference_text,
-    visible,
-)
+from memharness.wording.text import bytes_text, difference_text, visible
 
 UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40, "PiB": 1 << 50, "EiB": 1 << 60}
 

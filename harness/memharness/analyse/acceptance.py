@@ -6,23 +6,11 @@ An acceptance holds for one change up to its size. It swallows nothing that came
 from collections.abc import Iterable, Mapping, Sequence
 
 from memharness.analyse.blame.edits import Edits
-from memharness.analyse.changes import (
-    Side,
-    make_change,
-)
-from memharness.analyse.drift import (
-    TRIM,
-    find_drift,
-)
+from memharness.analyse.changes import Side, make_change
+from memharness.analyse.drift import TRIM, find_drift
 from memharness.analyse.series import Series
-from memharness.analyse.steps import (
-    Rule,
-    Step,
-)
-from memharness.model.findings import (
-    Acceptance,
-    Change,
-)
+from memharness.analyse.steps import Rule, Step
+from memharness.model.findings import Acceptance, Change
 
 
 def acceptance_of(change: Change, reason: str, *, by: str = "", date: str = "") -> Acceptance:

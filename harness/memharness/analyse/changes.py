@@ -6,35 +6,16 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from memharness.analyse.blame.callers import (
-    biggest_offender,
-    fold_lines,
-)
+from memharness.analyse.blame.callers import biggest_offender, fold_lines
 from memharness.analyse.blame.edits import Edits
 from memharness.analyse.blame.imports import module_changes
-from memharness.analyse.blame.lines import (
-    LineDifference,
-    blame,
-    line_differences,
-    moved_types,
-    subtract,
-)
+from memharness.analyse.blame.lines import LineDifference, blame, line_differences, moved_types, subtract
 from memharness.analyse.blame.matching import match_lines
-from memharness.analyse.blame.stretches import (
-    add_up,
-    carry,
-)
+from memharness.analyse.blame.stretches import add_up, carry
 from memharness.analyse.series import Series
 from memharness.analyse.steps import Step
-from memharness.model.findings import (
-    Change,
-    ModuleChange,
-)
-from memharness.model.measurements import (
-    LineStat,
-    Profile,
-    TypeCount,
-)
+from memharness.model.findings import Change, ModuleChange
+from memharness.model.measurements import LineStat, Profile, TypeCount
 from memharness.model.metrics import METRICS
 from memharness.model.values import Value
 

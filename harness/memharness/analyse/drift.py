@@ -9,12 +9,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from memharness.analyse.series import Series
-from memharness.analyse.steps import (
-    SPREAD_FACTOR,
-    Rule,
-    Step,
-    make_step,
-)
+from memharness.analyse.steps import SPREAD_FACTOR, Rule, Step, make_step
 from memharness.model.metrics import FLAGGING
 
 DRIFT_RELATIVE = 0.02

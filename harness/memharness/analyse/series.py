@@ -11,15 +11,8 @@ from statistics import median_high, median_low
 from memharness.model.environments import EnvironmentFacts
 from memharness.model.findings import MetricClass
 from memharness.model.history import Commit
-from memharness.model.measurements import (
-    Measured,
-    Measurement,
-    outcome_reason,
-)
-from memharness.model.metrics import (
-    METRICS,
-    Phase,
-)
+from memharness.model.measurements import Measured, Measurement, outcome_reason
+from memharness.model.metrics import METRICS, Phase
 from memharness.model.values import Value
 
 # Packages whose own allocations tracemalloc traces: another version of one is another scale, not a change.

@@ -12,14 +12,8 @@ from typing import Final, Literal
 
 from memharness.analyse.noisy import find_jumps
 from memharness.analyse.series import Series
-from memharness.model.findings import (
-    Confidence,
-    MetricClass,
-)
-from memharness.model.metrics import (
-    FLAGGING,
-    METRICS,
-)
+from memharness.model.findings import Confidence, MetricClass
+from memharness.model.metrics import FLAGGING, METRICS
 from memharness.model.scenarios import Thresholds
 from memharness.model.values import Value
 

@@ -3,10 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from memharness.analyse.series import Series
-from memharness.analyse.steps import (
-    Rule,
-    Step,
-)
+from memharness.analyse.steps import Rule, Step
 
 
 def find_undone(series: Series, steps: Sequence[Step], rule: Rule, alike: Callable[[int, int], bool]) -> dict[int, int]:

@@ -16,22 +16,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from memharness.errors import (
-    INCOMPLETE,
-    MemharnessError,
-)
+from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.files.removal import remove
-from memharness.git.repository import (
-    Repository,
-    quoted,
-    run_git,
-    start_git,
-)
-from memharness.git.snapshot import (
-    Snapshot,
-    forget,
-    snapshot,
-)
+from memharness.git.repository import Repository, quoted, run_git, start_git
+from memharness.git.snapshot import Snapshot, forget, snapshot
 
 _SETTINGS: Final = """[core]
 \trepositoryformatversion = {version}

@@ -10,28 +10,14 @@ from typing import Final, Literal
 
 import msgspec
 
-from memharness.errors import (
-    INCOMPLETE,
-    MemharnessError,
-)
-from memharness.files.folder import (
-    Folder,
-    NotPlain,
-    TooLarge,
-)
+from memharness.errors import INCOMPLETE, MemharnessError
+from memharness.files.folder import Folder, NotPlain, TooLarge
 from memharness.files.removal import remove
 from memharness.model.environments import Environment
 from memharness.model.history import Checkout
-from memharness.model.measurements import (
-    Frame,
-    Profile,
-    TypeCount,
-)
+from memharness.model.measurements import Frame, Profile, TypeCount
 from memharness.model.scenarios import Case
-from memharness.model.values import (
-    Integer,
-    Value,
-)
+from memharness.model.values import Integer, Value
 from memharness.packages.layout import STDLIB
 
 _FORMAT: Final = 1

@@ -7,10 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from memharness.child.compiler import lend
-from memharness.errors import (
-    INCOMPLETE,
-    MemharnessError,
-)
+from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.model.environments import Environment
 
 _PROBE: Final = Path(__file__).parents[2] / "memharness_probe"

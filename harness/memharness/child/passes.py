@@ -15,19 +15,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from memharness.child.exchange import (
-    Broken,
-    Delivered,
-    Exchange,
-    Seen,
-)
-from memharness.child.interpreter import (
-    child_environment,
-    probe_command,
-)
-from memharness.child.sights import (
-    sight_of,
-)
+from memharness.child.exchange import Broken, Delivered, Exchange, Seen
+from memharness.child.interpreter import child_environment, probe_command
+from memharness.child.sights import sight_of
 from memharness.errors import MemharnessError
 from memharness.model.environments import Environment
 from memharness.model.history import Checkout
@@ -41,20 +31,10 @@ from memharness.model.measurements import (
     TimedOut,
     outcome_reason,
 )
-from memharness.model.metrics import (
-    METRICS,
-    PASSES,
-    PassName,
-    Step,
-)
+from memharness.model.metrics import METRICS, PASSES, PassName, Step
 from memharness.model.scenarios import Case
 from memharness.model.values import Value
-from memharness.processes.supervision import (
-    TOKEN,
-    Ending,
-    Limits,
-    run_supervised,
-)
+from memharness.processes.supervision import TOKEN, Ending, Limits, run_supervised
 
 UNPROVEN = "its result can be reused for no other commit: "  # begins a note
 UNCOUNTED = "the memory of child processes is not counted: "  # the same

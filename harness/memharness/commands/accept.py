@@ -7,11 +7,7 @@ import click
 
 from memharness.analyse.acceptance import acceptance_of
 from memharness.commands.exit_code import is_regression
-from memharness.commands.options import (
-    choosing,
-    configured,
-    json_option,
-)
+from memharness.commands.options import choosing, configured, json_option
 from memharness.commands.printing import print_json
 from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
@@ -22,10 +18,7 @@ from memharness.findings.results import load_results
 from memharness.git.history import find_commit
 from memharness.model.findings import Change
 from memharness.model.metrics import METRICS
-from memharness.store import (
-    Store,
-    is_same_change,
-)
+from memharness.store import Store, is_same_change
 from memharness.wording.text import visible
 
 

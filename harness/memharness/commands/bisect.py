@@ -2,19 +2,8 @@
 
 import click
 
-from memharness.commands.options import (
-    choosing,
-    configured,
-    json_option,
-    measuring,
-    metric_option,
-    print_config,
-)
-from memharness.commands.printing import (
-    error_console,
-    output_console,
-    print_json,
-)
+from memharness.commands.options import choosing, configured, json_option, measuring, metric_option, print_config
+from memharness.commands.printing import error_console, output_console, print_json
 from memharness.config.configuration import Config
 from memharness.errors import REGRESSION
 from memharness.findings.project import Selection

@@ -6,13 +6,7 @@ from typing import Any
 
 import click
 
-from memharness.commands.options import (
-    Command,
-    choosing,
-    configured,
-    measuring,
-    metric_option,
-)
+from memharness.commands.options import Command, choosing, configured, measuring, metric_option
 from memharness.config.configuration import Config
 from memharness.files.cache_folder import cache_folder
 from memharness.findings.project import Selection

@@ -5,41 +5,17 @@ from collections.abc import Iterator
 import click
 from msgspec.structs import replace
 
-from memharness.commands.exit_code import (
-    exit_code,
-    with_advice,
-)
-from memharness.commands.options import (
-    configured,
-    json_option,
-    selecting,
-)
-from memharness.commands.printing import (
-    output_console,
-    print_json,
-)
+from memharness.commands.exit_code import exit_code, with_advice
+from memharness.commands.options import configured, json_option, selecting
+from memharness.commands.printing import output_console, print_json
 from memharness.config.configuration import Config
-from memharness.errors import (
-    INCOMPLETE,
-    MemharnessError,
-)
+from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.findings.continuation import parts_of
 from memharness.findings.project import Selection
-from memharness.findings.report import (
-    commits_of,
-    former_only,
-    make_report,
-    report_newest,
-)
-from memharness.findings.results import (
-    Results,
-    load_results,
-)
+from memharness.findings.report import commits_of, former_only, make_report, report_newest
+from memharness.findings.results import Results, load_results
 from memharness.findings.still_open import still_open
-from memharness.git.history import (
-    is_ancestor,
-    resolve,
-)
+from memharness.git.history import is_ancestor, resolve
 from memharness.model.scenarios import Case
 from memharness.plan import runs_on
 

@@ -2,22 +2,9 @@
 
 import click
 
-from memharness.commands.exit_code import (
-    exit_code,
-    with_advice,
-)
-from memharness.commands.options import (
-    choosing,
-    configured,
-    json_option,
-    measuring,
-    print_config,
-)
-from memharness.commands.printing import (
-    error_console,
-    output_console,
-    print_json,
-)
+from memharness.commands.exit_code import exit_code, with_advice
+from memharness.commands.options import choosing, configured, json_option, measuring, print_config
+from memharness.commands.printing import error_console, output_console, print_json
 from memharness.config.configuration import Config
 from memharness.findings.project import Selection
 from memharness.run.compare import compare

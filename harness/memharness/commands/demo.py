@@ -9,10 +9,7 @@ from memharness.commands.options import json_option
 from memharness.commands.run import report_run
 from memharness.config.configuration import load_config
 from memharness.demo import build_repository
-from memharness.findings.project import (
-    EVERYTHING,
-    Selection,
-)
+from memharness.findings.project import EVERYTHING, Selection
 from memharness.run.session import run
 from memharness.site.publish import publish
 from memharness.wording.text import visible

@@ -4,14 +4,8 @@ from collections.abc import Collection
 
 from msgspec.structs import replace
 
-from memharness.errors import (
-    INCOMPLETE,
-    REGRESSION,
-)
-from memharness.model.findings import (
-    Change,
-    Report,
-)
+from memharness.errors import INCOMPLETE, REGRESSION
+from memharness.model.findings import Change, Report
 from memharness.wording.text import number_text
 
 

@@ -10,44 +10,16 @@ import click
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from memharness.commands.options import json_option
-from memharness.commands.printing import (
-    print_json,
-    print_notices,
-)
-from memharness.config.starter import (
-    HOME,
-    Starter,
-    write_starter,
-)
-from memharness.environments import (
-    find_fitting,
-    find_interpreter,
-)
+from memharness.commands.printing import print_json, print_notices
+from memharness.config.starter import HOME, Starter, write_starter
+from memharness.environments import find_fitting, find_interpreter
 from memharness.errors import MemharnessError
 from memharness.files.cache_folder import cache_folder
 from memharness.findings.project import blob_reader
-from memharness.git.history import (
-    paths,
-    resolve,
-)
-from memharness.git.repository import (
-    open_repository,
-    work_tree,
-)
-from memharness.packages.declared import (
-    Read,
-    beside,
-    declared,
-    is_project,
-    takes_any_folder,
-)
-from memharness.packages.layout import (
-    Layout,
-    find_directory,
-    find_projects,
-    locate,
-    module_names,
-)
+from memharness.git.history import paths, resolve
+from memharness.git.repository import open_repository, work_tree
+from memharness.packages.declared import Read, beside, declared, is_project, takes_any_folder
+from memharness.packages.layout import Layout, find_directory, find_projects, locate, module_names
 from memharness.wording.text import visible
 
 

@@ -2,23 +2,11 @@
 
 import click
 
-from memharness.commands.options import (
-    case_options,
-    configured,
-    json_option,
-    with_options,
-)
+from memharness.commands.options import case_options, configured, json_option, with_options
 from memharness.commands.printing import print_json
 from memharness.config.configuration import Config
-from memharness.model.scenarios import (
-    Case,
-    Scenario,
-)
-from memharness.scenarios import (
-    expand,
-    load_scenarios,
-    select,
-)
+from memharness.model.scenarios import Case, Scenario
+from memharness.scenarios import expand, load_scenarios, select
 from memharness.wording.text import visible
 
 

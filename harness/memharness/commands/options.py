@@ -8,10 +8,7 @@ from typing import Any, TypeAlias, TypeVar
 import click
 from msgspec.structs import replace
 
-from memharness.config.configuration import (
-    Config,
-    load_config,
-)
+from memharness.config.configuration import Config, load_config
 from memharness.errors import MemharnessError
 from memharness.findings.project import Selection
 from memharness.git.history import RevisionRange

@@ -5,31 +5,17 @@ from pathlib import Path
 
 import click
 
-from memharness.commands.options import (
-    configured,
-    json_option,
-    selecting,
-    with_options,
-)
-from memharness.commands.printing import (
-    print_json,
-    print_notices,
-)
+from memharness.commands.options import configured, json_option, selecting, with_options
+from memharness.commands.printing import print_json, print_notices
 from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
 from memharness.findings.judge import judge
 from memharness.findings.locate import changes_at
 from memharness.findings.project import Selection
 from memharness.findings.report import trends
-from memharness.findings.results import (
-    Results,
-    load_results,
-)
+from memharness.findings.results import Results, load_results
 from memharness.model.metrics import METRICS
-from memharness.pictures.look import (
-    THEMES,
-    Look,
-)
+from memharness.pictures.look import THEMES, Look
 from memharness.wording.text import number_text
 
 _LOOKS = (

@@ -2,22 +2,11 @@
 
 import click
 
-from memharness.commands.options import (
-    configured,
-    json_option,
-    publishing,
-    selecting,
-)
-from memharness.commands.printing import (
-    print_json,
-    print_notices,
-)
+from memharness.commands.options import configured, json_option, publishing, selecting
+from memharness.commands.printing import print_json, print_notices
 from memharness.config.configuration import Config
 from memharness.findings.project import Selection
-from memharness.wording.text import (
-    number_text,
-    visible,
-)
+from memharness.wording.text import number_text, visible
 
 
 @click.command()

@@ -6,32 +6,14 @@ from collections.abc import Callable
 import click
 from msgspec.structs import replace
 
-from memharness.commands.exit_code import (
-    exit_code,
-    with_advice,
-)
-from memharness.commands.options import (
-    configured,
-    json_option,
-    measuring,
-    print_config,
-    selecting,
-)
-from memharness.commands.printing import (
-    error_console,
-    output_console,
-    print_json,
-    print_notices,
-)
+from memharness.commands.exit_code import exit_code, with_advice
+from memharness.commands.options import configured, json_option, measuring, print_config, selecting
+from memharness.commands.printing import error_console, output_console, print_json, print_notices
 from memharness.commands.remarks import working_tree_notes
 from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
 from memharness.findings.project import Selection
-from memharness.findings.report import (
-    commits_of,
-    former_only,
-    make_report,
-)
+from memharness.findings.report import commits_of, former_only, make_report
 from memharness.findings.results import Results
 from memharness.findings.still_open import still_open
 from memharness.run.adaptive import explore

@@ -6,11 +6,7 @@ import webbrowser
 
 import click
 
-from memharness.commands.options import (
-    configured,
-    publishing,
-    selecting,
-)
+from memharness.commands.options import configured, publishing, selecting
 from memharness.commands.printing import print_notices
 from memharness.config.configuration import Config
 from memharness.errors import MemharnessError

@@ -5,34 +5,14 @@ from collections.abc import Iterator, Sequence
 import click
 from msgspec.structs import replace
 
-from memharness.commands.options import (
-    case_options,
-    configured,
-    json_option,
-    with_options,
-)
-from memharness.commands.printing import (
-    output_console,
-    print_json,
-    print_notices,
-)
+from memharness.commands.options import case_options, configured, json_option, with_options
+from memharness.commands.printing import output_console, print_json, print_notices
 from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
-from memharness.findings.project import (
-    Selection,
-    open_project,
-)
-from memharness.findings.results import (
-    Results,
-    load_commits,
-)
+from memharness.findings.project import Selection, open_project
+from memharness.findings.results import Results, load_commits
 from memharness.model.history import Commit
-from memharness.model.measurements import (
-    Measured,
-    Measurement,
-    Outcome,
-    StoredCase,
-)
+from memharness.model.measurements import Measured, Measurement, Outcome, StoredCase
 from memharness.wording.text import number_text
 
 

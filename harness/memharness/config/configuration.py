@@ -15,20 +15,10 @@ from typing import Any, Final, NamedTuple, get_args
 import msgspec
 
 from memharness.config import readers
-from memharness.config.document import (
-    Document,
-    Where,
-    check_keys,
-    inside,
-    read_text,
-    suggest,
-)
+from memharness.config.document import Document, Where, check_keys, inside, read_text, suggest
 from memharness.errors import MemharnessError
 from memharness.model.environments import Install
-from memharness.model.metrics import (
-    FLAGGING,
-    METRICS,
-)
+from memharness.model.metrics import FLAGGING, METRICS
 from memharness.model.scenarios import Thresholds
 from memharness.model.values import Value
 

@@ -10,22 +10,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from memharness.config.document import (
-    Where,
-    check_keys,
-    inside,
-    suggest,
-)
-from memharness.config.quantities import (
-    parse_duration,
-    parse_percent,
-    parse_size,
-)
+from memharness.config.document import Where, check_keys, inside, suggest
+from memharness.config.quantities import parse_duration, parse_percent, parse_size
 from memharness.errors import MemharnessError
-from memharness.model.metrics import (
-    FLAGGING,
-    METRICS,
-)
+from memharness.model.metrics import FLAGGING, METRICS
 from memharness.model.scenarios import Thresholds
 
 T = TypeVar("T")

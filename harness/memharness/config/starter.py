@@ -5,10 +5,7 @@ import posixpath
 from pathlib import Path
 from typing import Final
 
-from memharness.config.document import (
-    Document,
-    read_text,
-)
+from memharness.config.document import Document, read_text
 from memharness.errors import MemharnessError
 from memharness.model.metrics import METRICS
 from memharness.model.values import Value

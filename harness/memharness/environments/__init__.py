@@ -11,20 +11,10 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from memharness.environments.existing import ExistingEnvironments
-from memharness.environments.guard import (
-    hold,
-    is_whole,
-)
-from memharness.environments.interpreters import (
-    find_fitting,
-    find_interpreter,
-)
+from memharness.environments.guard import hold, is_whole
+from memharness.environments.interpreters import find_fitting, find_interpreter
 from memharness.environments.uv import UvEnvironments
-from memharness.model.environments import (
-    Environment,
-    EnvironmentSpec,
-    Install,
-)
+from memharness.model.environments import Environment, EnvironmentSpec, Install
 from memharness.model.history import Checkout
 from memharness.model.measurements import Failed
 from memharness.packages.declared import Read

@@ -11,31 +11,14 @@ from pathlib import Path
 from typing import Final
 
 from memharness.environments import build_log as log
-from memharness.environments.uv_settings import (
-    configuration,
-    indexes_of,
-    variables,
-)
-from memharness.errors import (
-    INCOMPLETE,
-    MemharnessError,
-)
-from memharness.git.repository import (
-    run_git,
-    without_credentials,
-)
+from memharness.environments.uv_settings import configuration, indexes_of, variables
+from memharness.errors import INCOMPLETE, MemharnessError
+from memharness.git.repository import run_git, without_credentials
 from memharness.model.environments import EnvironmentSpec
 from memharness.model.history import Checkout
 from memharness.model.measurements import Failed
-from memharness.packages.pyproject import (
-    read_toml,
-    table,
-    texts,
-)
-from memharness.processes.supervision import (
-    Limits,
-    run_supervised,
-)
+from memharness.packages.pyproject import read_toml, table, texts
+from memharness.processes.supervision import Limits, run_supervised
 
 _UV_BYTES: Final = 1 << 30  # uv keeps all that a build prints; without that it needs a tenth
 _FENCE: Final = '[project]\nname = "memharness-build"\nversion = "0"\n'

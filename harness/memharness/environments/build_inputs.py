@@ -12,14 +12,7 @@ from typing import Final
 from memharness.model.values import Value
 from memharness.packages.declared import Read
 from memharness.packages.layout import Layout
-from memharness.packages.pyproject import (
-    Table,
-    read_ini,
-    read_toml,
-    table,
-    text,
-    texts,
-)
+from memharness.packages.pyproject import Table, read_ini, read_toml, table, text, texts
 
 _NO_BUILD_TOOLS: Final = frozenset(  # tables below [tool] that cannot change what is installed
     """autopep8 bandit basedpyright black bumpver bumpversion check-manifest cibuildwheel codespell commitizen coverage

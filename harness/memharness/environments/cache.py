@@ -17,10 +17,7 @@ from typing import Final, Self
 
 import msgspec
 
-from memharness.environments.guard import (
-    is_whole,
-    record,
-)
+from memharness.environments.guard import is_whole, record
 from memharness.files.removal import remove
 from memharness.model.environments import Environment
 from memharness.model.values import Value

@@ -4,11 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from memharness.model.environments import EnvironmentSpec
-from memharness.packages.pyproject import (
-    read_toml,
-    table,
-    text,
-)
+from memharness.packages.pyproject import read_toml, table, text
 
 _BACKENDS: Final = ("maturin", "mesonpy", "scikit_build_core", "py_build_cmake", "sipbuild")
 _TABLES: Final = (("setuptools", "ext-modules"), ("setuptools-rust", "ext-modules"), ("mypyc",), ("hatch", "mypyc"))

@@ -11,32 +11,17 @@ import msgspec
 from packaging.utils import canonicalize_name
 
 from memharness.environments import compiled
-from memharness.environments.fingerprint import (
-    fingerprint,
-    reader,
-)
+from memharness.environments.fingerprint import fingerprint, reader
 from memharness.environments.installed import importable
 from memharness.environments.interpreters import ask
 from memharness.environments.uv_settings import query_variables
 from memharness.errors import MemharnessError
-from memharness.model.environments import (
-    Environment,
-    EnvironmentFacts,
-    EnvironmentSpec,
-    Interpreter,
-)
+from memharness.model.environments import Environment, EnvironmentFacts, EnvironmentSpec, Interpreter
 from memharness.model.history import Checkout
 from memharness.model.measurements import Failed
 from memharness.model.values import Value
-from memharness.packages.declared import (
-    Read,
-    beside,
-    declared,
-)
-from memharness.packages.layout import (
-    Layout,
-    layout_of,
-)
+from memharness.packages.declared import Read, beside, declared
+from memharness.packages.layout import Layout, layout_of
 
 _QUERY: Final = """
 import json, os, re, site

@@ -9,21 +9,11 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from memharness.environments import compiled
-from memharness.environments.build_inputs import (
-    NATIVE,
-    named,
-    relevant,
-)
+from memharness.environments.build_inputs import NATIVE, named, relevant
 from memharness.model.environments import EnvironmentSpec
 from memharness.model.values import digest
-from memharness.packages.declared import (
-    Read,
-    beside,
-)
-from memharness.packages.layout import (
-    Layout,
-    installable,
-)
+from memharness.packages.declared import Read, beside
+from memharness.packages.layout import Layout, installable
 from memharness.packages.pyproject import read_toml
 
 _PACKAGING: Final = frozenset(

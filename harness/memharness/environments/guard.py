@@ -23,10 +23,7 @@ from typing import Final
 import msgspec
 
 from memharness.environments.inotify import Notice
-from memharness.errors import (
-    INCOMPLETE,
-    MemharnessError,
-)
+from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.files.removal import remove
 from memharness.model.environments import Environment
 from memharness.processes.supervision import Cancelled

@@ -20,49 +20,19 @@ from typing import NamedTuple
 import msgspec
 
 from memharness.environments import installed
-from memharness.environments.build import (
-    Build,
-    BuildFailed,
-)
-from memharness.environments.build_inputs import (
-    mentioned_by_sources,
-    named,
-)
-from memharness.environments.cache import (
-    Built,
-    Cache,
-)
-from memharness.environments.compiled import (
-    declared,
-    uncompiled,
-)
-from memharness.environments.fingerprint import (
-    fingerprint,
-    is_native,
-    reader,
-    states,
-)
-from memharness.errors import (
-    INCOMPLETE,
-    MemharnessError,
-)
+from memharness.environments.build import Build, BuildFailed
+from memharness.environments.build_inputs import mentioned_by_sources, named
+from memharness.environments.cache import Built, Cache
+from memharness.environments.compiled import declared, uncompiled
+from memharness.environments.fingerprint import fingerprint, is_native, reader, states
+from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.files.removal import remove
-from memharness.model.environments import (
-    Environment,
-    EnvironmentSpec,
-)
+from memharness.model.environments import Environment, EnvironmentSpec
 from memharness.model.history import Checkout
 from memharness.model.measurements import Failed
 from memharness.model.values import digest
-from memharness.packages.declared import (
-    Read,
-    beside,
-    is_project,
-)
-from memharness.packages.layout import (
-    Layout,
-    layout_of,
-)
+from memharness.packages.declared import Read, beside, is_project
+from memharness.packages.layout import Layout, layout_of
 
 
 class _Asked(NamedTuple):

@@ -14,10 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from memharness.errors import MemharnessError
-from memharness.packages.pyproject import (
-    Table,
-    table,
-)
+from memharness.packages.pyproject import Table, table
 
 _PASSED_ON: Final = re.compile(
     r"PATH|HOME|USER|LOGNAME|TMPDIR|XDG_(CACHE|CONFIG|DATA)_HOME|NETRC|(https?|all|no)_proxy"

@@ -4,17 +4,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-from memharness.analyse.bisection import (
-    Found,
-    bounds,
-    is_bad,
-    next_index,
-)
-from memharness.analyse.series import (
-    Point,
-    Subject,
-    build_series,
-)
+from memharness.analyse.bisection import Found, bounds, is_bad, next_index
+from memharness.analyse.series import Point, Subject, build_series
 from memharness.findings.project import Project
 from memharness.git.history import branch_line
 from memharness.model.history import Commit

@@ -7,15 +7,8 @@ present one. Former parts are closed, as nothing can be measured for them any mo
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from memharness.findings.results import (
-    Results,
-    SeriesKey,
-)
-from memharness.model.measurements import (
-    PROBE_METHOD,
-    Measured,
-    Measurement,
-)
+from memharness.findings.results import Results, SeriesKey
+from memharness.model.measurements import PROBE_METHOD, Measured, Measurement
 from memharness.model.scenarios import Case
 from memharness.model.values import Value
 

@@ -9,37 +9,17 @@ from msgspec.structs import replace
 
 from memharness.analyse.acceptance import accepted_by
 from memharness.analyse.blame.edits import Edits
-from memharness.analyse.changes import (
-    Side,
-    Stretch,
-    fold_warm_peaks,
-    make_change,
-    same_lines,
-)
+from memharness.analyse.changes import Side, Stretch, fold_warm_peaks, make_change, same_lines
 from memharness.analyse.steps import Step
 from memharness.analyse.transients import find_undone
 from memharness.findings.branch_search import follow_merge
-from memharness.findings.judge import (
-    Judged,
-    judge,
-    question_of,
-)
+from memharness.findings.judge import Judged, judge, question_of
 from memharness.findings.results import Results
-from memharness.git.history import (
-    Blobs,
-    count_between,
-    file_edits,
-)
+from memharness.git.history import Blobs, count_between, file_edits
 from memharness.git.repository import Repository
 from memharness.model.findings import Change
-from memharness.model.history import (
-    Commit,
-    FileEdit,
-)
-from memharness.model.measurements import (
-    Measured,
-    Profile,
-)
+from memharness.model.history import Commit, FileEdit
+from memharness.model.measurements import Measured, Profile
 from memharness.model.metrics import METRICS
 
 _TEXTS = 256  # kept: neighbouring findings are about the same files

@@ -7,24 +7,11 @@ from msgspec.structs import replace
 
 from memharness.analyse.acceptance import find_drifts
 from memharness.analyse.limits import untraced_dominates
-from memharness.analyse.series import (
-    Series,
-    Subject,
-    build_series,
-)
-from memharness.analyse.steps import (
-    Rule,
-    Step,
-    find_steps,
-    needs_repeats,
-    rule_for,
-)
+from memharness.analyse.series import Series, Subject, build_series
+from memharness.analyse.steps import Rule, Step, find_steps, needs_repeats, rule_for
 from memharness.config.configuration import Config
 from memharness.findings.branch_search import Question
-from memharness.findings.continuation import (
-    Part,
-    parts_of,
-)
+from memharness.findings.continuation import Part, parts_of
 from memharness.findings.project import Project
 from memharness.findings.results import Results
 from memharness.model.findings import Acceptance

@@ -10,30 +10,14 @@ from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
 from memharness.files.cache_folder import cache_folder
 from memharness.files.copies import copy_folder
-from memharness.git.history import (
-    RevisionRange,
-    commit_ids,
-    select,
-    shortfall,
-)
-from memharness.git.repository import (
-    Repository,
-    open_repository,
-)
+from memharness.git.history import RevisionRange, commit_ids, select, shortfall
+from memharness.git.repository import Repository, open_repository
 from memharness.model.history import Commit
 from memharness.model.measurements import Measured
 from memharness.model.scenarios import Case
-from memharness.packages.declared import (
-    Read,
-    beside,
-    declared,
-)
+from memharness.packages.declared import Read, beside, declared
 from memharness.packages.layout import find_directory
-from memharness.scenarios import (
-    expand,
-    left_out,
-    load_scenarios,
-)
+from memharness.scenarios import expand, left_out, load_scenarios
 from memharness.scenarios import select as select_cases
 from memharness.store import Store
 

@@ -7,16 +7,9 @@ from msgspec.structs import replace
 from memharness.analyse.limits import find_exceeded
 from memharness.analyse.noisy import LEAST_COMMITS
 from memharness.analyse.series import Point
-from memharness.findings.continuation import (
-    Part,
-    continuations,
-    parts_of,
-)
+from memharness.findings.continuation import Part, continuations, parts_of
 from memharness.findings.describe import describe
-from memharness.findings.judge import (
-    Judged,
-    judge,
-)
+from memharness.findings.judge import Judged, judge
 from memharness.findings.results import Results
 from memharness.git.history import find_commit
 from memharness.model.findings import (
@@ -33,15 +26,8 @@ from memharness.model.findings import (
     TrendPoint,
 )
 from memharness.model.history import Commit
-from memharness.model.measurements import (
-    Measured,
-    Outcome,
-    outcome_reason,
-)
-from memharness.model.metrics import (
-    METRICS,
-    Phase,
-)
+from memharness.model.measurements import Measured, Outcome, outcome_reason
+from memharness.model.metrics import METRICS, Phase
 from memharness.model.scenarios import Case
 from memharness.wording.thinning import thin
 

@@ -6,20 +6,9 @@ from functools import cached_property
 from typing import TypeAlias
 
 from memharness.config.configuration import Config
-from memharness.findings.project import (
-    EVERYTHING,
-    Project,
-    Selection,
-    open_project,
-)
-from memharness.git.history import (
-    RevisionRange,
-    select,
-)
-from memharness.model.environments import (
-    PINNED,
-    EnvironmentFacts,
-)
+from memharness.findings.project import EVERYTHING, Project, Selection, open_project
+from memharness.git.history import RevisionRange, select
+from memharness.model.environments import PINNED, EnvironmentFacts
 from memharness.model.findings import Acceptance
 from memharness.model.history import Commit
 from memharness.model.measurements import PROBE_METHOD, Measurement

@@ -7,14 +7,8 @@ from typing import TypeAlias
 from memharness.analyse.noisy import LEAST_COMMITS
 from memharness.analyse.steps import Step
 from memharness.findings.describe import describe
-from memharness.findings.judge import (
-    Judged,
-    judge,
-)
-from memharness.findings.results import (
-    Results,
-    with_whole_history,
-)
+from memharness.findings.judge import Judged, judge
+from memharness.findings.results import Results, with_whole_history
 from memharness.model.findings import Change
 
 _Place: TypeAlias = tuple[str, str, str, bool, tuple[str, str] | None]

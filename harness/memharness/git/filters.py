@@ -12,10 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from memharness.files.removal import scratch
-from memharness.git.repository import (
-    Repository,
-    run_git,
-)
+from memharness.git.repository import Repository, run_git
 
 _POINTER: Final = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\n(?P<extended>ext-.*\n)*oid sha256:(?P<oid>[0-9a-f]{64})\n"

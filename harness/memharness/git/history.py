@@ -12,18 +12,10 @@ from collections.abc import Iterator, Sequence
 from typing import Final, Self
 
 from memharness.errors import MemharnessError
-from memharness.git.repository import (
-    Repository,
-    start_git,
-)
+from memharness.git.repository import Repository, start_git
 from memharness.git.snapshot import snapshot
 from memharness.git.submodules import entries
-from memharness.model.history import (
-    NO_TIME,
-    Commit,
-    FileEdit,
-    Hunk,
-)
+from memharness.model.history import NO_TIME, Commit, FileEdit, Hunk
 from memharness.model.values import Value
 
 _FIELDS: Final = ("%H", "%P", "%an", "%ct", "%D", "%s")

@@ -19,15 +19,9 @@ from typing import Any, Final
 from filelock import FileLock
 from msgspec.structs import replace
 
-from memharness.errors import (
-    INCOMPLETE,
-    MemharnessError,
-)
+from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.files.folder import Folder
-from memharness.model.values import (
-    Value,
-    digest,
-)
+from memharness.model.values import Value, digest
 
 QUIET: Final = {
     "GIT_OPTIONAL_LOCKS": "0",  # reading must not refresh the user's index

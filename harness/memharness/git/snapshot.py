@@ -13,21 +13,9 @@ from typing import Final, TypeVar
 
 from memharness.errors import MemharnessError
 from memharness.files.removal import scratch
-from memharness.git.filters import (
-    listing,
-    unfiltered,
-)
-from memharness.git.repository import (
-    Repository,
-    quoted,
-    run_git,
-)
-from memharness.git.submodules import (
-    absence,
-    entries,
-    links,
-    look_into,
-)
+from memharness.git.filters import listing, unfiltered
+from memharness.git.repository import Repository, quoted, run_git
+from memharness.git.submodules import absence, entries, links, look_into
 from memharness.model.values import Value
 
 T = TypeVar("T")

@@ -5,18 +5,9 @@ Value types like those of `model`, which hold what was measured.
 
 from typing import Final, Literal
 
-from memharness.model.measurements import (
-    Frame,
-    ModuleCost,
-    Stack,
-    Survivor,
-    TypeCount,
-)
+from memharness.model.measurements import Frame, ModuleCost, Stack, Survivor, TypeCount
 from memharness.model.metrics import Phase
-from memharness.model.values import (
-    FORMAT,
-    Value,
-)
+from memharness.model.values import FORMAT, Value
 
 Verdict = Literal["regressed", "improved", "accepted", "transient", "drifting"]
 Confidence = Literal["confirmed", "located", "range", "suspected"]

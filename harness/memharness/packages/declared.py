@@ -12,14 +12,7 @@ from functools import lru_cache
 from typing import Final
 
 from memharness.model.values import Value
-from memharness.packages.pyproject import (
-    Table,
-    read_ini,
-    read_toml,
-    table,
-    text,
-    texts,
-)
+from memharness.packages.pyproject import Table, read_ini, read_toml, table, text, texts
 
 Read = Callable[[str], bytes | None]  # path of a file -> its contents, None where there is no such file
 

@@ -14,14 +14,7 @@ from msgspec.structs import replace
 
 from memharness.model.history import Checkout
 from memharness.model.values import Value
-from memharness.packages.declared import (
-    PACKAGING,
-    Declared,
-    Read,
-    beside,
-    declared,
-    is_project,
-)
+from memharness.packages.declared import PACKAGING, Declared, Read, beside, declared, is_project
 
 _ASIDE: Final = frozenset(
     """test tests testing doc docs documentation example examples sample samples demo demos benchmark benchmarks bench

@@ -14,19 +14,8 @@ from matplotlib.text import Text
 
 from memharness.model.findings import Change
 from memharness.model.history import Commit
-from memharness.pictures.canvas import (
-    check_format,
-    check_pixels,
-    fit,
-    new_figure,
-    save,
-    settings,
-)
-from memharness.pictures.look import (
-    VERDICTS,
-    Look,
-    Theme,
-)
+from memharness.pictures.canvas import check_format, check_pixels, fit, new_figure, save, settings
+from memharness.pictures.look import VERDICTS, Look, Theme
 from memharness.pictures.panels import metric_title
 from memharness.wording.difference import (
     MOST_CHANGES,
@@ -36,10 +25,7 @@ from memharness.wording.difference import (
     largest_share_first,
     note_text,
 )
-from memharness.wording.text import (
-    number_text,
-    value_text,
-)
+from memharness.wording.text import number_text, value_text
 
 _WIDTH: Final = 20 / 3  # 800 pixels at the usual resolution; all of these are inches
 _MARGIN: Final = 0.12

@@ -13,24 +13,9 @@ from matplotlib.path import Path
 
 from memharness.model.findings import Trend
 from memharness.model.metrics import METRICS
-from memharness.pictures.look import (
-    MARKERS,
-    VERDICTS,
-    Theme,
-    backing,
-)
-from memharness.pictures.strokes import (
-    Stroke,
-    first_in_column,
-    joined,
-    strokes,
-)
-from memharness.pictures.ticks import (
-    commit_ticks,
-    limit_label,
-    trend_limits,
-    trend_ticks,
-)
+from memharness.pictures.look import MARKERS, VERDICTS, Theme, backing
+from memharness.pictures.strokes import Stroke, first_in_column, joined, strokes
+from memharness.pictures.ticks import commit_ticks, limit_label, trend_limits, trend_ticks
 
 MARKED_POINTS: Final = 120  # with more, a line is clearer without a marker on every point
 TAG_LINES: Final = 60  # with more tags, only those that are named have a line

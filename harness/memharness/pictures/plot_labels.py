@@ -6,28 +6,12 @@ from typing import Any, Final
 from matplotlib.axes import Axes
 from matplotlib.text import Text
 
-from memharness.model.findings import (
-    Trend,
-    TrendChange,
-)
-from memharness.pictures.look import (
-    Theme,
-    backing,
-)
-from memharness.pictures.placing import (
-    Box,
-    Sheet,
-)
-from memharness.pictures.strokes import (
-    joined,
-    strokes,
-)
+from memharness.model.findings import Trend, TrendChange
+from memharness.pictures.look import Theme, backing
+from memharness.pictures.placing import Box, Sheet
+from memharness.pictures.strokes import joined, strokes
 from memharness.pictures.ticks import shortened
-from memharness.wording.text import (
-    difference_text,
-    number_text,
-    visible,
-)
+from memharness.wording.text import difference_text, number_text, visible
 
 _SUBJECT_CHARACTERS: Final = 44
 _SUBJECTS: Final = 8  # with more changes in a panel, their labels are kept short

@@ -14,36 +14,11 @@ from matplotlib.lines import Line2D
 
 from memharness.errors import MemharnessError
 from memharness.model.findings import Trend
-from memharness.pictures.canvas import (
-    check_format,
-    check_pixels,
-    fit,
-    new_figure,
-    save,
-    settings,
-)
-from memharness.pictures.look import (
-    VERDICTS,
-    Look,
-    Theme,
-)
-from memharness.pictures.panels import (
-    FAILED,
-    LIMIT,
-    TAG,
-    draw_panel,
-    family_style,
-    panel_title,
-    tag_lines,
-)
-from memharness.pictures.plot_labels import (
-    label_changes,
-    left_out_text,
-)
-from memharness.pictures.ticks import (
-    commit_ticks,
-    shortened,
-)
+from memharness.pictures.canvas import check_format, check_pixels, fit, new_figure, save, settings
+from memharness.pictures.look import VERDICTS, Look, Theme
+from memharness.pictures.panels import FAILED, LIMIT, TAG, draw_panel, family_style, panel_title, tag_lines
+from memharness.pictures.plot_labels import label_changes, left_out_text
+from memharness.pictures.ticks import commit_ticks, shortened
 
 MAX_PANELS: Final = 100
 _WIDTH_INCHES: Final = 11.0

@@ -18,11 +18,7 @@ from matplotlib.transforms import Affine2D, IdentityTransform
 
 from memharness.model.findings import Trend
 from memharness.pictures.canvas import settings
-from memharness.pictures.look import (
-    THEMES,
-    VERDICTS,
-    backing,
-)
+from memharness.pictures.look import THEMES, VERDICTS, backing
 from memharness.pictures.panels import (
     BAND,
     FAILED,
@@ -34,30 +30,10 @@ from memharness.pictures.panels import (
     panel_title,
     tag_lines,
 )
-from memharness.pictures.placing import (
-    Box,
-    Sheet,
-)
-from memharness.pictures.plot_labels import (
-    change_text,
-    label_style,
-    largest_first,
-    leader_style,
-    left_out_text,
-)
-from memharness.pictures.strokes import (
-    Stroke,
-    first_in_column,
-    joined,
-    strokes,
-)
-from memharness.pictures.ticks import (
-    commit_ticks,
-    limit_label,
-    shortened,
-    trend_limits,
-    trend_ticks,
-)
+from memharness.pictures.placing import Box, Sheet
+from memharness.pictures.plot_labels import change_text, label_style, largest_first, leader_style, left_out_text
+from memharness.pictures.strokes import Stroke, first_in_column, joined, strokes
+from memharness.pictures.ticks import commit_ticks, limit_label, shortened, trend_limits, trend_ticks
 from memharness.wording.text import visible
 
 _POINTS: Final = (720.0, 202.0)  # width and height; points are the units of an SVG, and its pixels here

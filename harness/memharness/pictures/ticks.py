@@ -5,14 +5,8 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Final
 
-from memharness.model.findings import (
-    Trend,
-    TrendPoint,
-)
-from memharness.wording.text import (
-    value_text,
-    visible,
-)
+from memharness.model.findings import Trend, TrendPoint
+from memharness.wording.text import value_text, visible
 
 _BINARY: Final = ((1 << 40, " TiB"), (1 << 30, " GiB"), (1 << 20, " MiB"), (1 << 10, " KiB"), (1, " B"))
 _PLAIN: Final = ((1, ""),)

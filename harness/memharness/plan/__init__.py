@@ -1,11 +1,6 @@
 """The plan: which cases to measure at which commits, in what order, and what is there already. Pure."""
 
-from memharness.plan.adaptive import (
-    AdaptiveSearch,
-    Found,
-    Interval,
-    Request,
-)
+from memharness.plan.adaptive import AdaptiveSearch, Found, Interval, Request
 from memharness.plan.ranges import (
     Key,
     Known,
@@ -18,11 +13,7 @@ from memharness.plan.ranges import (
     plan_repeats,
     runs_on,
 )
-from memharness.plan.reuse import (
-    Place,
-    Sources,
-    Tree,
-)
+from memharness.plan.reuse import Place, Sources, Tree
 
 __all__ = [
     "AdaptiveSearch",

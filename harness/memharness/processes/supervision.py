@@ -25,10 +25,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from memharness.errors import (
-    INCOMPLETE,
-    MemharnessError,
-)
+from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.processes.leftovers import end_marked
 
 TOKEN: Final = "MEMHARNESS_TOKEN"  # noqa: S105  (the name of a variable)

@@ -4,11 +4,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from memharness.model.measurements import (
-    Failed,
-    Measured,
-    Observation,
-)
+from memharness.model.measurements import Failed, Measured, Observation
 
 _NAMED = 3
 _BUILT_OR_RUN = ("build", "import", "setup", "run", "crash")

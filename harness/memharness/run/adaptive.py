@@ -11,37 +11,16 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from memharness.analyse.series import Series
-from memharness.analyse.steps import (
-    Rule,
-    weight,
-)
+from memharness.analyse.steps import Rule, weight
 from memharness.config.configuration import Config
 from memharness.findings.judge import judge
 from memharness.findings.project import Selection
 from memharness.findings.results import Results
 from memharness.model.history import Commit
-from memharness.model.measurements import (
-    PROBE_METHOD,
-    Failed,
-    Measured,
-    Outcome,
-    Sight,
-)
-from memharness.plan import (
-    AdaptiveSearch,
-    Found,
-    Request,
-    Suite,
-    Task,
-)
-from memharness.run.missing import (
-    missing,
-    starts_of,
-)
-from memharness.run.session import (
-    Measuring,
-    begin,
-)
+from memharness.model.measurements import PROBE_METHOD, Failed, Measured, Outcome, Sight
+from memharness.plan import AdaptiveSearch, Found, Request, Suite, Task
+from memharness.run.missing import missing, starts_of
+from memharness.run.session import Measuring, begin
 from memharness.run.suites import passes_of
 from memharness.run.workers import Listener
 

@@ -9,53 +9,21 @@ from typing import Final
 from msgspec.structs import replace
 
 from memharness.analyse.bisection import Found
-from memharness.analyse.steps import (
-    RELATIVE,
-    Rule,
-    find_steps,
-    rule_for,
-    step_between,
-)
+from memharness.analyse.steps import RELATIVE, Rule, find_steps, rule_for, step_between
 from memharness.config.configuration import Config
-from memharness.errors import (
-    INCOMPLETE,
-    MemharnessError,
-)
-from memharness.findings.branch_search import (
-    SHARE,
-    Question,
-    Unmeasured,
-    answer,
-    search,
-)
-from memharness.findings.judge import (
-    Judged,
-    judge,
-)
-from memharness.findings.project import (
-    Project,
-    Selection,
-)
+from memharness.errors import INCOMPLETE, MemharnessError
+from memharness.findings.branch_search import SHARE, Question, Unmeasured, answer, search
+from memharness.findings.judge import Judged, judge
+from memharness.findings.project import Project, Selection
 from memharness.findings.report import make_report
 from memharness.findings.results import Results
-from memharness.git.history import (
-    RevisionRange,
-    find_commit,
-    select,
-)
+from memharness.git.history import RevisionRange, find_commit, select
 from memharness.git.repository import Repository
-from memharness.model.findings import (
-    Change,
-    Report,
-    Summary,
-)
+from memharness.model.findings import Change, Report, Summary
 from memharness.model.history import Commit
 from memharness.model.metrics import METRICS
 from memharness.model.values import Value
-from memharness.run.session import (
-    Measuring,
-    begin,
-)
+from memharness.run.session import Measuring, begin
 from memharness.run.workers import Listener
 
 _MARK: Final = re.compile(r"^# (\S+): \[([0-9a-f]+)\]", re.MULTILINE)

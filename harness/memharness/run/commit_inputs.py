@@ -7,21 +7,12 @@ from typing import NamedTuple
 from memharness.environments import Provider
 from memharness.findings.project import Project
 from memharness.git.snapshot import snapshot
-from memharness.git.submodules import (
-    fetch,
-    links,
-)
+from memharness.git.submodules import fetch, links
 from memharness.model.environments import EnvironmentSpec
 from memharness.model.scenarios import Case
 from memharness.packages.declared import Read
-from memharness.packages.layout import (
-    Layout,
-    locate,
-)
-from memharness.plan import (
-    Place,
-    Tree,
-)
+from memharness.packages.layout import Layout, locate
+from memharness.plan import Place, Tree
 
 _KEPT = 64  # commits: more than all workers have in hand
 

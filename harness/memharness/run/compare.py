@@ -6,27 +6,17 @@ from msgspec.structs import replace
 
 from memharness.analyse.environments import environment_differences
 from memharness.config.configuration import Config
-from memharness.errors import (
-    INCOMPLETE,
-    MemharnessError,
-)
+from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.findings.project import Selection
 from memharness.findings.report import make_report
 from memharness.findings.results import Results
 from memharness.git.history import find_commit
 from memharness.model.environments import EnvironmentFacts
-from memharness.model.findings import (
-    EnvironmentDifference,
-    Report,
-    Summary,
-)
+from memharness.model.findings import EnvironmentDifference, Report, Summary
 from memharness.model.history import Commit
 from memharness.model.values import Value
 from memharness.plan import Suite
-from memharness.run.session import (
-    Measuring,
-    begin,
-)
+from memharness.run.session import Measuring, begin
 from memharness.run.workers import Listener
 
 

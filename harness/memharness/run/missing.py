@@ -7,53 +7,18 @@ from msgspec.structs import replace
 
 from memharness.analyse.steps import Step
 from memharness.errors import MemharnessError
-from memharness.findings.branch_search import (
-    Unmeasured,
-    follow_merge,
-)
-from memharness.findings.continuation import (
-    bridge_of,
-    covered,
-)
-from memharness.findings.judge import (
-    Judged,
-    question_of,
-)
+from memharness.findings.branch_search import Unmeasured, follow_merge
+from memharness.findings.continuation import bridge_of, covered
+from memharness.findings.judge import Judged, question_of
 from memharness.findings.project import Project
-from memharness.findings.results import (
-    Results,
-    with_whole_history,
-)
-from memharness.git.history import (
-    is_ancestor,
-    resolve,
-)
+from memharness.findings.results import Results, with_whole_history
+from memharness.git.history import is_ancestor, resolve
 from memharness.model.history import Commit
-from memharness.model.measurements import (
-    PROBE_METHOD,
-    Measured,
-    Outcome,
-)
-from memharness.model.metrics import (
-    METRICS,
-    PASSES,
-    PassName,
-)
+from memharness.model.measurements import PROBE_METHOD, Measured, Outcome
+from memharness.model.metrics import METRICS, PASSES, PassName
 from memharness.model.scenarios import Case
-from memharness.plan import (
-    Key,
-    Known,
-    Repeat,
-    Suite,
-    Task,
-    key_of,
-    plan_range,
-    plan_repeats,
-)
-from memharness.run.suites import (
-    metrics_of,
-    passes_of,
-)
+from memharness.plan import Key, Known, Repeat, Suite, Task, key_of, plan_range, plan_repeats
+from memharness.run.suites import metrics_of, passes_of
 
 
 def missing(

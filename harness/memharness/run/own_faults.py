@@ -12,20 +12,10 @@ from memharness.checkout.slot import Slot
 from memharness.child.exchange import REQUEST
 from memharness.child.interpreter import probe_is_there
 from memharness.environments import is_whole
-from memharness.errors import (
-    INCOMPLETE,
-    MemharnessError,
-)
+from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.files.cache_folder import cache_folder
-from memharness.model.environments import (
-    Environment,
-    EnvironmentSpec,
-)
-from memharness.model.measurements import (
-    Measured,
-    Observation,
-    outcome_reason,
-)
+from memharness.model.environments import Environment, EnvironmentSpec
+from memharness.model.measurements import Measured, Observation, outcome_reason
 from memharness.run.unbuildable import without_details
 
 LEAST_ROOM: Final = 16 << 20  # bytes of the disk: with less, whatever fails may have failed for that

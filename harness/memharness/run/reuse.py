@@ -15,25 +15,11 @@ from msgspec.structs import replace
 from memharness.child.sights import is_beside
 from memharness.findings.project import Project
 from memharness.findings.results import Results
-from memharness.model.measurements import (
-    PROBE_METHOD,
-    Measured,
-    Measurement,
-    Observation,
-    Reused,
-    Sight,
-)
-from memharness.model.metrics import (
-    METRICS,
-    PASSES,
-    PassName,
-)
+from memharness.model.measurements import PROBE_METHOD, Measured, Measurement, Observation, Reused, Sight
+from memharness.model.metrics import METRICS, PASSES, PassName
 from memharness.model.scenarios import Case
 from memharness.model.values import digest
-from memharness.plan import (
-    Sources,
-    Task,
-)
+from memharness.plan import Sources, Task
 from memharness.run.commit_inputs import Grounds
 from memharness.run.suites import passes_of
 

@@ -14,38 +14,15 @@ from memharness.errors import foreseen
 from memharness.files.cache_folder import cache_folder
 from memharness.files.removal import scratch
 from memharness.findings.continuation import continuations
-from memharness.findings.judge import (
-    Judged,
-    judge,
-)
-from memharness.findings.project import (
-    EVERYTHING,
-    Project,
-    Selection,
-    open_project,
-)
-from memharness.findings.results import (
-    Results,
-    load_commits,
-    with_whole_history,
-)
+from memharness.findings.judge import Judged, judge
+from memharness.findings.project import EVERYTHING, Project, Selection, open_project
+from memharness.findings.results import Results, load_commits, with_whole_history
 from memharness.model.history import Commit
 from memharness.model.metrics import PassName
 from memharness.plan import Task
-from memharness.run.missing import (
-    bridges,
-    known_calls,
-    merged_steps,
-    missing,
-    on_branches,
-    unconfirmed,
-)
+from memharness.run.missing import bridges, known_calls, merged_steps, missing, on_branches, unconfirmed
 from memharness.run.suites import suites_of
-from memharness.run.workers import (
-    Listener,
-    Silent,
-    Workshop,
-)
+from memharness.run.workers import Listener, Silent, Workshop
 
 _ROUNDS: Final = 4  # repeats may show that a series is noisier than it looked, which takes more of them
 

@@ -4,15 +4,9 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from memharness.errors import (
-    INCOMPLETE,
-    MemharnessError,
-)
+from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.model.history import Commit
-from memharness.model.measurements import (
-    Failed,
-    Outcome,
-)
+from memharness.model.measurements import Failed, Outcome
 
 ROW: Final = 3
 _READ: Final = 1000  # characters of a reason

@@ -11,56 +11,22 @@ from msgspec.structs import asdict
 
 from memharness.checkout.slot import Slot
 from memharness.child.interpreter import compile_bytecode
-from memharness.child.passes import (
-    Hold,
-    Terms,
-    observe,
-)
-from memharness.environments import (
-    Provider,
-    hold,
-)
-from memharness.errors import (
-    INCOMPLETE,
-    MemharnessError,
-)
+from memharness.child.passes import Hold, Terms, observe
+from memharness.environments import Provider, hold
+from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.files.cache_folder import cache_folder
 from memharness.findings.project import Project
-from memharness.model.environments import (
-    Environment,
-    EnvironmentFacts,
-    EnvironmentSpec,
-)
+from memharness.model.environments import Environment, EnvironmentFacts, EnvironmentSpec
 from memharness.model.history import Checkout
-from memharness.model.measurements import (
-    Doing,
-    Failed,
-    Measured,
-    Observation,
-    Reused,
-)
-from memharness.model.metrics import (
-    METRICS,
-    PASSES,
-    Step,
-)
+from memharness.model.measurements import Doing, Failed, Measured, Observation, Reused
+from memharness.model.metrics import METRICS, PASSES, Step
 from memharness.model.scenarios import Case
 from memharness.model.values import Value
-from memharness.plan import (
-    Sources,
-    Task,
-)
+from memharness.plan import Sources, Task
 from memharness.processes.supervision import Cancelled
 from memharness.run.absent import with_missing
 from memharness.run.commit_inputs import Grounds
-from memharness.run.own_faults import (
-    OwnFaultError,
-    check_machine,
-    failure_text,
-    is_alike,
-    is_disturbed,
-    lost_request,
-)
+from memharness.run.own_faults import OwnFaultError, check_machine, failure_text, is_alike, is_disturbed, lost_request
 from memharness.run.reuse import Reuse
 from memharness.run.suites import metrics_of
 

@@ -14,15 +14,9 @@ from msgspec.structs import replace
 
 from memharness.checkout.lease import lease
 from memharness.checkout.slot import Slot
-from memharness.child.passes import (
-    UNCOUNTED,
-    UNPROVEN,
-)
+from memharness.child.passes import UNCOUNTED, UNPROVEN
 from memharness.environments import provider
-from memharness.errors import (
-    INCOMPLETE,
-    MemharnessError,
-)
+from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.execute.local import execute
 from memharness.files.cache_folder import cache_folder
 from memharness.files.removal import scratch
@@ -30,26 +24,14 @@ from memharness.findings.project import Project
 from memharness.findings.results import Results
 from memharness.model.environments import EnvironmentSpec
 from memharness.model.history import Commit
-from memharness.model.measurements import (
-    PROBE_METHOD,
-    Doing,
-    Measured,
-    Outcome,
-    Reused,
-)
+from memharness.model.measurements import PROBE_METHOD, Doing, Measured, Outcome, Reused
 from memharness.model.scenarios import Case
 from memharness.plan import Task
 from memharness.run.commit_inputs import Grounds
 from memharness.run.reuse import Reuse
 from memharness.run.suites import passes_of
-from memharness.run.unbuildable import (
-    ROW,
-    Rows,
-)
-from memharness.run.worker import (
-    Done,
-    Worker,
-)
+from memharness.run.unbuildable import ROW, Rows
+from memharness.run.worker import Done, Worker
 from memharness.store import Entry
 
 _BLOCK: Final = 8  # neighbours that one slot measures: what one of them shows may hold for the next

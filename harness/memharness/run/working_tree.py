@@ -2,14 +2,8 @@
 
 from pathlib import Path, PurePosixPath
 
-from memharness.findings.project import (
-    Project,
-    blob_reader,
-)
-from memharness.git.history import (
-    paths,
-    resolve,
-)
+from memharness.findings.project import Project, blob_reader
+from memharness.git.history import paths, resolve
 from memharness.git.repository import run_git
 from memharness.packages.layout import locate
 

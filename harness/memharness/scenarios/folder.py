@@ -8,18 +8,10 @@ from pathlib import Path
 
 from memharness.errors import MemharnessError
 from memharness.model.scenarios import Scenario
-from memharness.scenarios.identity import (
-    identity,
-    reached_sources,
-    text_identity,
-)
+from memharness.scenarios.identity import identity, reached_sources, text_identity
 from memharness.scenarios.metadata import read_metadata
 from memharness.scenarios.signatures import read_calls
-from memharness.scenarios.source import (
-    Source,
-    is_file,
-    read_source,
-)
+from memharness.scenarios.source import Source, is_file, read_source
 
 
 def load_scenarios(folder: Path) -> tuple[Scenario, ...]:

@@ -6,15 +6,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from memharness.model.values import digest
-from memharness.scenarios.code import (
-    code_digest,
-    mentioned,
-)
+from memharness.scenarios.code import code_digest, mentioned
 from memharness.scenarios.metadata import without_metadata
-from memharness.scenarios.source import (
-    Source,
-    is_file,
-)
+from memharness.scenarios.source import Source, is_file
 
 _MEASURING: Final = ("calls", "dependencies", "fresh_setup")  # fields of the metadata
 

@@ -7,12 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from memharness.config import readers
-from memharness.config.document import (
-    Document,
-    Where,
-    check_keys,
-    inside,
-)
+from memharness.config.document import Document, Where, check_keys, inside
 from memharness.errors import MemharnessError
 from memharness.model.metrics import METRICS
 from memharness.model.values import Scalar

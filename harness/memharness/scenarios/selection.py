@@ -6,10 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from memharness.errors import MemharnessError
-from memharness.model.scenarios import (
-    Case,
-    Scenario,
-)
+from memharness.model.scenarios import Case, Scenario
 
 MOST_LISTED: Final = 40
 

@@ -7,53 +7,20 @@ from functools import partial
 from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
 from memharness.findings.describe import Sources
-from memharness.findings.project import (
-    Project,
-    Selection,
-    open_project,
-)
-from memharness.model.environments import (
-    PINNED,
-    EnvironmentFacts,
-)
+from memharness.findings.project import Project, Selection, open_project
+from memharness.model.environments import PINNED, EnvironmentFacts
 from memharness.model.history import Commit
 from memharness.model.measurements import PROBE_METHOD
 from memharness.model.scenarios import Case
 from memharness.model.values import digest
-from memharness.scenarios import (
-    expand,
-    load_scenarios,
-)
-from memharness.site.columns import (
-    Columns,
-    load_columns,
-)
-from memharness.site.entries import (
-    entries_of,
-    find_changes,
-)
-from memharness.site.kept import (
-    Findings,
-    keep,
-    kept_file,
-    read_columns,
-    read_kept,
-    write_columns,
-    write_kept,
-)
-from memharness.site.shelves import (
-    Shelf,
-    Subject,
-)
+from memharness.scenarios import expand, load_scenarios
+from memharness.site.columns import Columns, load_columns
+from memharness.site.entries import entries_of, find_changes
+from memharness.site.kept import Findings, keep, kept_file, read_columns, read_kept, write_columns, write_kept
+from memharness.site.shelves import Shelf, Subject
 from memharness.site.timelines import summarise
-from memharness.site.values import (
-    Entry,
-    TrendSummary,
-)
-from memharness.store import (
-    Store,
-    machines,
-)
+from memharness.site.values import Entry, TrendSummary
+from memharness.store import Store, machines
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,11 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec.structs import replace
 
-from memharness.model.measurements import (
-    Measured,
-    Measurement,
-    Outcome,
-)
+from memharness.model.measurements import Measured, Measurement, Outcome
 from memharness.model.metrics import METRICS
 from memharness.store import Store
 

@@ -16,43 +16,16 @@ from memharness.analyse.environments import environment_differences
 from memharness.findings.describe import Sources
 from memharness.model.findings import EnvironmentDifference
 from memharness.model.history import Commit
-from memharness.model.measurements import (
-    PROBE_METHOD,
-    Frame,
-    LineStat,
-    Profile,
-)
+from memharness.model.measurements import PROBE_METHOD, Frame, LineStat, Profile
 from memharness.model.metrics import METRICS
 from memharness.model.values import digest
-from memharness.site.catalogue import (
-    Catalogue,
-    Chapter,
-)
-from memharness.site.columns import (
-    MISSING,
-    PLAIN,
-    REUSED,
-    SPECIAL,
-)
-from memharness.site.drawn import (
-    code_digest,
-    site_digest,
-)
+from memharness.site.catalogue import Catalogue, Chapter
+from memharness.site.columns import MISSING, PLAIN, REUSED, SPECIAL
+from memharness.site.drawn import code_digest, site_digest
 from memharness.site.folder import SiteFolder
-from memharness.site.shelves import (
-    Shelf,
-    Subject,
-)
+from memharness.site.shelves import Shelf, Subject
 from memharness.site.timelines import failure_details
-from memharness.site.values import (
-    Allocations,
-    CommitData,
-    CommitPage,
-    Entry,
-    FailureAt,
-    Figure,
-    Site,
-)
+from memharness.site.values import Allocations, CommitData, CommitPage, Entry, FailureAt, Figure, Site
 
 T = TypeVar("T", LineStat, Frame)
 

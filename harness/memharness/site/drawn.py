@@ -10,18 +10,9 @@ from typing import Final
 import memharness.site.render as pages
 from memharness.model.values import digest
 from memharness.site.catalogue import Chapter
-from memharness.site.kept import (
-    Fragment,
-    keep,
-    kept_file,
-    read_kept,
-    write_kept,
-)
+from memharness.site.kept import Fragment, keep, kept_file, read_kept, write_kept
 from memharness.site.shelves import Shelf
-from memharness.site.values import (
-    Entry,
-    Site,
-)
+from memharness.site.values import Entry, Site
 
 _LIBRARIES: Final = ("bokeh", "jinja2", "markupsafe", "matplotlib")
 

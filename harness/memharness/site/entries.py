@@ -16,41 +16,21 @@ import memharness.analyse
 from memharness.analyse.changes import fold_warm_peaks
 from memharness.analyse.noisy import LEAST_COMMITS
 from memharness.analyse.series import SCALE_PACKAGES
-from memharness.analyse.steps import (
-    Step,
-    rule_for,
-)
+from memharness.analyse.steps import Step, rule_for
 from memharness.findings import describe as describing
-from memharness.findings.describe import (
-    Sources,
-    describe_with,
-)
+from memharness.findings.describe import Sources, describe_with
 from memharness.findings.judge import Judged
 from memharness.findings.results import Results
 from memharness.git.history import find_commit
 from memharness.model.environments import EnvironmentFacts
-from memharness.model.findings import (
-    Acceptance,
-    Change,
-    Verdict,
-)
+from memharness.model.findings import Acceptance, Change, Verdict
 from memharness.model.history import Commit
-from memharness.model.measurements import (
-    PROBE_METHOD,
-    Measured,
-    Measurement,
-)
+from memharness.model.measurements import PROBE_METHOD, Measured, Measurement
 from memharness.model.values import digest
 from memharness.site.columns import MISSING
-from memharness.site.kept import (
-    Finding,
-    Findings,
-)
+from memharness.site.kept import Finding, Findings
 from memharness.site.shelves import Subject
-from memharness.site.values import (
-    Entry,
-    Status,
-)
+from memharness.site.values import Entry, Status
 
 _KEY_LENGTH: Final = 32
 _LINES: Final = 12  # of a change that pages show

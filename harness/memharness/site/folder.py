@@ -15,12 +15,7 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from memharness.errors import MemharnessError
-from memharness.files.folder import (
-    Folder,
-    NotPlain,
-    TooLarge,
-    is_temporary,
-)
+from memharness.files.folder import Folder, NotPlain, TooLarge, is_temporary
 from memharness.model.values import Value
 
 MANIFEST: Final = ".memharness-site.json"

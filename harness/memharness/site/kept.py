@@ -19,15 +19,8 @@ from filelock import FileLock
 from memharness.files.cache_folder import cache_folder
 from memharness.model.findings import Change
 from memharness.model.measurements import PROBE_METHOD, Measurement
-from memharness.model.values import (
-    Value,
-    digest,
-)
-from memharness.site.columns import (
-    Columns,
-    Key,
-    Stamp,
-)
+from memharness.model.values import Value, digest
+from memharness.site.columns import Columns, Key, Stamp
 
 T = TypeVar("T", bound=Value)
 

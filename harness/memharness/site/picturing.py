@@ -7,11 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 import memharness.site.render as pages
-from memharness.model.findings import (
-    Trend,
-    TrendChange,
-    TrendPoint,
-)
+from memharness.model.findings import Trend, TrendChange, TrendPoint
 from memharness.site.catalogue import Chapter
 from memharness.site.columns import MISSING
 from memharness.site.drawn import code_digest

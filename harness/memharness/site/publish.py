@@ -20,60 +20,22 @@ import numpy as np
 
 import memharness.site.render as pages
 from memharness.config.configuration import Config
-from memharness.findings.describe import (
-    Sources,
-    sources_of,
-)
-from memharness.findings.project import (
-    Selection,
-    name_at,
-)
+from memharness.findings.describe import Sources, sources_of
+from memharness.findings.project import Selection, name_at
 from memharness.git.history import paths
-from memharness.git.web_links import (
-    Links,
-    recognise,
-)
-from memharness.model.measurements import (
-    Measured,
-    Profile,
-)
+from memharness.git.web_links import Links, recognise
+from memharness.model.measurements import Measured, Profile
 from memharness.model.metrics import METRICS
 from memharness.model.values import Value
-from memharness.site.catalogue import (
-    Catalogue,
-    Chapter,
-    chapters,
-    open_catalogue,
-)
+from memharness.site.catalogue import Catalogue, Chapter, chapters, open_catalogue
 from memharness.site.commit_pages import publish_commits
-from memharness.site.drawn import (
-    DrawnChanges,
-    changes_digest,
-    code_digest,
-)
-from memharness.site.folder import (
-    SiteFolder,
-    Written,
-)
-from memharness.site.picturing import (
-    choose,
-    publish_picture,
-)
+from memharness.site.drawn import DrawnChanges, changes_digest, code_digest
+from memharness.site.folder import SiteFolder, Written
+from memharness.site.picturing import choose, publish_picture
 from memharness.site.shelves import Subject
 from memharness.site.status import status_of
-from memharness.site.timelines import (
-    chart_data,
-    failing,
-    failure_stretches,
-)
-from memharness.site.values import (
-    Entry,
-    Index,
-    Leak,
-    Site,
-    SubjectName,
-    SubjectPage,
-)
+from memharness.site.timelines import chart_data, failing, failure_stretches
+from memharness.site.values import Entry, Index, Leak, Site, SubjectName, SubjectPage
 from memharness.wording.text import number_text
 
 _COLLECTED: Final = 20_000  # objects that may be new before the collector looks at them

@@ -15,47 +15,19 @@ import numpy as np
 import numpy.typing as npt
 from msgspec.structs import replace
 
-from memharness.analyse.limits import (
-    LEAST_UNTRACED,
-    untraced_dominates,
-)
-from memharness.analyse.series import (
-    Point,
-    Series,
-    build_series,
-)
+from memharness.analyse.limits import LEAST_UNTRACED, untraced_dominates
+from memharness.analyse.series import Point, Series, build_series
 from memharness.analyse.series import Subject as SeriesSubject
-from memharness.findings.judge import (
-    Judged,
-    judge_case,
-    subject_of,
-)
+from memharness.findings.judge import Judged, judge_case, subject_of
 from memharness.findings.project import Project
 from memharness.model.environments import EnvironmentFacts
-from memharness.model.findings import (
-    Acceptance,
-    MetricClass,
-)
+from memharness.model.findings import Acceptance, MetricClass
 from memharness.model.history import Commit
-from memharness.model.measurements import (
-    PROBE_METHOD,
-    Measured,
-    Measurement,
-    Profile,
-)
+from memharness.model.measurements import PROBE_METHOD, Measured, Measurement, Profile
 from memharness.model.metrics import FLAGGING
 from memharness.model.scenarios import Case
 from memharness.model.values import digest
-from memharness.site.columns import (
-    MISSING,
-    NOTHING,
-    PLAIN,
-    REUSED,
-    SPECIAL,
-    Columns,
-    Integers,
-    Key,
-)
+from memharness.site.columns import MISSING, NOTHING, PLAIN, REUSED, SPECIAL, Columns, Integers, Key
 from memharness.site.values import SubjectName
 
 _RECORDS: Final = 16  # of whole commits kept: several subjects moved at the same ones

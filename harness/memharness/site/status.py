@@ -7,20 +7,10 @@ import numpy as np
 
 from memharness.model.metrics import Phase
 from memharness.site.catalogue import Catalogue
-from memharness.site.columns import (
-    PLAIN,
-    REUSED,
-    SPECIAL,
-)
+from memharness.site.columns import PLAIN, REUSED, SPECIAL
 from memharness.site.shelves import Shelf
 from memharness.site.timelines import failure_details
-from memharness.site.values import (
-    EnvironmentUse,
-    FailureAt,
-    RunAt,
-    Stale,
-    StatusPage,
-)
+from memharness.site.values import EnvironmentUse, FailureAt, RunAt, Stale, StatusPage
 
 _MOST_RUNS: Final = 30  # on each shelf
 

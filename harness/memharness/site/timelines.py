@@ -8,19 +8,9 @@ import numpy as np
 
 from memharness.findings.report import reasons
 from memharness.model.history import Commit
-from memharness.model.measurements import (
-    Measured,
-    Measurement,
-    Outcome,
-)
-from memharness.model.metrics import (
-    METRICS,
-    Phase,
-)
-from memharness.site.columns import (
-    MISSING,
-    Integers,
-)
+from memharness.model.measurements import Measured, Measurement, Outcome
+from memharness.model.metrics import METRICS, Phase
+from memharness.site.columns import MISSING, Integers
 from memharness.site.shelves import Subject
 from memharness.site.values import (
     Entry,

@@ -7,17 +7,9 @@ is the index of a commit in the history of the site, which is the same on all pa
 from typing import Literal
 
 from memharness.model.environments import EnvironmentFacts
-from memharness.model.findings import (
-    Change,
-    EnvironmentDifference,
-    MetricClass,
-)
+from memharness.model.findings import Change, EnvironmentDifference, MetricClass
 from memharness.model.history import Commit
-from memharness.model.measurements import (
-    Frame,
-    LineStat,
-    Profile,
-)
+from memharness.model.measurements import Frame, LineStat, Profile
 from memharness.model.metrics import Phase
 from memharness.model.values import Value
 

@@ -12,15 +12,8 @@ import msgspec
 from memharness.errors import MemharnessError
 from memharness.files.folder import MOST_BYTES
 from memharness.model.environments import EnvironmentFacts
-from memharness.model.measurements import (
-    STORE_FORMAT,
-    Profile,
-    Sight,
-)
-from memharness.model.values import (
-    Calls,
-    Value,
-)
+from memharness.model.measurements import STORE_FORMAT, Profile, Sight
+from memharness.model.values import Calls, Value
 
 _GZIP = 31  # for zlib: gzip's header, and the widest window
 _OLD_TIMES = b'"cpu_seconds"'

@@ -8,15 +8,8 @@ from contextlib import contextmanager
 from itertools import chain, count
 from pathlib import Path
 
-from memharness.errors import (
-    MemharnessError,
-    refused,
-)
-from memharness.files.folder import (
-    Folder,
-    NotPlain,
-    TooLarge,
-)
+from memharness.errors import MemharnessError, refused
+from memharness.files.folder import Folder, NotPlain, TooLarge
 
 _HINT_NOT_PLAIN = "Remove it if you do not know it, or choose another folder for the results."
 

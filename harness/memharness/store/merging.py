@@ -8,17 +8,8 @@ from collections.abc import Set as AbstractSet
 
 from msgspec.structs import replace
 
-from memharness.model.measurements import (
-    Measured,
-    Measurement,
-    Record,
-    Reused,
-)
-from memharness.model.metrics import (
-    METRICS,
-    PassName,
-    profile_pass,
-)
+from memharness.model.measurements import Measured, Measurement, Record, Reused
+from memharness.model.metrics import METRICS, PassName, profile_pass
 
 
 def merged(

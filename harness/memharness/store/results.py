@@ -17,10 +17,7 @@ import filelock
 from msgspec.structs import replace
 
 from memharness.errors import MemharnessError
-from memharness.files.folder import (
-    NotPlain,
-    TooLarge,
-)
+from memharness.files.folder import NotPlain, TooLarge
 from memharness.model.environments import EnvironmentFacts
 from memharness.model.findings import Acceptance
 from memharness.model.history import Commit
@@ -35,15 +32,9 @@ from memharness.model.measurements import (
     Reused,
     Sight,
 )
-from memharness.model.metrics import (
-    PassName,
-    profile_pass,
-)
+from memharness.model.metrics import PassName, profile_pass
 from memharness.model.values import digest
-from memharness.store import (
-    files,
-    locks,
-)
+from memharness.store import files, locks
 from memharness.store.encoding import (
     DamagedFile,
     StoredCalls,
@@ -55,20 +46,9 @@ from memharness.store.encoding import (
     decompress,
     encode,
 )
-from memharness.store.ledger import (
-    append,
-    read_ledger,
-)
-from memharness.store.machine import (
-    Machine,
-    this_machine,
-)
-from memharness.store.merging import (
-    joined,
-    merged,
-    resolved,
-    with_identities,
-)
+from memharness.store.ledger import append, read_ledger
+from memharness.store.machine import Machine, this_machine
+from memharness.store.merging import joined, merged, resolved, with_identities
 
 Entry: TypeAlias = tuple[str, str, int, int, Observation]  # case, identity, probe, round, what was observed
 

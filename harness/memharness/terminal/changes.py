@@ -6,10 +6,7 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from memharness.model.findings import (
-    BlamedLine,
-    Change,
-)
+from memharness.model.findings import BlamedLine, Change
 from memharness.model.history import Commit
 from memharness.model.measurements import TypeCount
 from memharness.terminal.lines import (
@@ -21,12 +18,7 @@ from memharness.terminal.lines import (
     module_text,
     place_text,
 )
-from memharness.terminal.tables import (
-    Row,
-    draw_items,
-    draw_rows,
-    draw_text,
-)
+from memharness.terminal.tables import Row, draw_items, draw_rows, draw_text
 from memharness.wording.text import (
     average_text,
     bytes_text,
@@ -37,11 +29,7 @@ from memharness.wording.text import (
     value_text,
     visible,
 )
-from memharness.wording.verdicts import (
-    certainty,
-    confidence_text,
-    verdict_text,
-)
+from memharness.wording.verdicts import certainty, confidence_text, verdict_text
 
 _NO_LINES: Final = {
     "import": "no line is known: imports are measured as a whole",

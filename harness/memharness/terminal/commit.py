@@ -28,20 +28,8 @@ from memharness.terminal.lines import (
     module_text,
     place_text,
 )
-from memharness.terminal.tables import (
-    Row,
-    draw_items,
-    draw_rows,
-    draw_text,
-)
-from memharness.wording.text import (
-    average_text,
-    bytes_text,
-    number_text,
-    share_text,
-    value_text,
-    visible,
-)
+from memharness.terminal.tables import Row, draw_items, draw_rows, draw_text
+from memharness.wording.text import average_text, bytes_text, number_text, share_text, value_text, visible
 from memharness.wording.verdicts import certainty
 
 _PROFILE_TITLES: Final = {

@@ -9,18 +9,9 @@ from rich.console import Console
 from rich.text import Text
 
 from memharness.model.history import Commit
-from memharness.model.measurements import (
-    Frame,
-    ModuleCost,
-    Stack,
-    Survivor,
-)
+from memharness.model.measurements import Frame, ModuleCost, Stack, Survivor
 from memharness.terminal.tables import draw_text
-from memharness.wording.text import (
-    bytes_text,
-    number_text,
-    visible,
-)
+from memharness.wording.text import bytes_text, number_text, visible
 
 TOP_LINES: Final = 5
 TOP_FRAMES: Final = 10

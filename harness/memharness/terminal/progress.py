@@ -12,28 +12,10 @@ from rich.live import Live
 from rich.text import Text
 
 from memharness.model.history import Commit
-from memharness.model.measurements import (
-    Doing,
-    Failed,
-    Measured,
-    Outcome,
-    OutOfMemory,
-    TimedOut,
-    outcome_reason,
-)
-from memharness.terminal.pace import (
-    Pace,
-    left_text,
-)
-from memharness.terminal.tables import (
-    draw_text,
-    with_signs,
-)
-from memharness.wording.text import (
-    names_text,
-    number_text,
-    visible,
-)
+from memharness.model.measurements import Doing, Failed, Measured, Outcome, OutOfMemory, TimedOut, outcome_reason
+from memharness.terminal.pace import Pace, left_text
+from memharness.terminal.tables import draw_text, with_signs
+from memharness.wording.text import names_text, number_text, visible
 
 _MOST_WORKERS: Final = 4  # that have a line of their own
 _BAR: Final = 40  # columns at most

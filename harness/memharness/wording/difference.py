@@ -5,11 +5,7 @@ from fractions import Fraction
 from typing import Final, NamedTuple
 
 from memharness.model.findings import Change
-from memharness.wording.text import (
-    delta_text,
-    number_text,
-    percent_text,
-)
+from memharness.wording.text import delta_text, number_text, percent_text
 from memharness.wording.verdicts import confidence_text
 
 MOST_CHANGES: Final = 4  # of one commit

@@ -6,11 +6,7 @@ from typing import Final
 
 from rich.text import Text
 
-from memharness.model.findings import (
-    Change,
-    Exceeded,
-    Verdict,
-)
+from memharness.model.findings import Change, Exceeded, Verdict
 from memharness.wording.text import number_text
 
 _SIGNS: Final[Mapping[Verdict, tuple[str, str]]] = {  # for a rise and for a fall

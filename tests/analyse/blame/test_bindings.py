@@ -2,24 +2,11 @@ import textwrap
 
 import pytest
 
-from memharness.analyse.blame.bindings import (
-    Binding,
-    bindings_of,
-    changed_binding,
-)
+from memharness.analyse.blame.bindings import Binding, bindings_of, changed_binding
 from memharness.analyse.blame.edits import Edits
-from memharness.analyse.blame.lines import (
-    blame,
-    line_differences,
-)
-from memharness.model.history import (
-    FileEdit,
-    Hunk,
-)
-from memharness.model.measurements import (
-    Frame,
-    Profile,
-)
+from memharness.analyse.blame.lines import blame, line_differences
+from memharness.model.history import FileEdit, Hunk
+from memharness.model.measurements import Frame, Profile
 from values import stat
 
 ORDERS = """\

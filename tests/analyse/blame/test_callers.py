@@ -1,24 +1,10 @@
 import pytest
 from msgspec.structs import replace
 
-from memharness.analyse.blame.callers import (
-    biggest_offender,
-    fold_lines,
-    nearest_change,
-)
-from memharness.analyse.blame.edits import (
-    Edits,
-    View,
-)
-from memharness.model.history import (
-    FileEdit,
-    Hunk,
-)
-from memharness.model.measurements import (
-    Frame,
-    Profile,
-    Stack,
-)
+from memharness.analyse.blame.callers import biggest_offender, fold_lines, nearest_change
+from memharness.analyse.blame.edits import Edits, View
+from memharness.model.history import FileEdit, Hunk
+from memharness.model.measurements import Frame, Profile, Stack
 from values import stat
 
 

@@ -2,16 +2,8 @@ import textwrap
 
 import pytest
 
-from memharness.analyse.blame.edits import (
-    Edits,
-    Function,
-    Position,
-    functions_of,
-)
-from memharness.model.history import (
-    FileEdit,
-    Hunk,
-)
+from memharness.analyse.blame.edits import Edits, Function, Position, functions_of
+from memharness.model.history import FileEdit, Hunk
 from memharness.model.measurements import Frame
 
 

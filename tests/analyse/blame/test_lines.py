@@ -2,25 +2,10 @@ import pytest
 from msgspec.structs import replace
 
 from memharness.analyse.blame.edits import Edits
-from memharness.analyse.blame.lines import (
-    LineDifference,
-    blame,
-    line_differences,
-    subtract,
-)
+from memharness.analyse.blame.lines import LineDifference, blame, line_differences, subtract
 from memharness.model.findings import BlamedLine
-from memharness.model.history import (
-    FileEdit,
-    Hunk,
-)
-from memharness.model.measurements import (
-    Frame,
-    LineStat,
-    LineType,
-    Profile,
-    Stack,
-    TypeCount,
-)
+from memharness.model.history import FileEdit, Hunk
+from memharness.model.measurements import Frame, LineStat, LineType, Profile, Stack, TypeCount
 from values import stat
 
 NONE = Edits()

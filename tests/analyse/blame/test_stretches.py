@@ -1,17 +1,8 @@
 from memharness.analyse.blame.edits import Edits
-from memharness.analyse.blame.lines import (
-    LineDifference,
-    line_differences,
-)
+from memharness.analyse.blame.lines import LineDifference, line_differences
 from memharness.analyse.blame.matching import match_lines
-from memharness.analyse.blame.stretches import (
-    add_up,
-    carry,
-)
-from memharness.model.history import (
-    FileEdit,
-    Hunk,
-)
+from memharness.analyse.blame.stretches import add_up, carry
+from memharness.model.history import FileEdit, Hunk
 from memharness.model.measurements import LineStat
 from values import stat
 

@@ -10,34 +10,14 @@ from msgspec.structs import replace
 
 import site_values as values
 from memharness.model.history import Commit
-from memharness.model.measurements import (
-    Profile,
-    Survivor,
-)
+from memharness.model.measurements import Profile, Survivor
 from memharness.site import render as pages
-from memharness.site.render.icicle import (
-    difference_icicle,
-    icicle,
-)
+from memharness.site.render.icicle import difference_icicle, icicle
 from memharness.site.render.links import Links
-from memharness.site.render.sparks import (
-    size_steps,
-    spark,
-)
+from memharness.site.render.sparks import size_steps, spark
 from memharness.site.render.templating import render
-from memharness.site.render.words import (
-    date_text,
-    entry_label,
-    folded,
-    iso_time,
-    row_labels,
-    uncertainty_text,
-)
-from memharness.site.values import (
-    Index,
-    Mark,
-    TrendSummary,
-)
+from memharness.site.render.words import date_text, entry_label, folded, iso_time, row_labels, uncertainty_text
+from memharness.site.values import Index, Mark, TrendSummary
 from memharness.wording.text import value_text
 
 POLICY = (

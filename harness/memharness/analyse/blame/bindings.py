@@ -7,11 +7,7 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
-from memharness.analyse.blame.edits import (
-    Place,
-    View,
-    tree_of,
-)
+from memharness.analyse.blame.edits import Place, View, tree_of
 from memharness.model.measurements import Frame
 from memharness.model.values import Value
 

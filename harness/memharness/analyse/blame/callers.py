@@ -10,18 +10,8 @@ from operator import itemgetter
 
 from msgspec.structs import replace
 
-from memharness.analyse.blame.edits import (
-    Place,
-    View,
-    in_project,
-    in_scenario,
-)
-from memharness.model.measurements import (
-    Frame,
-    LineStat,
-    Profile,
-    Stack,
-)
+from memharness.analyse.blame.edits import Place, View, in_project, in_scenario
+from memharness.model.measurements import Frame, LineStat, Profile, Stack
 
 _LIBRARIES = ("<stdlib>/", "<site-packages>/")
 

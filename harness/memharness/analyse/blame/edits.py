@@ -12,10 +12,7 @@ from functools import cached_property, lru_cache
 
 from msgspec.structs import replace
 
-from memharness.model.history import (
-    FileEdit,
-    Hunk,
-)
+from memharness.model.history import FileEdit, Hunk
 from memharness.model.measurements import Frame
 from memharness.model.values import Value
 

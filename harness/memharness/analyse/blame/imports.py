@@ -5,10 +5,7 @@ from collections import Counter
 from msgspec.structs import replace
 
 from memharness.model.findings import ModuleChange
-from memharness.model.measurements import (
-    ModuleCost,
-    Profile,
-)
+from memharness.model.measurements import ModuleCost, Profile
 
 _LEAST_SHARE = 1000  # a module that differs by less than a thousandth of the total and
 _LEAST_BYTES = 1024  # by less than this is not worth a name

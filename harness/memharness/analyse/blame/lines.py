@@ -11,25 +11,10 @@ from msgspec.structs import replace
 
 from memharness.analyse.blame.bindings import changed_binding
 from memharness.analyse.blame.callers import nearest_change
-from memharness.analyse.blame.edits import (
-    Edits,
-    Place,
-)
-from memharness.analyse.blame.matching import (
-    Match,
-    match_lines,
-)
-from memharness.model.findings import (
-    BlamedLine,
-    LineStatus,
-)
-from memharness.model.measurements import (
-    Frame,
-    LineStat,
-    LineType,
-    Profile,
-    TypeCount,
-)
+from memharness.analyse.blame.edits import Edits, Place
+from memharness.analyse.blame.matching import Match, match_lines
+from memharness.model.findings import BlamedLine, LineStatus
+from memharness.model.measurements import Frame, LineStat, LineType, Profile, TypeCount
 from memharness.model.values import Value
 
 _MOST_TYPES = 3

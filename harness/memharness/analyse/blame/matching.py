@@ -17,13 +17,7 @@ from collections.abc import Callable, Container, Hashable, Iterable, Iterator, S
 from difflib import SequenceMatcher
 from operator import itemgetter
 
-from memharness.analyse.blame.edits import (
-    Edits,
-    Place,
-    Position,
-    View,
-    in_project,
-)
+from memharness.analyse.blame.edits import Edits, Place, Position, View, in_project
 from memharness.model.measurements import LineStat
 from memharness.model.values import Value
 

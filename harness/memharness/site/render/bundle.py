@@ -4,10 +4,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 
 from memharness.site.render.chart import chart_document
-from memharness.site.render.links import (
-    bokeh_script,
-    own_assets,
-)
+from memharness.site.render.links import bokeh_script, own_assets
 from memharness.site.render.scripts import data_script
 
 

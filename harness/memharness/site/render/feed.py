@@ -5,21 +5,9 @@ from typing import Final
 from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
 
-from memharness.site.render.words import (
-    author_text,
-    entry_label,
-    iso_time,
-    relative_text,
-)
-from memharness.site.values import (
-    Entry,
-    Site,
-)
-from memharness.wording.text import (
-    delta_text,
-    value_text,
-    visible,
-)
+from memharness.site.render.words import author_text, entry_label, iso_time, relative_text
+from memharness.site.values import Entry, Site
+from memharness.wording.text import delta_text, value_text, visible
 
 _MOST: Final = 100
 

@@ -9,16 +9,8 @@ from typing import Final
 
 from markupsafe import Markup, escape
 
-from memharness.model.measurements import (
-    Frame,
-    Profile,
-    Stack,
-)
-from memharness.wording.text import (
-    bytes_text,
-    difference_text,
-    visible,
-)
+from memharness.model.measurements import Frame, Profile, Stack
+from memharness.wording.text import bytes_text, difference_text, visible
 
 _ROW: Final = 19  # pixels
 _LEAST_SHARE: Final = 0.004  # of the whole width; less is not seen

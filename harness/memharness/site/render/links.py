@@ -9,10 +9,7 @@ from typing import Final
 from urllib.parse import quote
 
 from memharness.model.history import Commit
-from memharness.site.values import (
-    Site,
-    SubjectName,
-)
+from memharness.site.values import Site, SubjectName
 
 _WEB: Final = re.compile(r"https?://", re.IGNORECASE)  # nothing else is followed, above all not javascript:
 

@@ -5,21 +5,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from memharness.model.metrics import METRICS
-from memharness.site.render.sparks import (
-    size_chart,
-    size_steps,
-)
+from memharness.site.render.sparks import size_chart, size_steps
 from memharness.site.render.templating import render
 from memharness.site.render.views import row_fields
-from memharness.site.values import (
-    STATUSES,
-    Entry,
-    Leak,
-    Site,
-    Status,
-    StatusPage,
-    SubjectName,
-)
+from memharness.site.values import STATUSES, Entry, Leak, Site, Status, StatusPage, SubjectName
 
 _HEADINGS: Final[dict[Status, str]] = {
     "open": "Open regressions",

@@ -12,10 +12,7 @@ from memharness.model.history import Commit
 from memharness.model.measurements import Profile
 from memharness.model.metrics import METRICS
 from memharness.site.render.words import author_text
-from memharness.site.values import (
-    CommitData,
-    SubjectData,
-)
+from memharness.site.values import CommitData, SubjectData
 from memharness.wording.text import visible
 
 

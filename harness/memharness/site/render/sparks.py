@@ -6,10 +6,7 @@ from typing import Final
 from markupsafe import Markup
 
 from memharness.site.values import TrendSummary
-from memharness.wording.text import (
-    bytes_text,
-    value_text,
-)
+from memharness.wording.text import bytes_text, value_text
 
 _WIDTH: Final = 120
 _HEIGHT: Final = 24

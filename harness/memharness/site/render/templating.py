@@ -7,11 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from memharness.model.metrics import METRICS
-from memharness.site.render.links import (
-    Links,
-    asset_version,
-    bokeh_script,
-)
+from memharness.site.render.links import Links, asset_version, bokeh_script
 from memharness.site.render.words import (
     OVER_LIMIT,
     author_text,

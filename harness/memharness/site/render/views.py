@@ -7,34 +7,12 @@ from typing import Final
 from markupsafe import Markup
 
 from memharness.model.metrics import METRICS
-from memharness.site.render.icicle import (
-    difference_icicle,
-    icicle,
-)
-from memharness.site.render.sparks import (
-    size_chart,
-    size_steps,
-    spark,
-)
+from memharness.site.render.icicle import difference_icicle, icicle
+from memharness.site.render.sparks import size_chart, size_steps, spark
 from memharness.site.render.templating import render
-from memharness.site.render.words import (
-    relative_text,
-    row_labels,
-)
-from memharness.site.values import (
-    Allocations,
-    CommitPage,
-    Entry,
-    Index,
-    Site,
-    SubjectPage,
-    TrendSummary,
-)
-from memharness.wording.text import (
-    delta_text,
-    number_text,
-    value_text,
-)
+from memharness.site.render.words import relative_text, row_labels
+from memharness.site.values import Allocations, CommitPage, Entry, Index, Site, SubjectPage, TrendSummary
+from memharness.wording.text import delta_text, number_text, value_text
 
 SHOWN_OPEN: Final = 20  # entries before the rest is folded away
 _TOP_LINES: Final = 12

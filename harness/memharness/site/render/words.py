@@ -6,19 +6,9 @@ from typing import Final, NamedTuple
 
 from memharness.model.history import Commit
 from memharness.model.measurements import Survivor
-from memharness.site.values import (
-    Entry,
-    Status,
-    TrendSummary,
-)
-from memharness.wording.text import (
-    number_text,
-    percent_text,
-)
-from memharness.wording.verdicts import (
-    certainty,
-    sign,
-)
+from memharness.site.values import Entry, Status, TrendSummary
+from memharness.wording.text import number_text, percent_text
+from memharness.wording.verdicts import certainty, sign
 
 
 class Label(NamedTuple):
