@@ -285,7 +285,7 @@ def test_a_build_ends_with_all_that_it_started(tmp_path: Path, interpreter: Inte
             commit.build(interpreter, cancel=cancel)
     else:
         step = f"{sys.executable} -c 'import back; back.build_wheel(0)'" if how == "before-build" else ""
-        outcome = commit.build(interpreter, build_timeout_seconds=8, before_build=step)
+        outcome = commit.build(interpreter, build_timeout=8, before_build=step)
         assert failure(outcome).reason == "not built within 8 s, which is the build-timeout under [environment]"
     assert not pid.exists() or not Path(f"/proc/{pid.read_text()}").exists()
     assert list((commit.cache / "environments").glob("*/")) == []

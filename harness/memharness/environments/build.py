@@ -54,7 +54,7 @@ class Build:
         self._spec = spec
         self._scratch = scratch
         self._cancel = cancel
-        self._deadline = time.monotonic() + spec.build_timeout_seconds
+        self._deadline = time.monotonic() + spec.build_timeout
         self.removed = False  # the folder that it ran in: how the build ended says nothing then
         self.source = scratch / "project"
         self.project = self.source / checkout.directory
@@ -134,7 +134,7 @@ class Build:
             if ending.cause != "lost":  # which others may have done as well
                 break
         lines = log.read(ending.output, self._hide)
-        seconds = self._spec.build_timeout_seconds
+        seconds = self._spec.build_timeout
         causes = {
             "wall": f"not built within {seconds:g} s, which is the build-timeout under [environment]",
             "memory": f"what the build prints takes uv more than {_UV_BYTES >> 30} GiB of memory",

@@ -36,7 +36,7 @@ class EnvironmentSpec(Value, dict=True, gc=True):
     variables: dict[str, str] = {}
     before_build: str = ""
     build_requires: tuple[str, ...] = ()
-    build_timeout_seconds: float = 600
+    build_timeout: float = 600  # seconds
     pinned: bool = False  # to what the environment of one commit holds, for one comparison
 
     @cached_property

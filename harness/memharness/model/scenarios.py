@@ -45,8 +45,8 @@ class Scenario(Value):
     metrics: tuple[str, ...] | None = None
     calls: int | None = None
     fresh_setup: bool = False  # before every call
-    timeout_seconds: float | None = None
-    memory_bytes: int | None = None
+    timeout: float | None = None  # seconds
+    memory_limit: int | None = None  # bytes
     limits: dict[str, int] = {}
     thresholds: Thresholds = Thresholds()
     since: str | None = None

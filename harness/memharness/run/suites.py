@@ -31,7 +31,7 @@ def suites_of(project: Project) -> tuple[Suite, ...]:
                 variables=settings.variables,
                 before_build=settings.before_build if builds else "",
                 build_requires=settings.build_requires if builds else (),
-                build_timeout_seconds=settings.build_timeout,
+                build_timeout=settings.build_timeout,
             ),
             cases,
         )

@@ -192,7 +192,7 @@ class Worker:
         self, task: Task, case: Case, checkout: Checkout, environment: Environment, cancel: Event
     ) -> Observation:
         settings, scenario = self._project.config.run, case.scenario
-        timeout = scenario.timeout_seconds or settings.timeout
+        timeout = scenario.timeout or settings.timeout
         return observe(
             case,
             checkout,
@@ -206,7 +206,7 @@ class Worker:
                 budget_seconds=settings.growth_budget,
                 timeout_seconds=timeout,
                 wall_seconds=_PATIENCE * timeout,
-                memory_bytes=scenario.memory_bytes or settings.memory_limit,
+                memory_bytes=scenario.memory_limit or settings.memory_limit,
             ),
             cancel=cancel,
             before_pass=partial(self._prepare_pass, task, case, environment),

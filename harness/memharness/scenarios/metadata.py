@@ -90,7 +90,7 @@ def _block(file: Path, text: str) -> Document | None:
 
 def _fields(block: Document, table: tuple[str, ...], known: dict[str, readers.Reader]) -> dict[str, Any]:
     return {
-        _FIELDS.get(key, key.replace("-", "_")): known[key](value, block.place(*table, key))
+        key.replace("-", "_"): known[key](value, block.place(*table, key))
         for key, value in block.get(*table).items()
         if key in known
     }
@@ -151,7 +151,6 @@ def _limits(value: object, where: Where) -> dict[str, int]:
     return {name: readers.size(limit, inside(where, name)) for name, limit in table.items()}
 
 
-_FIELDS = {"timeout": "timeout_seconds", "memory-limit": "memory_bytes"}
 _READERS: dict[str, readers.Reader] = {
     "params": _params,
     "calls": _calls,
