@@ -30,7 +30,7 @@ from memharness.model.measurements import (
     TypeCount,
 )
 from memharness.plan import Task
-from memharness.run.session import Measuring, begin
+from memharness.run.session import Session, begin
 
 STEPS: Final = 3
 _LINES: Final = 150  # of a profile
@@ -105,7 +105,7 @@ class Walk:
 class Answers:
     """Answers at once what some work asks to measure."""
 
-    def __init__(self, work: Measuring, commits: Sequence[Commit]) -> None:
+    def __init__(self, work: Session, commits: Sequence[Commit]) -> None:
         self._store = work.project.store
         self._index = {commit.id: number for number, commit in enumerate(commits)}
         self._walks = {case.name: Walk(case.name, len(commits)) for case in work.project.cases}
@@ -152,7 +152,7 @@ def main() -> None:
     config = memharness.load_config(Path.cwd(), overrides={"run.reuse": False})
     with begin(config, memharness.Selection()) as work:
         commits = work.project.commits(memharness.Selection())
-        work.workshop.measure = Answers(work, commits).measure  # type: ignore[method-assign]  # the one seam: children
+        work.workers.measure = Answers(work, commits).measure  # type: ignore[method-assign]  # the one seam: children
         work.complete(commits)
         work.complete([commits[len(commits) // 2], commits[-1]])
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from memharness.plan import AdaptiveSearch, Found, Interval, Request
 
-Known = dict[str, dict[int, Found]]
+Completed = dict[str, dict[int, Found]]
 Steps = Mapping[str, Mapping[int, float]]  # series -> position -> by how many report thresholds it moves there
 
 
@@ -26,7 +26,7 @@ class Line:
         self.n = n
         self.levels = {name: list(accumulate(moves.get(i, 0.0) for i in range(n))) for name, moves in steps.items()}
         self.broken = frozenset(broken)
-        self.known: Known = {name: {} for name in steps}
+        self.known: Completed = {name: {} for name in steps}
         self.tried: list[int] = []
         self.search = AdaptiveSearch(n, dict.fromkeys(steps, 0) | dict(starts or {}), self._difference)
 

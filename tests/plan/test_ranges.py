@@ -1,7 +1,7 @@
 import pytest
 
 from memharness.model.metrics import PassName
-from memharness.plan import Known, Repeat, Suite, Task, key_of, make_suites, plan_range, plan_repeats
+from memharness.plan import Completed, Repeat, Suite, Task, key_of, make_suites, plan_range, plan_repeats
 from values import SPEC, case, commit
 
 COMMITS = (commit(0), commit(1), commit(2))
@@ -32,7 +32,7 @@ def test_an_interpreter_runs_only_what_it_may(required: str | None, cases: int) 
     assert [len(suite.cases) for suite in suites] == [1] * cases
 
 
-def repeats(wanted: Repeat, *stored: Known) -> list[tuple[int, tuple[str, ...], bool]]:
+def repeats(wanted: Repeat, *stored: Completed) -> list[tuple[int, tuple[str, ...], bool]]:
     """Return round, passes and explain of what is planned where the rounds from 1 on hold `stored`."""
     at = COMMITS[1]
     keys = {key_of(at, SPEC, WASTE, number): known for number, known in enumerate(stored, 1)}
@@ -61,14 +61,14 @@ def test_the_first_repeat_explains_and_later_ones_do_not() -> None:
 
 
 def test_what_was_repeated_before_counts() -> None:
-    plain, explained = Known(passes=FIRST), Known(passes=FIRST, explained=True)
+    plain, explained = Completed(passes=FIRST), Completed(passes=FIRST, explained=True)
     assert repeats(Repeat(times=3, passes=FIRST, explain=True), explained) == [(2, ("first",), False)]
     assert repeats(Repeat(times=3, passes=FIRST, explain=True), explained, plain) == []
     assert repeats(Repeat(times=2, passes=FIRST, explain=False), plain) == []
 
 
 def test_an_explanation_takes_a_round_of_its_own() -> None:
-    plain = Known(passes=FIRST)
+    plain = Completed(passes=FIRST)
     assert repeats(Repeat(times=2, passes=FIRST, explain=True), plain) == [(2, ("first",), True)]
     assert repeats(Repeat(times=4, passes=FIRST, explain=True), plain) == [
         (2, ("first",), True),
@@ -77,17 +77,17 @@ def test_an_explanation_takes_a_round_of_its_own() -> None:
 
 
 def test_an_explanation_that_is_lost_is_made_again_where_it_was() -> None:
-    plain, lost = Known(passes=FIRST), Known(passes=frozenset(), explained=True)
+    plain, lost = Completed(passes=FIRST), Completed(passes=frozenset(), explained=True)
     assert repeats(Repeat(times=2, passes=FIRST, explain=True), lost) == [(1, ("first",), True)]
     assert repeats(Repeat(times=3, passes=FIRST, explain=True), plain, lost) == [(2, ("first",), True)]
     assert repeats(Repeat(times=2, passes=FIRST, explain=False), lost) == [(1, ("first",), True)]
     assert repeats(Repeat(times=2, passes=FIRST, explain=False), plain, lost) == []
-    growth = Known(passes=FIRST, explained=True)  # lost what it kept of the later calls
+    growth = Completed(passes=FIRST, explained=True)  # lost what it kept of the later calls
     assert repeats(Repeat(times=2, passes=BOTH, explain=True), growth) == [(1, ("first", "growth"), False)]
 
 
 def test_a_repeat_that_lacks_a_pass_is_completed() -> None:
-    assert repeats(Repeat(times=2, passes=BOTH, explain=False), Known(passes=FIRST)) == [
+    assert repeats(Repeat(times=2, passes=BOTH, explain=False), Completed(passes=FIRST)) == [
         (1, ("first", "growth"), False)
     ]
 

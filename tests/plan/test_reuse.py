@@ -2,9 +2,9 @@ import pytest
 
 from memharness.model.measurements import Sight
 from memharness.model.metrics import PassName
-from memharness.plan import Place, Sources, Tree
+from memharness.plan import CommitTree, ReusableResults, ReuseKey
 
-PLACE = Place(
+KEY = ReuseKey(
     family="cpython-3.11.7-auto",
     case="waste",
     identity="a1",
@@ -28,7 +28,7 @@ FILES = {
 
 def proof(changes: dict[str, str | None], sight: Sight = SIGHT) -> str | None:
     entries = {path: entry for path, entry in {**FILES, **changes}.items() if entry is not None}
-    return Tree(entries).proof(sight)
+    return CommitTree(entries).proof(sight)
 
 
 SAME: list[dict[str, str | None]] = [
@@ -118,11 +118,15 @@ def test_of_what_a_build_took_in_everything_counts(changes: dict[str, str | None
 
 
 def test_an_entry_is_mode_and_id() -> None:
-    assert [Tree(FILES).entry(path) for path in ("src/box", "README", "nothing")] == ["040000 ab", "100644 01", ""]
+    assert [CommitTree(FILES).entry(path) for path in ("src/box", "README", "nothing")] == [
+        "040000 ab",
+        "100644 01",
+        "",
+    ]
 
 
 def test_files_are_what_has_contents() -> None:
-    assert Tree(FILES).files == {
+    assert CommitTree(FILES).files == {
         ".gitattributes": "0a",
         "README": "01",
         "data.bin": "02",
@@ -136,48 +140,50 @@ FIRST: frozenset[PassName] = frozenset({"first"})
 
 
 def test_a_result_holds_where_all_passes_saw_the_same() -> None:
-    sources = Sources()
-    tree, changed = Tree(FILES), Tree({**FILES, "data.bin": "100644 99"})
+    results = ReusableResults()
+    tree, changed = CommitTree(FILES), CommitTree({**FILES, "data.bin": "100644 99"})
     data = Sight(paths=("data.bin",))
-    sources.offer(PLACE, {"first": SIGHT, "rss": data}, tree, "one")
-    assert sources.find(PLACE, frozenset({"first", "rss"}), tree) == {"first": "one", "rss": "one"}
-    assert sources.find(PLACE, FIRST, changed) == {"first": "one"}
-    assert sources.find(PLACE, frozenset({"first", "rss"}), changed) is None
-    assert sources.find(PLACE, frozenset({"growth"}), tree) is None
-    sources.offer(PLACE, {"rss": data}, changed, "two")
-    assert sources.find(PLACE, frozenset({"first", "rss"}), changed) == {"first": "one", "rss": "two"}
+    results.offer(KEY, {"first": SIGHT, "rss": data}, tree, "one")
+    assert results.find(KEY, frozenset({"first", "rss"}), tree) == {"first": "one", "rss": "one"}
+    assert results.find(KEY, FIRST, changed) == {"first": "one"}
+    assert results.find(KEY, frozenset({"first", "rss"}), changed) is None
+    assert results.find(KEY, frozenset({"growth"}), tree) is None
+    results.offer(KEY, {"rss": data}, changed, "two")
+    assert results.find(KEY, frozenset({"first", "rss"}), changed) == {"first": "one", "rss": "two"}
 
 
 @pytest.mark.parametrize("other", [{"environment": "e2"}, {"identity": "b"}, {"import_root": "."}, {"packages": ()}])
 def test_a_result_holds_nowhere_else(other: dict[str, object]) -> None:
-    sources = Sources()
-    sources.offer(PLACE, {"first": SIGHT}, Tree(FILES), "one")
-    elsewhere = Place(**{**{name: getattr(PLACE, name) for name in PLACE.__struct_fields__}, **other})
-    assert sources.find(elsewhere, FIRST, Tree(FILES)) is None
+    results = ReusableResults()
+    results.offer(KEY, {"first": SIGHT}, CommitTree(FILES), "one")
+    elsewhere = ReuseKey(**{**{name: getattr(KEY, name) for name in KEY.__struct_fields__}, **other})
+    assert results.find(elsewhere, FIRST, CommitTree(FILES)) is None
 
 
 def test_the_first_of_equal_commits_and_the_latest_sight_go_before() -> None:
-    sources = Sources()
+    results = ReusableResults()
     narrow = Sight(paths=("README",))
     for commit in ("one", "two"):
-        sources.offer(PLACE, {"first": SIGHT}, Tree(FILES), commit)
-    assert sources.find(PLACE, FIRST, Tree(FILES)) == {"first": "one"}
-    sources.offer(PLACE, {"first": narrow}, Tree(FILES), "three")
-    assert sources.find(PLACE, FIRST, Tree(FILES)) == {"first": "three"}
+        results.offer(KEY, {"first": SIGHT}, CommitTree(FILES), commit)
+    assert results.find(KEY, FIRST, CommitTree(FILES)) == {"first": "one"}
+    results.offer(KEY, {"first": narrow}, CommitTree(FILES), "three")
+    assert results.find(KEY, FIRST, CommitTree(FILES)) == {"first": "three"}
 
 
 def test_no_sight_is_forgotten() -> None:
-    sources = Sources()
-    sources.offer(PLACE, {"first": SIGHT}, Tree(FILES), "one")
+    results = ReusableResults()
+    results.offer(KEY, {"first": SIGHT}, CommitTree(FILES), "one")
     for number in range(100):
-        sources.offer(PLACE, {"first": Sight(paths=(f"{number}.txt", "README"))}, Tree({"README": "100644 99"}), "two")
-    assert sources.find(PLACE, FIRST, Tree(FILES)) == {"first": "one"}
+        results.offer(
+            KEY, {"first": Sight(paths=(f"{number}.txt", "README"))}, CommitTree({"README": "100644 99"}), "two"
+        )
+    assert results.find(KEY, FIRST, CommitTree(FILES)) == {"first": "one"}
 
 
 def test_what_leads_through_a_link_is_not_taken_in() -> None:
-    sources = Sources()
-    sources.offer(PLACE, {"first": Sight(paths=("link",))}, Tree(FILES), "one")
-    assert sources.find(PLACE, FIRST, Tree(FILES)) is None
-    sources.offer(PLACE, {"first": SIGHT}, Tree(FILES), "one")
-    linked = Tree({**FILES, "src/other": "120000 07"})
-    assert sources.find(PLACE, FIRST, linked) is None
+    results = ReusableResults()
+    results.offer(KEY, {"first": Sight(paths=("link",))}, CommitTree(FILES), "one")
+    assert results.find(KEY, FIRST, CommitTree(FILES)) is None
+    results.offer(KEY, {"first": SIGHT}, CommitTree(FILES), "one")
+    linked = CommitTree({**FILES, "src/other": "120000 07"})
+    assert results.find(KEY, FIRST, linked) is None

@@ -1,1 +1,297 @@
-../support/sample_history.py
+"""Planted histories: what a sample says must be found, and what `memharness run` finds in it.
+
+A sample is a file of `tests/samples/`. Its `build` makes a repository and returns what is `Expected` there. What is
+found is brought into the same form, so that both are compared as whole values: a flag too many is as wrong as one
+too few. The link beside the samples lets each of them run as a script.
+"""
+
+import importlib.util
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+import msgspec
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # a sample that runs as a script has only its own folder
+
+from memharness.model.findings import Change, Report, Verdict
+from memharness.model.metrics import Phase
+from repositories import RepositoryBuilder
+
+__all__ = [
+    "Expected",
+    "Flag",
+    "Limit",
+    "RepositoryBuilder",
+    "edit",
+    "examine",
+    "flags",
+    "load",
+    "main",
+    "samples",
+    "scenario",
+    "start",
+]
+
+CONFIGURATION = '[environment]\ninstall = "path"\n'
+SAMPLES = Path(__file__).resolve().parents[1] / "samples"
+
+Place = str | tuple[str, str]  # the commit, or the last good and the first bad one of a range
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flag:
+    """One metric of one case that changed `at` a place, and the line blamed first.
+
+    `caller` is, for an unchanged line, the source of the changed line in its function, or else of the nearest call up
+    the stack that lies in a changed function; `module` is the first that a change of `import` names. Where it matters,
+    `number` is the number of the line in its file, and `blamed` tells how many lines moved with it in all.
+    """
+
+    metric: str
+    verdict: Verdict
+    at: Place
+    path: str = ""
+    source: str = ""
+    changed_here: bool = False
+    caller: str = ""
+    library: str = ""
+    module: str = ""
+    merge: str | None = None
+    undone_by: str | None = None
+    number: int | None = None
+    blamed: int | None = None
+    case: str = "workload"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """A budget that was exceeded from `first` to `last`, `still` where the newest commit is among them."""
+
+    metric: str
+    first: str
+    last: str
+    still: bool
+    case: str = "workload"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """All that a run reports, and nothing else; `failures` are commits with the phase that failed."""
+
+    flags: frozenset[Flag] = frozenset()
+    limits: frozenset[Limit] = frozenset()
+    failures: frozenset[tuple[str, Phase]] = frozenset()
+
+
+Build = Callable[[RepositoryBuilder], Expected]
+
+
+def flags(
+    metrics: str,
+    verdict: Verdict,
+    at: Place,
+    line: tuple[str, str] = ("", ""),
+    *,
+    changed_here: bool = True,
+    caller: str = "",
+    **more: str | int | None,
+) -> frozenset[Flag]:
+    """Return a flag for each of the `metrics`, which stand apart by blanks and blame the same line (path, source)."""
+    flag = Flag(
+        metric="",
+        verdict=verdict,
+        at=at,
+        path=line[0],
+        source=line[1],
+        changed_here=changed_here and line != ("", ""),
+        caller=caller,
+    )
+    return frozenset(replace(flag, metric=metric, **more) for metric in metrics.split())  # type: ignore[arg-type]
+
+
+# --- planting ------------------------------------------------------------------------------------------------
+
+
+def scenario(
+    module: str = "shop",
+    function: str = "work",
+    *,
+    calls: int = 15,
+    metrics: Sequence[str] = ("peak", "retained", "result", "growth"),
+    more: str = "",
+) -> str:
+    """Return the text of a scenario that calls a function of the project without arguments."""
+    names = ", ".join(f'"{name}"' for name in metrics)
+    return (
+        f'"""Call {module}.{function}."""\n# /// script\n# [tool.memharness]\n# calls = {calls}\n'
+        f"# metrics = [{names}]\n{more}# ///\n"
+        f"import {module}\n\n\ndef run():\n    return {module}.{function}()\n"
+    )
+
+
+def start(repository: RepositoryBuilder, files: dict[str, str], scenarios: dict[str, str] | None = None) -> str:
+    """Make the first commit: the project's files, configuration and scenarios (name -> text)."""
+    texts = scenarios or {"workload": scenario()}
+    return repository.commit(
+        {"memharness.toml": CONFIGURATION, **{f"scenarios/{name}.py": text for name, text in texts.items()}, **files},
+        "start",
+    )
+
+
+def edit(text: str, old: str, new: str) -> str:
+    """Replace the one place in `text` that reads `old`."""
+    assert text.count(old) == 1, (old, text)
+    return text.replace(old, new)
+
+
+def main(build: Build) -> None:
+    """Make the repository of a sample in the folder that the command line names."""
+    if len(sys.argv) != 2:
+        sys.exit(f"usage: python {sys.argv[0]} FOLDER")
+    build(RepositoryBuilder(Path(sys.argv[1])))
+
+
+# --- examining -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examined:
+    """What was planted and what was found, with the CPU seconds of the run and the subject of each commit."""
+
+    expected: Expected
+    found: Expected
+    cpu_seconds: float
+    subjects: dict[str, str]
+
+    def differences(self) -> list[str]:
+        """Return what is expected and not found, after a minus, and what is found and not expected, after a plus."""
+        expected, found = self.told(self.expected), self.told(self.found)
+        missing = [f"- {row}" for row in expected if row not in found]
+        return missing + [f"+ {row}" for row in found if row not in expected]
+
+    def told(self, what: Expected) -> list[str]:
+        """Return a line of text for everything that is expected or found."""
+        flagged = [self._tell(flag) for flag in what.flags]
+        limits = [
+            f"{over.case} {over.metric} over its limit at {self._name((over.first, over.last))}" + " still" * over.still
+            for over in what.limits
+        ]
+        failed = [f"{phase} failed at {self._name(commit)}" for commit, phase in what.failures]
+        return sorted([*flagged, *limits, *failed])
+
+    def _tell(self, flag: Flag) -> str:
+        parts = [f"{flag.case} {flag.metric} {flag.verdict} at {self._name(flag.at)}", f"{flag.path!r}: {flag.source}"]
+        parts += ["changed here" if flag.changed_here else "not changed"]
+        parts += [f"via {flag.caller}"] * bool(flag.caller) + [f"in {flag.library}"] * bool(flag.library)
+        parts += [f"module {flag.module}"] * bool(flag.module)
+        parts += [f"merged by {self._name(flag.merge)}"] * bool(flag.merge)
+        parts += [f"undone by {self._name(flag.undone_by)}"] * bool(flag.undone_by)
+        parts += [f"line {flag.number}"] * (flag.number is not None)
+        parts += [f"blamed in all: {flag.blamed}"] * (flag.blamed is not None)
+        return ", ".join(parts)
+
+    def _name(self, place: Place | None) -> str:
+        if isinstance(place, tuple):
+            return f"{self._name(place[0])} .. {self._name(place[1])}"
+        return repr(self.subjects.get(place or "", place))
+
+
+def samples() -> tuple[str, ...]:
+    """Return the names of all samples."""
+    return tuple(sorted(path.stem for path in SAMPLES.glob("[a-z]*.py") if not path.is_symlink()))
+
+
+def load(name: str) -> Build:
+    """Return the `build` of a sample."""
+    spec = importlib.util.spec_from_file_location(f"samples.{name}", SAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return cast("Build", module.build)
+
+
+def examine(name: str, folder: Path) -> Examined:
+    """Plant a sample in `folder` and run memharness on it."""
+    repository = RepositoryBuilder(folder / "project")
+    expected = load(name)(repository)
+    before = _children_cpu()
+    done = subprocess.run(
+        [sys.executable, "-m", "memharness.cli", "run", "--json", "--results", str(folder / "results")],
+        cwd=repository.path,
+        env={**os.environ, "MEMHARNESS_CACHE": str(folder / "cache")},
+        capture_output=True,
+        check=False,
+    )
+    try:
+        report = msgspec.json.decode(done.stdout, type=Report)
+    except msgspec.MsgspecError:
+        raise AssertionError(f"{name}: no report\n{done.stdout.decode()}{done.stderr.decode()}") from None
+    log = repository.git("log", "--all", "--format=%H %s").splitlines()
+    return Examined(
+        expected=expected,
+        found=_found(report, expected),
+        cpu_seconds=_children_cpu() - before,
+        subjects={line[:40]: line[41:] for line in log},
+    )
+
+
+def _found(report: Report, expected: Expected) -> Expected:
+    asked = {(flag.case, flag.metric, flag.at): flag for flag in expected.flags}
+    found = []
+    for change in report.changes:
+        for metric in (change.metric, *change.also):
+            flag = _flag(change, metric)
+            like = asked.get((flag.case, flag.metric, flag.at))
+            found.append(
+                replace(
+                    flag,
+                    number=flag.number if like and like.number is not None else None,
+                    blamed=flag.blamed if like and like.blamed is not None else None,
+                )
+            )
+    assert len(set(found)) == len(found), found
+    return Expected(
+        flags=frozenset(found),
+        limits=frozenset(
+            Limit(metric=over.metric, first=over.first, last=over.last, still=over.open, case=over.case)
+            for over in report.exceeded
+        ),
+        failures=frozenset((failure.commit, failure.phase) for failure in report.failures),
+    )
+
+
+def _flag(change: Change, metric: str) -> Flag:
+    flag = Flag(
+        case=change.case,
+        metric=metric,
+        verdict=change.verdict,
+        at=change.range if change.commit is None else change.commit,
+        module=change.modules[0].module.name if change.modules else "",
+        merge=change.merge,
+        undone_by=change.undone_by,
+        blamed=sum(line.bytes * (change.after - change.before) > 0 for line in change.blame),
+    )
+    if not change.blame:
+        return flag
+    line = change.blame[0]
+    return replace(
+        flag,
+        path=line.path,
+        number=line.line,
+        source=line.source,
+        changed_here=line.changed_here,
+        caller=line.caller.source if line.caller else "",
+        library=line.library,
+    )
+
+
+def _children_cpu() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime

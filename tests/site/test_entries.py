@@ -6,7 +6,7 @@ import pytest
 
 from memharness import Selection
 from memharness.config.configuration import Config
-from memharness.findings.describe import sources_of
+from memharness.findings.describe import open_source_edits
 from memharness.model.measurements import PROBE_METHOD, Failed, Measured, Observation, Outcome
 from memharness.site.catalogue import open_catalogue
 from memharness.site.entries import find_changes
@@ -18,8 +18,8 @@ from stored import FACTS, FAMILY, stored_project
 def found(config: Config, known: Findings | None = None, *, until: str = "HEAD") -> Findings:
     catalogue = open_catalogue(config, Selection(until=until))
     (subject,) = catalogue.shelves[0].subjects()
-    with sources_of(catalogue.project.repository) as sources:
-        return find_changes(subject, sources, known)
+    with open_source_edits(catalogue.project.repository) as source_edits:
+        return find_changes(subject, source_edits, known)
 
 
 def add(config: Config, outcome: Outcome, round_: int = 1) -> None:

@@ -10,10 +10,10 @@ from memharness.commands.options import configured, json_option, selecting
 from memharness.commands.printing import output_console, print_json
 from memharness.config.configuration import Config
 from memharness.errors import INCOMPLETE, MemharnessError
-from memharness.findings.continuation import parts_of
 from memharness.findings.project import Selection
 from memharness.findings.report import commits_of, former_only, make_report, report_newest
 from memharness.findings.results import Results, load_results
+from memharness.findings.series_parts import parts_of
 from memharness.findings.still_open import still_open
 from memharness.git.history import is_ancestor, resolve
 from memharness.model.scenarios import Case
@@ -68,7 +68,7 @@ def _stored_at_newest(results: Results) -> set[str]:
     return {
         case.name
         for case in results.project.cases
-        if any(results.of(family, newest, case.name, case.scenario.identity) for family in results.measurements)
+        if any(results.repeats(family, newest, case.name, case.scenario.identity) for family in results.measurements)
     }
 
 

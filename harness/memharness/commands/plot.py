@@ -9,8 +9,8 @@ from memharness.commands.options import configured, json_option, selecting, with
 from memharness.commands.printing import print_json, print_notices
 from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
+from memharness.findings.commit_changes import changes_at
 from memharness.findings.judge import judge
-from memharness.findings.locate import changes_at
 from memharness.findings.project import Selection
 from memharness.findings.report import trends
 from memharness.findings.results import Results, load_results

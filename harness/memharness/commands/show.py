@@ -64,7 +64,7 @@ def stored_cases(results: Results, commit: Commit) -> tuple[StoredCase, ...]:
         _stored_case(results, family, repeats)
         for family in results.measurements
         for case in results.cases(family)
-        if (repeats := results.of(family, commit.id, case.name, case.scenario.identity))
+        if (repeats := results.repeats(family, commit.id, case.name, case.scenario.identity))
     )
 
 

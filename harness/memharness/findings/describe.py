@@ -37,32 +37,32 @@ def describe(results: Results, judged: Sequence[Judged]) -> tuple[Change, ...]:
 
 def describe_each(results: Results, judged: Sequence[Judged]) -> tuple[Change, ...]:
     """Turn what was found into changes, one for each metric with its own figures."""
-    with sources_of(results.project.repository) as sources:
-        return describe_with(sources, results, judged)
+    with open_source_edits(results.project.repository) as source_edits:
+        return describe_with(source_edits, results, judged)
 
 
 @contextmanager
-def sources_of(repository: Repository) -> Iterator["Sources"]:
+def open_source_edits(repository: Repository) -> Iterator["SourceEdits"]:
     """Yield what git tells of the lines between commits, kept for all that is described with it."""
     with Blobs(repository) as blobs:
-        yield Sources(repository, blobs)
+        yield SourceEdits(repository, blobs)
 
 
 Recall: TypeAlias = Callable[[str, Step, Commit, Commit], Change | None]
 
 
 def describe_with(
-    sources: "Sources", results: Results, judged: Sequence[Judged], recall: Recall = lambda *_: None
+    source_edits: "SourceEdits", results: Results, judged: Sequence[Judged], recall: Recall = lambda *_: None
 ) -> tuple[Change, ...]:
     """Do as `describe_each`; a step of a metric between two commits that `recall` knows is not looked at again."""
     order = {commit.id: index for index, commit in enumerate(results.commits)}
     metrics = list(METRICS)
-    changes = [change for one in judged for change in _changes(results, one, order, sources, recall)]
+    changes = [change for one in judged for change in _changes(results, one, order, source_edits, recall)]
     return tuple(sorted(changes, key=lambda c: (order[c.range[1]], c.family, c.case, metrics.index(c.metric))))
 
 
 def _changes(
-    results: Results, judged: Judged, order: Mapping[str, int], sources: "Sources", recall: Recall
+    results: Results, judged: Judged, order: Mapping[str, int], source_edits: "SourceEdits", recall: Recall
 ) -> Iterator[Change]:
     """Yield a change for each finding; rises that were taken back stand for the falls that did it."""
     if judged.rule is None or not judged.findings:
@@ -71,7 +71,7 @@ def _changes(
 
     def alike(one: int, other: int) -> bool:
         before, after = _sides(results, judged, one, other)
-        between = sources.edits(points[one].commit, points[other].commit, (before, after))
+        between = source_edits.between(points[one].commit, points[other].commit, (before, after))
         return same_lines(series.metric, before, after, between, int(rule.needed(points[one].value or 0)))
 
     undone = find_undone(series, judged.steps, rule, alike)
@@ -79,7 +79,7 @@ def _changes(
         if number in undone.values() or (number in undone and step.after < step.before):
             continue  # the fall that took rises back, or a lesser one on the way there
         good, bad = points[step.good].commit, points[step.bad].commit
-        change = recall(series.metric, step, good, bad) or _make(results, judged, step, sources)
+        change = recall(series.metric, step, good, bad) or _make(results, judged, step, source_edits)
         if step.adjacent and step.kind != "drift":
             culprit = follow_merge(results.project, question_of(judged, step), bad)
             if isinstance(culprit, Commit):
@@ -91,17 +91,17 @@ def _changes(
         yield change if entry is None else replace(change, verdict="accepted", reason=entry.reason)
 
 
-def _make(results: Results, judged: Judged, step: Step, sources: "Sources") -> Change:
+def _make(results: Results, judged: Judged, step: Step, source_edits: "SourceEdits") -> Change:
     points = judged.series.points
     good, bad = points[step.good].commit, points[step.bad].commit
     before, after = _sides(results, judged, step.good, step.bad)
-    edits = sources.edits(good, bad, (before, after))
+    edits = source_edits.between(good, bad, (before, after))
     between = 1 if step.adjacent else count_between(results.project.repository, good.id, bad.id)
-    quiet = _quiet(results, judged, step, sources) if step.kind == "drift" else None
+    quiet = _quiet(results, judged, step, source_edits) if step.kind == "drift" else None
     return make_change(judged.series, step, before, after, edits, between=between, quiet=quiet)
 
 
-def _quiet(results: Results, judged: Judged, drift: Step, sources: "Sources") -> tuple[Stretch, ...] | None:
+def _quiet(results: Results, judged: Judged, drift: Step, source_edits: "SourceEdits") -> tuple[Stretch, ...] | None:
     """Return the stretches of a drift between the flagged steps in its range; None where there are none."""
     inner = [step for step in judged.steps if drift.good <= step.good and step.bad <= drift.bad]
     if not inner:
@@ -111,7 +111,7 @@ def _quiet(results: Results, judged: Judged, drift: Step, sources: "Sources") ->
     sides = dict(zip(ends, _sides(results, judged, *ends), strict=True))
 
     def edits(one: int, other: int) -> Edits:
-        return sources.edits(commits[one], commits[other], (sides[one], sides[other]))
+        return source_edits.between(commits[one], commits[other], (sides[one], sides[other]))
 
     return tuple(
         Stretch(
@@ -126,7 +126,7 @@ def _quiet(results: Results, judged: Judged, drift: Step, sources: "Sources") ->
     )
 
 
-class Sources:
+class SourceEdits:
     """What git tells of the lines between two commits; of the Python files that profiles mention it reads the text."""
 
     def __init__(self, repository: Repository, blobs: Blobs) -> None:
@@ -137,7 +137,7 @@ class Sources:
         """Return the files that differ between two commits."""
         return self._files(good, bad)
 
-    def edits(self, good: Commit, bad: Commit, sides: Iterable[Side]) -> Edits:
+    def between(self, good: Commit, bad: Commit, sides: Iterable[Side]) -> Edits:
         """Return the edits between the commits of two sides."""
         files = self.files(good.id, bad.id)
         paths = {path for side in sides for path in side.paths}
@@ -188,7 +188,7 @@ def _side(results: Results, judged: Judged, index: int, *, deep: bool) -> Side:
     """Load the profiles of one point: of the last repeat that was traced deep or not, else of the last."""
     subject = judged.series.subject
     commit = judged.series.points[index].commit.id
-    repeats = results.of(subject.family, commit, subject.case, subject.identity, subject.probe)
+    repeats = results.repeats(subject.family, commit, subject.case, subject.identity, subject.probe)
     outcomes = [m.outcome for m in reversed(repeats) if isinstance(m.outcome, Measured)]
     missing = set()
 

@@ -11,9 +11,9 @@ from memharness.analyse.series import Series, Subject, build_series
 from memharness.analyse.steps import Rule, Step, find_steps, needs_repeats, rule_for
 from memharness.config.configuration import Config
 from memharness.findings.branch_search import Question
-from memharness.findings.continuation import Part, parts_of
 from memharness.findings.project import Project
 from memharness.findings.results import Results
+from memharness.findings.series_parts import SeriesPart, parts_of
 from memharness.model.findings import Acceptance
 from memharness.model.measurements import PROBE_METHOD
 from memharness.model.scenarios import Case
@@ -68,7 +68,7 @@ def _judge(results: Results) -> Iterator[Judged]:
             yield from _judge_part(results, family, case)
 
 
-def _judge_part(results: Results, family: str, case: Case, part: Part | None = None) -> Iterator[Judged]:
+def _judge_part(results: Results, family: str, case: Case, part: SeriesPart | None = None) -> Iterator[Judged]:
     """Judge a former part of a case's series, or the present one."""
     subject = subject_of(results.project, case, family)
     if part is not None:

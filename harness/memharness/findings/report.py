@@ -7,10 +7,10 @@ from msgspec.structs import replace
 from memharness.analyse.limits import find_exceeded
 from memharness.analyse.noisy import LEAST_COMMITS
 from memharness.analyse.series import Point
-from memharness.findings.continuation import Part, continuations, parts_of
 from memharness.findings.describe import describe
 from memharness.findings.judge import Judged, judge
 from memharness.findings.results import Results
+from memharness.findings.series_parts import SeriesPart, continuations, parts_of
 from memharness.git.history import find_commit
 from memharness.model.findings import (
     TREND_CELLS,
@@ -58,7 +58,7 @@ def former_only(results: Results) -> frozenset[tuple[str, str, str]]:
     )
 
 
-def _parts(results: Results) -> Iterator[tuple[str, Case, Part]]:
+def _parts(results: Results) -> Iterator[tuple[str, Case, SeriesPart]]:
     for family in results.measurements:
         for case in results.cases(family):
             yield from ((family, case, part) for part in parts_of(results, family, case))

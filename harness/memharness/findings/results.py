@@ -35,7 +35,7 @@ class Results:
         """Return the cases with at least one measurement in a family."""
         return tuple(case for case in self.project.cases if self.series(family, case.name, case.scenario.identity))
 
-    def of(
+    def repeats(
         self, family: str, commit_id: str, case: str, identity: str, probe: int = PROBE_METHOD
     ) -> tuple[Measurement, ...]:
         """Return the repeats of one case at one commit, the first one first."""

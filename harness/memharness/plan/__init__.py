@@ -2,8 +2,8 @@
 
 from memharness.plan.adaptive import AdaptiveSearch, Found, Interval, Request
 from memharness.plan.ranges import (
-    Key,
-    Known,
+    Completed,
+    MeasurementKey,
     Repeat,
     Suite,
     Task,
@@ -13,21 +13,21 @@ from memharness.plan.ranges import (
     plan_repeats,
     runs_on,
 )
-from memharness.plan.reuse import Place, Sources, Tree
+from memharness.plan.reuse import CommitTree, ReusableResults, ReuseKey
 
 __all__ = [
     "AdaptiveSearch",
+    "CommitTree",
+    "Completed",
     "Found",
     "Interval",
-    "Key",
-    "Known",
-    "Place",
+    "MeasurementKey",
     "Repeat",
     "Request",
-    "Sources",
+    "ReusableResults",
+    "ReuseKey",
     "Suite",
     "Task",
-    "Tree",
     "key_of",
     "make_suites",
     "plan_range",

@@ -24,7 +24,7 @@ class Suite(Value):
     cases: tuple[Case, ...]
 
 
-class Key(Value):
+class MeasurementKey(Value):
     """What makes a measurement unique in the store, beside machine and probe method."""
 
     family: str
@@ -56,7 +56,7 @@ class Repeat(Value):
     explain: bool
 
 
-class Known(Value):
+class Completed(Value):
     """What a stored measurement settles: the passes that need not be run again, and whether it was explained.
 
     An explanation is lost where the first pass is to be run again.
@@ -85,9 +85,9 @@ def runs_on(case: Case, version: str) -> bool:
     return SpecifierSet(required).contains(version, prereleases=True)
 
 
-def key_of(commit: Commit, spec: EnvironmentSpec, case: Case, round_: int = 0) -> Key:
+def key_of(commit: Commit, spec: EnvironmentSpec, case: Case, round_: int = 0) -> MeasurementKey:
     """Return the key under which the measurement of `case` is stored."""
-    return Key(
+    return MeasurementKey(
         family=spec.family,
         commit=commit.id,
         case=case.name,
@@ -99,7 +99,7 @@ def key_of(commit: Commit, spec: EnvironmentSpec, case: Case, round_: int = 0) -
 def plan_range(
     commits: Sequence[Commit],
     suites: Sequence[Suite],
-    stored: Collection[Key],
+    stored: Collection[MeasurementKey],
     starts: Mapping[str, int],
     *,
     passes: tuple[PassName, ...] = (),
@@ -125,7 +125,7 @@ def plan_repeats(
     wanted: Mapping[str, Mapping[tuple[str, str], Repeat]],
     commits: Iterable[Commit],
     suites: Sequence[Suite],
-    stored: Mapping[Key, Known],
+    stored: Mapping[MeasurementKey, Completed],
 ) -> tuple[Task, ...]:
     """Return what is missing of the repeats that are wanted, by commit id and then by (family, case name)."""
     tasks = []
@@ -145,7 +145,7 @@ def plan_repeats(
     return tuple(tasks)
 
 
-def _lacking(repeat: Repeat, found: Sequence[Known]) -> Iterator[tuple[int, tuple[PassName, ...], bool]]:
+def _lacking(repeat: Repeat, found: Sequence[Completed]) -> Iterator[tuple[int, tuple[PassName, ...], bool]]:
     """Yield round, passes and whether to explain; `found` are the rounds from 1 on that something is stored for.
 
     An explanation takes a round of its own: it is not mixed with what was measured before. One that is lost is made
@@ -162,7 +162,7 @@ def _lacking(repeat: Repeat, found: Sequence[Known]) -> Iterator[tuple[int, tupl
             yield number, tuple(sorted(repeat.passes)), number in lost
 
 
-def _rounds(key: Key, stored: Mapping[Key, Known]) -> Iterator[Known]:
+def _rounds(key: MeasurementKey, stored: Mapping[MeasurementKey, Completed]) -> Iterator[Completed]:
     """Yield what is stored of the rounds 1, 2, .. up to the first without anything."""
     numbers = count(1)
     while (known := stored.get(replace(key, round=next(numbers)))) is not None:

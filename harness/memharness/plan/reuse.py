@@ -1,9 +1,9 @@
 """Which results hold for another commit as well: those of a run that would see nothing there but what it saw. Pure.
 
-A `Tree` is what a commit has at every path, a `Sight` the paths that matter to a result. The two make a proof: where
-two commits have the same one, the run would open the same files, miss the same and list the same folders. Listings
-count whole, since importing keeps them in memory: of 200 commits each of five projects, proofs by names alone took 10
-results for equal that were not, whole listings none.
+A `CommitTree` is what a commit has at every path, a `Sight` the paths that matter to a result. The two make a proof:
+where two commits have the same one, the run would open the same files, miss the same ones and list the same folders.
+A listing counts whole, since importing a module keeps the listing of its folder in memory. Over 200 commits each of
+five projects, comparing names alone gave ten false matches, and comparing whole listings none.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ _LINK = "120000"
 _SUBMODULE = "160000"
 
 
-class Tree:
+class CommitTree:
     """What a commit has: path -> "mode id", folders included, as git tells it."""
 
     def __init__(self, entries: Mapping[str, str]) -> None:
@@ -90,7 +90,7 @@ def _digest(parts: Iterable[str]) -> str:
     return hashlib.sha256("\0".join(parts).encode(errors="surrogateescape")).hexdigest()
 
 
-class Place(Value):
+class ReuseKey(Value):
     """Where a result holds, beside what was seen: for one case in one kind of environment, laid out in one way."""
 
     family: str
@@ -101,25 +101,25 @@ class Place(Value):
     packages: tuple[str, ...]
 
 
-class Sources:
-    """The measured commits whose results may hold for others: place and pass -> sight -> proof -> commit."""
+class ReusableResults:
+    """The measured commits whose results may hold for others: key and pass -> sight -> proof -> commit."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[Place, PassName], dict[str, tuple[Sight, dict[str, str]]]] = {}
+        self._known: dict[tuple[ReuseKey, PassName], dict[str, tuple[Sight, dict[str, str]]]] = {}
 
-    def offer(self, place: Place, sights: Mapping[PassName, Sight], tree: Tree, commit: str) -> None:
+    def offer(self, key: ReuseKey, sights: Mapping[PassName, Sight], tree: CommitTree, commit: str) -> None:
         """Take note of what passes saw at `commit`, whose files are `tree`; the first of equal ones stays."""
         for name, sight in sights.items():
             proof = tree.proof(sight)
             if proof is not None:
-                known = self._known.setdefault((place, name), {})
+                known = self._known.setdefault((key, name), {})
                 known.setdefault(sight.id, (sight, {}))[1].setdefault(proof, commit)
 
-    def find(self, place: Place, passes: frozenset[PassName], tree: Tree) -> dict[PassName, str] | None:
+    def find(self, key: ReuseKey, passes: frozenset[PassName], tree: CommitTree) -> dict[PassName, str] | None:
         """Return the commit whose result holds at `tree`, for each of `passes`; None where one has none."""
         found: dict[PassName, str] = {}
         for name in sorted(passes):
-            tried = reversed(self._known.get((place, name), {}).values())  # the latest first: it changes seldom
+            tried = reversed(self._known.get((key, name), {}).values())  # the latest first: it changes seldom
             holds = (proofs.get(tree.proof(sight) or "") for sight, proofs in tried)
             commit = next((commit for commit in holds if commit), None)
             if commit is None:

@@ -20,7 +20,7 @@ from memharness.model.history import Commit
 from memharness.model.measurements import PROBE_METHOD, Failed, Measured, Outcome, Sight
 from memharness.plan import AdaptiveSearch, Found, Request, Suite, Task
 from memharness.run.missing import missing, starts_of
-from memharness.run.session import Measuring, begin
+from memharness.run.session import Session, begin
 from memharness.run.suites import passes_of
 from memharness.run.workers import Listener
 
@@ -40,7 +40,7 @@ def explore(
     """Measure as few of the selected commits as show their steps, then again what the findings rest on.
 
     Returns all that is stored then, with a notice on what was left out. An interrupt (KeyboardInterrupt) carries such a
-    notice as well. Raises MemharnessError like `measuring.run`.
+    notice as well. Raises MemharnessError like `session.run`.
     """
     with begin(
         config, selection, listener=listener, retry_failed=retry_failed, verify=verify, keep_going=keep_going
@@ -52,7 +52,7 @@ def explore(
             work.bridge(ends)
             exploration = _Exploration(work, commits, ends)
             exploration.run()
-            work.workshop.reuse(work.lacking(work.results(commits)))
+            work.workers.reuse(work.lacking(work.results(commits)))
             results = work.confirm(work.results(commits))
         except KeyboardInterrupt as interrupt:
             interrupt.add_note(_summary(work.results(commits), work.suites, exploration))
@@ -63,7 +63,7 @@ def explore(
 class _Exploration:
     """The search under way: what is known at each position, a commit that stands for all of its group."""
 
-    def __init__(self, work: Measuring, commits: Sequence[Commit], ends: Results) -> None:
+    def __init__(self, work: Session, commits: Sequence[Commit], ends: Results) -> None:
         self._work = work
         self._positions = _positions(work, commits, ends)
         tried = {commit.id for commit in ends.commits}  # again just now, where that was asked for
@@ -95,7 +95,7 @@ class _Exploration:
         workers = self._work.project.config.run.workers
         while requests := self._search.next_requests(self._known(), workers):
             tasks = [task for one in requests for task in self._tasks(one)]
-            self._work.workshop.measure(tasks, purpose="exploring", more=True)
+            self._work.workers.measure(tasks, purpose="exploring", more=True)
             for request in requests:
                 stored = dict(self._stored(request.position))
                 for subject in request.series:
@@ -171,7 +171,7 @@ def _is_measured(results: Results, suites: Sequence[Suite], commit: Commit) -> b
         not isinstance(one.outcome, Measured) or one.outcome.reused_from is None
         for suite in suites
         for case in suite.cases
-        for one in results.of(suite.spec.family, commit.id, case.name, case.scenario.identity)
+        for one in results.repeats(suite.spec.family, commit.id, case.name, case.scenario.identity)
     )
 
 
@@ -185,7 +185,7 @@ def _scales(ends: Results) -> dict[_Subject, dict[str, tuple[Series, Rule]]]:
     return scales
 
 
-def _positions(work: Measuring, commits: Sequence[Commit], ends: Results) -> list[Commit]:
+def _positions(work: Session, commits: Sequence[Commit], ends: Results) -> list[Commit]:
     """Return the commits at which something changes that the project's packages or what the ends saw is made of.
 
     Each stands for those up to the next; the newest stands for its own group, unless the oldest does. Where it is not
@@ -197,14 +197,14 @@ def _positions(work: Measuring, commits: Sequence[Commit], ends: Results) -> lis
     positions: list[Commit] = []
     last: object = None
     for commit in commits:
-        ground = work.workshop.grounds.at(commit.id)
-        root = PurePosixPath(ground.layout.import_root)
-        names = [str(root / f"{package}{suffix}") for package in ground.layout.packages for suffix in ("", ".py")]
+        inputs = work.workers.inputs.at(commit.id)
+        root = PurePosixPath(inputs.layout.import_root)
+        names = [str(root / f"{package}{suffix}") for package in inputs.layout.packages for suffix in ("", ".py")]
         key = (
-            ground.layout,
-            [work.workshop.grounds.environment_key(ground, suite.spec) for suite in work.suites],
-            [ground.tree.entry(name) for name in names],
-            [ground.tree.proof(sight) or commit.id for sight in sights],
+            inputs.layout,
+            [work.workers.inputs.environment_key(inputs, suite.spec) for suite in work.suites],
+            [inputs.tree.entry(name) for name in names],
+            [inputs.tree.proof(sight) or commit.id for sight in sights],
         )
         if key != last:
             positions.append(commit)
@@ -212,7 +212,7 @@ def _positions(work: Measuring, commits: Sequence[Commit], ends: Results) -> lis
     return [*positions[:1], *positions[1:-1], commits[-1]] if len(commits) > 1 else positions
 
 
-def _sights(work: Measuring, ends: Results) -> list[Sight] | None:
+def _sights(work: Session, ends: Results) -> list[Sight] | None:
     """Return what the cases saw of the project at the ends; None where that is not known of all their passes."""
     ids: set[str | None] = set()
     for suite in work.suites:
@@ -220,7 +220,7 @@ def _sights(work: Measuring, ends: Results) -> list[Sight] | None:
             first = [
                 one.outcome
                 for commit in ends.commits
-                for one in ends.of(suite.spec.family, commit.id, case.name, case.scenario.identity)
+                for one in ends.repeats(suite.spec.family, commit.id, case.name, case.scenario.identity)
                 if one.round == 0
             ]
             seen = [one.sights for one in first if isinstance(one, Measured)]

@@ -23,7 +23,7 @@ from memharness.model.findings import Change, Report, Summary
 from memharness.model.history import Commit
 from memharness.model.metrics import METRICS
 from memharness.model.values import Value
-from memharness.run.session import Measuring, begin
+from memharness.run.session import Session, begin
 from memharness.run.workers import Listener
 
 _MARK: Final = re.compile(r"^# (\S+): \[([0-9a-f]+)\]", re.MULTILINE)
@@ -59,7 +59,7 @@ def bisect(
         judged = judge(results)
         described = [_as_found(work.project, one) for one in judged if _is_about(one, question)]
         report = make_report(results, judged, described)
-        counts = replace(report.counts, commits=len(line), measured=len(work.workshop.touched))
+        counts = replace(report.counts, commits=len(line), measured=len(work.workers.touched))
         notices = (*report.notices, *_spread_out(question, report.changes[0]))
         report = replace(report, series=tuple(_told(report, question)), counts=counts, notices=notices)
         return Bisection(line=line, question=question, report=report)
@@ -134,7 +134,7 @@ def _started_with(repository: Repository) -> dict[str, str]:
     return {"bad": found[terms[0]], "good": found[terms[1]]}
 
 
-def _question(work: Measuring, ends: tuple[Commit, Commit], metric: str) -> Question:
+def _question(work: Session, ends: tuple[Commit, Commit], metric: str) -> Question:
     """Measure `metric` at both ends; return what to search for and narrow the work to it."""
     results = work.first(ends, passes=(METRICS[metric].measured_in,))
     judged = [one for one in judge(results) if one.series.metric == metric and not one.closed]

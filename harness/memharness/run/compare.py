@@ -16,7 +16,7 @@ from memharness.model.findings import EnvironmentDifference, Report, Summary
 from memharness.model.history import Commit
 from memharness.model.values import Value
 from memharness.plan import Suite
-from memharness.run.session import Measuring, begin
+from memharness.run.session import Session, begin
 from memharness.run.workers import Listener
 
 
@@ -67,7 +67,7 @@ def _side_by_side(row: Summary) -> Summary:
     return replace(row, first=first, last=last, residual=row.residual if both else None)
 
 
-def _pinned(work: Measuring, commit: Commit) -> Iterator[Suite]:
+def _pinned(work: Session, commit: Commit) -> Iterator[Suite]:
     """Yield the suites with all dependencies pinned to what the environment of `commit` holds."""
     results = work.first([commit], passes=("first",))
     if not all(_facts(results, suite.spec.family, commit) for suite in work.suites):

@@ -8,16 +8,16 @@ from msgspec.structs import replace
 from memharness.analyse.steps import Step
 from memharness.errors import MemharnessError
 from memharness.findings.branch_search import Unmeasured, follow_merge
-from memharness.findings.continuation import bridge_of, covered
 from memharness.findings.judge import Judged, question_of
 from memharness.findings.project import Project
 from memharness.findings.results import Results, with_whole_history
+from memharness.findings.series_parts import bridge_of, covered
 from memharness.git.history import is_ancestor, resolve
 from memharness.model.history import Commit
 from memharness.model.measurements import PROBE_METHOD, Measured, Outcome
 from memharness.model.metrics import METRICS, PASSES, PassName
 from memharness.model.scenarios import Case
-from memharness.plan import Key, Known, Repeat, Suite, Task, key_of, plan_range, plan_repeats
+from memharness.plan import Completed, MeasurementKey, Repeat, Suite, Task, key_of, plan_range, plan_repeats
 from memharness.run.suites import metrics_of, passes_of
 
 
@@ -44,7 +44,7 @@ def missing(
     return plan_range(results.commits, due, complete, starts, passes=passes)
 
 
-def _covered(results: Results, suites: Sequence[Suite], starts: Mapping[str, int]) -> set[Key]:
+def _covered(results: Results, suites: Sequence[Suite], starts: Mapping[str, int]) -> set[MeasurementKey]:
     """Return what a former part of a series tells."""
     return {
         key_of(commit, suite.spec, case)
@@ -150,12 +150,12 @@ def known_calls(results: Results, suites: Sequence[Suite]) -> dict[tuple[str, st
     return measured | stored_calls
 
 
-def _stored(results: Results, commits: Iterable[str], *, retry_failed: bool) -> dict[Key, Known]:
+def _stored(results: Results, commits: Iterable[str], *, retry_failed: bool) -> dict[MeasurementKey, Completed]:
     """Return what need not be measured (again) at some commits, given by id."""
     ids = tuple(commits)
     wanted = {case.name: metrics_of(results.project, case) for case in results.project.cases}
     return {
-        Key(family=family, commit=commit, case=m.case, identity=m.identity, round=m.round): Known(
+        MeasurementKey(family=family, commit=commit, case=m.case, identity=m.identity, round=m.round): Completed(
             passes=_settled(results.project, m.outcome, wanted.get(m.case, ()), retry_failed=retry_failed),
             explained=not isinstance(m.outcome, Measured) or m.outcome.explained,
         )

@@ -19,8 +19,8 @@ from memharness.model.measurements import PROBE_METHOD, Measured, Measurement, O
 from memharness.model.metrics import METRICS, PASSES, PassName
 from memharness.model.scenarios import Case
 from memharness.model.values import digest
-from memharness.plan import Sources, Task
-from memharness.run.commit_inputs import Grounds
+from memharness.plan import ReusableResults, Task
+from memharness.run.commit_inputs import InputReader
 from memharness.run.suites import passes_of
 
 _DIGITS: Final = 8  # hexadecimal ones, of the number by which results are chosen to be measured anyway
@@ -30,12 +30,12 @@ _INEXACT: Final = "rss_peak"  # differs from run to run by its nature
 class Reuse:
     """What is known to hold elsewhere, for any thread. `verify` is the share of reusable results to measure anyway."""
 
-    def __init__(self, project: Project, grounds: Grounds, scenarios: Path, *, verify: float = 0.0) -> None:
+    def __init__(self, project: Project, inputs: InputReader, scenarios: Path, *, verify: float = 0.0) -> None:
         self._project = project
-        self._grounds = grounds
+        self._inputs = inputs
         self._scenarios = scenarios
         self._verify = verify
-        self._sources = Sources()
+        self._sources = ReusableResults()
         self._stored: set[tuple[str, str, str]] = set()  # commit, family, case: taken in from the store
         self._metrics: dict[tuple[str, str, str], dict[str, int]] = {}  # of the sources, to verify with
         self._lock = Lock()
@@ -68,7 +68,7 @@ class Reuse:
         if key in self._stored or origin == task.commit.id or self._project.store.lost_in(outcome):
             return
         self._stored.add(key)
-        environment = self._grounds.environment_id(self._grounds.at(commit), task.spec)
+        environment = self._inputs.environment_id(self._inputs.at(commit), task.spec)
         found = {name: self._project.store.sight(id_) for name, id_ in outcome.sights.items()}
         sights = {name: sight for name, sight in found.items() if sight and is_beside(sight, self._scenarios)}
         if environment == known.environment:
@@ -81,7 +81,7 @@ class Reuse:
         case: Case,
         observation: Observation,
         *,
-        into: Sources | None = None,
+        into: ReusableResults | None = None,
         proven: Sequence[Reused] = (),
     ) -> None:
         """Take in what was measured just now; a worker keeps its own `into` others than those of all.
@@ -99,28 +99,34 @@ class Reuse:
             self._offer(self._sources if into is None else into, task, case, task.commit.id, named, own)
 
     def _offer(
-        self, sources: Sources, task: Task, case: Case, commit: str, outcome: Measured, sights: dict[PassName, Sight]
+        self,
+        sources: ReusableResults,
+        task: Task,
+        case: Case,
+        commit: str,
+        outcome: Measured,
+        sights: dict[PassName, Sight],
     ) -> None:
         certain = {name: sight for name, sight in sights.items() if name != "growth" or not outcome.suspected}
-        ground = self._grounds.at(commit)
-        place = self._grounds.place(ground, task.spec, case)
+        inputs = self._inputs.at(commit)
+        place = self._inputs.key(inputs, task.spec, case)
         origin = outcome.reused_from or commit
         with self._lock:
-            sources.offer(place, certain, ground.tree, origin)
+            sources.offer(place, certain, inputs.tree, origin)
             if self._verify:
                 self._metrics[origin, task.spec.family, case.name] = outcome.metrics
 
-    def find(self, task: Task, case: Case, also: Sources | None = None) -> tuple[Reused, ...]:
+    def find(self, task: Task, case: Case, also: ReusableResults | None = None) -> tuple[Reused, ...]:
         """Return the references that stand for the whole of a first measurement; none where it cannot be proven."""
         if not _is_first(task):
             return ()
-        ground = self._grounds.at(task.commit.id)
-        place = self._grounds.place(ground, task.spec, case)
+        inputs = self._inputs.at(task.commit.id)
+        place = self._inputs.key(inputs, task.spec, case)
         passes = frozenset(passes_of(self._project, case) & set(task.passes or PASSES))
         with self._lock:
-            found = self._sources.find(place, passes, ground.tree)
+            found = self._sources.find(place, passes, inputs.tree)
             if found is None and also is not None:
-                found = also.find(place, passes, ground.tree)
+                found = also.find(place, passes, inputs.tree)
         return (
             tuple(
                 Reused(

@@ -1,4 +1,4 @@
-"""Measuring what is missing, and again what the findings rest on.
+"""Session what is missing, and again what the findings rest on.
 
 A commit is checked out once for all cases that lack something there.
 """
@@ -13,16 +13,16 @@ from memharness.config.configuration import Config
 from memharness.errors import foreseen
 from memharness.files.cache_folder import cache_folder
 from memharness.files.removal import scratch
-from memharness.findings.continuation import continuations
 from memharness.findings.judge import Judged, judge
 from memharness.findings.project import EVERYTHING, Project, Selection, open_project
 from memharness.findings.results import Results, load_commits, with_whole_history
+from memharness.findings.series_parts import continuations
 from memharness.model.history import Commit
 from memharness.model.metrics import PassName
 from memharness.plan import Task
 from memharness.run.missing import bridges, known_calls, merged_steps, missing, on_branches, unconfirmed
 from memharness.run.suites import suites_of
-from memharness.run.workers import Listener, Silent, Workshop
+from memharness.run.workers import Listener, Silent, Workers
 
 _ROUNDS: Final = 4  # repeats may show that a series is noisier than it looked, which takes more of them
 
@@ -58,7 +58,7 @@ def begin(
     retry_failed: bool = False,
     verify: float = 0.0,
     keep_going: bool = True,
-) -> Iterator["Measuring"]:
+) -> Iterator["Session"]:
     """Open a project to measure in it, holding its results and, once something is to be measured, slots.
 
     What the system refuses meanwhile is raised as MemharnessError.
@@ -66,7 +66,7 @@ def begin(
     project = open_project(config, selection)
     try:
         with project.store.run_lock(), _snapshot(project) as scenarios, ExitStack() as slots:
-            workshop = Workshop(
+            workers = Workers(
                 project,
                 scenarios,
                 listener or Silent(),
@@ -75,7 +75,7 @@ def begin(
                 verify=verify,
                 keep_going=keep_going,
             )
-            yield Measuring(project, workshop, retry_failed=retry_failed)
+            yield Session(project, workers, retry_failed=retry_failed)
     except (OSError, MemoryError) as error:
         refused = foreseen(error)
         if refused is None:
@@ -83,13 +83,13 @@ def begin(
         raise refused from error
 
 
-class Measuring:
+class Session:
     """The work of one command that measures; holds what its parts share."""
 
-    def __init__(self, project: Project, workshop: Workshop, *, retry_failed: bool) -> None:
+    def __init__(self, project: Project, workers: Workers, *, retry_failed: bool) -> None:
         self.project = project
         self.suites = suites_of(project)
-        self.workshop = workshop
+        self.workers = workers
         self._retry_failed = retry_failed
         self._shortfall: tuple[str, ...] = ()
         self._continued: tuple[str, ...] = ()
@@ -104,11 +104,11 @@ class Measuring:
         """Load what is stored for `commits` in the environments of this project."""
         families = [suite.spec.family for suite in self.suites]
         ids = {commit.id for commit in commits}
-        touched = self.workshop.touched
-        measured, reused = len(touched & ids), len((self.workshop.reused - touched) & ids)
+        touched = self.workers.touched
+        measured, reused = len(touched & ids), len((self.workers.reused - touched) & ids)
         found = load_commits(self.project, commits, families=families, measured=measured, reused=reused)
-        notices = (*self._shortfall, *self._continued, *self.workshop.notices)
-        return replace(found, notices=notices, fresh=frozenset(self.workshop.fresh))
+        notices = (*self._shortfall, *self._continued, *self.workers.notices)
+        return replace(found, notices=notices, fresh=frozenset(self.workers.fresh))
 
     def complete(
         self,
@@ -129,12 +129,12 @@ class Measuring:
             tasks = unconfirmed(results, judging(results), self.suites, retry_failed=self._retry_failed)
             if not tasks:
                 break
-            self.workshop.measure(tasks, purpose="measuring once more")
+            self.workers.measure(tasks, purpose="measuring once more")
             results = self.results(results.commits)
         attempted: set[tuple[str, str, str]] = set()
         merges = merged_steps(judging(results))
         while tasks := on_branches(self.project, merges, self.suites, attempted):
-            self.workshop.measure(tasks, purpose="searching merged branches")
+            self.workers.measure(tasks, purpose="searching merged branches")
         return results
 
     def first(
@@ -142,19 +142,19 @@ class Measuring:
     ) -> Results:
         """Measure every case once, or some `passes` of it, at each of `commits` that lacks it."""
         results = self.results(commits)
-        self.workshop.newest = self.workshop.newest or commits[-1]
+        self.workers.newest = self.workers.newest or commits[-1]
         tasks = self.lacking(results, passes, continued=continued)
         if not tasks:
             return results
         bridging = bridges(results, self.suites) if continued else ()
-        self.workshop.measure((*bridging, *tasks), purpose="measuring")
+        self.workers.measure((*bridging, *tasks), purpose="measuring")
         self._tell(bridging, commits[-1])
         return self.results(commits)
 
     def bridge(self, results: Results) -> None:
         """Join the series of scenarios that changed to the former ones, where these end before `results`."""
         bridging = bridges(results, self.suites)
-        self.workshop.measure(bridging, purpose="measuring")
+        self.workers.measure(bridging, purpose="measuring")
         self._tell(bridging, results.commits[-1])
 
     def _tell(self, bridging: Sequence[Task], newest: Commit) -> None:
@@ -166,9 +166,9 @@ class Measuring:
         self, results: Results, passes: tuple[PassName, ...] = (), *, continued: bool = False
     ) -> tuple[Task, ...]:
         """Plan what `results` lack; what is stored beside it may be reused for it."""
-        self.workshop.calls |= known_calls(results, self.suites)
+        self.workers.calls |= known_calls(results, self.suites)
         tasks = missing(results, self.suites, passes=passes, retry_failed=self._retry_failed, continued=continued)
-        self.workshop.consider(results, tasks)
+        self.workers.consider(results, tasks)
         return tasks
 
 

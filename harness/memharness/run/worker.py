@@ -22,11 +22,18 @@ from memharness.model.measurements import Doing, Failed, Measured, Observation, 
 from memharness.model.metrics import METRICS, PASSES, Step
 from memharness.model.scenarios import Case
 from memharness.model.values import Value
-from memharness.plan import Sources, Task
+from memharness.plan import ReusableResults, Task
 from memharness.processes.supervision import Cancelled
-from memharness.run.absent import with_missing
-from memharness.run.commit_inputs import Grounds
-from memharness.run.own_faults import OwnFaultError, check_machine, failure_text, is_alike, is_disturbed, lost_request
+from memharness.run.commit_inputs import InputReader
+from memharness.run.infrastructure import (
+    InfrastructureError,
+    check_machine,
+    failure_text,
+    is_alike,
+    is_disturbed,
+    lost_request,
+)
+from memharness.run.missing_files import with_missing
 from memharness.run.reuse import Reuse
 from memharness.run.suites import metrics_of
 
@@ -53,7 +60,7 @@ class Worker:
         project: Project,
         lease: Callable[[], Slot],
         environments: Provider,
-        grounds: Grounds,
+        inputs: InputReader,
         reuse: Reuse | None,
         calls_of: Callable[[EnvironmentSpec, Case], int | None],
         tell: Callable[[Doing | None], None],
@@ -63,9 +70,9 @@ class Worker:
         self._slot = lease()
         self._environment: Environment | None = None  # of the task at hand
         self._environments = environments
-        self._grounds = grounds
+        self._inputs = inputs
         self._reuse = reuse
-        self._own = Sources()  # measured here, and perhaps not known to all yet
+        self._own = ReusableResults()  # measured here, and perhaps not known to all yet
         self._calls_of = calls_of
         self._tell = tell
         self._fresh = False  # no child has run since the checkout
@@ -82,7 +89,7 @@ class Worker:
                 try:
                     with ExitStack() as held:
                         return self._measure(task, cancel, doubts, held)
-                except OwnFaultError as fault:
+                except InfrastructureError as fault:
                     if fault.subject in doubts:
                         raise _removed_again(task, fault) from None
                     doubts[fault.subject] = fault.came_to
@@ -91,7 +98,7 @@ class Worker:
                     if not is_disturbed(self._slot, self._environment):
                         raise
                     if "" in doubts:
-                        raise _removed_again(task, OwnFaultError("the checkout", str(error))) from error
+                        raise _removed_again(task, InfrastructureError("the checkout", str(error))) from error
                     doubts[""] = str(error)
                     self._slot = self._lease()
         except Cancelled:
@@ -108,12 +115,12 @@ class Worker:
         self._environment = None
         if not self._slot.is_held():
             self._slot = self._lease()
-        ground = self._grounds.at(task.commit.id)
-        checkout = self._slot.checkout(task.commit.id, **asdict(ground.layout))
-        prepared = self._environments.prepare(task.spec, checkout, ground.tree.files, cancel)
+        inputs = self._inputs.at(task.commit.id)
+        checkout = self._slot.checkout(task.commit.id, **asdict(inputs.layout))
+        prepared = self._environments.prepare(task.spec, checkout, inputs.tree.files, cancel)
         environment = held.enter_context(prepared)
         if isinstance(environment, Failed):
-            failed = with_missing(Observation(outcome=environment), ground.missing, built=True)
+            failed = with_missing(Observation(outcome=environment), inputs.missing, built=True)
             self._examine(task.spec, "the environment", failed, doubts)
             return Done(task=task, facts=None, observed={case.name: failed for case in cases})
         self._environment = environment
@@ -125,7 +132,7 @@ class Worker:
         for case in cases:
             look = partial(self._observe, task, case, checkout, environment, cancel)
             built = bool(environment.generated or environment.origin)
-            observation = with_missing(look(), ground.missing, built=built)
+            observation = with_missing(look(), inputs.missing, built=built)
             observed[case.name] = observation
             self._examine(task.spec, case.name, observation, doubts)
             if proven[case.name] and (fault := self._verify(task, case, proven[case.name], observation, look)):
@@ -145,7 +152,7 @@ class Worker:
     def _examine(
         self, spec: EnvironmentSpec, subject: str, observation: Observation, doubts: Mapping[str, str]
     ) -> None:
-        """Raise OwnFaultError where a failure may be memharness' own doing, unless it came to the same before."""
+        """Raise InfrastructureError where a failure may be memharness' own doing, unless it came to the same before."""
         came_to = failure_text(observation)
         if not came_to:
             return
@@ -153,7 +160,7 @@ class Worker:
         filled = check_machine(spec, self._slot)
         again = subject in doubts and is_alike(doubts[subject], came_to)
         if (lost or filled or is_disturbed(self._slot, self._environment)) and not again:
-            raise OwnFaultError(subject, came_to)
+            raise InfrastructureError(subject, came_to)
 
     def _is_chosen(self, task: Task, case: Case) -> bool:
         return self._reuse is not None and self._reuse.is_chosen(task, case)
@@ -223,7 +230,7 @@ class Worker:
     def _rebuild(self, task: Task, checkout: Checkout, environment: Environment, cancel: Event) -> None:
         """Build an environment again that a child spoilt."""
         self._slot.tidy()
-        files = self._grounds.at(task.commit.id).tree.files
+        files = self._inputs.at(task.commit.id).tree.files
         with self._environments.prepare(task.spec, checkout, files, cancel) as again:
             if isinstance(again, Failed) or again.facts != environment.facts:
                 why = again.reason if isinstance(again, Failed) else "it would hold other versions now"
@@ -236,7 +243,7 @@ class Worker:
             self._slot.place(again.generated)
 
 
-def _removed_again(task: Task, fault: OwnFaultError) -> MemharnessError:
+def _removed_again(task: Task, fault: InfrastructureError) -> MemharnessError:
     return MemharnessError(
         f"{fault.subject} at {task.commit.short}: what it needs was removed or changed twice while it was measured "
         f"({fault.came_to})",

@@ -27,10 +27,10 @@ from memharness.model.history import Commit
 from memharness.model.measurements import PROBE_METHOD, Doing, Measured, Outcome, Reused
 from memharness.model.scenarios import Case
 from memharness.plan import Task
-from memharness.run.commit_inputs import Grounds
+from memharness.run.build_failures import ROW, BuildFailures
+from memharness.run.commit_inputs import InputReader
 from memharness.run.reuse import Reuse
 from memharness.run.suites import passes_of
-from memharness.run.unbuildable import ROW, Rows
 from memharness.run.worker import Done, Worker
 from memharness.store import Entry
 
@@ -63,7 +63,7 @@ class Silent:
         """Say nothing."""
 
 
-class Workshop:
+class Workers:
     """Executes tasks for one command. Slots are leased when they are needed, and kept in `slots` until its end."""
 
     def __init__(
@@ -88,13 +88,13 @@ class Workshop:
         asked = project.config.environment
         whose = project.repository.common_dir
         self._environments = provider(asked.install, cache_folder(), project=whose, keep=asked.keep)
-        self.grounds = Grounds(project, self._environments)
-        self._reuse = Reuse(project, self.grounds, scenarios, verify=verify) if project.config.run.reuse else None
+        self.inputs = InputReader(project, self._environments)
+        self._reuse = Reuse(project, self.inputs, scenarios, verify=verify) if project.config.run.reuse else None
         self._slots = slots
         self._leasing = Lock()
         self._leased: list[Slot] = []
         self._idle: list[Worker] = []
-        self._rows = None if keep_going else Rows()
+        self._rows = None if keep_going else BuildFailures()
         self._halt = False  # no worker begins another task
         self._finished: set[int] = set()  # tasks, by identity
         self._faults: list[str] = []
@@ -200,7 +200,7 @@ class Workshop:
     def _new_worker(self, number: int) -> Worker:
         """Return another worker, with a slot of its own."""
         tell = partial(self._listener.working, number)
-        return Worker(self._project, self._lease, self._environments, self.grounds, self._reuse, self._calls_of, tell)
+        return Worker(self._project, self._lease, self._environments, self.inputs, self._reuse, self._calls_of, tell)
 
     def _lease(self) -> Slot:
         """Lease another slot, until the end of the work; where the copy of the scenarios is gone, it is made anew."""

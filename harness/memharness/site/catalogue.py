@@ -6,7 +6,7 @@ from functools import partial
 
 from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
-from memharness.findings.describe import Sources
+from memharness.findings.describe import SourceEdits
 from memharness.findings.project import Project, Selection, open_project
 from memharness.model.environments import PINNED, EnvironmentFacts
 from memharness.model.history import Commit
@@ -102,7 +102,7 @@ def project_of(project: Project, machine: str) -> Project:
     return replace(project, store=store)
 
 
-def chapters(catalogue: Catalogue, sources: Sources) -> Iterator[Chapter]:
+def chapters(catalogue: Catalogue, source_edits: SourceEdits) -> Iterator[Chapter]:
     """Yield every subject of a catalogue; what was found before is taken from the cache folder, and kept there."""
     tag = catalogue.newest_tag
     for shelf in catalogue.shelves:
@@ -113,7 +113,7 @@ def chapters(catalogue: Catalogue, sources: Sources) -> Iterator[Chapter]:
             entries: tuple[Entry, ...] = ()
             for number, part in enumerate(parts, 1):
                 id_ = subject.name.id if part is subject else digest([subject.name.id, part.key], 12)
-                found[id_] = find_changes(part, sources, known.get(id_))
+                found[id_] = find_changes(part, source_edits, known.get(id_))
                 own = tuple(entries_of(part, found[id_], parts[number:]))
                 entries += own
             yield Chapter(subject, entries, summarise(subject, own, tag), subject.medians())

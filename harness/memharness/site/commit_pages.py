@@ -13,7 +13,7 @@ import memharness.site.render as pages
 from memharness.analyse.blame.lines import line_differences
 from memharness.analyse.changes import Side
 from memharness.analyse.environments import environment_differences
-from memharness.findings.describe import Sources
+from memharness.findings.describe import SourceEdits
 from memharness.model.findings import EnvironmentDifference
 from memharness.model.history import Commit
 from memharness.model.measurements import PROBE_METHOD, Frame, LineStat, Profile
@@ -44,7 +44,7 @@ _KINDS: Final[Mapping[str, tuple[_Kind, ...]]] = {  # of metrics, in the order o
 
 
 def publish_commits(
-    folder: SiteFolder, site: Site, catalogue: Catalogue, told: Sequence[Chapter], sources: Sources
+    folder: SiteFolder, site: Site, catalogue: Catalogue, told: Sequence[Chapter], source_edits: SourceEdits
 ) -> int:
     """Write the files of all commits that anything is stored of; return their number."""
     positions = [at for at, commit in enumerate(catalogue.history) if commit.id in site.pages]
@@ -63,7 +63,7 @@ def publish_commits(
     for older, at, newer in zip([None, *positions], positions, [*positions[1:], None], strict=False):
         moved = entries.get(catalogue.history[at].id, [])
         one = _One(catalogue, at, older, newer, entries=moved, repeated=repeated)
-        one.publish_page(folder, site, shared, profiles, sources)
+        one.publish_page(folder, site, shared, profiles, source_edits)
         one.publish_data(folder, subjects, profiles.get(at, {}))
     return len(positions)
 
@@ -105,9 +105,11 @@ def _put_profiles(folder: SiteFolder, subject: Subject, at: int) -> dict[str, st
     return found
 
 
-def _lines(before: Profile, after: Profile, entry: Entry, sources: Sources) -> tuple[tuple[LineStat, int, int], ...]:
+def _lines(
+    before: Profile, after: Profile, entry: Entry, source_edits: SourceEdits
+) -> tuple[tuple[LineStat, int, int], ...]:
     """Return the lines that moved, with bytes now and difference, as the blame of a change matches them."""
-    edits = sources.edits(entry.good, entry.merge or entry.bad, (Side(peak=before), Side(peak=after)))
+    edits = source_edits.between(entry.good, entry.merge or entry.bad, (Side(peak=before), Side(peak=after)))
     found = [(one.stat, one.now, one.size) for one in line_differences(before.lines, after.lines, edits) if one.size]
     return tuple(sorted(found, key=lambda line: -abs(line[2])))
 
@@ -133,7 +135,7 @@ class _One:
         site: Site,
         shared: str,
         profiles: Mapping[int, Mapping[str, Mapping[str, str]]],
-        sources: Sources,
+        source_edits: SourceEdits,
     ) -> None:
         """Write the page, unless it is there as it would be."""
         history = self.catalogue.history
@@ -161,7 +163,7 @@ class _One:
         key = digest([shared, parents, drawn, msgspec.to_builtins(page)], 32)
         path = f"commit/{self.commit.id}.html"
         if not folder.keeps(path, key):
-            whole = replace(page, allocations=tuple(self._allocations(sources)))
+            whole = replace(page, allocations=tuple(self._allocations(source_edits)))
             folder.put(path, pages.render_commit(site, whole), key)
 
     def _figures(self) -> Iterator[Figure]:
@@ -219,9 +221,9 @@ class _One:
             known = [(before, after) for before, after in facts if before is not None and after is not None]
             yield from dict.fromkeys(found for pair in known for found in environment_differences(*pair))
 
-    def _renamed(self, profile: Profile, entry: Entry, sources: Sources) -> Profile:
+    def _renamed(self, profile: Profile, entry: Entry, source_edits: SourceEdits) -> Profile:
         """Return the profile before a change with the paths that its files have after it."""
-        edits = sources.files(*entry.change.range)
+        edits = source_edits.files(*entry.change.range)
         paths = {edit.before: edit.after for edit in edits if edit.before and edit.after and edit.before != edit.after}
 
         def moved(place: T) -> T:
@@ -230,7 +232,7 @@ class _One:
         stacks = (replace(stack, frames=tuple(map(moved, stack.frames))) for stack in profile.stacks)
         return replace(profile, lines=tuple(map(moved, profile.lines)), stacks=tuple(stacks)) if paths else profile
 
-    def _allocations(self, sources: Sources) -> Iterator[Allocations]:
+    def _allocations(self, source_edits: SourceEdits) -> Iterator[Allocations]:
         """Yield where the changes that moved most, for their size, were allocated."""
 
         def share(pair: tuple[Entry, Subject]) -> float:
@@ -249,9 +251,9 @@ class _One:
                     yield Allocations(
                         entry=entry,
                         kind=kind,
-                        before=self._renamed(before, entry, sources),
+                        before=self._renamed(before, entry, source_edits),
                         after=after,
-                        lines=_lines(before, after, entry, sources),
+                        lines=_lines(before, after, entry, source_edits),
                     )
                     break
             if len(shown) == _MOST_ALLOCATIONS:

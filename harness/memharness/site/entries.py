@@ -18,7 +18,7 @@ from memharness.analyse.noisy import LEAST_COMMITS
 from memharness.analyse.series import SCALE_PACKAGES
 from memharness.analyse.steps import Step, rule_for
 from memharness.findings import describe as describing
-from memharness.findings.describe import Sources, describe_with
+from memharness.findings.describe import SourceEdits, describe_with
 from memharness.findings.judge import Judged
 from memharness.findings.results import Results
 from memharness.git.history import find_commit
@@ -43,14 +43,14 @@ class _Sides(Results):
     subject: Subject | None = None
     asked: set[str] = field(default_factory=set)
 
-    def of(self, family: str, commit_id: str, *_: object) -> tuple[Measurement, ...]:  # noqa: ARG002
+    def repeats(self, family: str, commit_id: str, *_: object) -> tuple[Measurement, ...]:  # noqa: ARG002
         """Return the repeats at a commit."""
         assert self.subject is not None
         self.asked.add(commit_id)
         return self.subject.measurements(self.subject.shelf.positions[commit_id])
 
 
-def find_changes(subject: Subject, sources: Sources, known: Findings | None) -> Findings:
+def find_changes(subject: Subject, source_edits: SourceEdits, known: Findings | None) -> Findings:
     """Return the changes of a subject: those that are known, where all that they follow from is as it was."""
     shelf, ground, key = subject.shelf, _ground(subject), _key(subject)
     if known and (known.ground != ground or _stamps(subject, known.stamps) != known.stamps):
@@ -71,7 +71,7 @@ def find_changes(subject: Subject, sources: Sources, known: Findings | None) -> 
         subject=subject,
     )
     memory = _Memory(known.found if known else ())
-    changes = describe_with(sources, results, judged, memory.recall)
+    changes = describe_with(source_edits, results, judged, memory.recall)
     results.asked.update(known.stamps if known and memory.used else ())
     if any(len(shelf.history[shelf.positions[change.range[1]]].parents) > 1 for change in changes):
         key = steps = ""  # the merged branches may be searched further, which no key tells

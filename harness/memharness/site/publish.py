@@ -20,7 +20,7 @@ import numpy as np
 
 import memharness.site.render as pages
 from memharness.config.configuration import Config
-from memharness.findings.describe import Sources, sources_of
+from memharness.findings.describe import SourceEdits, open_source_edits
 from memharness.findings.project import Selection, name_at
 from memharness.git.history import paths
 from memharness.git.web_links import Links, recognise
@@ -67,9 +67,9 @@ def _publish(catalogue: Catalogue) -> Published:
         if not folder.keeps_all("assets", code_digest()):
             for name, content in pages.assets().items():
                 folder.put(f"assets/{name}", content, code_digest())
-        with sources_of(catalogue.project.repository) as sources:
-            told = _publish_subjects(folder, site, catalogue, sources)
-            named = publish_commits(folder, site, catalogue, told, sources)
+        with open_source_edits(catalogue.project.repository) as source_edits:
+            told = _publish_subjects(folder, site, catalogue, source_edits)
+            named = publish_commits(folder, site, catalogue, told, source_edits)
         folder.put("data/history.js", pages.history_script(catalogue.history, site.pages))
         failed = _publish_lists(folder, site, catalogue, told)
         files = folder.finish()
@@ -149,12 +149,12 @@ def _siblings(catalogue: Catalogue) -> dict[str, tuple[SubjectName, ...]]:
 # --- subjects --------------------------------------------------------------------------------------------
 
 
-def _publish_subjects(folder: SiteFolder, site: Site, catalogue: Catalogue, sources: Sources) -> list[Chapter]:
+def _publish_subjects(folder: SiteFolder, site: Site, catalogue: Catalogue, source_edits: SourceEdits) -> list[Chapter]:
     """Write the files of all subjects; return their chapters without what was read for them."""
     siblings = _siblings(catalogue)
     every = sum(map(len, siblings.values())) <= _ALL_PICTURED
     told = []
-    for shelf, own in groupby(chapters(catalogue, sources), key=lambda chapter: chapter.subject.shelf):
+    for shelf, own in groupby(chapters(catalogue, source_edits), key=lambda chapter: chapter.subject.shelf):
         drawn = DrawnChanges(shelf)
         for chapter in own:
             subject = chapter.subject

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from integration.conftest import SCENARIO, Workbench, module
 
-from memharness.run import own_faults
+from memharness.run import infrastructure
 
 # Where the cache and the parts of it are, as seen from the folder of a child.
 CACHE = "os.path.abspath('../../../../..')"
@@ -91,7 +91,7 @@ def test_what_is_disturbed_again_and_otherwise_is_not_stored(bench: Workbench) -
 def test_with_a_full_disk_no_failure_is_stored(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
     first = bench.commit(module())
     bench.commit("import missing_module\n")
-    monkeypatch.setattr(own_faults, "LEAST_ROOM", 1 << 62)
+    monkeypatch.setattr(infrastructure, "LEAST_ROOM", 1 << 62)
     code, report = bench.call_json("run", "-j", "1")
     assert (code, "the disk is full" in report["error"]["message"]) == (3, True)
     assert [name for name in bench.records() if name.startswith(first)] == [f"{first}.json"]

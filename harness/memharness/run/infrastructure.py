@@ -16,12 +16,12 @@ from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.files.cache_folder import cache_folder
 from memharness.model.environments import Environment, EnvironmentSpec
 from memharness.model.measurements import Measured, Observation, outcome_reason
-from memharness.run.unbuildable import without_details
+from memharness.run.build_failures import without_details
 
 LEAST_ROOM: Final = 16 << 20  # bytes of the disk: with less, whatever fails may have failed for that
 
 
-class OwnFaultError(Exception):
+class InfrastructureError(Exception):
     """`subject` came to a failure, as `came_to` tells, while something that it needs was gone or changed."""
 
     def __init__(self, subject: str, came_to: str) -> None:

@@ -12,7 +12,7 @@ ROW: Final = 3
 _READ: Final = 1000  # characters of a reason
 
 
-class Rows:
+class BuildFailures:
     """What became of the builds of a run, by environment family, told in the order in which they are stored."""
 
     def __init__(self) -> None:

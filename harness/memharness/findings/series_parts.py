@@ -15,7 +15,7 @@ from memharness.model.values import Value
 _Stored = Mapping[str, Sequence[Measurement]]  # by commit id
 
 
-class Part(Value):
+class SeriesPart(Value):
     """What is known of a case under one identity and probe method, from one position of the history to another."""
 
     identity: str
@@ -29,7 +29,7 @@ class Part(Value):
         return self.identity, self.probe
 
 
-def parts_of(results: Results, family: str, case: Case) -> tuple[Part, ...]:
+def parts_of(results: Results, family: str, case: Case) -> tuple[SeriesPart, ...]:
     """Return the present part of a case's series and the former ones that it continues, the oldest first.
 
     A part is joined to the next where both were measured: at the first commit of the latter.
@@ -42,7 +42,7 @@ def parts_of(results: Results, family: str, case: Case) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def _former(results: Results, known: Mapping[SeriesKey, _Stored], parts: Sequence[Part]) -> Part | None:
+def _former(results: Results, known: Mapping[SeriesKey, _Stored], parts: Sequence[SeriesPart]) -> SeriesPart | None:
     """Return the part that the first of `parts` continues: of several the one with most before it."""
     join = parts[0].first
     candidates = []
@@ -74,7 +74,7 @@ def bridge_of(results: Results, family: str, case: Case) -> int | None:
     return _newest_former(results, results.all_series(family, case.name), parts[-1]) if len(parts) == 1 else None
 
 
-def _newest_former(results: Results, known: Mapping[SeriesKey, _Stored], present: Part) -> int | None:
+def _newest_former(results: Results, known: Mapping[SeriesKey, _Stored], present: SeriesPart) -> int | None:
     """Return the position of the newest commit before the present part at which another one was measured."""
     own = known.get(present.key, {})
     end = present.first if own else len(results.commits)
@@ -100,7 +100,7 @@ def continuations(results: Results) -> Iterator[str]:
             why = (
                 f"scenario {name} changed" if former.identity != present.identity else _another_way(name, former.probe)
             )
-            both = _is_measured(results.of(family, commit.id, case.name, *present.key))
+            both = _is_measured(results.repeats(family, commit.id, case.name, *present.key))
             where = "where both were measured" if both else "where it now fails"
             yield f"{why}: its series is continued from {commit.short}, {where}"
 
@@ -109,8 +109,8 @@ def _another_way(name: str, probe: int) -> str:
     return f"scenario {name} is measured in another way (probe method {PROBE_METHOD}, before {probe})"
 
 
-def _part(key: SeriesKey, first: int, last: int) -> Part:
-    return Part(identity=key[0], probe=key[1], first=first, last=last)
+def _part(key: SeriesKey, first: int, last: int) -> SeriesPart:
+    return SeriesPart(identity=key[0], probe=key[1], first=first, last=last)
 
 
 def _positions(results: Results, commits: Iterable[str]) -> list[int]:
