@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "publish": "Write a site of trend pages from stored results.",
     "serve": "Publish, show the pages on this machine, and publish again when results change.",
     "demo": "Make a small repository with a leak in it and measure it.",
+    "help": "Print a topic of the guide, or the options of a command.",
 }
 EPILOG: Final = """\b
 Exit codes:

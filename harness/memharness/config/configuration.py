@@ -210,7 +210,7 @@ def _from_environment(environment: Mapping[str, str], start: Path) -> dict[str, 
 
 
 def _unknown_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
-    known = [*map(variable, KEYS), *_OTHER_VARIABLES]
+    known = [*(variable(name) for name, key in KEYS.items() if key.split), *_OTHER_VARIABLES]
     unknown = sorted(name for name in environment if name.startswith("MEMHARNESS_") and name not in known)
     return tuple(f"{name} is no variable of memharness and has no effect. {suggest(name, known)}" for name in unknown)
 
