@@ -10,12 +10,13 @@ from playwright.sync_api import Browser
 
 import site_values
 from browsing import CHROMIUM, Tab, chromium, tab
+from missing import skip_for_want_of
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
-        pytest.skip("chromium is not installed")
+        skip_for_want_of("Chromium")
     with chromium() as started:
         yield started
 

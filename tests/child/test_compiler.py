@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from children import Bench, measured
-from children import interpreter as installed
 from memharness.child.interpreter import compile_bytecode
 from memharness.errors import MemharnessError
+from missing import interpreter as installed
 
 TAG = sys.implementation.cache_tag
 BASE = f"{sys.base_prefix}/bin/python3"

@@ -1,67 +1,12 @@
-"""A small repository with a history of memory, and a way to call memharness on it."""
+"""Fixtures of tests that run commands on small repositories."""
 
-import json
-import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from memharness.cli import main
-from published import data_of, site_files, text_of
 from repositories import RepositoryBuilder
-
-CONFIGURATION = '[environment]\ninstall = "path"\n[run]\ngrowth-budget = "100ms"\nresults = "../results"\n'
-# A fixed number of calls: runs that are compared must not calibrate it anew on a busy machine.
-SCENARIO = "# /// script\n# [tool.memharness]\n# calls = 15\n# ///\nimport box\n\n\ndef run():\n    return box.fill()\n"
-
-
-def module(*, size: int = 100_000, kept: str = "", above: str = "") -> str:
-    """Return a module whose `fill` returns `size` bytes in one block, after lines that move it down."""
-    return f"KEPT = []\n{above}\ndef fill():\n    block = bytearray({size})\n{kept}    return block\n"
-
-
-LEAK = "    KEPT.append(bytearray(3000))\n"
-BROKEN = "print('opening the box')\nimport missing_module\n"
-OTHER = SCENARIO.replace("return box.fill()", "return box.fill(), bytearray(500_000)")
-
-
-class Workbench:
-    """A repository with configuration and scenario; results lie beside it."""
-
-    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.repository = RepositoryBuilder(folder / "project")
-        self.path = self.repository.path
-        self.results = folder / "results"
-        self._capsys = capsys
-        self.stderr = ""
-        (self.path / "scenarios").mkdir()
-        (self.path / "memharness.toml").write_text(CONFIGURATION)
-        (self.path / "scenarios" / "fill.py").write_text(SCENARIO)
-
-    def commit(self, text: str, subject: str = "change", *, tag: str | None = None) -> str:
-        return self.repository.commit({"box.py": text}, subject, tag=tag)
-
-    def call(self, *arguments: str) -> tuple[int, str]:
-        """Run a command; return its exit code and stdout, and keep stderr."""
-        code = main(arguments)
-        self.stderr = ""
-        out, self.stderr = self._capsys.readouterr()
-        return code, out
-
-    def call_json(self, *arguments: str) -> tuple[int, Any]:
-        code, out = self.call(*arguments, "--json")
-        return code, json.loads(out)
-
-    def records(self) -> dict[str, Any]:
-        """Return all stored records by file name, without what differs from run to run."""
-        return {path.name: _stable(json.loads(path.read_text())) for path in sorted(self.results.rglob("*.json"))}
-
-
-def _stable(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _stable(v) for k, v in value.items() if k != "rss_peak"}
-    return [_stable(item) for item in value] if isinstance(value, list) else value
+from workbench import BROKEN, CONFIGURATION, LEAK, OTHER, SCENARIO, Published, Workbench, module
 
 
 @pytest.fixture
@@ -70,40 +15,6 @@ def bench(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     workbench = Workbench(tmp_path, capsys)
     monkeypatch.chdir(workbench.path)
     return workbench
-
-
-class Published(Workbench):
-    """A workbench with a measured history: begin v1.0, grow, move, break, leak, rest; two scenarios."""
-
-    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str], stock: Path) -> None:
-        super().__init__(folder, capsys)
-        shutil.rmtree(self.path)
-        for name in ("project", "results"):
-            shutil.copytree(stock / name, folder / name, symlinks=True)
-        self.site = self.path / "site"
-        self.ids = self.repository.git("rev-list", "--reverse", "main").split()
-        self.repository.time += 60 * len(self.ids)
-
-    def publish(self, *options: str) -> dict[str, int]:
-        """Publish, which must end well; return the counts of files."""
-        code, found = self.call_json("publish", *options)
-        assert code == 0, self.stderr
-        files: dict[str, int] = found["files"]
-        return files
-
-    def files(self) -> dict[str, bytes]:
-        return site_files(self.site)
-
-    def text(self, path: str) -> str:
-        return text_of((self.site / path).read_bytes())
-
-    def subjects(self) -> dict[str, Any]:
-        """Return what the charts draw, by the id of the subject."""
-        return {Path(path).stem: data_of(data) for path, data in self.files().items() if "data/scenario/" in path}
-
-    def record(self, commit: str) -> Path:
-        (found,) = self.results.rglob(f"{commit}.json")
-        return found
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from integration.conftest import LEAK, Workbench, module
+
+from workbench import LEAK, Workbench, module
 
 
 def history(bench: Workbench, texts: list[str]) -> list[str]:

@@ -4,7 +4,8 @@ import re
 from typing import Any
 
 import pytest
-from integration.conftest import LEAK, Workbench, module
+
+from workbench import LEAK, Workbench, module
 
 
 def test_the_newest_commit_is_judged_and_nothing_is_measured(bench: Workbench) -> None:

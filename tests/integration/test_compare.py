@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from integration.conftest import LEAK, Workbench, module
 
 from memharness.wording.text import bytes_text
+from workbench import LEAK, Workbench, module
 
 
 def test_what_is_missing_is_measured_and_the_lines_are_named(bench: Workbench) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.conftest import Workbench, module
 
 from memharness.config.configuration import load_config
 from memharness.findings.project import EVERYTHING
 from memharness.run.adaptive import explore
 from memharness.run.workers import Silent
+from workbench import Workbench, module
 
 METRICS = '[environment]\ninstall = "path"\n[run]\nresults = "../results"\nmetrics = ["peak", "retained", "result"]\n'
 LENGTH = 100

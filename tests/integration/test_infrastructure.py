@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from integration.conftest import SCENARIO, Workbench, module
 
 from memharness.run import infrastructure
+from workbench import SCENARIO, Workbench, module
 
 # Where the cache and the parts of it are, as seen from the folder of a child.
 CACHE = "os.path.abspath('../../../../..')"

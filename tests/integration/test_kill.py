@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-from integration.conftest import LEAK, Workbench, module
 
 from memharness.files.cache_folder import cache_folder
+from workbench import LEAK, Workbench, module
 
 COMMITS = 20
 KILLS = 10

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.conftest import LEAK, Workbench, module
+
+from workbench import LEAK, Workbench, module
 
 
 def explained(bench: Workbench, commit: str) -> tuple[Path, dict[str, Any]]:

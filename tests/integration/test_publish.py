@@ -12,12 +12,12 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from integration.conftest import BROKEN, LEAK, Published, module
 
 import memharness
 from memharness.model.metrics import METRICS
 from memharness.wording.text import value_text
 from published import data_of, dead_links, read_page, site_files, site_times, text_of
+from workbench import BROKEN, LEAK, Published, module
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 

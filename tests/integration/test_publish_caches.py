@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from integration.conftest import LEAK, SCENARIO, Workbench, module
 
 from published import site_files
+from workbench import LEAK, SCENARIO, Workbench, module
 
 
 class Story:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.conftest import Workbench, module
 
 from repositories import RepositoryBuilder
+from workbench import Workbench, module
 
 READING = '''"""Read a file of the project."""
 # /// script

@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from integration.conftest import SCENARIO, Workbench, module
+
+from workbench import SCENARIO, Workbench, module
 
 METRICS = '[environment]\ninstall = "path"\n[run]\nresults = "../results"\nmetrics = ["peak", "retained", "result"]\n'
 

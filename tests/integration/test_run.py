@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from integration.conftest import BROKEN, CONFIGURATION, LEAK, SCENARIO, Workbench, module
 
 from memharness.config.configuration import load_config
 from memharness.model.history import Commit
@@ -15,6 +14,7 @@ from memharness.run.session import run
 from memharness.run.workers import Silent
 from memharness.scenarios import load_scenarios
 from repositories import contents
+from workbench import BROKEN, CONFIGURATION, LEAK, SCENARIO, Workbench, module
 
 
 def found(report: dict[str, list[dict[str, object]]]) -> set[tuple[object, object, object]]:

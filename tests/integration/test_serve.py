@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from integration.conftest import LEAK, Published, module
 
 from published import MANIFEST, site_files
 from serving import Serving, serving
+from workbench import LEAK, Published, module
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """`memharness show` on stored results."""
 
-from integration.conftest import LEAK, Workbench, module
+from workbench import LEAK, Workbench, module
 
 
 def test_what_all_repeats_found_is_shown_together(bench: Workbench) -> None:

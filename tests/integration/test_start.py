@@ -7,12 +7,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from integration.conftest import Workbench
 
 from memharness import __all__ as offered
 from memharness.cli import main
 from memharness.config.configuration import load_config
+from missing import skip_for_want_of
 from repositories import RepositoryBuilder
+from workbench import Workbench
 
 
 @pytest.mark.registry
@@ -175,7 +176,7 @@ def test_init_chooses_a_python_that_the_project_allows(
         assert (code, "uv python install" in bench.stderr) == (2, True)
         assert not (bench.path / "memharness.toml").exists()
     elif code:
-        pytest.skip(bench.stderr)  # there is no such Python on this machine
+        skip_for_want_of(f"Python {python}")
     else:
         assert load_config(bench.path).environment.python == (python,)
     assert said in out + bench.stderr

@@ -568,7 +568,7 @@ def test_host_and_probe_agree_on_the_method() -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_probe_compiles_everywhere(version: str, tmp_path: Path) -> None:
-    from children import interpreter
+    from missing import interpreter
 
     sources = sorted((Path(__file__).parents[2] / "harness/memharness_probe").glob("*.py"))
     code = "import sys\nfor path in sys.argv[1:]: compile(open(path, 'rb').read(), path, 'exec')"

@@ -2,13 +2,10 @@
 
 import contextlib
 import ctypes
-import subprocess
 import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import pytest
 
 from memharness.child.interpreter import compile_bytecode
 from memharness.child.passes import Terms, observe
@@ -18,19 +15,11 @@ from memharness.model.measurements import Failed, Measured, Observation, Outcome
 from memharness.model.metrics import Step
 from memharness.model.scenarios import Call, Case, Scenario
 from memharness.model.values import Scalar
+from missing import interpreter
 
 FIRST = ("import", "peak", "retained", "result", "gc_objects")
 EVERYTHING = (*FIRST, "warm_peak", "growth", "rss_peak")
 VERSIONS = ("3.8.18", "3.9.18", "3.10.13", "3.11.7", "3.12.1", "3.13.0")
-
-
-def interpreter(version: str) -> str:
-    """Return the path of a Python that pyenv has, or skip the test."""
-    try:
-        found = subprocess.run(["pyenv", "prefix", version], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip(f"no Python {version} on this machine")
-    return f"{found.stdout.strip()}/bin/python"
 
 
 def make_bench(folder: Path, version: str) -> "Bench":
