@@ -29,7 +29,7 @@ from memharness.model.measurements import (
     Stack,
     TypeCount,
 )
-from memharness.plan import Task
+from memharness.plan.tasks import Task
 from memharness.run.session import Session, begin
 
 STEPS: Final = 3

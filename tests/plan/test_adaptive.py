@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memharness.plan import AdaptiveSearch, Found, Interval, Request
+from memharness.plan.adaptive import AdaptiveSearch, Found, Interval, Request
 
 Completed = dict[str, dict[int, Found]]
 Steps = Mapping[str, Mapping[int, float]]  # series -> position -> by how many report thresholds it moves there

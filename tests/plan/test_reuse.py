@@ -2,7 +2,7 @@ import pytest
 
 from memharness.model.measurements import Sight
 from memharness.model.metrics import PassName
-from memharness.plan import CommitTree, ReusableResults, ReuseKey
+from memharness.plan.reuse import CommitTree, ReusableResults, ReuseKey
 
 KEY = ReuseKey(
     family="cpython-3.11.7-auto",

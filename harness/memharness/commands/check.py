@@ -17,7 +17,7 @@ from memharness.findings.series_parts import parts_of
 from memharness.findings.still_open import still_open
 from memharness.git.history import is_ancestor, resolve
 from memharness.model.scenarios import Case
-from memharness.plan import runs_on
+from memharness.plan.tasks import runs_on
 
 
 @click.command()

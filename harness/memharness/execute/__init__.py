@@ -1,1 +1,1 @@
-"""Work on several slots."""
+"""Runs tasks on several workers at once and delivers their results in order."""

@@ -1,6 +1,6 @@
-"""Work spread over threads of this process; each thread waits for its own measuring children.
+"""Work spread over threads of this process, each of which waits for its own measuring children.
 
-In: tasks, a factory of workers, and a function that takes delivery of results in the order of the tasks.
+In: tasks, a factory of workers, and a function that takes the results in the order of the tasks.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from queue import SimpleQueue
 from threading import Event, Lock
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -24,22 +24,22 @@ def execute(
 ) -> None:
     """Run all `tasks`; call `deliver` in this thread, with the results in the order of the tasks.
 
-    Each of `workers` threads enters a `worker()` of its own and calls it with the next `block` neighbouring tasks, or
-    fewer where there are not enough for all threads, whenever it is free.
-    What is delivered at any moment is the whole of a beginning. When a worker or `deliver` fails, or the user
-    interrupts, the event that workers get is set, and once all have stopped the first exception is raised. A worker may
-    return None for a task that it gave up; what others finished meanwhile is delivered in the end.
+    Each of `workers` threads enters a `worker()` of its own and, whenever it is free, calls it with the next `block`
+    neighbouring tasks, or with fewer where there are not enough for all threads.
+    Until something fails, no result is delivered before those of all earlier tasks. When a worker or `deliver` fails,
+    or the user interrupts, the event that workers get is set. Once all have stopped, what they finished is delivered,
+    and the first exception is raised. A worker may return None for a task that it gave up.
     """
+    running = min(workers, len(tasks))
     size = max(1, min(block, -(-len(tasks) // workers)))
-    blocks = iter(range(0, len(tasks), size))
-    taking = Lock()
-    cancel = Event()
-    results: SimpleQueue[tuple[int, Result | None] | BaseException | None] = SimpleQueue()
+    starts, taking, cancel = iter(range(0, len(tasks), size)), Lock(), Event()
+    queue: SimpleQueue[tuple[int, Result | None] | BaseException | None] = SimpleQueue()
+    delivery = _Delivery(deliver)
 
     def take() -> Iterator[int]:
         while True:
             with taking:
-                start = next(blocks, None)
+                start = next(starts, None)
             if start is None:
                 return
             for number in range(start, min(start + size, len(tasks))):
@@ -51,53 +51,66 @@ def execute(
         try:
             with worker() as work:
                 for number in take():
-                    results.put((number, work(tasks[number], cancel)))
+                    queue.put((number, work(tasks[number], cancel)))
         except BaseException as error:  # noqa: BLE001  (handed to the consumer, which raises it)
-            results.put(error)
+            queue.put(error)
         else:
-            results.put(None)
+            queue.put(None)
 
-    waiting: dict[int, Result] = {}
-    delivered = 0
-    refused = False  # by `deliver`
-
-    def hand_over(number: int) -> None:
-        """Deliver a result that waits; if that is interrupted, it waits on."""
-        nonlocal refused
-        try:
-            deliver(waiting[number])
-        except Exception:
-            refused = True
-            raise
-        del waiting[number]
-
-    def take_in(item: tuple[int, Result | None] | BaseException) -> None:
-        if isinstance(item, BaseException):
-            raise item
-        if item[1] is not None:
-            waiting[item[0]] = item[1]
-
-    running = min(workers, len(tasks))
     try:
         with ThreadPoolExecutor(max_workers=max(running, 1)) as pool:
             try:
                 for _ in range(running):
                     pool.submit(run)
                 while running:
-                    item = results.get()
-                    if item is None:
-                        running -= 1
-                        continue
-                    take_in(item)
-                    while delivered in waiting:
-                        hand_over(delivered)
-                        delivered += 1
+                    match queue.get():
+                        case None:
+                            running -= 1
+                        case BaseException() as error:
+                            raise error
+                        case number, result:
+                            delivery.add(number, result)
+                            delivery.deliver_next()
             except BaseException:
                 cancel.set()  # all workers have stopped at the end of the block above
                 raise
     finally:
-        while not results.empty():
-            if isinstance(item := results.get(), tuple):
-                take_in(item)
-        for number in [] if refused else sorted(waiting):
-            hand_over(number)
+        while not queue.empty():
+            if isinstance(item := queue.get(), tuple):
+                delivery.add(*item)
+        delivery.deliver_rest()
+
+
+class _Delivery(Generic[Result]):
+    """Hands results over in the order of their tasks, in whatever order they come in."""
+
+    def __init__(self, deliver: Callable[[Result], None]) -> None:
+        self._deliver = deliver
+        self._waiting: dict[int, Result] = {}
+        self._next = 0
+        self._refused = False  # by `deliver`
+
+    def add(self, number: int, result: Result | None) -> None:
+        """Take in the result of a task; None where it was given up."""
+        if result is not None:
+            self._waiting[number] = result
+
+    def deliver_next(self) -> None:
+        """Deliver what no earlier task holds back."""
+        while self._next in self._waiting:
+            self._hand_over(self._next)
+            self._next += 1
+
+    def deliver_rest(self) -> None:
+        """Deliver all that waits, unless a delivery was refused."""
+        for number in [] if self._refused else sorted(self._waiting):
+            self._hand_over(number)
+
+    def _hand_over(self, number: int) -> None:
+        """Deliver a result that waits; where that is interrupted, it waits on."""
+        try:
+            self._deliver(self._waiting[number])
+        except Exception:
+            self._refused = True
+            raise
+        del self._waiting[number]

@@ -18,7 +18,8 @@ from memharness.findings.project import Selection
 from memharness.findings.results import Results
 from memharness.model.history import Commit
 from memharness.model.measurements import PROBE_METHOD, Failed, Measured, Outcome, Sight
-from memharness.plan import AdaptiveSearch, Found, Request, Suite, Task
+from memharness.plan.adaptive import AdaptiveSearch, Found, Request
+from memharness.plan.tasks import Suite, Task
 from memharness.run.missing import missing, starts_of
 from memharness.run.session import Session, begin
 from memharness.run.suites import passes_of

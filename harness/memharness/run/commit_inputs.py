@@ -12,7 +12,7 @@ from memharness.model.environments import EnvironmentSpec
 from memharness.model.scenarios import Case
 from memharness.packages.declared import Read
 from memharness.packages.layout import Layout, locate
-from memharness.plan import CommitTree, ReuseKey
+from memharness.plan.reuse import CommitTree, ReuseKey
 
 _KEPT = 64  # commits: more than all workers have in hand
 

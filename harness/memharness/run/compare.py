@@ -15,7 +15,7 @@ from memharness.model.environments import EnvironmentFacts
 from memharness.model.findings import EnvironmentDifference, Report, Summary
 from memharness.model.history import Commit
 from memharness.model.values import Value
-from memharness.plan import Suite
+from memharness.plan.tasks import Suite
 from memharness.run.session import Session, begin
 from memharness.run.workers import Listener
 

@@ -17,7 +17,7 @@ from memharness.model.history import Commit
 from memharness.model.measurements import PROBE_METHOD, Measured, Outcome
 from memharness.model.metrics import METRICS, PASSES, PassName
 from memharness.model.scenarios import Case
-from memharness.plan import Completed, MeasurementKey, Repeat, Suite, Task, key_of, plan_range, plan_repeats
+from memharness.plan.tasks import Completed, MeasurementKey, Repeat, Suite, Task, key_of, plan_range, plan_repeats
 from memharness.run.suites import metrics_of, passes_of
 
 

@@ -19,7 +19,8 @@ from memharness.model.measurements import PROBE_METHOD, Measured, Measurement, O
 from memharness.model.metrics import METRICS, PASSES, PassName
 from memharness.model.scenarios import Case
 from memharness.model.values import digest
-from memharness.plan import ReusableResults, Task
+from memharness.plan.reuse import ReusableResults
+from memharness.plan.tasks import Task
 from memharness.run.commit_inputs import InputReader
 from memharness.run.suites import passes_of
 

@@ -19,7 +19,7 @@ from memharness.findings.results import Results, load_commits, with_whole_histor
 from memharness.findings.series_parts import continuations
 from memharness.model.history import Commit
 from memharness.model.metrics import PassName
-from memharness.plan import Task
+from memharness.plan.tasks import Task
 from memharness.run.missing import bridges, known_calls, merged_steps, missing, on_branches, unconfirmed
 from memharness.run.suites import suites_of
 from memharness.run.workers import Listener, Silent, Workers

@@ -8,7 +8,7 @@ from memharness.findings.project import Project
 from memharness.model.environments import EnvironmentSpec
 from memharness.model.metrics import METRICS, PassName
 from memharness.model.scenarios import Case
-from memharness.plan import Suite, make_suites
+from memharness.plan.tasks import Suite, make_suites
 
 
 def suites_of(project: Project) -> tuple[Suite, ...]:

@@ -22,7 +22,8 @@ from memharness.model.measurements import Doing, Failed, Measured, Observation, 
 from memharness.model.metrics import METRICS, PASSES, Step
 from memharness.model.scenarios import Case
 from memharness.model.values import Value
-from memharness.plan import ReusableResults, Task
+from memharness.plan.reuse import ReusableResults
+from memharness.plan.tasks import Task
 from memharness.processes.supervision import Cancelled
 from memharness.run.commit_inputs import InputReader
 from memharness.run.infrastructure import (

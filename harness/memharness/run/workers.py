@@ -26,7 +26,7 @@ from memharness.model.environments import EnvironmentSpec
 from memharness.model.history import Commit
 from memharness.model.measurements import PROBE_METHOD, Doing, Measured, Outcome, Reused
 from memharness.model.scenarios import Case
-from memharness.plan import Task
+from memharness.plan.tasks import Task
 from memharness.run.build_failures import ROW, BuildFailures
 from memharness.run.commit_inputs import InputReader
 from memharness.run.reuse import Reuse

@@ -1,7 +1,7 @@
 import pytest
 
 from memharness.model.metrics import PassName
-from memharness.plan import Completed, Repeat, Suite, Task, key_of, make_suites, plan_range, plan_repeats
+from memharness.plan.tasks import Completed, Repeat, Suite, Task, key_of, make_suites, plan_range, plan_repeats
 from values import SPEC, case, commit
 
 COMMITS = (commit(0), commit(1), commit(2))
