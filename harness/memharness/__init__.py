@@ -14,6 +14,8 @@ faults of the input are raised as `MemharnessError`. Names are imported when the
 
 from typing import TYPE_CHECKING, Any
 
+__version__ = "0.1.0"
+
 if TYPE_CHECKING:
     from memharness.config.configuration import Config, load_config
     from memharness.errors import MemharnessError

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import click
 
+from memharness import __version__
 from memharness.errors import INTERRUPTED, UNREAD, USAGE, MemharnessError, code_of, foreseen
 from memharness.processes.interrupts import Interrupts
 
@@ -88,7 +89,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option("0.1.0", prog_name="memharness")
+@click.version_option(__version__, prog_name="memharness")
 def memharness() -> None:
     """Track the memory of Python workloads across the commits of a git repository."""
 

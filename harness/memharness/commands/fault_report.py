@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from memharness import __version__
 from memharness.errors import FAULT
 
 _KEPT: Final = 10  # reports, the newest
@@ -48,7 +49,7 @@ def write_report(error: BaseException, arguments: Sequence[str]) -> Path | None:
     It holds no variables, neither of the process nor of its functions, and of addresses no user and password.
     """
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    head = f"memharness {_version()}, {python}, {platform.platform()}"
+    head = f"memharness {__version__}, {python}, {platform.platform()}"
     command = shlex.join(["memharness", *arguments])
     text = "\n".join((head, f"command: {command}", "", *traceback.format_exception(error)))
     content = _CREDENTIALS.sub("", text).encode("utf-8", "backslashreplace")
@@ -90,12 +91,3 @@ def _summary(error: BaseException) -> str:
 
     line = traceback.format_exception_only(error)[-1].strip()
     return visible(_CREDENTIALS.sub("", line)[:_CHARACTERS])
-
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    try:
-        return version("memharness-regression")
-    except Exception:  # noqa: BLE001  (the report counts)
-        return "of unknown version"
