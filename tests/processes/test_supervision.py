@@ -162,6 +162,20 @@ def test_the_status_of_other_children_is_not_taken(tmp_path: Path) -> None:
     assert other.wait(_WAIT_SECONDS) == 7
 
 
+def test_a_controller_that_ignores_the_end_of_children_hears_the_status(tmp_path: Path) -> None:
+    controller = f"""
+        import signal, sys
+        from pathlib import Path
+        from memharness.processes.supervision import Limits, run_supervised
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        command = [sys.executable, "-S", "-c", "raise SystemExit(7)"]
+        limits = Limits(wall_seconds={_WAIT_SECONDS})
+        print(run_supervised(command, environment={{}}, folder=Path({str(tmp_path)!r}), limits=limits).status)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(controller)]
+    assert subprocess.run(command, capture_output=True, check=True, timeout=_WAIT_SECONDS).stdout == b"7\n"
+
+
 # What uses CPU time: each goes on until it is ended.
 BURNERS = {
     "itself": "while True: pass",

@@ -83,7 +83,8 @@ def ask(command: Sequence[str], variables: Mapping[str, str]) -> subprocess.Comp
         try:
             output, messages = process.communicate(timeout=_PATIENCE_SECONDS)
         except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
+            if process.returncode is None:  # else the id may be another's by now
+                os.killpg(process.pid, signal.SIGKILL)
             raise
         return subprocess.CompletedProcess(command, process.returncode, output, messages)
 

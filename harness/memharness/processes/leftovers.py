@@ -4,7 +4,7 @@ import contextlib
 import os
 import select
 import signal
-from collections.abc import Iterator, Set
+from collections.abc import Set
 from pathlib import Path
 from typing import Final
 
@@ -23,32 +23,45 @@ def end_leftovers(work: Path) -> None:
 def end_marked(marks: Set[bytes]) -> None:
     """Kill every process whose environment holds one of `marks`, NAME=value, and wait until it is gone.
 
-    This process and those that it descends from are spared.
+    This process and its ancestors are spared. A process id may be given to another process at any time: what is killed
+    is the process whose environment was read.
     """
-    spared = set(_lineage())
+    spared = _lineage()
     for entry in Path("/proc").glob("[0-9]*"):
         if int(entry.name) not in spared:
-            with contextlib.suppress(OSError):  # ended meanwhile, or another user's
-                _end(entry, marks)
+            with contextlib.suppress(OSError):  # it ended meanwhile, or belongs to another user
+                _end_if_marked(int(entry.name), marks)
 
 
-def _lineage() -> Iterator[int]:
-    """Yield the ids of this process and of all its ancestors."""
-    pid = os.getpid()
+def _lineage() -> set[int]:
+    """Return the ids of this process and all its ancestors.
+
+    Where one of them ends amid the walk, its id may be another's by the next step; then the next walk differs.
+    """
+    while (lineage := _ancestors(os.getpid())) != _ancestors(os.getpid()):
+        pass
+    return set(lineage)
+
+
+def _ancestors(pid: int) -> list[int]:
+    """Return a process id, that of its parent, and so on."""
+    found = []
     while pid:
-        yield pid
+        found.append(pid)
         try:
             pid = int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[1])
-        except OSError:
-            return
+        except OSError:  # it has just ended, or is hidden from this user
+            break
+    return found
 
 
-def _end(entry: Path, marks: Set[bytes]) -> None:
-    """Kill a process whose environment holds one of `marks`; its handle is taken first, since ids are used again."""
-    process = os.pidfd_open(int(entry.name))
+def _end_if_marked(pid: int, marks: Set[bytes]) -> None:
+    process = os.pidfd_open(pid)  # before its environment is read: were that another's, the signal would reach nobody
     try:
-        if not marks.isdisjoint((entry / "environ").read_bytes().split(b"\0")):
+        if not marks.isdisjoint(Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")):
             signal.pidfd_send_signal(process, signal.SIGKILL)
-            select.select([process], [], [], _PATIENCE_SECONDS)
+            ended = select.poll()
+            ended.register(process, select.POLLIN)
+            ended.poll(_PATIENCE_SECONDS * 1000)
     finally:
         os.close(process)

@@ -29,6 +29,7 @@ import contextlib
 import ctypes
 import fcntl
 import json
+import math
 import os
 import resource
 import select
@@ -61,6 +62,7 @@ def main() -> None:
     """Serve requests until the input ends."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # meant for the process at the other end, which ends this one in order
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # were it ignored, ids of ended children would be given to others
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     requests = _Lines(0)
     _write(b"\n")
@@ -193,19 +195,9 @@ class _Command:
         }
 
     def _wait(self, handle: int, requests: _Lines, began: float) -> str:
-        ends, both = select.poll(), select.poll()
-        for poll in (ends, both):
-            poll.register(handle, select.POLLIN)
-            poll.register(requests.descriptor, select.POLLIN)
-        both.register(self._output, select.POLLIN)
-        pausing, due = False, began
-        while True:
-            timeout = _PAUSE if pausing else _TICK
-            ready = {descriptor for descriptor, _ in (ends if pausing else both).poll(timeout * 1000)}
-            pausing = self._output in ready
-            if pausing and not self._tail.read():
-                both.unregister(self._output)
-                pausing = False
+        """Wait for the end of the process, a limit or the word to end it, and return which it was."""
+        due = began
+        for ready in self._ready(handle, requests.descriptor):
             if handle in ready:
                 return "exit"
             if requests.descriptor in ready and not requests.next():
@@ -213,36 +205,56 @@ class _Command:
             now = time.monotonic()
             if now >= due:
                 due = now + _TICK
-                if cause := self._exceeded(now - began):
-                    return cause
+                if limit := self._look(now - began):
+                    return limit
+        raise AssertionError("it ends by one of these")
 
-    def _exceeded(self, seconds: float) -> str:
-        """Look at all processes, and return the limit that was reached."""
+    def _ready(self, *ends: int) -> Iterator[set[int]]:
+        """Yield, at every tick and whenever there is something, which of some descriptors can be read.
+
+        The output is read on the way, with a pause after each part of it.
+        """
+        without, both = select.poll(), select.poll()
+        for descriptor in ends:
+            without.register(descriptor, select.POLLIN)
+            both.register(descriptor, select.POLLIN)
+        both.register(self._output, select.POLLIN)
+        pausing = False
+        while True:
+            poll, seconds = (without, _PAUSE) if pausing else (both, _TICK)
+            ready = {descriptor for descriptor, _ in poll.poll(seconds * 1000)}
+            pausing = self._output in ready and self._tail.read()
+            if self._output in ready and not pausing:
+                both.unregister(self._output)
+            yield ready
+
+    def _look(self, seconds: float) -> str:
+        """Take note of what all processes use, and return the limit that was reached, if any."""
         self._reap()
-        spent, resident, members = self._reaped, 0, []
-        sizes: dict[int, list[str]] = {}
-        for pid in _descendants():
-            fields = _stat(pid)
-            if not fields:
-                continue
-            members.append(pid)
-            sizes[pid] = fields[_SIZE : _SIZE + 2]
-            spent += sum(map(int, fields[_USER : _USER + 4])) / _TICKS_PER_SECOND
-            resident += _resident_bytes(pid)
-            if pid != self._pid:
-                key = pid, fields[_STARTED]
-                lent = sizes.get(int(fields[_PARENT])) == sizes[pid]  # the parent's memory, up to exec after a vfork
-                self._seen[key] = self._seen.get(key, 0) if lent else _highest_bytes(pid) or self._seen.get(key, 0)
-        self._spent = max(self._spent, spent)
-        memory, cpu, wall = (self._request[name] for name in ("memory_bytes", "cpu_seconds", "wall_seconds"))
-        if memory is not None and resident > memory and sum(map(_share_bytes, members)) > memory:
+        members = _members()
+        ticks = sum(int(field) for fields in members.values() for field in fields[_USER : _USER + 4])
+        self._spent = max(self._spent, self._reaped + ticks / _TICKS_PER_SECOND)
+        self._note_sizes(members)
+        memory, own, cpu, wall = (
+            math.inf if self._request[name] is None else self._request[name]
+            for name in ("memory_bytes", "own_bytes", "cpu_seconds", "wall_seconds")
+        )
+        if sum(map(_resident_bytes, members)) > memory and sum(map(_share_bytes, members)) > memory:
             return "memory"
-        own = self._request["own_bytes"]
-        if own is not None and _resident_bytes(self._pid) > own:
+        if _resident_bytes(self._pid) > own:
             return "memory"
-        if cpu is not None and self._spent >= cpu:
+        if self._spent >= cpu:
             return "cpu"
-        return "wall" if wall is not None and seconds >= wall else ""
+        return "wall" if seconds >= wall else ""
+
+    def _note_sizes(self, members: dict[int, list[str]]) -> None:
+        """Note the highest resident size of every process but the command's own; `members` are id -> fields."""
+        for pid, fields in members.items():
+            if pid != self._pid:
+                size, parent = fields[_SIZE : _SIZE + 2], members.get(int(fields[_PARENT]))
+                lent = parent is not None and parent[_SIZE : _SIZE + 2] == size  # up to exec after a vfork
+                known = self._seen.get((pid, fields[_STARTED]), 0)
+                self._seen[pid, fields[_STARTED]] = known if lent else _highest_bytes(pid) or known
 
     def _reap(self, *, whole: bool = False) -> bool:
         """Wait for the orphans that have ended; `whole`: for the command as well. Tell whether there is any child.
@@ -303,6 +315,16 @@ class _Tail:
     def text(self) -> str:
         """Return what was kept, decoded."""
         return self._kept.decode("utf-8", "replace")
+
+
+def _members() -> dict[int, list[str]]:
+    """Return the fields of /proc/PID/stat of all processes below this one, by id."""
+    found: dict[int, list[str]] = {}
+    for pid in _descendants():
+        fields = _stat(pid)
+        if fields and int(fields[_PARENT]) in (_SELF, *found):  # else the id is another's by now
+            found[pid] = fields
+    return found
 
 
 def _descendants() -> Iterator[int]:
