@@ -22,7 +22,7 @@ from memharness.git.repository import Repository
 from memharness.model.history import Commit
 from memharness.model.measurements import PROBE_METHOD, STORE_FORMAT, Measured, Measurement, Record, TypeCount
 from memharness.model.values import digest
-from memharness.scenarios import expand, load_scenarios
+from memharness.scenarios import all_cases, load_scenarios
 from memharness.store import Store
 
 FAMILY = "cpython-3.11.7-auto"
@@ -42,7 +42,7 @@ def setup(commits: int, cases: int) -> tuple[Project, tuple[Commit, ...]]:
     project = Project(
         config=config,
         repository=Repository(location="", git_dir="", common_dir=""),
-        cases=expand(load_scenarios(scenarios)),
+        cases=all_cases(load_scenarios(scenarios)),
         store=Store(config.run.results, config.run.machine, read_only=True),
     )
     history = tuple(map(_commit, range(commits)))

@@ -14,7 +14,7 @@ from memharness import errors
 from memharness.analyse.steps import RELATIVE, RELATIVE_OF
 from memharness.cli import main
 from memharness.cli import memharness as group
-from memharness.config.configuration import KEYS, load_config, variable
+from memharness.config.configuration import KEYS, load_config, variable_name
 from memharness.config.quantities import parse_percent, parse_size
 from memharness.errors import MemharnessError
 from memharness.guide import read_topic, topics
@@ -90,7 +90,7 @@ def test_the_keys_of_the_configuration(tmp_path: Path) -> None:
     }
     assert list(rows) == list(KEYS)
     assert {name: codes(row[1]) for name, row in rows.items()} == {
-        name: [variable(name)] if key.split else [] for name, key in KEYS.items()
+        name: [variable_name(name)] if key.split else [] for name, key in KEYS.items()
     }
     values = [f"{name} = {row[2].strip('`')}\n" for name, row in rows.items() if re.fullmatch("`[^`]*`", row[2])]
     (tmp_path / "memharness.toml").write_text("".join(values))

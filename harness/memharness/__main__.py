@@ -34,19 +34,19 @@ def main() -> int:
     except KeyboardInterrupt:
         code = INTERRUPTED
     except BaseException as error:  # noqa: BLE001  (Python would exit with the code of a regression)
-        from memharness.commands.fault_report import told
+        from memharness.commands.fault_report import report_fault
 
-        code = told(error, arguments)
+        code = report_fault(error, arguments)
     _flush()
     return code_of(arguments, FAULT if failed else code)
 
 
 def _tell(error: BaseException | None) -> None:
     """Say what failed beside the command, whose own object alone is printed with --json."""
-    from memharness.commands.fault_report import told
+    from memharness.commands.fault_report import report_fault
 
     if error is not None:
-        told(error, [word for word in sys.argv[1:] if word != "--json"])
+        report_fault(error, [word for word in sys.argv[1:] if word != "--json"])
 
 
 def _tell_unraisable(unraisable: "UnraisableHookArgs") -> None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import click
 
 from memharness import __version__
-from memharness.errors import INTERRUPTED, UNREAD, USAGE, MemharnessError, code_of, foreseen
+from memharness.errors import INTERRUPTED, UNREAD, USAGE, MemharnessError, as_refusal, code_of
 from memharness.processes.interrupts import Interrupts
 
 COMMANDS: Final = {
@@ -121,11 +121,11 @@ def _run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return UNREAD
     except (Exception, SystemExit) as error:  # noqa: BLE001  (Python would exit with the code of a regression)
-        known = error if isinstance(error, MemharnessError) else foreseen(error)
+        known = error if isinstance(error, MemharnessError) else as_refusal(error)
         if known is None:
-            from memharness.commands.fault_report import told  # here, since start-up counts
+            from memharness.commands.fault_report import report_fault  # here, since start-up counts
 
-            return told(error, arguments)
+            return report_fault(error, arguments)
         _complain(f"error: {known.message}", known.hint)
         _answer_json(arguments, known.message, known.hint, known.exit_code)
         return known.exit_code

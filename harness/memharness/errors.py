@@ -44,7 +44,7 @@ def code_of(arguments: Sequence[str], code: int) -> int:
     return code if command != "bisect-step" or code in _ANSWERS else max(code, _ABORT)
 
 
-def refused(what: str, error: OSError, *, hint: str = "") -> MemharnessError:
+def os_refusal(what: str, error: OSError, *, hint: str = "") -> MemharnessError:
     """Return the error to raise where the system refuses `what`; `hint` is for what is neither room, rights nor limits.
 
     Exit code 3 where the same command may succeed the next time, else 2.
@@ -54,10 +54,10 @@ def refused(what: str, error: OSError, *, hint: str = "") -> MemharnessError:
     return MemharnessError(f"{what}: {error.strerror or error}", hint=_HINTS.get(number, hint), exit_code=code)
 
 
-def foreseen(error: BaseException) -> MemharnessError | None:
+def as_refusal(error: BaseException) -> MemharnessError | None:
     """Return what to tell of an error that is the system's and not memharness' own; None for any other."""
     if isinstance(error, MemoryError):
         return MemharnessError("memharness ran out of memory", hint=_OVERLOADED, exit_code=INCOMPLETE)
     if isinstance(error, OSError) and error.errno in _HINTS:
-        return refused(str(error.filename or "the system refused what memharness needs"), error)
+        return os_refusal(str(error.filename or "the system refused what memharness needs"), error)
     return None

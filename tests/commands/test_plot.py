@@ -16,7 +16,7 @@ from memharness.git.history import find_commit
 from memharness.git.repository import open_repository
 from memharness.model.findings import TrendPoint
 from memharness.model.measurements import PROBE_METHOD, Failed, LineStat, Measured, Observation, Outcome, Profile
-from memharness.scenarios import expand, load_scenarios
+from memharness.scenarios import all_cases, load_scenarios
 from memharness.store import Store
 from repositories import RepositoryBuilder
 
@@ -36,7 +36,7 @@ class Stored:
         builder.git("tag", "v1.0", self.ids[0])
         (self.path / "scenarios").mkdir()
         (self.path / "scenarios" / "idle.py").write_text(SCENARIO)
-        (self.case,) = expand(load_scenarios(self.path / "scenarios"))
+        (self.case,) = all_cases(load_scenarios(self.path / "scenarios"))
         self.config = load_config(self.path, environment={})
         self._repository = open_repository(str(self.path), folder / "cache")
         for id_, peaks in zip(self.ids, PEAKS, strict=True):

@@ -15,7 +15,7 @@ from memharness.config.configuration import (
     PublishConfig,
     RunConfig,
     load_config,
-    variable,
+    variable_name,
 )
 from memharness.errors import MemharnessError
 from memharness.model.metrics import METRICS
@@ -208,7 +208,7 @@ def test_precedence(
 
     def value(*sources: str) -> object:
         write(tmp_path, f"[{section}]\n{name} = {in_file[0]}\n" if FILE in sources else "")
-        environment = {variable(key): str(in_variable[0])} if VARIABLE in sources else {variable(key): ""}
+        environment = {variable_name(key): str(in_variable[0])} if VARIABLE in sources else {variable_name(key): ""}
         overrides = {key: in_option[0] if OPTION in sources else None}
         config = load_config(start, environment=environment, overrides=overrides)
         return getattr(getattr(config, section), name.replace("-", "_"))
@@ -228,9 +228,9 @@ def test_precedence(
 
 
 def test_variables_are_named_after_keys_and_never_collide() -> None:
-    names = [variable(key) for key in KEYS]
+    names = [variable_name(key) for key in KEYS]
     assert names[:3] == ["MEMHARNESS_REPO", "MEMHARNESS_DIRECTORY", "MEMHARNESS_IMPORT_ROOT"]
-    assert variable("thresholds.peak") == "MEMHARNESS_THRESHOLDS_PEAK"
+    assert variable_name("thresholds.peak") == "MEMHARNESS_THRESHOLDS_PEAK"
     assert len(set(names)) == len(names)
 
 

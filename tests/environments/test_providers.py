@@ -18,7 +18,7 @@ from memharness.environments.fingerprint import fingerprint, reader, states
 from memharness.environments.installed import take_out
 from memharness.errors import MemharnessError
 from memharness.findings.project import blob_reader
-from memharness.git.history import paths
+from memharness.git.history import blob_ids
 from memharness.git.repository import open_repository
 from memharness.model.environments import Environment, EnvironmentFacts, EnvironmentSpec, Install, Interpreter
 from memharness.model.measurements import Failed
@@ -50,7 +50,7 @@ class Project:
         results: list[tuple[Environment | Failed, str]] = []
         with lease(repository, self.cache) as slot:
             for commit in commits:
-                files = paths(repository, commit)
+                files = blob_ids(repository, commit)
                 layout = locate(files, blob_reader(repository, files), import_root=configured)
                 checkout = slot.checkout(commit, **asdict(layout))
                 with environments.prepare(spec, checkout, files) as environment:
@@ -258,7 +258,7 @@ def fingerprints(project: Project, spec: EnvironmentSpec, commits: list[str]) ->
     found = []
     with lease(repository, project.cache) as slot:
         for commit in commits:
-            files = paths(repository, commit)
+            files = blob_ids(repository, commit)
             layout = locate(files, blob_reader(repository, files))
             checkout = slot.checkout(commit, **asdict(layout))
             found.append(fingerprint(spec, layout, files, reader(checkout.tree)))

@@ -9,7 +9,7 @@ from memharness.findings.judge import judge
 from memharness.git.history import find_commit
 from memharness.git.repository import open_repository
 from memharness.model.measurements import PROBE_METHOD, Measured, Observation
-from memharness.scenarios import expand, load_scenarios
+from memharness.scenarios import all_cases, load_scenarios
 from memharness.store import Store
 from repositories import RepositoryBuilder
 
@@ -24,7 +24,7 @@ def results(tmp_path: Path) -> Results:
     scenarios = builder.path / "scenarios"
     scenarios.mkdir()
     (scenarios / "idle.py").write_text("def run():\n    pass\n")
-    (case,) = expand(load_scenarios(scenarios))
+    (case,) = all_cases(load_scenarios(scenarios))
     config = load_config(builder.path, environment={})
     repository = open_repository(str(builder.path), tmp_path / "cache")
     store = Store(config.run.results, config.run.machine)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from memharness.errors import MemharnessError
-from memharness.git.history import Blobs, RevisionRange, commit_ids, file_edits, paths, resolve, select
+from memharness.git.history import BlobReader, RevisionRange, blob_ids, commit_ids, file_edits, resolve, select_commits
 from memharness.git.repository import open_repository
 from memharness.model.history import Commit, FileEdit, Hunk
 from repositories import FIRST_TIME, RepositoryBuilder, contents
@@ -17,7 +17,7 @@ def builder(tmp_path: Path) -> RepositoryBuilder:
 
 def subjects(builder: RepositoryBuilder, wanted: RevisionRange) -> list[str]:
     repository = open_repository(str(builder.path), builder.path.parent / "cache")
-    return [commit.subject for commit in select(repository, wanted)]
+    return [commit.subject for commit in select_commits(repository, wanted)]
 
 
 def line_of_four(builder: RepositoryBuilder) -> list[str]:
@@ -33,7 +33,7 @@ def test_commits_carry_everything(builder: RepositoryBuilder, tmp_path: Path) ->
     second = builder.commit({"a.py": "2"}, "two")
     before = contents(builder.path)
     repository = open_repository(str(builder.path), tmp_path / "cache")
-    assert select(repository, RevisionRange()) == (
+    assert select_commits(repository, RevisionRange()) == (
         Commit(
             id=first,
             parents=(),
@@ -78,7 +78,7 @@ def test_the_line_goes_by_first_parents(builder: RepositoryBuilder, tmp_path: Pa
     two = builder.commit({"a.py": "2"}, "two")
     merged = builder.merge("side", "merged")
     repository = open_repository(str(builder.path), tmp_path / "cache")
-    commits = select(repository, RevisionRange(since="v1.0"))
+    commits = select_commits(repository, RevisionRange(since="v1.0"))
     assert [(commit.subject, commit.parents[1:]) for commit in commits] == [
         ("one", ()),
         ("two", ()),
@@ -86,7 +86,7 @@ def test_the_line_goes_by_first_parents(builder: RepositoryBuilder, tmp_path: Pa
     ]
     assert commit_ids(repository) == (merged, two, resolve(repository, "v1.0"))
     with pytest.raises(MemharnessError, match="side-tag is not on the first-parent line of HEAD") as caught:
-        select(repository, RevisionRange(since="side-tag"))
+        select_commits(repository, RevisionRange(since="side-tag"))
     assert "another branch" in caught.value.hint
 
 
@@ -193,7 +193,7 @@ def test_file_edits(builder: RepositoryBuilder, tmp_path: Path) -> None:
 def test_paths_and_blobs(builder: RepositoryBuilder, tmp_path: Path) -> None:
     commit = builder.commit({"src/ünï \n.py": "1\n", "b.txt": ""})
     repository = open_repository(str(builder.path / "src"), tmp_path / "cache")
-    assert paths(repository, commit) == {
+    assert blob_ids(repository, commit) == {
         "src/ünï \n.py": builder.git("hash-object", "src/ünï \n.py"),
         "b.txt": "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
     }
@@ -296,7 +296,7 @@ def test_many_files_are_read_through_one_process(builder: RepositoryBuilder, tmp
     commit = builder.commit(files)
     repository = open_repository(str(builder.path), tmp_path / "cache")
     asked = [*files, "x", "no blob 13", "missing", "a.py\nx/y", "a.py"]
-    with Blobs(repository) as blobs:
+    with BlobReader(repository) as blobs:
         found = [blobs.read(commit, path) for path in asked]
         assert blobs.read("0" * 40, "a.py") is None
     assert found == [content, b"", b"\n", b"3", b"4", None, None, None, None, content]
@@ -307,7 +307,7 @@ def test_a_reader_that_ends_early_is_an_error(builder: RepositoryBuilder, tmp_pa
     repository = open_repository(str(builder.path), tmp_path / "cache")
     (builder.path / ".git" / "HEAD").unlink()
     with (
-        Blobs(repository) as blobs,
+        BlobReader(repository) as blobs,
         pytest.raises(MemharnessError, match=r"git ended while it read a\.py") as raised,
     ):
         blobs.read(commit, "a.py")

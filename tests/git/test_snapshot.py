@@ -11,11 +11,11 @@ from memharness.checkout.lease import lease
 from memharness.checkout.slot import Slot
 from memharness.errors import MemharnessError
 from memharness.files.removal import remove
-from memharness.git.history import Blobs, file_edits, select
+from memharness.git.history import BlobReader, file_edits, select_commits
 from memharness.git.history import RevisionRange as Range
 from memharness.git.repository import Repository, open_repository
 from memharness.git.snapshot import snapshot
-from memharness.git.submodules import fetch
+from memharness.git.submodules import fetch_submodules
 from memharness.model.history import FileEdit, Hunk
 from repositories import RepositoryBuilder, contents
 
@@ -94,7 +94,7 @@ def test_submodules_come_from_the_repositories_that_the_clone_has(
     edits = {edit.after or edit.before: edit for edit in file_edits(repository, first, second)}
     hunk = Hunk(before=1, removed=1, after=1, added=1)
     assert edits["app/parts/rows.py"] == FileEdit(before="app/parts/rows.py", after="app/parts/rows.py", hunks=(hunk,))
-    with Blobs(repository) as blobs:
+    with BlobReader(repository) as blobs:
         assert blobs.read(first, "app/parts/rows.py") == b"ROWS = 1\n"
         assert blobs.read(first, "app/parts/none.py") is None
     assert contents(builder.path / ".git") == before
@@ -157,7 +157,7 @@ def test_submodules_that_are_not_at_hand_are_fetched_where_git_may(
             monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
             monkeypatch.setenv(f"GIT_CONFIG_KEY_{number}", key)
             monkeypatch.setenv(f"GIT_CONFIG_VALUE_{number}", value)
-        assert fetch(repository, commit)
+        assert fetch_submodules(repository, commit)
         snapshot.cache_clear()
         whole = snapshot(repository, commit)
         assert (whole.missing, "parts/rows.py" in whole.entries) == ({}, True)
@@ -170,8 +170,8 @@ def test_a_submodule_that_git_does_not_fetch_is_missing_and_says_why(
     commit = builder.commit({"a.py": ""})
     builder.git("clone", "--quiet", str(builder.path), str(tmp_path / "clone"))
     repository = opened(tmp_path / "clone", tmp_path)
-    assert fetch(repository, commit)
-    assert not fetch(repository, commit)  # each is tried once
+    assert fetch_submodules(repository, commit)
+    assert not fetch_submodules(repository, commit)  # each is tried once
     whole = snapshot(repository, commit)
     assert "file://" in whole.missing["parts"]
     assert "transport 'file' not allowed" in whole.missing["parts"]
@@ -340,7 +340,7 @@ def test_replacements_and_settings_of_the_environment_are_honoured(
         repository = opened(builder.path, tmp_path)
         snapshot.cache_clear()
         (found,) = checked_out(repository, tmp_path, second)
-        return [commit.subject for commit in select(repository, Range())], found["a.py"]
+        return [commit.subject for commit in select_commits(repository, Range())], found["a.py"]
 
     assert seen() == (["first", "third"], "3")
     monkeypatch.setenv("GIT_CONFIG_COUNT", "1")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from memharness.git.web_links import Links, recognise
+from memharness.git.web_links import WebLinks, recognise
 
-GITHUB = Links(
+GITHUB = WebLinks(
     line="https://github.com/o/r/blob/{commit}/{path}#L{line}", commit="https://github.com/o/r/commit/{commit}"
 )
 
@@ -26,11 +26,11 @@ def test_github_however_it_is_written(address: str) -> None:
 
 
 def test_gitlab_of_ones_own_and_codeberg() -> None:
-    assert recognise("git@gitlab.example.org:group/sub/r.git") == Links(
+    assert recognise("git@gitlab.example.org:group/sub/r.git") == WebLinks(
         line="https://gitlab.example.org/group/sub/r/-/blob/{commit}/{path}#L{line}",
         commit="https://gitlab.example.org/group/sub/r/-/commit/{commit}",
     )
-    assert recognise("https://codeberg.org/o/r") == Links(
+    assert recognise("https://codeberg.org/o/r") == WebLinks(
         line="https://codeberg.org/o/r/src/commit/{commit}/{path}#L{line}",
         commit="https://codeberg.org/o/r/commit/{commit}",
     )

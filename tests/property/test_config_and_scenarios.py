@@ -14,7 +14,7 @@ from memharness.config.configuration import load_config
 from memharness.config.document import Document
 from memharness.config.quantities import parse_duration, parse_percent, parse_size
 from memharness.errors import MemharnessError
-from memharness.scenarios import expand, load_scenarios
+from memharness.scenarios import all_cases, load_scenarios
 
 SIZES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 SECONDS = {"ms": Fraction(1, 1000), "s": Fraction(1), "m": Fraction(60), "min": Fraction(60), "h": Fraction(3600)}
@@ -90,7 +90,7 @@ def test_metadata_round_trip(params: dict[str, list[bool | int | float | str]], 
         (Path(folder) / "a.py").write_bytes(text.encode())
         (scenario,) = load_scenarios(Path(folder))
     assert {name: list(values) for name, values in scenario.params.items()} == params
-    cases = expand([scenario])
+    cases = all_cases([scenario])
     assert [tuple(case.params.values()) for case in cases] == list(itertools.product(*params.values()))
     assert len({case.name for case in cases}) == math.prod(map(len, params.values()))
 

@@ -14,7 +14,7 @@ from memharness.errors import MemharnessError
 from memharness.files.copies import copy_folder
 from memharness.model.scenarios import Call, Scenario, Thresholds
 from memharness.model.values import digest
-from memharness.scenarios import expand, left_out, load_scenarios, select
+from memharness.scenarios import all_cases, load_scenarios, select_cases, skipped_entries
 from memharness.scenarios.metadata import without_metadata
 
 RUN = "def run(): pass\n"
@@ -453,7 +453,7 @@ def strange_folder(tmp_path: Path) -> Iterator[Path]:
 def test_what_else_lies_in_the_folder_stops_nothing(tmp_path: Path, strange_folder: Path) -> None:
     folder = strange_folder
     assert list(identities(folder)) == ["good"]
-    assert left_out(folder) == tuple(
+    assert skipped_entries(folder) == tuple(
         f"{folder / name} is left out: it is no file, or leads to none"
         for name in ("dangling.py", "loop.py", "pipe.py", "socket.py")
     )
@@ -530,12 +530,12 @@ def _scenarios(tmp_path: Path) -> tuple[Scenario, ...]:
 
 def test_values_that_look_alike_make_cases_of_their_own(tmp_path: Path) -> None:
     params = block("[tool.memharness.params]", "x = ['true', true, 1, 1.0, '1']")
-    cases = expand(load_scenarios(write(tmp_path, {"a.py": params + "def run(x): ..."})))
+    cases = all_cases(load_scenarios(write(tmp_path, {"a.py": params + "def run(x): ..."})))
     assert [case.name for case in cases] == ['a[x="true"]', "a[x=true]", "a[x=1]", "a[x=1.0]", 'a[x="1"]']
 
 
 def test_expand(scenarios: tuple[Scenario, ...]) -> None:
-    assert [case.name for case in expand(scenarios)] == [
+    assert [case.name for case in all_cases(scenarios)] == [
         "Load_big",
         "parse",
         "waste[cols=1,rows=100]",
@@ -561,7 +561,7 @@ def test_expand(scenarios: tuple[Scenario, ...]) -> None:
     ],
 )  # fmt: skip
 def test_select(scenarios: tuple[Scenario, ...], pattern: str | None, tags: tuple[str, ...], names: list[str]) -> None:
-    assert [case.name for case in select(expand(scenarios), pattern, tags)] == names
+    assert [case.name for case in select_cases(all_cases(scenarios), pattern, tags)] == names
 
 
 @pytest.mark.parametrize(
@@ -578,19 +578,19 @@ def test_select(scenarios: tuple[Scenario, ...], pattern: str | None, tags: tupl
 )
 def test_faults_of_patterns(scenarios: tuple[Scenario, ...], pattern: str, place: str) -> None:
     with pytest.raises(MemharnessError) as caught:
-        select(expand(scenarios), pattern)
+        select_cases(all_cases(scenarios), pattern)
     assert caught.value.message == f'-k "{pattern}": cannot be read at {place}'
 
 
 def test_nothing_selected(scenarios: tuple[Scenario, ...]) -> None:
     with pytest.raises(MemharnessError) as caught:
-        select(expand(scenarios[:2]), "nope", ["slow"])
+        select_cases(all_cases(scenarios[:2]), "nope", ["slow"])
     assert (caught.value.message, caught.value.hint) == (
         'no case matches -k "nope" and the tag slow',
         "The cases are Load_big, parse.",
     )
     with pytest.raises(MemharnessError) as caught:
-        select(expand(scenarios[2:]), "parse")
+        select_cases(all_cases(scenarios[2:]), "parse")
     assert caught.value.hint.endswith(" The tags are slow.")
 
 
@@ -601,8 +601,8 @@ def test_scenarios_of_this_project_load() -> None:
 
 def test_a_parameter_in_an_expression_is_whole(tmp_path: Path) -> None:
     text = block("[tool.memharness]", "params = { n = [10, 100], word = ['ä b'] }") + "def run(n, word): ...\n"
-    cases = expand(load_scenarios(write(tmp_path, {"grow.py": text})))
+    cases = all_cases(load_scenarios(write(tmp_path, {"grow.py": text})))
     names = ['grow[n=10,word="ä b"]', 'grow[n=100,word="ä b"]']
     assert [case.name for case in cases] == names
-    assert [case.name for case in select(cases, "n=10")] == names[:1]
-    assert [case.name for case in select(cases, "Ä")] == names
+    assert [case.name for case in select_cases(cases, "n=10")] == names[:1]
+    assert [case.name for case in select_cases(cases, "Ä")] == names

@@ -9,7 +9,7 @@ import pytest
 
 from memharness import Selection, load_config
 from memharness.config.configuration import Config
-from memharness.git.history import select
+from memharness.git.history import select_commits
 from memharness.git.repository import open_repository
 from memharness.model.environments import EnvironmentFacts as Facts
 from memharness.model.measurements import (
@@ -23,7 +23,7 @@ from memharness.model.measurements import (
     Profile,
     Stack,
 )
-from memharness.scenarios import expand, load_scenarios
+from memharness.scenarios import all_cases, load_scenarios
 from memharness.site.publish import publish
 from memharness.store import Store
 from published import data_of, text_of
@@ -86,8 +86,8 @@ class Project:
         self.publish()
 
     def _store(self, config: Config, cases: Mapping[str, Sequence[At | None]]) -> None:
-        store, known = Store(config.run.results, config.run.machine), expand(load_scenarios(config.run.scenarios))
-        history = select(open_repository(str(self.builder.path), self._folder / "cache"), Selection())
+        store, known = Store(config.run.results, config.run.machine), all_cases(load_scenarios(config.run.scenarios))
+        history = select_commits(open_repository(str(self.builder.path), self._folder / "cache"), Selection())
         for case in known:
             for commit, at in zip(history, cases.get(case.name, ()), strict=False):
                 if at is None:

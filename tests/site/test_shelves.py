@@ -11,13 +11,13 @@ import pytest
 from memharness import Results, Selection, load_config, load_results
 from memharness.config.configuration import Config
 from memharness.findings.judge import Judged, judge
-from memharness.git.history import select
+from memharness.git.history import select_commits
 from memharness.git.repository import open_repository
 from memharness.model.environments import EnvironmentFacts
 from memharness.model.findings import Acceptance
 from memharness.model.history import Commit
 from memharness.model.measurements import PROBE_METHOD, Failed, Measured, Observation
-from memharness.scenarios import expand, load_scenarios
+from memharness.scenarios import all_cases, load_scenarios
 from memharness.site.catalogue import Catalogue, open_catalogue
 from memharness.site.columns import MISSING
 from memharness.site.shelves import Shelf
@@ -45,8 +45,8 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
     (builder.path / "memharness.toml").write_text(f"[run]\nmetrics = {list(METRICS)}\n")
     config = load_config(builder.path, environment={})
     store = Store(config.run.results, config.run.machine)
-    history = select(open_repository(str(builder.path), folder / "cache"), Selection())
-    for number, case in enumerate(expand(load_scenarios(config.run.scenarios))):
+    history = select_commits(open_repository(str(builder.path), folder / "cache"), Selection())
+    for number, case in enumerate(all_cases(load_scenarios(config.run.scenarios))):
         for commit, observations in _story(random.Random(number), history):
             facts = EnvironmentFacts(
                 family=FAMILY,

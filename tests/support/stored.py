@@ -4,11 +4,11 @@ from pathlib import Path
 
 from memharness import Selection, load_config
 from memharness.config.configuration import Config
-from memharness.git.history import select
+from memharness.git.history import select_commits
 from memharness.git.repository import open_repository
 from memharness.model.environments import EnvironmentFacts
 from memharness.model.measurements import PROBE_METHOD, Measured, Observation
-from memharness.scenarios import expand, load_scenarios
+from memharness.scenarios import all_cases, load_scenarios
 from memharness.store import Store
 from repositories import RepositoryBuilder
 
@@ -32,8 +32,8 @@ def stored_project(folder: Path, *peaks: int, cases: int = 1) -> Config:
     (builder.path / "scenarios" / "fill.py").write_text(f"{block}def run({argument}):\n    pass\n")
     (builder.path / "memharness.toml").write_text('[run]\nmetrics = ["peak", "retained"]\n')
     config = load_config(builder.path, environment={})
-    store, known = Store(config.run.results, config.run.machine), expand(load_scenarios(config.run.scenarios))
-    history = select(open_repository(str(builder.path), folder / "cache"), Selection())
+    store, known = Store(config.run.results, config.run.machine), all_cases(load_scenarios(config.run.scenarios))
+    history = select_commits(open_repository(str(builder.path), folder / "cache"), Selection())
     for commit, peak in zip(history, peaks, strict=True):
         measured = Observation(outcome=Measured(metrics={"peak": peak, "retained": peak // 2}, passes=("first",)))
         entries = [(case.name, case.scenario.identity, PROBE_METHOD, 0, measured) for case in known]

@@ -15,7 +15,7 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from memharness.checkout.slot import Slot
-from memharness.errors import refused
+from memharness.errors import os_refusal
 from memharness.git.repository import Repository
 from memharness.processes.leftovers import end_leftovers
 
@@ -33,7 +33,7 @@ def lease(repository: Repository, cache: Path, *, scenarios: Path | None = None)
             end_leftovers(folder / "work")
             slot = Slot(repository, folder, scenarios, is_held=is_held)
         except OSError as error:
-            raise refused(
+            raise os_refusal(
                 f"{error.filename or parent}: cannot be used for checkouts",
                 error,
                 hint="Free some space there, or set MEMHARNESS_CACHE to another folder.",

@@ -13,7 +13,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from memharness.checkout.inventory import Inventory
-from memharness.checkout.tree import Tree
+from memharness.checkout.work_tree import WorkTree
 from memharness.files.copies import copy_folder
 from memharness.files.removal import remove
 from memharness.git.repository import Repository
@@ -53,7 +53,7 @@ class Slot:
             remove(self.aside)
         self.clear_work()
         self._copy_scenarios()
-        self._git = Tree(repository, self.tree, git_dir)
+        self._git = WorkTree(repository, self.tree, git_dir)
 
     @property
     def set_aside(self) -> tuple[Path, ...]:

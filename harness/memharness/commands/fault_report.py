@@ -26,7 +26,7 @@ _CREDENTIALS: Final = re.compile(r"(?<=//)[^/\s]{1,4096}@")  # tokens are long, 
 _CHARACTERS: Final = 300  # of what the line quotes
 
 
-def told(error: BaseException, arguments: Sequence[str]) -> int:
+def report_fault(error: BaseException, arguments: Sequence[str]) -> int:
     """Say that memharness failed by a fault of its own, and where the report is; return the exit code."""
     message = f"internal error: {_summary(error)}"
     report = None

@@ -16,7 +16,7 @@ from memharness.environments import find_fitting, find_interpreter
 from memharness.errors import MemharnessError
 from memharness.files.cache_folder import cache_folder
 from memharness.findings.project import blob_reader
-from memharness.git.history import paths, resolve
+from memharness.git.history import blob_ids, resolve
 from memharness.git.repository import open_repository, work_tree
 from memharness.packages.declared import Read, beside, declared, is_project, takes_any_folder
 from memharness.packages.layout import Layout, find_directory, find_projects, locate, module_names
@@ -38,7 +38,7 @@ def command(*, python: str, directory: str | None, as_json: bool) -> None:
         raise MemharnessError(
             f"{Path.cwd()} is a bare repository", hint="Run init in a clone with a work tree, where its files can live."
         )
-    files = paths(repository, resolve(repository, "HEAD"))
+    files = blob_ids(repository, resolve(repository, "HEAD"))
     read = blob_reader(repository, files)
     chosen, given = _choose(root, directory, files, read)
     layout = locate(files, read, directory=chosen)

@@ -6,7 +6,7 @@ from memharness.commands.options import case_options, configured, json_option, w
 from memharness.commands.printing import print_json
 from memharness.config.configuration import Config
 from memharness.model.scenarios import Case, Scenario
-from memharness.scenarios import expand, load_scenarios, select
+from memharness.scenarios import all_cases, load_scenarios, select_cases
 from memharness.wording.text import visible
 
 
@@ -16,7 +16,7 @@ from memharness.wording.text import visible
 @configured
 def command(config: Config, *, pattern: str | None, case_tags: tuple[str, ...], as_json: bool) -> None:
     """Print the scenarios and their cases, as -k and -t choose them."""
-    cases = select(expand(load_scenarios(config.run.scenarios)), pattern, case_tags)
+    cases = select_cases(all_cases(load_scenarios(config.run.scenarios)), pattern, case_tags)
     if as_json:
         print_json({"format": 1, "scenarios": [_as_json(s, own) for s, own in _by_scenario(cases)]})
         return

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, get_args
 import msgspec
 
 from memharness.config import readers
-from memharness.config.document import Document, Where, check_keys, inside, read_text, suggest
+from memharness.config.document import Document, Location, check_keys, inside, read_text, suggest
 from memharness.errors import MemharnessError
 from memharness.model.environments import Install
 from memharness.model.metrics import FLAGGING, METRICS
@@ -91,11 +91,11 @@ class Config(Value):
     notes: tuple[str, ...] = ()
 
 
-class Setting(NamedTuple):
+class RawValue(NamedTuple):
     """A raw value with its place, and the folder that a relative path in it starts from."""
 
     value: Any
-    where: Where
+    where: Location
     folder: Path
 
 
@@ -115,7 +115,7 @@ def load_config(
     document, table, notes = _open(start / file) if file else _find(start)
     folder = document.file.parent if document else _git_root(start)
     settings = {
-        **{name: Setting(key.default(), _DEFAULT, folder) for name, key in KEYS.items() if key.default},
+        **{name: RawValue(key.default(), _DEFAULT, folder) for name, key in KEYS.items() if key.default},
         **(_from_file(document, table) if document else {}),
         **_from_environment(environment, start),
         **_from_overrides(overrides or {}, start),
@@ -134,7 +134,7 @@ def load_config(
     return msgspec.convert({"folder": folder, "source": source, "notes": notes, **values}, Config)
 
 
-def variable(name: str) -> str:
+def variable_name(name: str) -> str:
     """Return the variable of a key: MEMHARNESS_TIMEOUT for run.timeout, MEMHARNESS_THRESHOLDS_PEAK, _PUBLISH_URL."""
     section, _, field = name.partition(".")
     field = f"{section}_{field}" if section in {"thresholds", "publish"} else field
@@ -181,18 +181,18 @@ def _git_root(start: Path) -> Path:
     return next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), start)
 
 
-def _from_file(document: Document, table: tuple[str, ...]) -> dict[str, Setting]:
+def _from_file(document: Document, table: tuple[str, ...]) -> dict[str, RawValue]:
     settings = {}
-    _check_known(document.get(*table), SECTIONS, document.place(*table))
+    _check_known(document.get(*table), SECTIONS, document.location(*table))
     for section, values in document.get(*table).items():
-        place = document.place(*table, section)
-        _check_known(values, [name.partition(".")[2] for name in KEYS if name.startswith(f"{section}.")], place)
+        location = document.location(*table, section)
+        _check_known(values, [name.partition(".")[2] for name in KEYS if name.startswith(f"{section}.")], location)
         for field, value in values.items():
-            settings[f"{section}.{field}"] = Setting(value, place.at(field), document.file.parent)
+            settings[f"{section}.{field}"] = RawValue(value, location.at(field), document.file.parent)
     return settings
 
 
-def _check_known(table: object, known: list[str], where: Where) -> None:
+def _check_known(table: object, known: list[str], where: Location) -> None:
     """Check as `check_keys` does, and for a key of another section say which."""
     for field in table if isinstance(table, dict) else ():
         homes = [section for section in SECTIONS if f"{section}.{field}" in KEYS and field not in known]
@@ -201,50 +201,50 @@ def _check_known(table: object, known: list[str], where: Where) -> None:
     check_keys(table, known, where)
 
 
-def _from_environment(environment: Mapping[str, str], start: Path) -> dict[str, Setting]:
+def _from_environment(environment: Mapping[str, str], start: Path) -> dict[str, RawValue]:
     return {
-        name: Setting(key.split(text), variable(name), start)
+        name: RawValue(key.split(text), variable_name(name), start)
         for name, key in KEYS.items()
-        if key.split and (text := environment.get(variable(name)))
+        if key.split and (text := environment.get(variable_name(name)))
     }
 
 
 def _unknown_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
-    known = [*(variable(name) for name, key in KEYS.items() if key.split), *_OTHER_VARIABLES]
+    known = [*(variable_name(name) for name, key in KEYS.items() if key.split), *_OTHER_VARIABLES]
     unknown = sorted(name for name in environment if name.startswith("MEMHARNESS_") and name not in known)
     return tuple(f"{name} is no variable of memharness and has no effect. {suggest(name, known)}" for name in unknown)
 
 
-def _from_overrides(overrides: Mapping[str, object], start: Path) -> dict[str, Setting]:
+def _from_overrides(overrides: Mapping[str, object], start: Path) -> dict[str, RawValue]:
     settings = {}
     for name, value in overrides.items():
         split = KEYS[name].split
         raw = split(value) if split and isinstance(value, str) else value
         if raw is not None:
-            settings[name] = Setting(raw, f"command line, {name}", start)
+            settings[name] = RawValue(raw, f"command line, {name}", start)
     return settings
 
 
 # --- what the values are ---------------------------------------------------------------------------------
 
 
-class Key(NamedTuple):
+class KeySpec(NamedTuple):
     """How a key is read, its default as it would stand in a file, and how one text becomes such a value."""
 
-    read: Callable[[Setting], object]
+    read: Callable[[RawValue], object]
     default: Callable[[], object] | None = None
     split: Callable[[str], object] | None = str  # None: a table, which no variable can hold
 
 
-def _plain(read: Callable[[Any, Where], object]) -> Callable[[Setting], object]:
+def _plain(read: Callable[[Any, Location], object]) -> Callable[[RawValue], object]:
     return lambda setting: read(setting.value, setting.where)
 
 
-def _folder(setting: Setting) -> Path:
+def _folder(setting: RawValue) -> Path:
     return (setting.folder / Path(readers.text(setting.value, setting.where)).expanduser()).resolve()
 
 
-def _written_folder(setting: Setting) -> Path:
+def _written_folder(setting: RawValue) -> Path:
     """Read a folder that memharness writes into.
 
     Links are followed on the way to it where the user names it. What a file or the default names may have come with a
@@ -261,13 +261,13 @@ def _written_folder(setting: Setting) -> Path:
     return folder
 
 
-def _repo(setting: Setting) -> str:
+def _repo(setting: RawValue) -> str:
     text = readers.text(setting.value, setting.where)
     folder = _folder(setting)
     return text if re.match(r"[^/]+:", text) and not folder.exists() else str(folder)
 
 
-def _inner_folder(value: object, where: Where) -> str:
+def _inner_folder(value: object, where: Location) -> str:
     text = readers.text(value, where)
     path = Path(text)
     if path.is_absolute() or ".." in path.parts:
@@ -275,20 +275,20 @@ def _inner_folder(value: object, where: Where) -> str:
     return path.as_posix()
 
 
-def _python(setting: Setting) -> tuple[str, ...]:
+def _python(setting: RawValue) -> tuple[str, ...]:
     requests = readers.distinct(setting.value, setting.where)
     paths = (setting.folder / Path(request).expanduser() for request in requests)
     return tuple(str(path) if "/" in text else text for text, path in zip(requests, paths, strict=True))
 
 
-def _install(value: object, where: Where) -> str:
+def _install(value: object, where: Location) -> str:
     text, known = readers.text(value, where), get_args(Install)
     if text not in known:
         raise MemharnessError(f'{where}: unknown way to install "{text}"', hint=suggest(text, known))
     return text
 
 
-def _variables(value: object, where: Where) -> dict[str, str]:
+def _variables(value: object, where: Location) -> dict[str, str]:
     variables = readers.typed(value, dict[str, str], where)
     for name, text in variables.items():
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or "\0" in text:
@@ -296,15 +296,15 @@ def _variables(value: object, where: Where) -> dict[str, str]:
     return variables
 
 
-def _command(value: object, where: Where) -> str:
+def _command(value: object, where: Location) -> str:
     return readers.typed(value, str, where).strip()
 
 
-def _count(value: object, where: Where) -> int:
+def _count(value: object, where: Location) -> int:
     return readers.positive(readers.typed(value, int, where), where)
 
 
-def _url(value: object, where: Where) -> str:
+def _url(value: object, where: Location) -> str:
     address = readers.text(value, where)
     if not re.fullmatch(r"https?://[^\s<>\"']+", address):
         raise MemharnessError(f'{where}: "{address}" is not an address', hint="It begins with https:// or http://.")
@@ -315,8 +315,8 @@ def _url(value: object, where: Where) -> str:
     return address.rstrip("/")
 
 
-def _link(*fields: str) -> Callable[[object, Where], str]:
-    def read(value: object, where: Where) -> str:
+def _link(*fields: str) -> Callable[[object, Location], str]:
+    def read(value: object, where: Location) -> str:
         template = _url(value, where)
         found = re.findall(r"\{([^{}]*)\}", template)
         unknown = [name for name in found if name not in fields]
@@ -332,11 +332,11 @@ def _link(*fields: str) -> Callable[[object, Where], str]:
     return read
 
 
-def _reuse(value: object, where: Where) -> bool:
+def _reuse(value: object, where: Location) -> bool:
     return readers.typed(value, bool, where)
 
 
-def _machine(value: object, where: Where) -> str:
+def _machine(value: object, where: Location) -> str:
     text = readers.text(value, where)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", text):
         raise MemharnessError(f'{where}: "{text}" cannot name a folder', hint="Use letters, digits, ., _ and -.")
@@ -358,32 +358,32 @@ def _truth(text: str) -> object:
 
 
 SECTIONS: Final = ["project", "environment", "run", "thresholds", "publish"]
-KEYS: Final[Mapping[str, Key]] = {
-    "project.repo": Key(_repo, lambda: "."),
-    "project.directory": Key(_plain(_inner_folder)),
-    "project.import-root": Key(_plain(_inner_folder)),
-    "environment.python": Key(_python, lambda: ["{}.{}".format(*sys.version_info)], _items),
-    "environment.install": Key(_plain(_install), lambda: "auto"),
-    "environment.dependencies": Key(_plain(readers.requirements), list, _items),
-    "environment.variables": Key(_plain(_variables), dict, None),
-    "environment.before-build": Key(_plain(_command), lambda: ""),
-    "environment.build-requires": Key(_plain(readers.requirements), list, _items),
-    "environment.build-timeout": Key(_plain(readers.duration)),
-    "environment.keep": Key(_plain(_count), split=_number),
-    "run.scenarios": Key(_folder, lambda: "scenarios"),
-    "run.results": Key(_written_folder, lambda: "results"),
-    "run.workers": Key(_plain(_count), lambda: len(os.sched_getaffinity(0)), _number),
-    "run.metrics": Key(_plain(readers.metrics), lambda: list(METRICS), _items),
-    "run.growth-budget": Key(_plain(readers.duration), lambda: "1s"),
-    "run.timeout": Key(_plain(readers.duration), lambda: "60s"),
-    "run.memory-limit": Key(_plain(readers.positive_size)),
-    "run.reuse": Key(_plain(_reuse), lambda: True, _truth),
-    "run.machine": Key(_plain(_machine), lambda: f"{platform.system()}-{platform.machine()}".lower()),
-    "thresholds.relative": Key(_plain(readers.percent)),
-    "thresholds.absolute": Key(_plain(readers.size)),
-    **{f"thresholds.{name}": Key(_plain(readers.size)) for name in FLAGGING},
-    "publish.folder": Key(_written_folder, lambda: "site"),
-    "publish.url": Key(_plain(_url)),
-    "publish.line-link": Key(_plain(_link("commit", "path", "line"))),
-    "publish.commit-link": Key(_plain(_link("commit"))),
+KEYS: Final[Mapping[str, KeySpec]] = {
+    "project.repo": KeySpec(_repo, lambda: "."),
+    "project.directory": KeySpec(_plain(_inner_folder)),
+    "project.import-root": KeySpec(_plain(_inner_folder)),
+    "environment.python": KeySpec(_python, lambda: ["{}.{}".format(*sys.version_info)], _items),
+    "environment.install": KeySpec(_plain(_install), lambda: "auto"),
+    "environment.dependencies": KeySpec(_plain(readers.requirements), list, _items),
+    "environment.variables": KeySpec(_plain(_variables), dict, None),
+    "environment.before-build": KeySpec(_plain(_command), lambda: ""),
+    "environment.build-requires": KeySpec(_plain(readers.requirements), list, _items),
+    "environment.build-timeout": KeySpec(_plain(readers.duration)),
+    "environment.keep": KeySpec(_plain(_count), split=_number),
+    "run.scenarios": KeySpec(_folder, lambda: "scenarios"),
+    "run.results": KeySpec(_written_folder, lambda: "results"),
+    "run.workers": KeySpec(_plain(_count), lambda: len(os.sched_getaffinity(0)), _number),
+    "run.metrics": KeySpec(_plain(readers.metrics), lambda: list(METRICS), _items),
+    "run.growth-budget": KeySpec(_plain(readers.duration), lambda: "1s"),
+    "run.timeout": KeySpec(_plain(readers.duration), lambda: "60s"),
+    "run.memory-limit": KeySpec(_plain(readers.positive_size)),
+    "run.reuse": KeySpec(_plain(_reuse), lambda: True, _truth),
+    "run.machine": KeySpec(_plain(_machine), lambda: f"{platform.system()}-{platform.machine()}".lower()),
+    "thresholds.relative": KeySpec(_plain(readers.percent)),
+    "thresholds.absolute": KeySpec(_plain(readers.size)),
+    **{f"thresholds.{name}": KeySpec(_plain(readers.size)) for name in FLAGGING},
+    "publish.folder": KeySpec(_written_folder, lambda: "site"),
+    "publish.url": KeySpec(_plain(_url)),
+    "publish.line-link": KeySpec(_plain(_link("commit", "path", "line"))),
+    "publish.commit-link": KeySpec(_plain(_link("commit"))),
 }

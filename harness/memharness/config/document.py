@@ -12,7 +12,7 @@ from typing import Any
 
 from memharness.errors import MemharnessError
 
-Key = tuple[str, ...]
+KeyPath = tuple[str, ...]
 
 _SYNTAX_ERROR = re.compile(r"(?P<reason>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)")
 
@@ -36,22 +36,22 @@ class Document:
         match = _SYNTAX_ERROR.fullmatch(error)
         reason = match["reason"] if match else error
         if match and match["line"]:
-            place = f"{match['line']}:{int(match['column']) + indent}"
+            location = f"{match['line']}:{int(match['column']) + indent}"
         else:
-            place = f"{self.text.rstrip().count(chr(10)) + 1}"
+            location = f"{self.text.rstrip().count(chr(10)) + 1}"
         return MemharnessError(
-            f"{self.file}:{place}: not valid TOML: {reason}", hint="See https://toml.io for the syntax."
+            f"{self.file}:{location}: not valid TOML: {reason}", hint="See https://toml.io for the syntax."
         )
 
     def get(self, *key: str) -> Any:
         """Return the raw value of a key, None where it or a table above it is absent."""
         return _get(self.table, key)
 
-    def place(self, *key: str) -> "Place":
+    def location(self, *key: str) -> "KeyLocation":
         """Return what prints as the place of a key."""
-        return Place(self, key)
+        return KeyLocation(self, key)
 
-    def line(self, key: Key, item: str | None = None) -> int:
+    def line(self, key: KeyPath, item: str | None = None) -> int:
         """Return the line (from 1) on which a key's value begins, or that of a list's text `item` within it.
 
         The key stands in the first block of lines that parses with it and does not without; tomllib decides,
@@ -71,10 +71,10 @@ class Document:
         return begin
 
 
-class Place:
+class KeyLocation:
     """Prints as `file:line: key`. The line is looked up only when a message needs it."""
 
-    def __init__(self, document: Document, key: Key, item: str | None = None) -> None:
+    def __init__(self, document: Document, key: KeyPath, item: str | None = None) -> None:
         self._document = document
         self._key = key
         self._item = item
@@ -83,17 +83,17 @@ class Place:
         name = ".".join(part if part.replace("-", "_").isidentifier() else repr(part) for part in self._key)
         return f"{self._document.file}:{self._document.line(self._key, self._item)}: {name}"
 
-    def at(self, key_or_item: str) -> "Place":
+    def at(self, key_or_item: str) -> "KeyLocation":
         """Return the place of a key of this table, or of an item of this list."""
         if isinstance(self._document.get(*self._key), dict):
-            return Place(self._document, (*self._key, key_or_item))
-        return Place(self._document, self._key, key_or_item)
+            return KeyLocation(self._document, (*self._key, key_or_item))
+        return KeyLocation(self._document, self._key, key_or_item)
 
 
-Where = Place | str
+Location = KeyLocation | str
 
 
-def _get(table: Any, key: Key) -> Any:
+def _get(table: Any, key: KeyPath) -> Any:
     for part in key:
         table = table.get(part) if isinstance(table, dict) else None
     return table
@@ -111,12 +111,12 @@ def read_text(file: Path) -> str:
         raise MemharnessError(f"{file}:{line}: not UTF-8", hint="Save the file as UTF-8.") from None
 
 
-def inside(where: Where, part: str) -> Where:
+def inside(where: Location, part: str) -> Location:
     """Return the place of a key or item of the value at `where`."""
-    return where.at(part) if isinstance(where, Place) else where
+    return where.at(part) if isinstance(where, KeyLocation) else where
 
 
-def check_keys(table: object, known: Iterable[str], where: Where) -> None:
+def check_keys(table: object, known: Iterable[str], where: Location) -> None:
     """Raise where `table` is no table, or at its first key that is not known, with the nearest known one."""
     names = sorted(known)
     if not isinstance(table, dict):

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from memharness.config.document import Where, check_keys, inside, suggest
+from memharness.config.document import Location, check_keys, inside, suggest
 from memharness.config.quantities import parse_duration, parse_percent, parse_size
 from memharness.errors import MemharnessError
 from memharness.model.metrics import FLAGGING, METRICS
@@ -18,10 +18,10 @@ from memharness.model.scenarios import Thresholds
 
 T = TypeVar("T")
 N = TypeVar("N", int, float)
-Reader = Callable[[Any, Where], object]
+Reader = Callable[[Any, Location], object]
 
 
-def typed(value: object, kind: type[T], where: Where) -> T:
+def typed(value: object, kind: type[T], where: Location) -> T:
     """Convert strictly, without guessing: "4" is no number."""
     try:
         return msgspec.convert(value, kind)
@@ -43,7 +43,7 @@ _HINTS = {
 _KINDS = {"object": "a table", "array": "a list", "str": "a text", "int": "a whole number", "bool": "true or false"}
 
 
-def text(value: object, where: Where) -> str:
+def text(value: object, where: Location) -> str:
     """Read a text that is not blank."""
     result = typed(value, str, where)
     if not result.strip():
@@ -51,12 +51,12 @@ def text(value: object, where: Where) -> str:
     return result
 
 
-def texts(value: object, where: Where) -> tuple[str, ...]:
+def texts(value: object, where: Location) -> tuple[str, ...]:
     """Read a list of texts."""
     return tuple(text(item, where) for item in typed(value, list[Any], where))
 
 
-def distinct(value: object, where: Where) -> tuple[str, ...]:
+def distinct(value: object, where: Location) -> tuple[str, ...]:
     """Read a list of texts, at least one and each once."""
     names = texts(value, where)
     for name in names:
@@ -67,31 +67,31 @@ def distinct(value: object, where: Where) -> tuple[str, ...]:
     return names
 
 
-def size(value: object, where: Where) -> int:
+def size(value: object, where: Location) -> int:
     """Read bytes: a whole number from 0, or a text such as "8 MiB"."""
     if isinstance(value, int) and not isinstance(value, bool):
         return parse_size(str(value), where=where)
     return parse_size(text(value, where), where=where)
 
 
-def positive_size(value: object, where: Where) -> int:
+def positive_size(value: object, where: Location) -> int:
     """Read bytes, more than none."""
     return positive(size(value, where), where)
 
 
-def duration(value: object, where: Where) -> float:
+def duration(value: object, where: Location) -> float:
     """Read seconds, more than none, from a text such as "60s"."""
     return positive(parse_duration(text(value, where), where=where), where)
 
 
-def positive(number: N, where: Where) -> N:
+def positive(number: N, where: Location) -> N:
     """Return the number, unless it is zero or less."""
     if number <= 0:
         raise MemharnessError(f"{where}: must be more than zero", hint="Leave the key out for the default.")
     return number
 
 
-def metrics(value: object, where: Where) -> tuple[str, ...]:
+def metrics(value: object, where: Location) -> tuple[str, ...]:
     """Read a list of metrics, at least one and each once."""
     names = distinct(value, where)
     for name in names:
@@ -100,7 +100,7 @@ def metrics(value: object, where: Where) -> tuple[str, ...]:
     return names
 
 
-def requirements(value: object, where: Where) -> tuple[str, ...]:
+def requirements(value: object, where: Location) -> tuple[str, ...]:
     """Read a list of dependencies as PEP 508 has them."""
     # here, since importing it takes longer than all the rest of a configuration, which rarely has any
     from packaging.requirements import InvalidRequirement, Requirement
@@ -117,7 +117,7 @@ def requirements(value: object, where: Where) -> tuple[str, ...]:
     return names
 
 
-def thresholds(value: object, where: Where) -> Thresholds:
+def thresholds(value: object, where: Location) -> Thresholds:
     """Read a table of `relative`, `absolute` and the names of metrics."""
     check_keys(value, ("relative", "absolute", *FLAGGING), where)
     table = typed(value, dict[str, Any], where)
@@ -129,7 +129,7 @@ def thresholds(value: object, where: Where) -> Thresholds:
     )
 
 
-def percent(value: object, where: Where) -> float:
+def percent(value: object, where: Location) -> float:
     """Read a fraction from a text such as "1%"."""
     return parse_percent(text(value, where), where=where)
 

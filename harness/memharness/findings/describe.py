@@ -15,7 +15,7 @@ from memharness.analyse.transients import find_undone
 from memharness.findings.branch_search import follow_merge
 from memharness.findings.judge import Judged, judge, question_of
 from memharness.findings.results import Results
-from memharness.git.history import Blobs, count_between, file_edits
+from memharness.git.history import BlobReader, count_between, file_edits
 from memharness.git.repository import Repository
 from memharness.model.findings import Change
 from memharness.model.history import Commit, FileEdit
@@ -44,7 +44,7 @@ def describe_each(results: Results, judged: Sequence[Judged]) -> tuple[Change, .
 @contextmanager
 def open_source_edits(repository: Repository) -> Iterator["SourceEdits"]:
     """Yield what git tells of the lines between commits, kept for all that is described with it."""
-    with Blobs(repository) as blobs:
+    with BlobReader(repository) as blobs:
         yield SourceEdits(repository, blobs)
 
 
@@ -129,7 +129,7 @@ def _quiet(results: Results, judged: Judged, drift: Step, source_edits: "SourceE
 class SourceEdits:
     """What git tells of the lines between two commits; of the Python files that profiles mention it reads the text."""
 
-    def __init__(self, repository: Repository, blobs: Blobs) -> None:
+    def __init__(self, repository: Repository, blobs: BlobReader) -> None:
         self._files = cache(lambda good, bad: file_edits(repository, good, bad))
         self._text = lru_cache(_TEXTS)(lambda commit, path: (blobs.read(commit, path) or b"").decode(errors="replace"))
 

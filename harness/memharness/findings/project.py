@@ -10,15 +10,14 @@ from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
 from memharness.files.cache_folder import cache_folder
 from memharness.files.copies import copy_folder
-from memharness.git.history import RevisionRange, commit_ids, select, shortfall
+from memharness.git.history import RevisionRange, commit_ids, select_commits, shortfall
 from memharness.git.repository import Repository, open_repository
 from memharness.model.history import Commit
 from memharness.model.measurements import Measured
 from memharness.model.scenarios import Case
 from memharness.packages.declared import Read, beside, declared
 from memharness.packages.layout import find_directory
-from memharness.scenarios import expand, left_out, load_scenarios
-from memharness.scenarios import select as select_cases
+from memharness.scenarios import all_cases, load_scenarios, select_cases, skipped_entries
 from memharness.store import Store
 
 
@@ -55,7 +54,7 @@ class Project:
         if selection.new:
             # Nothing measured yet: the newest commit alone becomes the baseline of all later runs.
             selection = replace(selection, since=self._baseline(selection.until) or selection.until)
-        return select(self.repository, selection)
+        return select_commits(self.repository, selection)
 
     def copy_scenarios(self, into: Path) -> None:
         """Copy the scenario folder as it was parsed; raise MemharnessError where it was changed since."""
@@ -105,14 +104,14 @@ def open_project(config: Config, selection: Selection, *, read_only: bool = Fals
     """Open repository, scenario files and store; what is wrong with any of them is a MemharnessError."""
     repository = open_repository(config.project.repo, cache_folder())
     scenarios = load_scenarios(config.run.scenarios)
-    cases = select_cases(expand(scenarios), selection.pattern, selection.case_tags)
+    cases = select_cases(all_cases(scenarios), selection.pattern, selection.case_tags)
     renamed = {scenario.text_identity: scenario.identity for scenario in scenarios}
     return Project(
         config=config,
         repository=repository,
         cases=cases,
         store=Store(config.run.results, config.run.machine, read_only=read_only, renamed=renamed),
-        notices=left_out(config.run.scenarios),
+        notices=skipped_entries(config.run.scenarios),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from memharness.config.configuration import Config
 from memharness.findings.project import EVERYTHING, Project, Selection, open_project
-from memharness.git.history import RevisionRange, select
+from memharness.git.history import RevisionRange, select_commits
 from memharness.model.environments import PINNED, EnvironmentFacts
 from memharness.model.findings import Acceptance
 from memharness.model.history import Commit
@@ -114,5 +114,5 @@ def with_whole_history(results: Results) -> Results:
     stored = {commit for family in results.measurements for commit in project.store.commit_ids(family)}
     if stored <= {commit.id for commit in results.commits}:
         return results
-    commits = select(project.repository, RevisionRange(until=newest.id))
+    commits = select_commits(project.repository, RevisionRange(until=newest.id))
     return load_commits(project, commits, families=results.measurements)

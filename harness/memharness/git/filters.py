@@ -23,7 +23,7 @@ _LACKING: Final = "Git LFS has only a pointer to it at hand: get it with `git lf
 _DAMAGED: Final = "what Git LFS has of it at hand is damaged: run `git lfs fsck`, then `git lfs fetch --all`"
 
 
-def unfiltered(repository: Repository, entries: Mapping[str, str]) -> tuple[dict[str, Path], dict[str, str]]:
+def filtered_contents(repository: Repository, entries: Mapping[str, str]) -> tuple[dict[str, Path], dict[str, str]]:
     """Return the files behind Git LFS with their contents, and path -> reason of those whose contents are not at hand.
 
     `entries` are path -> "mode id" of a commit, without what is in its submodules: these have attributes of their own.
@@ -63,7 +63,7 @@ def _filters(repository: Repository, entries: Mapping[str, str]) -> dict[str, st
             folder=store,
             variables=place,
             isolated=True,
-            given=listing(sources),
+            given=index_info(sources),
         )
         told = run_git(
             [f"--git-dir={store}", "check-attr", "--cached", "-z", "--stdin", "filter"],
@@ -77,7 +77,7 @@ def _filters(repository: Repository, entries: Mapping[str, str]) -> dict[str, st
     return {path: name for path, name in values.items() if name not in ("unspecified", "unset", "set", "")}
 
 
-def listing(entries: Mapping[str, str]) -> bytes:
+def index_info(entries: Mapping[str, str]) -> bytes:
     """Return entries, but for folders, as `git update-index -z --index-info` takes them."""
     lines = (f"{entry}\t{path}\0" for path, entry in entries.items() if not entry.startswith("040000"))
     return "".join(lines).encode(errors="surrogateescape")

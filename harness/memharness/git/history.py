@@ -50,7 +50,7 @@ class RevisionRange(Value):
         return cls(base=base or None, until=until or "HEAD")
 
 
-def select(repository: Repository, wanted: RevisionRange) -> tuple[Commit, ...]:
+def select_commits(repository: Repository, wanted: RevisionRange) -> tuple[Commit, ...]:
     """Return the commits of a range, oldest first.
 
     Raises MemharnessError for an unknown revision, one that is not on the first-parent line, and an empty range.
@@ -178,13 +178,13 @@ def _skip(lines: Iterator[bytes], count: int) -> None:
         count -= not next(lines).startswith(b"\\")
 
 
-def paths(repository: Repository, commit: str) -> dict[str, str]:
+def blob_ids(repository: Repository, commit: str) -> dict[str, str]:
     """Return path -> blob id of every file of a commit (submodules left out)."""
     aside = ("040000", "160000")  # folders, submodules
     return {path: entry[7:] for path, entry in entries(repository, commit).items() if not entry.startswith(aside)}
 
 
-class Blobs:
+class BlobReader:
     """Reads files of commits, however many, through one git process, which starts with the first of them.
 
     To be used as a context, at whose end git ends.

@@ -13,9 +13,9 @@ from typing import Final, TypeVar
 
 from memharness.errors import MemharnessError
 from memharness.files.removal import scratch
-from memharness.git.filters import listing, unfiltered
+from memharness.git.filters import filtered_contents, index_info
 from memharness.git.repository import Repository, quoted, run_git
-from memharness.git.submodules import absence, entries, links, look_into
+from memharness.git.submodules import entries, submodule_entries, submodule_ids, why_missing
 from memharness.model.values import Value
 
 T = TypeVar("T")
@@ -58,11 +58,11 @@ def snapshot(repository: Repository, commit: str) -> Snapshot:
             faults[path] = _LOST
             lost.append(folder + path)
         listed = {path: entry for path, entry in listed.items() if path not in faults}
-        behind, absent = unfiltered(repository, listed)
-        for path, id_ in links(listed).items():
-            inner = look_into(repository, folder + path, id_)
+        behind, absent = filtered_contents(repository, listed)
+        for path, id_ in submodule_ids(listed).items():
+            inner = submodule_entries(repository, folder + path, id_)
             if inner is None:
-                absent[path] = absence(repository, id_)
+                absent[path] = why_missing(repository, id_)
             else:
                 listed[path] = f"040000 {id_}"
                 waiting[f"{folder}{path}/"] = inner
@@ -81,7 +81,7 @@ def snapshot(repository: Repository, commit: str) -> Snapshot:
     )
 
 
-def forget() -> None:
+def clear_snapshots() -> None:
     """Have snapshots made again, as after what they consist of is gone from the cache folder."""
     snapshot.cache_clear()
     _stored.clear()
@@ -132,7 +132,7 @@ def _made(repository: Repository, found: Mapping[str, str]) -> str:
     """Make a commit of entries, and return its id, which is the same for the same entries."""
     with scratch(Path(repository.made_store()), "index-") as folder:
         index = {"GIT_INDEX_FILE": f"{folder}/index"}
-        _make(repository, "update-index", "-z", "--index-info", given=listing(found), variables=index)
+        _make(repository, "update-index", "-z", "--index-info", given=index_info(found), variables=index)
         tree = _make(repository, "write-tree", "--missing-ok", variables=index)
     return _make(repository, "commit-tree", "-m", "", tree, variables=_NOBODY)
 

@@ -31,12 +31,12 @@ def entries(repository: Repository, commit: str) -> dict[str, str]:
     return _listed(repository.git(*_LIST, commit))
 
 
-def links(found: Mapping[str, str]) -> dict[str, str]:
+def submodule_ids(found: Mapping[str, str]) -> dict[str, str]:
     """Return path -> commit id of the submodules among entries."""
     return {path: entry[7:] for path, entry in found.items() if entry.startswith(_SUBMODULE)}
 
 
-def look_into(repository: Repository, path: str, id_: str) -> dict[str, str] | None:
+def submodule_entries(repository: Repository, path: str, id_: str) -> dict[str, str] | None:
     """Return the entries of the commit of a submodule; None where no repository at hand has it."""
     listed = repository.try_git(*_LIST, id_)
     if listed.status:
@@ -56,14 +56,14 @@ def _complete(repository: Repository, id_: str) -> None:
             module.fetch_missing(id_)
 
 
-def absence(repository: Repository, id_: str) -> str:
+def why_missing(repository: Repository, id_: str) -> str:
     """Say why a submodule is missing, and what to do."""
     refused = _refused.get((repository.id, id_))
     why = f"no clone at hand has its commit {id_[:10]}" + (f", and {refused}" if refused else "")
     return f"the submodule is missing: {why}: get it with `git submodule update --init --recursive`"
 
 
-def fetch(repository: Repository, commit: str) -> bool:
+def fetch_submodules(repository: Repository, commit: str) -> bool:
     """Fetch the submodules of a commit that are not at hand from their URLs, each once; tell whether any was tried.
 
     The protocols are those that git allows for addresses that the user has not typed.
@@ -74,13 +74,13 @@ def fetch(repository: Repository, commit: str) -> bool:
 def _fetch_below(repository: Repository, commit: str, prefix: str, base: str) -> bool:
     """Do so for the submodules of a commit that lies at `prefix` and came from the URL `base`, if that is known."""
     tried = False
-    wanted = links(entries(repository, commit))
+    wanted = submodule_ids(entries(repository, commit))
     urls = _urls(repository, commit, base) if wanted else {}
     for path, id_ in wanted.items():
-        if look_into(repository, prefix + path, id_) is None and (repository.id, id_) not in _refused:
+        if submodule_entries(repository, prefix + path, id_) is None and (repository.id, id_) not in _refused:
             _refused[repository.id, id_] = _fetch(repository, id_, urls.get(path))
             tried = True
-        if look_into(repository, prefix + path, id_) is not None:
+        if submodule_entries(repository, prefix + path, id_) is not None:
             tried |= _fetch_below(repository, id_, f"{prefix}{path}/", urls.get(path, ""))
     return tried
 

@@ -20,14 +20,14 @@ _LINES: Final = {
 _COMMITS: Final = {"github": "/commit/{commit}", "gitlab": "/-/commit/{commit}", "codeberg": "/commit/{commit}"}
 
 
-class Links(Value):
+class WebLinks(Value):
     """Templates of links to a line of a file at a commit, and to a commit."""
 
     line: str
     commit: str
 
 
-def recognise(address: str) -> Links | None:
+def recognise(address: str) -> WebLinks | None:
     """Return the links of a repository on GitHub, GitLab (also one's own) or Codeberg; None for any other."""
     for pattern in _ADDRESSES:
         match = pattern.fullmatch(address.strip())
@@ -37,5 +37,5 @@ def recognise(address: str) -> Links | None:
         kind = next((name for name in _LINES if name in host.split(".")), None)
         if kind is None or not re.fullmatch(r"[\w.~-]+(/[\w.~-]+)+", path):
             return None
-        return Links(line=f"https://{host}/{path}{_LINES[kind]}", commit=f"https://{host}/{path}{_COMMITS[kind]}")
+        return WebLinks(line=f"https://{host}/{path}{_LINES[kind]}", commit=f"https://{host}/{path}{_COMMITS[kind]}")
     return None

@@ -17,7 +17,7 @@ from memharness.findings.judge import Judged, judge
 from memharness.findings.project import Project, Selection
 from memharness.findings.report import make_report
 from memharness.findings.results import Results
-from memharness.git.history import RevisionRange, find_commit, select
+from memharness.git.history import RevisionRange, find_commit, select_commits
 from memharness.git.repository import Repository
 from memharness.model.findings import Change, Report, Summary
 from memharness.model.history import Commit
@@ -49,7 +49,7 @@ def bisect(
     cannot be measured, and where the ends do not differ.
     """
     with begin(config, selection, listener=listener) as work:
-        line = select(work.project.repository, RevisionRange(since=good, until=bad))
+        line = select_commits(work.project.repository, RevisionRange(since=good, until=bad))
         question = _question(work, (line[0], line[-1]), metric)
         while isinstance(found := search(work.project, question, line), Unmeasured):
             work.first([found.commit], passes=(METRICS[metric].measured_in,))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from memharness.environments import Provider
 from memharness.findings.project import Project
 from memharness.git.snapshot import snapshot
-from memharness.git.submodules import fetch, links
+from memharness.git.submodules import fetch_submodules, submodule_ids
 from memharness.model.environments import EnvironmentSpec
 from memharness.model.scenarios import Case
 from memharness.packages.declared import Read
@@ -62,7 +62,7 @@ class InputReader:
         """Return the inputs of a commit, by its full id."""
         repository = self._project.repository
         whole = snapshot(repository, commit)
-        if links(whole.entries) and fetch(repository, commit):
+        if submodule_ids(whole.entries) and fetch_submodules(repository, commit):
             snapshot.cache_clear()
             whole = snapshot(repository, commit)
         tree = CommitTree(whole.entries)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from memharness.config.configuration import Config
-from memharness.errors import foreseen
+from memharness.errors import as_refusal
 from memharness.files.cache_folder import cache_folder
 from memharness.files.removal import scratch
 from memharness.findings.judge import Judged, judge
@@ -77,7 +77,7 @@ def begin(
             )
             yield Session(project, workers, retry_failed=retry_failed)
     except (OSError, MemoryError) as error:
-        refused = foreseen(error)
+        refused = as_refusal(error)
         if refused is None:
             raise
         raise refused from error

@@ -3,7 +3,7 @@
 from pathlib import Path, PurePosixPath
 
 from memharness.findings.project import Project, blob_reader
-from memharness.git.history import paths, resolve
+from memharness.git.history import blob_ids, resolve
 from memharness.git.repository import run_git
 from memharness.packages.layout import locate
 
@@ -17,7 +17,7 @@ def edited_files(project: Project, commit: str) -> int:
     folder = Path(repository.location)
     if not folder.is_dir() or resolve(repository, "HEAD") != commit:
         return 0
-    files, asked = paths(repository, commit), project.config.project
+    files, asked = blob_ids(repository, commit), project.config.project
     layout = locate(files, blob_reader(repository, files), directory=asked.directory, import_root=asked.import_root)
     root = PurePosixPath(layout.import_root)
     places = [f":(top,literal){root / package}{ending}" for package in layout.packages for ending in ("", ".py")]

@@ -1,6 +1,6 @@
 """Scenario files into Scenario values, parsed and never imported; their cases; selection with -k and tags."""
 
-from memharness.scenarios.folder import left_out, load_scenarios
-from memharness.scenarios.selection import expand, select
+from memharness.scenarios.folder import load_scenarios, skipped_entries
+from memharness.scenarios.selection import all_cases, select_cases
 
-__all__ = ["expand", "left_out", "load_scenarios", "select"]
+__all__ = ["all_cases", "load_scenarios", "select_cases", "skipped_entries"]

@@ -55,7 +55,7 @@ def _files(folder: Path) -> list[Path]:
     return [entry for entry in visible if entry.suffix == ".py" and is_file(entry)] + packages
 
 
-def left_out(folder: Path) -> tuple[str, ...]:
+def skipped_entries(folder: Path) -> tuple[str, ...]:
     """Return a remark on each entry that is named like a scenario and is neither a file nor a folder."""
     return tuple(
         f"{entry} is left out: it is no file, or leads to none"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from memharness.config import readers
-from memharness.config.document import Document, Where, check_keys, inside
+from memharness.config.document import Document, Location, check_keys, inside
 from memharness.errors import MemharnessError
 from memharness.model.metrics import METRICS
 from memharness.model.values import Scalar
@@ -26,11 +26,11 @@ def read_metadata(file: Path, text: str) -> dict[str, Any]:
     block = _block(file, text)
     if block is None:
         return {}
-    check_keys(block.table, ("dependencies", "requires-python", "tool"), block.place())
+    check_keys(block.table, ("dependencies", "requires-python", "tool"), block.location())
     fields = _fields(block, (), {"dependencies": readers.requirements, "requires-python": _requires_python})
     if block.get("tool", "memharness") is None:
         return fields
-    check_keys(block.get("tool", "memharness"), _READERS, block.place("tool", "memharness"))
+    check_keys(block.get("tool", "memharness"), _READERS, block.location("tool", "memharness"))
     return fields | _fields(block, ("tool", "memharness"), _READERS)
 
 
@@ -90,13 +90,13 @@ def _block(file: Path, text: str) -> Document | None:
 
 def _fields(block: Document, table: tuple[str, ...], known: dict[str, readers.Reader]) -> dict[str, Any]:
     return {
-        key.replace("-", "_"): known[key](value, block.place(*table, key))
+        key.replace("-", "_"): known[key](value, block.location(*table, key))
         for key, value in block.get(*table).items()
         if key in known
     }
 
 
-def _requires_python(value: object, where: Where) -> str:
+def _requires_python(value: object, where: Location) -> str:
     from packaging.specifiers import InvalidSpecifier, SpecifierSet  # here, as few scenarios need it
 
     text = readers.text(value, where)
@@ -107,17 +107,17 @@ def _requires_python(value: object, where: Where) -> str:
     return text
 
 
-def _params(value: object, where: Where) -> dict[str, tuple[Scalar, ...]]:
+def _params(value: object, where: Location) -> dict[str, tuple[Scalar, ...]]:
     params = {}
     for name, given in readers.typed(value, dict[str, Any], where).items():
-        place = inside(where, name)
+        location = inside(where, name)
         if not name.isidentifier() or keyword.iskeyword(name):
-            raise MemharnessError(f"{place}: not a parameter's name", hint="Write a Python identifier.")
-        params[name] = tuple(_scalar(item, place) for item in (given if isinstance(given, list) else [given]))
+            raise MemharnessError(f"{location}: not a parameter's name", hint="Write a Python identifier.")
+        params[name] = tuple(_scalar(item, location) for item in (given if isinstance(given, list) else [given]))
         if not params[name]:
-            raise MemharnessError(f"{place}: no values", hint="Write at least one, such as [100].")
+            raise MemharnessError(f"{location}: no values", hint="Write at least one, such as [100].")
         if len({(type(item), item) for item in params[name]}) < len(params[name]):
-            raise MemharnessError(f"{place}: a value stands twice", hint="Leave one out.")
+            raise MemharnessError(f"{location}: a value stands twice", hint="Leave one out.")
     count = math.prod(len(values) for values in params.values())
     if count > MOST_CASES:
         raise MemharnessError(
@@ -127,7 +127,7 @@ def _params(value: object, where: Where) -> dict[str, tuple[Scalar, ...]]:
     return params
 
 
-def _scalar(value: object, where: Where) -> Scalar:
+def _scalar(value: object, where: Location) -> Scalar:
     if not isinstance(value, bool | int | float | str):
         kind = type(value).__name__
         raise MemharnessError(f"{where}: a value is a {kind}", hint="Use texts, numbers, true and false.")
@@ -136,7 +136,7 @@ def _scalar(value: object, where: Where) -> Scalar:
     return value
 
 
-def _calls(value: object, where: Where) -> int:
+def _calls(value: object, where: Location) -> int:
     if readers.typed(value, int, where) not in CALLS:
         raise MemharnessError(
             f"{where}: {value} is no number of calls that the leak rule has windows for",
@@ -145,7 +145,7 @@ def _calls(value: object, where: Where) -> int:
     return readers.typed(value, int, where)
 
 
-def _limits(value: object, where: Where) -> dict[str, int]:
+def _limits(value: object, where: Location) -> dict[str, int]:
     check_keys(value, METRICS, where)
     table = readers.typed(value, dict[str, Any], where)
     return {name: readers.size(limit, inside(where, name)) for name, limit in table.items()}

@@ -11,7 +11,7 @@ from memharness.model.scenarios import Case, Scenario
 MOST_LISTED: Final = 40
 
 
-def expand(scenarios: Iterable[Scenario]) -> tuple[Case, ...]:
+def all_cases(scenarios: Iterable[Scenario]) -> tuple[Case, ...]:
     """Return every combination of the parameters of every scenario, the last parameter changing fastest."""
     return tuple(
         Case(scenario=scenario, params=dict(zip(scenario.params, values, strict=True)))
@@ -20,7 +20,7 @@ def expand(scenarios: Iterable[Scenario]) -> tuple[Case, ...]:
     )
 
 
-def select(cases: Iterable[Case], pattern: str | None = None, tags: Iterable[str] = ()) -> tuple[Case, ...]:
+def select_cases(cases: Iterable[Case], pattern: str | None = None, tags: Iterable[str] = ()) -> tuple[Case, ...]:
     """Return the cases whose name matches `pattern` and whose scenario has one of `tags`, if any are given.
 
     A pattern is made of parts of names and whole parameters (`n=10`), compared without case, and of `and`, `or`,

@@ -13,7 +13,7 @@ from memharness.model.history import Commit
 from memharness.model.measurements import PROBE_METHOD
 from memharness.model.scenarios import Case
 from memharness.model.values import digest
-from memharness.scenarios import expand, load_scenarios
+from memharness.scenarios import all_cases, load_scenarios
 from memharness.site.columns import Columns, load_columns
 from memharness.site.entries import entries_of, find_changes
 from memharness.site.kept import Findings, keep, kept_file, read_columns, read_kept, write_columns, write_kept
@@ -64,7 +64,7 @@ def open_catalogue(config: Config, selection: Selection) -> Catalogue:
     Without a choice of commits the history begins at the first that anything is stored of.
     """
     project = open_project(config, selection, read_only=True)
-    every_case = expand(load_scenarios(config.run.scenarios))  # whatever is chosen now, so that what is kept stays
+    every_case = all_cases(load_scenarios(config.run.scenarios))  # whatever is chosen now, so that what is kept stays
     history = project.commits(selection)
     faults: list[str] = []
     chosen = [name for name in machines(config.run.results) if selection.machine in (None, name)]

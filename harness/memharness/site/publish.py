@@ -22,8 +22,8 @@ import memharness.site.render as pages
 from memharness.config.configuration import Config
 from memharness.findings.describe import SourceEdits, open_source_edits
 from memharness.findings.project import Selection, name_at
-from memharness.git.history import paths
-from memharness.git.web_links import Links, recognise
+from memharness.git.history import blob_ids
+from memharness.git.web_links import WebLinks, recognise
 from memharness.model.measurements import Measured, Profile
 from memharness.model.metrics import METRICS
 from memharness.model.values import Value
@@ -101,7 +101,7 @@ def _site(catalogue: Catalogue) -> Site:
     config, history, repository = catalogue.project.config, catalogue.history, catalogue.project.repository
     links = _links(catalogue)
     tag = catalogue.newest_tag
-    name = name_at(config, repository, paths(repository, history[-1].id))
+    name = name_at(config, repository, blob_ids(repository, history[-1].id))
     return Site(
         project=name or Path(repository.location).name,
         first=history[0],
@@ -130,7 +130,7 @@ def _build(catalogue: Catalogue) -> str:
     return found.hexdigest()[:10]
 
 
-def _links(catalogue: Catalogue) -> Links | None:
+def _links(catalogue: Catalogue) -> WebLinks | None:
     """Recognise where the repository is browsed: by its remote, or by the address it was fetched from."""
     repository = catalogue.project.repository
     remote = repository.try_git("config", "--get", "remote.origin.url").output.decode(errors="replace").strip()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from itertools import chain, count
 from pathlib import Path
 
-from memharness.errors import MemharnessError, refused
+from memharness.errors import MemharnessError, os_refusal
 from memharness.files.folder import Folder, NotPlain, TooLarge
 
 _HINT_NOT_PLAIN = "Remove it if you do not know it, or choose another folder for the results."
@@ -18,7 +18,9 @@ def failure(action: str, path: Path, error: OSError) -> MemharnessError:
     """Return the error to raise when the system refuses to `action` (a verb) `path`."""
     if isinstance(error, NotPlain | TooLarge):
         return MemharnessError(f"cannot {action} {error.filename}: {error.strerror}", hint=_HINT_NOT_PLAIN)
-    return refused(f"cannot {action} {path}", error, hint="Check the path, or choose another folder for the results.")
+    return os_refusal(
+        f"cannot {action} {path}", error, hint="Check the path, or choose another folder for the results."
+    )
 
 
 class Files:

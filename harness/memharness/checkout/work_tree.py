@@ -19,7 +19,7 @@ from typing import Final
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.files.removal import remove
 from memharness.git.repository import Repository, quoted, run_git, start_git
-from memharness.git.snapshot import Snapshot, forget, snapshot
+from memharness.git.snapshot import Snapshot, clear_snapshots, snapshot
 
 _SETTINGS: Final = """[core]
 \trepositoryformatversion = {version}
@@ -45,7 +45,7 @@ _LATER: Final = (1 << 31) - 1  # seconds; the most that every file system can st
 _END: Final = b"/end\n"  # no path begins like this
 
 
-class Tree:
+class WorkTree:
     """The work tree `folder`, and the repository `git_dir` that moves it.
 
     The files are to be changed through it alone, but for what git does not know.
@@ -79,7 +79,7 @@ class Tree:
                 self._refresh()
             return self._move(commit, spoilt=spoilt)
         except _GitError:
-            forget()
+            clear_snapshots()
             self._refresh()
             try:
                 return self._move(commit, spoilt=spoilt)
