@@ -24,10 +24,10 @@ is read as a Python literal); all paths are absolute and without symbolic links 
                 "namespaces": [dotted names] of folders there that are no regular packages, whatever they hold,
                 "placed": links in the tree to files that the build made, which the environment stands for}
   calls         calls in the growth pass after the first, or null to find the most of 127, 63, 31, 15 that cost
-                at most budget_seconds and an eighth of timeout_seconds, both of CPU time, and take at most an eighth
+                at most growth_budget and an eighth of timeout, both of CPU time, and take at most an eighth
                 of wall_seconds (never less than 15)
-  budget_seconds    and the pursuit of a suspected leak ends, beyond four times the calls, when thrice that is spent
-  timeout_seconds   CPU seconds of this process and its descendants together, and wall_seconds: after which the host
+  growth_budget    and the pursuit of a suspected leak ends, beyond four times the calls, when thrice that is spent
+  timeout   CPU seconds of this process and its descendants together, and wall_seconds: after which the host
                 ends them all; a suspected leak is not pursued into either
 
 Response, a JSON file put in place by a rename, or where that is impossible one with .spare after its name; always with

@@ -10,7 +10,7 @@ from sys import getallocatedblocks
 from time import monotonic, process_time
 
 from memharness_probe import signals, tracing
-from memharness_probe.outcome import leave_if_forked
+from memharness_probe.delivery import leave_if_forked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ import sys
 from _frozen_importlib_external import PathFinder
 
 from memharness_probe import METHOD, signals
-from memharness_probe.confined import confine
+from memharness_probe.delivery import deliver, leave_if_forked, prepare
 from memharness_probe.failure import describe, reason
-from memharness_probe.lines import Locator
+from memharness_probe.interned_names import make_room
 from memharness_probe.loading import load
-from memharness_probe.names import make_room
-from memharness_probe.outcome import deliver, leave_if_forked, prepare
+from memharness_probe.locator import Locator
+from memharness_probe.project_finder import confine
 from memharness_probe.tracing import keep_peaks
 from memharness_probe.workload import Workload
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 _FORMAT = 1
 _MODULES = {  # of the probe's, by pass; the first one measures
-    "first": ("first", "sight"),
-    "growth": ("growth", "sight"),
-    "rss": ("resident", "sight"),
-    "deep": ("first", "sight"),
+    "first": ("first_call", "access_recorder"),
+    "growth": ("growth", "access_recorder"),
+    "rss": ("rss", "access_recorder"),
+    "deep": ("first_call", "access_recorder"),
     "peak": ("peak",),
 }
 _SEEN = ("first", "growth", "rss")  # passes whose figures may be reused where all that they saw is alike
@@ -45,18 +45,18 @@ def main() -> None:
     probe = _load(name)
     make_room()
     _set_prefix()
-    sight = probe.sight.Sight(request) if name in _SEEN else None
+    accesses = probe.access_recorder.AccessRecorder(request) if name in _SEEN else None
     keep_peaks()
     _prepare(request)
     prepare(request["response"])
     ballast = [bytes(_BALLAST)]
     hooks = (sys.settrace, sys.setprofile)
-    work = Workload(request, sight)
+    work = Workload(request, accesses)
     answer: dict[str, Any] = {"format": _FORMAT, "method": METHOD}
     try:
         answer.update(status="measured", **getattr(probe, _MODULES[name][0]).measure(work, request))
-        if sight is not None:
-            answer.update(seen=sight.report(), processes=sight.processes())
+        if accesses is not None:
+            answer.update(seen=accesses.report(), processes=accesses.processes())
     except BaseException as error:  # noqa: BLE001  (the workload may raise anything)
         signals.hold()
         ballast.clear()

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from memharness_probe.lines import Locator
+    from memharness_probe.locator import Locator
 
 _REASON_CHARACTERS = 300
 _LOOKED_AT = 10_000  # characters of a longer message

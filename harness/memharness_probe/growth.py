@@ -1,6 +1,6 @@
 """The calls after the first: what every call leaks.
 
-A leak is suspected by the rule of `rule`, then pursued: decided again on as many calls more, and followed without
+A leak is suspected by the rule of `leak_rule`, then pursued: decided again on as many calls more, and followed without
 tracing over eight times the calls, which the usual bounded caches do not survive. What entries hold that came meanwhile
 to such caches of functools and re is taken out of the readings: it was not leaked. It is what a forked copy of the
 process loses with them; here nothing is emptied.
@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from sys import getallocatedblocks
 
-from memharness_probe import rule, survivors, tracing
+from memharness_probe import leak_rule, survivors, tracing
 from memharness_probe.caches import BoundedCaches, Held
 from memharness_probe.calls import LEAST, NUMBERS, Calls
-from memharness_probe.lines import Locator
+from memharness_probe.locator import Locator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,12 +54,12 @@ def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
     freed, and a full cache that replaces its entries would look like a leak.
     """
     most = _PURSUE * (max(request["calls"] or NUMBERS[0], LEAST) + 1)
-    limits = request["timeout_seconds"], request["wall_seconds"], request["budget_seconds"]
+    limits = request["timeout"], request["wall_seconds"], request["growth_budget"]
     calls = Calls(most, *limits, work if work.fresh else None)
     answer: dict[str, Any] = {"metrics": {}}
     leak = _Leak()
-    work.rest()  # once ahead: up to 3.10 a function's first call allocates its frame
-    work.watch()
+    work.end_user_code()  # once ahead: up to 3.10 a function's first call allocates its frame
+    work.begin_user_code()
     tracing.settle()
     tracing.start(1)
     try:
@@ -77,7 +77,7 @@ def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
         answer["metrics"]["growth"] = max(round(leak.slope / _WORD), 1) * _WORD if leak.slope else 0
     finally:
         tracing.stop()
-    work.rest()
+    work.end_user_code()
     if leak.slope:
         _describe(leak, Locator(request), answer)
     work.teardown()
@@ -116,7 +116,7 @@ class _Search:
         few = number if calls.fit(_ENOUGH * number - calls.made) else max(number // _ENOUGH, LEAST + 1)
         for made in sorted({few, number}):
             calls.run(made)
-            leak.slope = rule.leak_slope(calls.readings[:made], calls.blocks[:made])
+            leak.slope = leak_rule.leak_slope(calls.readings[:made], calls.blocks[:made])
             if leak.slope and calls.fresh is not None:
                 leak.slope = self._slope_beside_setup(made)
             if leak.slope:
@@ -132,10 +132,10 @@ class _Search:
             held = self._held(by_line=end == again)
             cached = cached or held.size > 0
             sizes, blocks = self._without(held, range(made, end)) if cached else calls.without_setup(range(end))
-            leak.slope, rate = rule.leak_slope(sizes, blocks), rule.block_rate(blocks)
-            if (cached and not rule.rises(sizes)) or (not leak.slope and end == again):
+            leak.slope, rate = leak_rule.leak_slope(sizes, blocks), leak_rule.block_rate(blocks)
+            if (cached and not leak_rule.rises(sizes)) or (not leak.slope and end == again):
                 return _Leak()
-        if not rule.still_rises(blocks if rate else sizes, rate or leak.slope):
+        if not leak_rule.still_rises(blocks if rate else sizes, rate or leak.slope):
             return _Leak()
         after = tracing.by_line(tracing.take_counts())
         share = (again - made) / self._setups
@@ -159,7 +159,7 @@ class _Search:
         before = tracing.by_line(tracing.take_counts())
         calls.try_setup(self._setups)
         self._of_setup = _difference(before, tracing.by_line(tracing.take_counts()))
-        slope = rule.leak_slope(*calls.without_setup(range(made)))
+        slope = leak_rule.leak_slope(*calls.without_setup(range(made)))
         return slope if slope > _BESIDE * calls.setup[0] else 0.0
 
     def _noted(self, leak: _Leak) -> _Leak:
@@ -177,9 +177,9 @@ class _Search:
 
     def _held(self, *, by_line: bool = False) -> Held:
         """Return what the new entries of caches with a bound hold; nothing, with a note, where that cannot be told."""
-        self._work.rest()
+        self._work.end_user_code()
         held = self._caches.held(by_line=by_line)
-        self._work.watch()
+        self._work.begin_user_code()
         if isinstance(held, str):
             self._notes = [f"growth: what caches with a bound hold of it is not known: {held}"]
             return Held()
@@ -204,7 +204,7 @@ class _Search:
         sizes = (
             self._without(held, range(begin, calls.made)) if held.size else calls.without_setup(range(calls.made))
         )[0]
-        return rule.still_rises(sizes, slope)
+        return leak_rule.still_rises(sizes, slope)
 
     def _follow_blocks(self, rate: float, part: int, end: int) -> bool:
         """Tell whether the blocks go on to rise up to call `end`, or as far as there is room and CPU time for.
@@ -226,7 +226,7 @@ class _Search:
             number = stop - calls.made
             calls.run_untraced(number)
             after = getallocatedblocks()
-            if not rule.rises_enough(after - before - number * calls.setup[1], rate, number):
+            if not leak_rule.rises_enough(after - before - number * calls.setup[1], rate, number):
                 return False
             before, stop = after, stop + part
         number = calls.made - made

@@ -16,11 +16,11 @@ from sys import _current_frames, settrace
 
 from memharness_probe import tracing
 from memharness_probe.allocation import finder
-from memharness_probe.folding import Folder
+from memharness_probe.attribution import LineAttribution
+from memharness_probe.delivery import leave_if_forked
+from memharness_probe.event_tracer import EventTracer
 from memharness_probe.instances import traced_instances
-from memharness_probe.lines import Locator
-from memharness_probe.outcome import leave_if_forked
-from memharness_probe.watch import Watch
+from memharness_probe.locator import Locator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
     from typing import Any
 
+    from memharness_probe.event_tracer import Trace
     from memharness_probe.instances import Instances
-    from memharness_probe.watch import Trace
     from memharness_probe.workload import Workload
 
 
@@ -63,20 +63,20 @@ def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
 def _find(call: Callable[[], Any]) -> dict[str, Any]:
     """Return the event, [thread, number, peak in bytes], or a note where there is none to be trusted."""
     cells, numbers = tracing.cells(4), tracing.cells(_THREADS)
-    watch = Watch(lambda thread: _finder(cells, numbers, thread))
-    watch.rehearse()
+    tracer = EventTracer(lambda thread: _finder(cells, numbers, thread))
+    tracer.rehearse()
     tracing.before_resets(lambda: _note_rise(cells, numbers))
     numbers[0] = cells[_EVENT] = 0
     cells[_LIMIT] = _MARGIN
     tracing.settle()
     tracing.start(1)
     marker = tracing.new_marker()
-    result = watch.run(call)
+    result = tracer.run(call)
     peak = tracing.highest()
     leave_if_forked()
     tracing.check(marker)
     del result
-    if watch.replaced:
+    if tracer.replaced:
         return {"notes": [_REPLACED]}
     if not numbers[0]:
         return {"notes": [_NO_EVENTS]}
@@ -116,17 +116,17 @@ def _take(call: Callable[[], Any], request: dict[str, Any], allocated_at: Callab
     """Return the profile at the event of the request."""
     thread, number, peak = request["event"]
     moment = _Moment(number, peak, request["frames"], allocated_at)
-    watch = Watch(lambda this: moment.trace if this == thread else _ignore)
-    watch.rehearse()
+    tracer = EventTracer(lambda this: moment.trace if this == thread else _ignore)
+    tracer.rehearse()
     moment.left = repeat(True, number - 1)
     tracing.settle()
     tracing.start(request["frames"])
-    watch.run(call)
+    tracer.run(call)
     leave_if_forked()
     if moment.counts is None:
         return {"notes": [_ELSEWHERE]}
-    folder = Folder(Locator(request))
-    profile = folder.profile(tracing.by_stack(moment.counts), folder.types(moment.instances))
+    attribution = LineAttribution(Locator(request))
+    profile = attribution.profile(tracing.by_stack(moment.counts), attribution.types(moment.instances))
     return {"profiles": {"peak": profile}}
 
 

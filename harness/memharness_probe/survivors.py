@@ -8,7 +8,7 @@ from __future__ import annotations
 from gc import get_objects, get_referents, is_tracked
 from itertools import islice
 
-from memharness_probe import reprs
+from memharness_probe import safe_reprs
 from memharness_probe.allocation import finder
 from memharness_probe.instances import type_name
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from memharness_probe import tracing
-    from memharness_probe.lines import Locator
+    from memharness_probe.locator import Locator
 
     Kept = tuple[tracing.Line, int, int]  # allocated there, address of the object, of its type
 
@@ -59,7 +59,7 @@ def show(sample: list[Kept], locator: Locator) -> tuple[list[tuple[str, int, str
     alive = _still_alive(sample)
     kept = [(entry[0], alive[entry[1]]) for entry in sample if entry[1] in alive][:_SAMPLE]
     del alive
-    texts, notes = reprs.make([thing for _, thing in kept])
+    texts, notes = safe_reprs.make([thing for _, thing in kept])
     rows = []
     for i, text in enumerate(texts):
         line, thing = kept[i]

@@ -10,7 +10,7 @@ from os.path import abspath, dirname, exists, join, splitext
 from os.path import split as split_path
 
 from memharness_probe import signals
-from memharness_probe.outcome import leave_if_forked, write_file
+from memharness_probe.delivery import leave_if_forked, write_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-    from memharness_probe.sight import Sight
+    from memharness_probe.access_recorder import AccessRecorder
 
 _modules = sys.modules
 _PLACES = 100  # looked at, of a package
@@ -30,12 +30,12 @@ class WrongCopyError(Exception):
 
 
 class Workload:
-    """One scenario with one set of parameters. `phase` is the one entered last; what it looks at, `sight` records."""
+    """One scenario with one set of parameters. `phase` is the one entered last; `accesses` records what it looks at."""
 
-    def __init__(self, request: dict[str, Any], sight: Sight | None = None) -> None:
+    def __init__(self, request: dict[str, Any], accesses: AccessRecorder | None = None) -> None:
         self.phase = "import"
         self._request = request
-        self._sight = sight
+        self._accesses = accesses
         self._module: ModuleType | None = None
         self._state: Any = None
         self._scope: dict[str, Any] = {}  # of the bound `run`
@@ -104,18 +104,18 @@ class Workload:
             write_file(self._request["phase_file"], phase)
         except Exception:  # noqa: BLE001, S110  (an audit hook of the workload's may forbid it)
             pass
-        self.watch()
+        self.begin_user_code()
 
-    def watch(self) -> None:
+    def begin_user_code(self) -> None:
         """Have what this thread looks at from now on recorded: it is the workload's doing."""
-        if self._sight is not None:
-            self._sight.watch()
+        if self._accesses is not None:
+            self._accesses.resume()
         signals.release()
 
-    def rest(self) -> None:
+    def end_user_code(self) -> None:
         """Have nothing recorded until then: it is the probe's doing."""
-        if self._sight is not None:
-            self._sight.rest()
+        if self._accesses is not None:
+            self._accesses.pause()
         signals.hold()
 
     def _bind(self, name: str) -> tuple[Callable[[], Any], dict[str, Any]]:

@@ -326,12 +326,12 @@ def test_a_time_out_says_in_which_phase_and_keeps_the_output(bench: Bench, phase
         setup=(),
         teardown=True,
     )
-    outcome = bench.observe(case, timeout_seconds=0.3).outcome
+    outcome = bench.observe(case, timeout=0.3).outcome
     assert outcome == TimedOut(during=phase, limit_seconds=0.3, output=("so far",))
 
 
 def test_a_workload_that_waits_may_take_longer_by_the_clock(bench: Bench) -> None:
-    assert measured(bench.observe("import time\ndef run(): time.sleep(0.7)\n", timeout_seconds=0.6, wall_seconds=60))
+    assert measured(bench.observe("import time\ndef run(): time.sleep(0.7)\n", timeout=0.6, wall_seconds=60))
     outcome = bench.observe("import time\ndef run(): time.sleep(1000)\n", wall_seconds=0.5).outcome
     reason = "still in run after 0.5 s by the clock (the timeout of 60 s counts CPU time)"
     assert outcome == Failed(phase="timeout", reason=reason)
@@ -347,9 +347,9 @@ def run():
     if os.path.getsize({str(tries)!r}) <= LATE:
         {ending}
 """
-    assert measured(bench.observe(text.replace("LATE", "1"), timeout_seconds=0.3))
+    assert measured(bench.observe(text.replace("LATE", "1"), timeout=0.3))
     tries.unlink()
-    assert not isinstance(bench.observe(text.replace("LATE", "9"), timeout_seconds=0.3).outcome, Measured)
+    assert not isinstance(bench.observe(text.replace("LATE", "9"), timeout=0.3).outcome, Measured)
     assert tries.read_text() == "xx"
 
 
@@ -443,14 +443,14 @@ def test_a_flood_of_output_leaves_its_last_lines_and_no_file(bench: Bench) -> No
 )
 def test_too_much_memory_is_an_outcome_of_its_own(bench: Bench, statement: str) -> None:
     text = f"import time\nKEPT = []\ndef run():\n    {statement}\n"
-    outcome = bench.observe(text, memory_bytes=200 << 20).outcome
+    outcome = bench.observe(text, memory_limit=200 << 20).outcome
     assert isinstance(outcome, OutOfMemory), outcome
     assert (outcome.during, outcome.limit_bytes) == ("run", 200 << 20)
 
 
 @pytest.mark.parametrize("mebibytes", [1, 6, 12])
 def test_a_limit_that_the_probe_cannot_start_with_is_told_as_that(bench: Bench, mebibytes: int) -> None:
-    outcome = bench.observe("def run(): pass\n", memory_bytes=mebibytes << 20).outcome
+    outcome = bench.observe("def run(): pass\n", memory_limit=mebibytes << 20).outcome
     assert isinstance(outcome, OutOfMemory)
     assert outcome.during == "import"
 
@@ -464,7 +464,7 @@ def test_the_memory_limit_is_for_all_processes_together(bench: Bench) -> None:
             held = bytearray(b"x" * (60 << 20))
             time.sleep(1000)
     """
-    outcome = bench.observe(text, memory_bytes=200 << 20).outcome
+    outcome = bench.observe(text, memory_limit=200 << 20).outcome
     assert isinstance(outcome, OutOfMemory)
     assert (outcome.during, outcome.limit_bytes) == ("run", 200 << 20)
 
@@ -474,7 +474,7 @@ def test_the_limit_on_memory_is_that_on_data(bench: Bench) -> None:
         import resource
         def run(): assert resource.getrlimit(resource.RLIMIT_DATA) == (200 << 20, 200 << 20)
     """
-    assert isinstance(bench.observe(text, memory_bytes=200 << 20).outcome, Measured)
+    assert isinstance(bench.observe(text, memory_limit=200 << 20).outcome, Measured)
 
 
 def test_a_response_that_is_not_the_childs_own_does_not_count(bench: Bench) -> None:

@@ -212,7 +212,7 @@ def test_an_explanation_that_fails_loses_nothing(bench: Bench) -> None:
         mark = bench.tree / "mark"
         mark.unlink(missing_ok=True)
         scenario = text.replace("MARK", repr(str(mark))).replace("ENDING", ending)
-        observation = bench.observe(scenario, ("result", "peak"), explain=True, timeout_seconds=0.7)
+        observation = bench.observe(scenario, ("result", "peak"), explain=True, timeout=0.7)
         outcome = measured(observation)
         assert outcome.metrics["result"] == 1000 + BLOCK
         assert outcome.failed_passes == {}

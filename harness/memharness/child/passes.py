@@ -57,17 +57,17 @@ class Terms(Value):
     """How a case is measured. The passes that `metrics` need are run, and all that these yield is kept.
 
     `explain` adds deep profiles, and that of the peak where a peak is wanted, which take further passes; a note says
-    why one is missing. `calls` None calibrates the growth pass within `budget_seconds` of CPU time. Each pass, all its
-    processes together, may take `timeout_seconds` of CPU time, `wall_seconds` by the clock, and `memory_bytes`.
+    why one is missing. `calls` None calibrates the growth pass within `growth_budget` of CPU time. Each pass, all its
+    processes together, may take `timeout` of CPU time, `wall_seconds` by the clock, and `memory_limit`.
     """
 
     metrics: tuple[str, ...]
-    budget_seconds: float
-    timeout_seconds: float
+    growth_budget: float
+    timeout: float
     wall_seconds: float
     explain: bool = False
     calls: int | None = None
-    memory_bytes: int | None = None
+    memory_limit: int | None = None
 
 
 def observe(
@@ -181,8 +181,8 @@ class _Children:
         terms = self.terms
         how = {
             "calls": terms.calls,
-            "budget_seconds": terms.budget_seconds,
-            "timeout_seconds": terms.timeout_seconds,
+            "growth_budget": terms.growth_budget,
+            "timeout": terms.timeout,
             "wall_seconds": terms.wall_seconds,
             "event": None,
         }
@@ -193,8 +193,8 @@ class _Children:
             folder=self.workdir / "cwd",
             limits=Limits(
                 wall_seconds=terms.wall_seconds,
-                cpu_seconds=terms.timeout_seconds,
-                memory_bytes=terms.memory_bytes,
+                cpu_seconds=terms.timeout,
+                memory_bytes=terms.memory_limit,
                 cancel=self.cancel,
             ),
             fixed_addresses=True,
@@ -248,9 +248,9 @@ def _judge(exchange: Exchange, ending: Ending, terms: Terms) -> Delivered | Fail
     """Tell what became of a child: by how it was ended, what it delivered, and else how it died."""
     phase, output = exchange.phase(), _last_lines(ending.output)
     if ending.cause == "cpu":
-        return TimedOut(during=phase, limit_seconds=terms.timeout_seconds, output=output)
+        return TimedOut(during=phase, limit_seconds=terms.timeout, output=output)
     if ending.cause == "wall":
-        limits = f"{terms.wall_seconds:g} s by the clock (the timeout of {terms.timeout_seconds:g} s counts CPU time)"
+        limits = f"{terms.wall_seconds:g} s by the clock (the timeout of {terms.timeout:g} s counts CPU time)"
         return Failed(phase="timeout", reason=f"still in {phase} after {limits}", output=output)
     if ending.cause == "lost":
         return Failed(phase="crash", reason=f"its supervisor was killed while in {phase}", output=output)
@@ -261,8 +261,8 @@ def _judge(exchange: Exchange, ending: Ending, terms: Terms) -> Delivered | Fail
         memory, phase = response.kind == "memory", response.phase
     else:
         memory = any(text in output[-1] for text in _NO_MEMORY) if output else False
-    if terms.memory_bytes is not None and (memory or ending.cause == "memory"):
-        return OutOfMemory(during=phase, limit_bytes=terms.memory_bytes, output=output)
+    if terms.memory_limit is not None and (memory or ending.cause == "memory"):
+        return OutOfMemory(during=phase, limit_bytes=terms.memory_limit, output=output)
     if isinstance(response, Broken):
         return Failed(phase=phase, reason=response.reason, output=output, frames=response.frames)
     if ending.status < 0:

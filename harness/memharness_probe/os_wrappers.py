@@ -6,7 +6,7 @@ import os
 import posix
 from _frozen_importlib_external import _path_stat  # type: ignore[attr-defined]
 
-from memharness_probe.recorder import pass_for
+from memharness_probe.text_log import pass_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

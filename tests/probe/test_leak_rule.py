@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from memharness_probe.rule import block_rate, leak_slope, rises_enough, still_rises
+from memharness_probe.leak_rule import block_rate, leak_slope, rises_enough, still_rises
 
 Curve = Callable[[int], int]
 ENDS = (32, 64, 128, 256)

@@ -8,14 +8,14 @@ from _thread import get_ident
 from sys import _getframe, modules
 
 from memharness_probe import tracing
-from memharness_probe.lines import unfrozen
+from memharness_probe.locator import unfrozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType, ModuleType
     from typing import Any
 
-    from memharness_probe.lines import Locator
+    from memharness_probe.locator import Locator
 
     Row = list[Any]  # name, origin, path, line, size
 
@@ -26,7 +26,7 @@ _BEFORE, _START, _END, _NESTED, _FIELDS = range(5)
 _OTHERS, _NOWHERE = "(other modules)", "(freed later, or in no module)"
 
 
-class Ledger:
+class ImportSizes:
     """Books the traced bytes of every import while it is `open`, less those of the imports within.
 
     Import statements of all kinds come by `_frozen_importlib._find_and_load`, which is looked up there each time. The

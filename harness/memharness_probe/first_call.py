@@ -6,11 +6,11 @@ from gc import get_freeze_count, get_objects
 
 from memharness_probe import signals, tracing
 from memharness_probe.allocation import finder
-from memharness_probe.folding import Folder
-from memharness_probe.imports import Ledger
+from memharness_probe.attribution import LineAttribution
+from memharness_probe.delivery import leave_if_forked
+from memharness_probe.import_sizes import ImportSizes
 from memharness_probe.instances import traced_instances, type_name
-from memharness_probe.lines import Locator
-from memharness_probe.outcome import leave_if_forked
+from memharness_probe.locator import Locator
 from memharness_probe.workload import file_stem
 
 TYPE_CHECKING = False
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from memharness_probe.folding import LineType
+    from memharness_probe.attribution import LineType
     from memharness_probe.workload import Workload
 
 _GROWN_TYPES = 10
@@ -30,30 +30,30 @@ def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
     """Run the pass and return the fields of the response."""
     wanted = request["metrics"]
     answer: dict[str, Any] = {"metrics": {}, "profiles": {}, "notes": []}
-    folder = Folder(Locator(request))
+    attribution = LineAttribution(Locator(request))
     if "import" in wanted:
-        _import(work, request, folder, answer)
+        _import(work, request, attribution, answer)
     else:
         work.load()
     if wanted != ["import"]:
-        _first_call(work, request, folder, answer)
+        _first_call(work, request, attribution, answer)
     return answer
 
 
-def _import(work: Workload, request: dict[str, Any], folder: Folder, answer: dict[str, Any]) -> None:
+def _import(work: Workload, request: dict[str, Any], attribution: LineAttribution, answer: dict[str, Any]) -> None:
     """Import the scenario; put what stays alive and its modules, in a deep pass its lines as well, into `answer`."""
     deep = request["frames"] > 1
     name = file_stem(request["scenario"])
-    ledger = Ledger()
+    sizes = ImportSizes()
     tracing.settle()
     tracing.start(_IMPORT_FRAMES if deep else 1)
     marker = tracing.new_marker()
     try:
-        ledger.open(name)
+        sizes.open(name)
         try:
             work.load()
         finally:
-            ledger.close(name)
+            sizes.close(name)
         tracing.settle()
         tracing.check(marker)
         traces = tracing.take()
@@ -62,17 +62,17 @@ def _import(work: Workload, request: dict[str, Any], folder: Folder, answer: dic
         return
     finally:
         tracing.stop()
-    work.rest()
+    work.end_user_code()
     counts = tracing.count(traces)
     del traces
     answer["metrics"]["import"] = total = tracing.total(counts)
-    profile: dict[str, Any] = {"modules": ledger.rows(folder.locator, total, request["project"]["packages"])}
+    profile: dict[str, Any] = {"modules": sizes.rows(attribution.locator, total, request["project"]["packages"])}
     if deep:
-        profile.update(folder.profile(tracing.by_stack(counts), [], _IMPORT_STACKS))
+        profile.update(attribution.profile(tracing.by_stack(counts), [], _IMPORT_STACKS))
     answer["profiles"]["import"] = profile
 
 
-def _first_call(work: Workload, request: dict[str, Any], folder: Folder, answer: dict[str, Any]) -> None:
+def _first_call(work: Workload, request: dict[str, Any], attribution: LineAttribution, answer: dict[str, Any]) -> None:
     """Call once and put figures and profiles into `answer`."""
     work.setup()
     call = work.bind_run()
@@ -80,7 +80,7 @@ def _first_call(work: Workload, request: dict[str, Any], folder: Folder, answer:
     allocated_at = finder() if deep else None
 
     def types_of(objects: list[object]) -> list[LineType]:
-        return folder.types(traced_instances(objects, allocated_at)) if allocated_at else []
+        return attribution.types(traced_instances(objects, allocated_at)) if allocated_at else []
 
     counting = "gc_objects" in request["metrics"]
     readings = tracing.cells(3)
@@ -95,7 +95,7 @@ def _first_call(work: Workload, request: dict[str, Any], folder: Folder, answer:
         traced = _trace_call(call, readings, request["frames"], counting, types_of)
     finally:
         tracing.stop()
-    work.rest()
+    work.end_user_code()
     held, kept = traced.alive, traced.retained
     metrics: dict[str, int] = answer["metrics"]
     metrics["peak"] = traced.peak
@@ -110,9 +110,9 @@ def _first_call(work: Workload, request: dict[str, Any], folder: Folder, answer:
             answer["notes"].append("gc_objects: the workload froze objects, which the collector then does not tell of")
     for kind, counts, types in (("alive", held, traced.held), ("retained", kept, traced.kept)):
         if deep:
-            profile = folder.profile(tracing.by_stack(counts), types)
+            profile = attribution.profile(tracing.by_stack(counts), types)
         else:
-            profile = {"lines": folder.locator.profile(tracing.by_line(counts)), "stacks": []}
+            profile = {"lines": attribution.locator.profile(tracing.by_line(counts)), "stacks": []}
         answer["profiles"][kind] = profile
     work.teardown()
 

@@ -9,8 +9,8 @@ import os
 from os import O_WRONLY
 
 from memharness_probe import signals, tracing
+from memharness_probe.delivery import leave_if_forked
 from memharness_probe.failure import reason
-from memharness_probe.outcome import leave_if_forked
 from memharness_probe.procfs import resident_peak
 
 TYPE_CHECKING = False
@@ -34,15 +34,15 @@ def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
     work.setup()
     call = work.bind_run()
     tracing.settle()
-    work.rest()
+    work.end_user_code()
     if "rss_peak" in wanted and not _forget_peak():
         notes.append("rss_peak: the mark could not be reset, so it may come out too low")
     before = resident_peak()
-    work.watch()
+    work.begin_user_code()
     result = call()
     tracing.hook_trace(None)
     tracing.hook_profile(None)
-    work.rest()
+    work.end_user_code()
     after = resident_peak()
     leave_if_forked()
     del result
@@ -51,7 +51,7 @@ def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
     elif "rss_peak" in wanted:
         notes.append("rss_peak: no VmHWM could be read from /proc/self/status")
     if "warm_peak" in wanted:
-        work.watch()
+        work.begin_user_code()
         try:
             if work.fresh:
                 work.renew()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class ConfinedFinder(FileFinder):
+class ProjectFinder(FileFinder):
     """Finds those of the modules in a folder that are among `names`; of `namespaces` only where they lie.
 
     With `names` it looks for their files and does not list the folder: nothing else in there weighs on an import.
@@ -53,7 +53,7 @@ def confine(folders: list[str], project: dict[str, Any]) -> None:
 def _confine(folder: str, names: frozenset[str] | None, namespaces: frozenset[str]) -> None:
     """Put a finder in the place of the one that the first import from a folder would make."""
     loaders = _get_supported_file_loaders()
-    finder = ConfinedFinder(folder, *loaders)
+    finder = ProjectFinder(folder, *loaders)
     finder.names, finder.namespaces = names, namespaces
     endings = ["", *[ending for _, kinds in loaders for ending in kinds]]
     finder.entries = frozenset([name + ending for name in names or () for ending in endings])

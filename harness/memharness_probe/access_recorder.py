@@ -14,10 +14,20 @@ from _thread import get_ident
 from os import fspath, waitid
 
 from memharness_probe import tracing
-from memharness_probe.asking import readlink, wrap
+from memharness_probe.access_report import (
+    DATABASE,
+    LISTED,
+    LOOKED,
+    MOVED,
+    OBSTACLE,
+    OPENED,
+    SCANNED,
+    WatchedFolders,
+    report,
+)
+from memharness_probe.os_wrappers import readlink, wrap
 from memharness_probe.procfs import faults_of_children
-from memharness_probe.proof import DATABASE, LISTED, LOOKED, MOVED, OBSTACLE, OPENED, SCANNED, Grounds, seen
-from memharness_probe.recorder import Recorder, pass_for
+from memharness_probe.text_log import TextLog, pass_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,39 +56,39 @@ _ASKED = ("os.chdir", "os.getxattr", "os.listxattr", "os.removexattr", "os.setxa
 _ASKED_IN = ("os.chmod", "os.chown", "os.mkdir", "os.remove", "os.rmdir", "os.utime")  # their last argument: a folder
 
 
-class Sight:
+class AccessRecorder:
     """Records from its making on, but not what the thread that made it does at rest.
 
     What runs in the workload's stead passes for code of another file than the probe's, and was called once before.
     """
 
     def __init__(self, request: dict[str, Any]) -> None:
-        self._recorder = Recorder()
+        self._log = TextLog()
         self._cells = tracing.cells(6)
         self._thread = get_ident()
-        self._grounds = Grounds(request)
+        self._folders = WatchedFolders(request)
         self._libraries = tuple([path + "/" for path in sys.path if path.endswith("/lib-dynload")])
         self._wrappers = wrap(self._look)
         hook = self._make_hook()
         self._rehearse(hook)
         sys.addaudithook(hook)
         self._cells[_QUIET] = self._thread
-        self.watch()
+        self.resume()
 
     # --- for the probe ---------------------------------------------------------------------------------------
 
-    def watch(self) -> None:
+    def resume(self) -> None:
         """Record what this thread does from now on: the workload's."""
         if self._cells[_QUIET]:
             self._cells[_CHILDREN] = faults_of_children()
             self._cells[_QUIET] = 0
 
-    def rest(self) -> None:
+    def pause(self) -> None:
         """Record nothing of this thread: what it does is the probe's own. Processes are noticed in any case."""
         if self._cells[_QUIET] != self._thread:
             self._cells[_QUIET] = self._thread
             if self._cells[_CHILDREN] != faults_of_children() or _has_children():
-                self._recorder.add(OBSTACLE, f"{_PROCESS} unheard")
+                self._log.add(OBSTACLE, f"{_PROCESS} unheard")
                 self._cells[_STARTED] = self._cells[_STARTED] or 1
 
     def report(self) -> dict[str, Any]:
@@ -89,16 +99,16 @@ class Sight:
             return {"opened": [], "looked": [], "listed": [], "native": False, "obstacle": _DISTURBED}
 
     def _report(self) -> dict[str, Any]:
-        self.rest()
+        self.pause()
         if self._cells[_FAILED]:
-            self._recorder.add(OBSTACLE, _DISTURBED)
+            self._log.add(OBSTACLE, _DISTURBED)
         for (module, name), wrapper in self._wrappers.items():
             if getattr(module, name, None) is not wrapper:
-                self._recorder.add(OBSTACLE, f"it replaced os.{name}")
-        records = self._recorder.records()
-        if self._recorder.full:
+                self._log.add(OBSTACLE, f"it replaced os.{name}")
+        records = self._log.records()
+        if self._log.full:
             records.append((OBSTACLE, "it looked at too many paths"))
-        return seen(records, self._grounds, native=bool(self._cells[_NATIVE]))
+        return report(records, self._folders, native=bool(self._cells[_NATIVE]))
 
     def processes(self) -> int:
         """Return how many processes were heard to start."""
@@ -182,20 +192,20 @@ class Sight:
         self._cells[_NATIVE] = 1
         path = _text(args[0])
         if path.startswith("file:"):
-            self._recorder.add(OBSTACLE, f"it opened the database {path}")
+            self._log.add(OBSTACLE, f"it opened the database {path}")
         elif path not in ("", ":memory:"):
             self._note(DATABASE, path)
 
     def _library(self, _event: str, args: Any) -> None:
         if args[0] is not None:
-            self._recorder.add(OBSTACLE, f"it loaded the library {args[0]}")
+            self._log.add(OBSTACLE, f"it loaded the library {args[0]}")
 
     def _symbol(self, _event: str, args: Any) -> None:
         if type(args[1]) is not str or not args[1].startswith(("Py", "_Py")):
-            self._recorder.add(OBSTACLE, f"it called {args[1]} of a library")
+            self._log.add(OBSTACLE, f"it called {args[1]} of a library")
 
     def _forbidden(self, event: str, _args: Any) -> None:
-        self._recorder.add(OBSTACLE, f"{_FORBIDDEN[event]} ({event})")
+        self._log.add(OBSTACLE, f"{_FORBIDDEN[event]} ({event})")
         if event in _STARTS:
             self._count(event)
 
@@ -220,9 +230,9 @@ class Sight:
         if path[:1] != "/":
             below = "cwd" if folder is None or folder < 0 else f"fd/{folder}"
             path = f"{readlink('/proc/self/' + below)}/{path}"  # getcwd would walk up, for seconds where that is far
-        grounds = self._grounds
-        if not path.startswith(grounds.left_out) or path.startswith(grounds.kept) or "/.." in path:
-            self._recorder.add(kind, path)
+        folders = self._folders
+        if not path.startswith(folders.left_out) or path.startswith(folders.kept) or "/.." in path:
+            self._log.add(kind, path)
 
     def _rehearse(self, hook: Any) -> None:
         """Have each function called once: up to 3.10 its frame is allocated then, and a cache after 1024 calls."""
@@ -252,7 +262,7 @@ class Sight:
             self._look(_NOWHERE, None)
         for cell in (_FAILED, _NATIVE, _STARTED, _STARTING):
             self._cells[cell] = 0
-        self._recorder.forget()
+        self._log.forget()
 
 
 def _text(path: Any) -> str:
@@ -269,6 +279,6 @@ def _has_children() -> bool:
     return True
 
 
-for _function in (_text, *vars(Sight).values()):
+for _function in (_text, *vars(AccessRecorder).values()):
     if type(_function) is type(_text):
         pass_for(_function, _FILE)

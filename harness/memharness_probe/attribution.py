@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from memharness_probe import tracing
-from memharness_probe.lines import unfrozen
+from memharness_probe.locator import unfrozen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from memharness_probe.instances import Instances
-    from memharness_probe.lines import Locator
+    from memharness_probe.locator import Locator
 
     LineType = tuple[str, int, str, int]
     Place = tuple[str, int, str]  # file, line, library that allocates on its behalf or ""
@@ -20,7 +20,7 @@ _MOST_STACKS = 100  # callers are looked up in them
 _MOST_TYPES = 50
 
 
-class Folder:
+class LineAttribution:
     """Finds the line at which a stack counts."""
 
     def __init__(self, locator: Locator) -> None:

@@ -24,7 +24,7 @@ _BYTE_CODE = "/__pycache__/"
 _TYPE, _LINK, _FOLDER = 0o170000, 0o120000, 0o040000  # of st_mode
 
 
-class Grounds:
+class WatchedFolders:
     """Whose a path is, by how it begins: `kept` is the project's or a scenario's, `left_out` is proven otherwise."""
 
     def __init__(self, request: dict[str, Any]) -> None:
@@ -62,27 +62,27 @@ def _beginnings(installed: set[str], folders: set[str]) -> tuple[str, ...]:
     return (*[prefix + part for prefix in installed for part in _OF_PYTHON], *[folder + "/" for folder in folders])
 
 
-def seen(records: list[Record], grounds: Grounds, *, native: bool) -> dict[str, Any]:
+def report(records: list[Record], folders: WatchedFolders, *, native: bool) -> dict[str, Any]:
     """Return the field `seen` of the response for what was recorded.
 
     The state of the entries of a scanned folder may have been asked for without a further event, so all are looked at,
     those that are there now: what was removed or moved meanwhile was recorded itself. Links are looked up now, too.
     """
-    grounds.survey()
+    folders.survey()
     found: dict[str, set[str]] = {kind: set() for kind in (OPENED, LOOKED, LISTED)}
     obstacles = [text for kind, text in records if kind == OBSTACLE]
     straight: set[str] = set()  # folders that are no links
     records = [record for record in records if record[0] != OBSTACLE]
     records += [
-        (LOOKED, f"{path}/{name}") for kind, path in records if kind == SCANNED for name in _entries(path, grounds)
+        (LOOKED, f"{path}/{name}") for kind, path in records if kind == SCANNED for name in _entries(path, folders)
     ]
     records += [(LOOKED, folder) for _, path in records for folder in _left_again(path)]
     for kind, text in records:
         path = _source(normpath(text))
-        if grounds.owns(path) is False or (kind == LOOKED and grounds.is_above(path)):
+        if folders.owns(path) is False or (kind == LOOKED and folders.is_above(path)):
             continue
-        reason = _obstacle(kind, path, grounds)
-        if not reason and path not in grounds.placed and _passes_link(path, grounds, straight):
+        reason = _obstacle(kind, path, folders)
+        if not reason and path not in folders.placed and _passes_link(path, folders, straight):
             reason = f"it followed a symbolic link to {ascii(path)[1:-1]}"
         if reason:
             obstacles.append(reason)
@@ -93,24 +93,24 @@ def seen(records: list[Record], grounds: Grounds, *, native: bool) -> dict[str, 
     return {"opened": opened, "looked": looked, "listed": listed, "native": native, "obstacle": reason}
 
 
-def _obstacle(kind: str, path: str, grounds: Grounds) -> str | None:
+def _obstacle(kind: str, path: str, folders: WatchedFolders) -> str | None:
     """Return why a path keeps all from being proven, if it does."""
     shown = ascii(path)[1:-1]
     if kind == MOVED:
         return f"it moved or linked {shown}"
     if kind == DATABASE:
         return f"it opened the database {shown}"
-    if grounds.owns(path) is None or not _is_text(path):
+    if folders.owns(path) is None or not _is_text(path):
         return f"it looked at {shown}"
     return f"it opened the folder {shown}" if kind == OPENED and _kind_of(path) == _FOLDER else None
 
 
-def _passes_link(path: str, grounds: Grounds, straight: set[str]) -> bool:
+def _passes_link(path: str, folders: WatchedFolders, straight: set[str]) -> bool:
     """Tell whether a path is a link or leads over one."""
     if _kind_of(path) == _LINK:
         return True
     for folder in _folders_of(dirname(path)):
-        if folder in straight or grounds.is_above(folder):
+        if folder in straight or folders.is_above(folder):
             return False
         if _kind_of(folder) == _LINK:
             return True
@@ -118,10 +118,10 @@ def _passes_link(path: str, grounds: Grounds, straight: set[str]) -> bool:
     return False
 
 
-def _entries(path: str, grounds: Grounds) -> list[str]:
+def _entries(path: str, folders: WatchedFolders) -> list[str]:
     """Names in a folder; not that of the repository, which has nothing to do with a commit's files."""
     try:
-        return [name for name in listdir(path) if name != ".git"] if grounds.owns(normpath(path)) else []
+        return [name for name in listdir(path) if name != ".git"] if folders.owns(normpath(path)) else []
     except OSError:
         return []
 

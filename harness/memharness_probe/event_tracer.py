@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _loaded = sys.modules
 
 
-class Watch:
+class EventTracer:
     """Has trace functions called for the events of a call, in its thread and all that `threading` starts meanwhile."""
 
     def __init__(self, begin: Begin) -> None:

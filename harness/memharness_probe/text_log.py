@@ -20,7 +20,7 @@ _SLOTS = 1 << 14  # of the table
 _MOST = _SLOTS * 3 // 4
 
 
-class Recorder:
+class TextLog:
     """`full` tells that texts were lost."""
 
     def __init__(self) -> None:
@@ -71,6 +71,6 @@ def pass_for(function: Any, path: str, line: int = 0) -> None:
     function.__code__ = function.__code__.replace(co_filename=path, co_firstlineno=line)
 
 
-for _value in vars(Recorder).values():
+for _value in vars(TextLog).values():
     if type(_value) is type(pass_for):
         pass_for(_value, "<memharness>")
