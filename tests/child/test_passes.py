@@ -647,7 +647,7 @@ def test_the_prefix_is_that_of_the_virtual_environment(bench: Bench) -> None:
     """
     assert measured(bench.observe(text)).metrics["result"] == 1000 + sys.getsizeof(b"")
     outcome = measured(bench.observe("import sys\ndef run():\n    return sys.prefix\n"))
-    assert (outcome.notes, [*outcome.sights]) == ((), ["first"])  # so that it can be reused
+    assert (outcome.notes, [*outcome.inputs]) == ((), ["first"])  # so that it can be reused
 
 
 def _hash_with_seed_zero(text: str) -> int:

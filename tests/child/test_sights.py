@@ -7,7 +7,7 @@ from pathlib import Path
 from memharness.child.exchange import Seen
 from memharness.child.sights import is_beside, sight_of
 from memharness.model.history import Checkout
-from memharness.model.measurements import Sight
+from memharness.model.measurements import ObservedInputs
 
 
 def test_listing_byte_code_is_listing_its_sources_and_no_other_folder_is_taken_for_it(tmp_path: Path) -> None:
@@ -15,19 +15,21 @@ def test_listing_byte_code_is_listing_its_sources_and_no_other_folder_is_taken_f
     listed = ("", "/__pycache__", "/box/__pycache__", "/d/my__pycache__", "/my__pycache__")
     seen = Seen(opened=(), looked=(), listed=tuple(f"{tree}{name}" for name in listed), native=False, obstacle=None)
     checkout = Checkout(tree=str(tree), commit="0" * 40, import_root=".", packages=())
-    expected = Sight(paths=(), folders=("", "box", "d/my__pycache__", "my__pycache__"), beside={}, native=False)
+    expected = ObservedInputs(
+        paths=(), folders=("", "box", "d/my__pycache__", "my__pycache__"), beside={}, native=False
+    )
     assert sight_of(seen, checkout, scenarios, ()) == expected
 
 
 def test_what_the_build_took_in_counts_with_all_that_lies_there(tmp_path: Path) -> None:
     seen = Seen(opened=(), looked=(f"{tmp_path}/tree/libs",), listed=(), native=False, obstacle=None)
     checkout = Checkout(tree=f"{tmp_path}/tree", commit="0" * 40, import_root=".", packages=())
-    sight = sight_of(seen, checkout, tmp_path / "scenarios", ("libs/core/", "box/fast.py", "./", "box/*", "*"))
-    assert sight == Sight(paths=("./", "box/fast.py/", "libs", "libs/core/"), folders=("", "box"))
+    observed = sight_of(seen, checkout, tmp_path / "scenarios", ("libs/core/", "box/fast.py", "./", "box/*", "*"))
+    assert observed == ObservedInputs(paths=("./", "box/fast.py/", "libs", "libs/core/"), folders=("", "box"))
 
 
 def test_nothing_but_the_scenario_folder_is_looked_at(tmp_path: Path) -> None:
-    """A sight may be a stranger's, and reading a pipe would never end."""
+    """Inputs may be a stranger's, and reading a pipe would never end."""
     scenarios, outside = tmp_path / "scenarios", tmp_path / "outside"
     scenarios.mkdir()
     (scenarios / "a.py").write_text("x")
@@ -36,10 +38,10 @@ def test_nothing_but_the_scenario_folder_is_looked_at(tmp_path: Path) -> None:
     (scenarios / "link").symlink_to(outside)
     os.mkfifo(scenarios / "pipe")
     known, listed, nothing = (hashlib.sha256(content).hexdigest()[:32] for content in (b"x", b"a.py", b""))
-    assert is_beside(Sight(beside={"a.py": known, "": nothing, "absent": "", "absent/": ""}), scenarios)
+    assert is_beside(ObservedInputs(beside={"a.py": known, "": nothing, "absent": "", "absent/": ""}), scenarios)
     for name in ("../outside/a.py", "link/a.py", str(outside / "a.py"), "pipe", "a.py/b", "a\0b", "\udce9"):
-        assert is_beside(Sight(beside={name: ""}), scenarios)
-        assert not is_beside(Sight(beside={name: known}), scenarios)
+        assert is_beside(ObservedInputs(beside={name: ""}), scenarios)
+        assert not is_beside(ObservedInputs(beside={name: known}), scenarios)
     for name in ("../outside/", "link/", "pipe/"):
-        assert is_beside(Sight(beside={name: ""}), scenarios)
-        assert not is_beside(Sight(beside={name: listed}), scenarios)
+        assert is_beside(ObservedInputs(beside={name: ""}), scenarios)
+        assert not is_beside(ObservedInputs(beside={name: listed}), scenarios)

@@ -1,6 +1,6 @@
 import pytest
 
-from memharness.model.measurements import Sight
+from memharness.model.measurements import ObservedInputs
 from memharness.model.metrics import PassName
 from memharness.plan.reuse import CommitTree, ReusableResults, ReuseKey
 
@@ -12,7 +12,7 @@ KEY = ReuseKey(
     import_root="src",
     packages=("box",),
 )
-SIGHT = Sight(paths=("src/box/__init__.py", "src/box/fast.py", "src/other"), folders=("src", "src/box"))
+OBSERVED = ObservedInputs(paths=("src/box/__init__.py", "src/box/fast.py", "src/other"), folders=("src", "src/box"))
 FILES = {
     ".gitattributes": "100644 0a",
     "README": "100644 01",
@@ -26,9 +26,9 @@ FILES = {
 }
 
 
-def proof(changes: dict[str, str | None], sight: Sight = SIGHT) -> str | None:
+def proof(changes: dict[str, str | None], observed: ObservedInputs = OBSERVED) -> str | None:
     entries = {path: entry for path, entry in {**FILES, **changes}.items() if entry is not None}
-    return CommitTree(entries).proof(sight)
+    return CommitTree(entries).proof(observed)
 
 
 SAME: list[dict[str, str | None]] = [
@@ -71,25 +71,25 @@ def test_what_was_seen_changes_the_proof(changes: dict[str, str | None]) -> None
 def test_a_library_that_is_not_pythons_own_may_read_all_but_sources(
     changes: dict[str, str | None], *, same: bool
 ) -> None:
-    native = Sight(paths=("src/box/fast.py",), native=True)
+    native = ObservedInputs(paths=("src/box/fast.py",), native=True)
     assert (proof(changes, native) == proof({}, native)) is same
 
 
 @pytest.mark.parametrize(
-    "sight",
+    "observed",
     [
-        Sight(paths=("link",)),
-        Sight(paths=("link/x.py",)),
-        Sight(folders=("link",)),
-        Sight(folders=("link/deep",)),
+        ObservedInputs(paths=("link",)),
+        ObservedInputs(paths=("link/x.py",)),
+        ObservedInputs(folders=("link",)),
+        ObservedInputs(folders=("link/deep",)),
     ],
 )
-def test_nothing_is_proven_through_a_symbolic_link(sight: Sight) -> None:
-    assert proof({}, sight) is None
+def test_nothing_is_proven_through_a_symbolic_link(observed: ObservedInputs) -> None:
+    assert proof({}, observed) is None
 
 
 def test_the_tree_itself_and_missing_folders_can_be_listed() -> None:
-    top, none = Sight(folders=("",)), Sight(folders=("nowhere",))
+    top, none = ObservedInputs(folders=("",)), ObservedInputs(folders=("nowhere",))
     assert proof({"new": "100644 1"}, top) != proof({}, top)
     assert proof({"README": "100644 99"}, top) == proof({}, top)
     assert proof({"nowhere": "040000 1", "nowhere/x": "100644 1"}, none) != proof({}, none)
@@ -112,9 +112,9 @@ def test_the_tree_itself_and_missing_folders_can_be_listed() -> None:
     ],
 )
 def test_of_what_a_build_took_in_everything_counts(changes: dict[str, str | None], name: str, *, same: bool) -> None:
-    sight = Sight(paths=(name,))
-    assert proof({}, sight) is not None
-    assert (proof(changes, sight) == proof({}, sight)) is same
+    observed = ObservedInputs(paths=(name,))
+    assert proof({}, observed) is not None
+    assert (proof(changes, observed) == proof({}, observed)) is same
 
 
 def test_an_entry_is_mode_and_id() -> None:
@@ -142,8 +142,8 @@ FIRST: frozenset[PassName] = frozenset({"first"})
 def test_a_result_holds_where_all_passes_saw_the_same() -> None:
     results = ReusableResults()
     tree, changed = CommitTree(FILES), CommitTree({**FILES, "data.bin": "100644 99"})
-    data = Sight(paths=("data.bin",))
-    results.offer(KEY, {"first": SIGHT, "rss": data}, tree, "one")
+    data = ObservedInputs(paths=("data.bin",))
+    results.offer(KEY, {"first": OBSERVED, "rss": data}, tree, "one")
     assert results.find(KEY, frozenset({"first", "rss"}), tree) == {"first": "one", "rss": "one"}
     assert results.find(KEY, FIRST, changed) == {"first": "one"}
     assert results.find(KEY, frozenset({"first", "rss"}), changed) is None
@@ -155,35 +155,38 @@ def test_a_result_holds_where_all_passes_saw_the_same() -> None:
 @pytest.mark.parametrize("other", [{"environment": "e2"}, {"identity": "b"}, {"import_root": "."}, {"packages": ()}])
 def test_a_result_holds_nowhere_else(other: dict[str, object]) -> None:
     results = ReusableResults()
-    results.offer(KEY, {"first": SIGHT}, CommitTree(FILES), "one")
+    results.offer(KEY, {"first": OBSERVED}, CommitTree(FILES), "one")
     elsewhere = ReuseKey(**{**{name: getattr(KEY, name) for name in KEY.__struct_fields__}, **other})
     assert results.find(elsewhere, FIRST, CommitTree(FILES)) is None
 
 
-def test_the_first_of_equal_commits_and_the_latest_sight_go_before() -> None:
+def test_the_first_of_equal_commits_and_the_latest_inputs_go_before() -> None:
     results = ReusableResults()
-    narrow = Sight(paths=("README",))
+    narrow = ObservedInputs(paths=("README",))
     for commit in ("one", "two"):
-        results.offer(KEY, {"first": SIGHT}, CommitTree(FILES), commit)
+        results.offer(KEY, {"first": OBSERVED}, CommitTree(FILES), commit)
     assert results.find(KEY, FIRST, CommitTree(FILES)) == {"first": "one"}
     results.offer(KEY, {"first": narrow}, CommitTree(FILES), "three")
     assert results.find(KEY, FIRST, CommitTree(FILES)) == {"first": "three"}
 
 
-def test_no_sight_is_forgotten() -> None:
+def test_no_inputs_are_forgotten() -> None:
     results = ReusableResults()
-    results.offer(KEY, {"first": SIGHT}, CommitTree(FILES), "one")
+    results.offer(KEY, {"first": OBSERVED}, CommitTree(FILES), "one")
     for number in range(100):
         results.offer(
-            KEY, {"first": Sight(paths=(f"{number}.txt", "README"))}, CommitTree({"README": "100644 99"}), "two"
+            KEY,
+            {"first": ObservedInputs(paths=(f"{number}.txt", "README"))},
+            CommitTree({"README": "100644 99"}),
+            "two",
         )
     assert results.find(KEY, FIRST, CommitTree(FILES)) == {"first": "one"}
 
 
 def test_what_leads_through_a_link_is_not_taken_in() -> None:
     results = ReusableResults()
-    results.offer(KEY, {"first": Sight(paths=("link",))}, CommitTree(FILES), "one")
+    results.offer(KEY, {"first": ObservedInputs(paths=("link",))}, CommitTree(FILES), "one")
     assert results.find(KEY, FIRST, CommitTree(FILES)) is None
-    results.offer(KEY, {"first": SIGHT}, CommitTree(FILES), "one")
+    results.offer(KEY, {"first": OBSERVED}, CommitTree(FILES), "one")
     linked = CommitTree({**FILES, "src/other": "120000 07"})
     assert results.find(KEY, FIRST, linked) is None

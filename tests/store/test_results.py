@@ -28,12 +28,12 @@ from memharness.model.measurements import (
     Measurement,
     ModuleCost,
     Observation,
+    ObservedInputs,
     Outcome,
     OutOfMemory,
     Profile,
     Record,
     Reused,
-    Sight,
     Stack,
     Survivor,
     TimedOut,
@@ -89,8 +89,10 @@ EXPLAINED = replace(
     passes=("deep", "first", "growth", "peak"),
     suspected=("growth",),
 )
-SIGHT = Sight(paths=("src/wastebox/core.py",), folders=("src",), beside={"waste.py": "ab" * 16}, native=True)
-SEEING = replace(EXPLAINED, sights={"first": SIGHT.id})
+OBSERVED = ObservedInputs(
+    paths=("src/wastebox/core.py",), folders=("src",), beside={"waste.py": "ab" * 16}, native=True
+)
+SEEING = replace(EXPLAINED, inputs={"first": OBSERVED.id})
 FAILED = Failed(
     phase="import",
     reason="ModuleNotFoundError: No module named 'wästebox'",
@@ -117,7 +119,13 @@ def commit(number: int) -> Commit:
 def entry(case: str, outcome: Outcome, round_: int = 0) -> Entry:
     named = outcome.profiles.values() if isinstance(outcome, Measured) else ()
     profiles = {profile_id: PROFILES[profile_id] for profile_id in named}
-    return (case, "a1b2c3", 1, round_, Observation(outcome=outcome, profiles=profiles, sights={SIGHT.id: SIGHT}))
+    return (
+        case,
+        "a1b2c3",
+        1,
+        round_,
+        Observation(outcome=outcome, profiles=profiles, inputs={OBSERVED.id: OBSERVED}),
+    )
 
 
 def stored(case: str, outcome: Outcome, round_: int = 0) -> Measurement:
@@ -402,7 +410,7 @@ def test_a_result_is_known_by_reference_to_the_commit_that_was_measured(store: S
         profiles={kind: outcome.profiles[kind] for kind in ("alive", "import", "peak")},
         notes=outcome.notes,
         passes=("first",),
-        sights={"first": SIGHT.id},
+        inputs={"first": OBSERVED.id},
         reused_from=commit(1).id,
     )
     assert store.measurements(FAMILY, commit(2).id) == (stored("good", first),)
@@ -434,12 +442,12 @@ def test_what_was_measured_goes_before_what_is_reused(store: Store) -> None:
 
 
 def test_references_to_two_commits_are_one_result(store: Store) -> None:
-    first = Measured(metrics={"peak": 1}, passes=("first",), sights={"first": SIGHT.id})
-    growth = Measured(metrics={"growth": 8}, calls=15, passes=("growth",), sights={"growth": SIGHT.id})
+    first = Measured(metrics={"peak": 1}, passes=("first",), inputs={"first": OBSERVED.id})
+    growth = Measured(metrics={"growth": 8}, calls=15, passes=("growth",), inputs={"growth": OBSERVED.id})
     store.add(FAMILY, commit(1), FACTS, [entry("good", first)])
     store.add(FAMILY, commit(2), FACTS, [entry("good", growth)])
     store.add(FAMILY, commit(3), None, [], reused=[reused(1, "first"), reused(2, "growth")])
-    # the sights are those of the one commit that is named
+    # the observed inputs are those of the one commit that is named
     both = replace(first, metrics={"peak": 1, "growth": 8}, calls=15, passes=("first", "growth"))
     (known,) = store.measurements(FAMILY, commit(3).id)
     assert known == stored("good", replace(both, reused_from=commit(1).id))
@@ -502,7 +510,7 @@ def test_every_stored_format_still_loads_and_encodes_alike(number: int) -> None:
     loaded = reader.record(FAMILY, commit(7).id)
     expected = record(7, *(stored(case, outcome) for case, outcome in outcomes.items()))
     assert loaded == replace(expected, format=number)
-    assert [reader.sight(id_) for id_ in good.sights.values()] == [SIGHT] * len(good.sights)
+    assert [reader.inputs(id_) for id_ in good.inputs.values()] == [OBSERVED] * len(good.inputs)
     assert reader.environment(FAMILY, FACTS.id) == FACTS
     assert reader.calls(FAMILY) == {("good", "a1b2c3"): 127}
     assert {profile_id: reader.profile(profile_id) for profile_id in good.profiles.values()} == profiles

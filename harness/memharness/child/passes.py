@@ -25,9 +25,9 @@ from memharness.model.measurements import (
     Failed,
     Measured,
     Observation,
+    ObservedInputs,
     OutOfMemory,
     Profile,
-    Sight,
     TimedOut,
     outcome_reason,
 )
@@ -120,7 +120,7 @@ class _Found:
         self.endings: dict[str, list[Ending]] = {}
         self.failed: dict[str, Failed | TimedOut | OutOfMemory] = {}
         self.profiles: dict[str, Profile] = {}  # of the explaining passes
-        self.sights: dict[PassName, Sight] = {}
+        self.inputs: dict[PassName, ObservedInputs] = {}
         self.notes: list[str] = []
 
     def see(
@@ -129,10 +129,10 @@ class _Found:
         """Keep what a pass saw, or a note why nothing can be proven with it."""
         if seen is None:
             return
-        sight = sight_of(seen, checkout, scenarios, environment.frozen)
-        if isinstance(sight, Sight):
-            self.sights[name] = sight
-        elif (note := f"{UNPROVEN}{sight}") not in self.notes:
+        observed = sight_of(seen, checkout, scenarios, environment.frozen)
+        if isinstance(observed, ObservedInputs):
+            self.inputs[name] = observed
+        elif (note := f"{UNPROVEN}{observed}") not in self.notes:
             self.notes.append(note)
 
 
@@ -325,12 +325,12 @@ def _merge(found: _Found) -> Observation:
         profiles={kind: profile.id for kind, profile in profiles.items()},
         notes=tuple(notes),
         passes=tuple(sorted(found.endings.keys() - found.failed.keys())),
-        sights={name: sight.id for name, sight in found.sights.items()},
+        inputs={name: observed.id for name, observed in found.inputs.items()},
         failed_passes=found.failed,
         suspected=tuple(name for response in delivered for name in response.suspected),
     )
     return Observation(
         outcome=outcome,
         profiles={profile.id: profile for profile in profiles.values()},
-        sights={sight.id: sight for sight in found.sights.values()},
+        inputs={observed.id: observed for observed in found.inputs.values()},
     )

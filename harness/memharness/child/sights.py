@@ -1,4 +1,4 @@
-"""What a pass saw, by paths of its slot -> what that means for the project: a `Sight`, or an obstacle to any proof."""
+"""What a pass saw, by paths of its slot -> the `ObservedInputs` of the project, or an obstacle to any proof."""
 
 import hashlib
 from collections.abc import Iterable
@@ -7,13 +7,13 @@ from pathlib import Path
 from memharness.child.exchange import Seen
 from memharness.files.folder import Folder
 from memharness.model.history import Checkout
-from memharness.model.measurements import Sight
+from memharness.model.measurements import ObservedInputs
 
 _ANY_SIZE = 1 << 62
 
 
-def sight_of(seen: Seen, checkout: Checkout, scenarios: Path, frozen: Iterable[str]) -> Sight | str:
-    """Return the sight of a pass, or why nothing can be proven of it.
+def sight_of(seen: Seen, checkout: Checkout, scenarios: Path, frozen: Iterable[str]) -> ObservedInputs | str:
+    """Return the inputs of a pass, or why nothing can be proven of it.
 
     `scenarios` is the slot's copy of the scenario folder, as the pass found it. Files and folders with which alone the
     environment is right, `frozen`, count as seen, with all that lies there; of "box/*" the names alone.
@@ -38,14 +38,14 @@ def sight_of(seen: Seen, checkout: Checkout, scenarios: Path, frozen: Iterable[s
                 folders.add(holder if last == "__pycache__" else inside)  # its names follow those of the sources
             elif inside:
                 paths.add(inside)
-    return Sight(paths=tuple(sorted(paths)), folders=tuple(sorted(folders)), beside=beside, native=seen.native)
+    return ObservedInputs(paths=tuple(sorted(paths)), folders=tuple(sorted(folders)), beside=beside, native=seen.native)
 
 
-def is_beside(sight: Sight, scenarios: Path) -> bool:
-    """Tell whether a scenario folder is as the sight has it, which may be a stranger's: nothing else is looked at."""
+def is_beside(observed: ObservedInputs, scenarios: Path) -> bool:
+    """Tell whether a scenario folder is as a pass observed it. Inputs may be a stranger's: only it is looked at."""
     return all(
         _digest(scenarios / name.rstrip("/"), scenarios, listed=name.endswith("/")) == known
-        for name, known in sight.beside.items()
+        for name, known in observed.beside.items()
     )
 
 

@@ -144,9 +144,9 @@ class OutOfMemory(Value, tag_field="outcome", tag="out-of-memory"):
 class Measured(Value, tag_field="outcome", tag="measured"):
     """Success. `metrics` holds what could be measured; `profiles` names the stored profile of each kind.
 
-    `passes` are those that ran: of `PASSES`, and "deep" and "peak" where the case was explained. `sights` names the
-    stored sight of each pass of which it is known what it saw. `reused_from` is the commit that was measured, where the
-    result is another's by reference, of several the one whose sights these are; it is never stored.
+    `passes` are those that ran: of `PASSES`, and "deep" and "peak" where the case was explained. `inputs` names the
+    stored `ObservedInputs` of each pass for which they are known. `reused_from` is the commit that was measured, where
+    the result is another's by reference, of several the one whose inputs these are; it is never stored.
 
     Kinds: "alive" (end of the first call), "retained", "peak" (the highest moment of the first call), "import",
     "leak" (kept by the later calls) and "calls" (the size after each). Where the case was explained, "alive",
@@ -160,7 +160,7 @@ class Measured(Value, tag_field="outcome", tag="measured"):
     profiles: dict[str, Id] = {}
     notes: tuple[str, ...] = ()
     passes: tuple[str, ...] = ()
-    sights: dict[PassName, Id] = {}
+    inputs: dict[PassName, Id] = msgspec.field(default_factory=dict, name="sights")
     failed_passes: dict[str, Failed | TimedOut | OutOfMemory] = {}  # later passes, whose metrics are missing
     suspected: tuple[str, ...] = ()
     reused_from: str | None = None
@@ -176,7 +176,7 @@ class Measured(Value, tag_field="outcome", tag="measured"):
         return (self.calls or 0) + 1
 
 
-class Sight(Value):
+class ObservedInputs(Value):
     """What a pass saw of the project, as far as it matters to its result. Stored under its hash.
 
     `paths` below the tree were opened or asked for, also in vain; those with a slash at their end were taken in by the
@@ -205,7 +205,7 @@ class Observation(Value):
 
     outcome: Outcome
     profiles: dict[str, Profile] = {}
-    sights: dict[str, Sight] = {}
+    inputs: dict[str, ObservedInputs] = {}
 
 
 class Measurement(Value):

@@ -1,16 +1,16 @@
 """Which results hold for another commit as well: those of a run that would see nothing there but what it saw. Pure.
 
-A `CommitTree` is what a commit has at every path, a `Sight` the paths that matter to a result. The two make a proof:
-where two commits have the same one, the run would open the same files, miss the same ones and list the same folders.
-A listing counts whole, since importing a module keeps the listing of its folder in memory. Over 200 commits each of
-five projects, comparing names alone gave ten false matches, and comparing whole listings none.
+A `CommitTree` is what a commit has at every path, `ObservedInputs` are the paths that matter to a result. The two make
+a proof: where two commits have the same one, the run would open the same files, miss the same ones and list the same
+folders. A listing counts whole, since importing a module keeps the listing of its folder in memory. Over 200 commits
+each of five projects, comparing names alone gave ten false matches, and comparing whole listings none.
 """
 
 import hashlib
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
-from memharness.model.measurements import Sight
+from memharness.model.measurements import ObservedInputs
 from memharness.model.metrics import PassName
 from memharness.model.values import Value
 
@@ -35,10 +35,10 @@ class CommitTree:
         """Return mode and id of what is at a path, of a folder those of all that it holds; "" for nothing."""
         return self._entries.get(path, "")
 
-    def proof(self, sight: Sight) -> str | None:
-        """Return a digest of all that a sight is about; None where symbolic links lead on to what nobody recorded."""
-        parts = [self._attributes, self._others if sight.native else ""]
-        for path in sight.paths:
+    def proof(self, observed: ObservedInputs) -> str | None:
+        """Return a digest of all that a pass observed; None where symbolic links lead on to what nobody recorded."""
+        parts = [self._attributes, self._others if observed.native else ""]
+        for path in observed.paths:
             if path.endswith("/"):  # a file, a link, or a folder with all that it holds, for which its id stands
                 parts.append(self._all if path == "./" else self._entries.get(path[:-1], ""))
                 continue
@@ -46,7 +46,7 @@ class CommitTree:
             if entry.startswith(_LINK) or (not entry and self._linked(path)):
                 return None
             parts.append(_FOLDER if entry.startswith(_FOLDER) else entry)
-        for folder in sight.folders:
+        for folder in observed.folders:
             if self._linked(f"{folder}/"):
                 return None
             mode = self._entries.get(folder, "")[: len(_FOLDER)]  # a file in its place is no empty folder
@@ -102,25 +102,25 @@ class ReuseKey(Value):
 
 
 class ReusableResults:
-    """The measured commits whose results may hold for others: key and pass -> sight -> proof -> commit."""
+    """The measured commits whose results may hold for others: key and pass -> inputs -> proof -> commit."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[ReuseKey, PassName], dict[str, tuple[Sight, dict[str, str]]]] = {}
+        self._known: dict[tuple[ReuseKey, PassName], dict[str, tuple[ObservedInputs, dict[str, str]]]] = {}
 
-    def offer(self, key: ReuseKey, sights: Mapping[PassName, Sight], tree: CommitTree, commit: str) -> None:
+    def offer(self, key: ReuseKey, inputs: Mapping[PassName, ObservedInputs], tree: CommitTree, commit: str) -> None:
         """Take note of what passes saw at `commit`, whose files are `tree`; the first of equal ones stays."""
-        for name, sight in sights.items():
-            proof = tree.proof(sight)
+        for name, observed in inputs.items():
+            proof = tree.proof(observed)
             if proof is not None:
                 known = self._known.setdefault((key, name), {})
-                known.setdefault(sight.id, (sight, {}))[1].setdefault(proof, commit)
+                known.setdefault(observed.id, (observed, {}))[1].setdefault(proof, commit)
 
     def find(self, key: ReuseKey, passes: frozenset[PassName], tree: CommitTree) -> dict[PassName, str] | None:
         """Return the commit whose result holds at `tree`, for each of `passes`; None where one has none."""
         found: dict[PassName, str] = {}
         for name in sorted(passes):
             tried = reversed(self._known.get((key, name), {}).values())  # the latest first: it changes seldom
-            holds = (proofs.get(tree.proof(sight) or "") for sight, proofs in tried)
+            holds = (proofs.get(tree.proof(observed) or "") for observed, proofs in tried)
             commit = next((commit for commit in holds if commit), None)
             if commit is None:
                 return None

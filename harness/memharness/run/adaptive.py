@@ -17,7 +17,7 @@ from memharness.findings.judge import judge
 from memharness.findings.project import Selection
 from memharness.findings.results import Results
 from memharness.model.history import Commit
-from memharness.model.measurements import PROBE_METHOD, Failed, Measured, Outcome, Sight
+from memharness.model.measurements import PROBE_METHOD, Failed, Measured, ObservedInputs, Outcome
 from memharness.plan.adaptive import AdaptiveSearch, Found, Request
 from memharness.plan.tasks import Suite, Task
 from memharness.run.missing import missing, starts_of
@@ -192,8 +192,8 @@ def _positions(work: Session, commits: Sequence[Commit], ends: Results) -> list[
     Each stands for those up to the next; the newest stands for its own group, unless the oldest does. Where it is not
     known what the ends saw, or what a commit has there, each commit stands for itself.
     """
-    sights = _sights(work, ends)
-    if sights is None:
+    observed = _observed(work, ends)
+    if observed is None:
         return [*commits]
     positions: list[Commit] = []
     last: object = None
@@ -205,7 +205,7 @@ def _positions(work: Session, commits: Sequence[Commit], ends: Results) -> list[
             inputs.layout,
             [work.workers.inputs.environment_key(inputs, suite.spec) for suite in work.suites],
             [inputs.tree.entry(name) for name in names],
-            [inputs.tree.proof(sight) or commit.id for sight in sights],
+            [inputs.tree.proof(seen) or commit.id for seen in observed],
         )
         if key != last:
             positions.append(commit)
@@ -213,7 +213,7 @@ def _positions(work: Session, commits: Sequence[Commit], ends: Results) -> list[
     return [*positions[:1], *positions[1:-1], commits[-1]] if len(commits) > 1 else positions
 
 
-def _sights(work: Session, ends: Results) -> list[Sight] | None:
+def _observed(work: Session, ends: Results) -> list[ObservedInputs] | None:
     """Return what the cases saw of the project at the ends; None where that is not known of all their passes."""
     ids: set[str | None] = set()
     for suite in work.suites:
@@ -224,10 +224,10 @@ def _sights(work: Session, ends: Results) -> list[Sight] | None:
                 for one in ends.repeats(suite.spec.family, commit.id, case.name, case.scenario.identity)
                 if one.round == 0
             ]
-            seen = [one.sights for one in first if isinstance(one, Measured)]
-            if first and not seen:
+            named = [one.inputs for one in first if isinstance(one, Measured)]
+            if first and not named:
                 return None
-            ids |= {sights.get(name) for sights in seen for name in passes_of(work.project, case)}
-    found = [work.project.store.sight(id_) if id_ else None for id_ in sorted(ids, key=str)]
-    known = [sight for sight in found if sight is not None]
+            ids |= {inputs.get(name) for inputs in named for name in passes_of(work.project, case)}
+    found = [work.project.store.inputs(id_) if id_ else None for id_ in sorted(ids, key=str)]
+    known = [observed for observed in found if observed is not None]
     return known if len(known) == len(found) else None

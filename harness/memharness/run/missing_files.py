@@ -24,21 +24,22 @@ def with_missing(observation: Observation, missing: Mapping[str, str], *, built:
         return replace(observation, outcome=replace(outcome, reason=f"{outcome.reason} ({told})"))
     if not isinstance(outcome, Measured):
         return observation
-    if not built and outcome.sights and not any(_seen(observation, path) for path in missing):
+    if not built and outcome.inputs and not any(_seen(observation, path) for path in missing):
         return observation
     notes = (*outcome.notes, *_sentences(missing))
-    return replace(observation, outcome=replace(outcome, notes=notes, sights={}), sights={})
+    return replace(observation, outcome=replace(outcome, notes=notes, inputs={}), inputs={})
 
 
 def _seen(observation: Observation, path: str) -> bool:
     """Tell whether a pass may have looked at a path, or at something below it."""
     assert isinstance(observation.outcome, Measured)
     passes = {name for name in observation.outcome.passes if name in ("first", "growth", "rss")}
-    if passes - observation.outcome.sights.keys():
+    if passes - observation.outcome.inputs.keys():
         return True
     return any(
-        sight.native or any(seen == path or seen.startswith(f"{path}/") for seen in (*sight.paths, *sight.folders))
-        for sight in observation.sights.values()
+        observed.native
+        or any(seen == path or seen.startswith(f"{path}/") for seen in (*observed.paths, *observed.folders))
+        for observed in observation.inputs.values()
     )
 
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from memharness.child.sights import is_beside
 from memharness.findings.project import Project
 from memharness.findings.results import Results
-from memharness.model.measurements import PROBE_METHOD, Measured, Measurement, Observation, Reused, Sight
+from memharness.model.measurements import PROBE_METHOD, Measured, Measurement, Observation, ObservedInputs, Reused
 from memharness.model.metrics import METRICS, PASSES, PassName
 from memharness.model.scenarios import Case
 from memharness.model.values import digest
@@ -70,11 +70,11 @@ class Reuse:
             return
         self._stored.add(key)
         environment = self._inputs.environment_id(self._inputs.at(commit), task.spec)
-        found = {name: self._project.store.sight(id_) for name, id_ in outcome.sights.items()}
-        sights = {name: sight for name, sight in found.items() if sight and is_beside(sight, self._scenarios)}
+        found = {name: self._project.store.inputs(id_) for name, id_ in outcome.inputs.items()}
+        observed = {name: seen for name, seen in found.items() if seen and is_beside(seen, self._scenarios)}
         if environment == known.environment:
             # as seen from `commit`, which shows the same: the origin may be missing in a shallow clone
-            self._offer(self._sources, task, case, commit, outcome, sights)
+            self._offer(self._sources, task, case, commit, outcome, observed)
 
     def take(
         self,
@@ -92,10 +92,10 @@ class Reuse:
         outcome = observation.outcome
         if not _is_first(task) or not isinstance(outcome, Measured):
             return
-        sights = {name: observation.sights[id_] for name, id_ in outcome.sights.items()}
+        observed = {name: observation.inputs[id_] for name, id_ in outcome.inputs.items()}
         origins = {name: reference.commit for reference in proven for name in reference.passes}
-        for origin in {origins.get(name) for name in sights}:
-            own = {name: sight for name, sight in sights.items() if origins.get(name) == origin}
+        for origin in {origins.get(name) for name in observed}:
+            own = {name: seen for name, seen in observed.items() if origins.get(name) == origin}
             named = replace(outcome, reused_from=origin)
             self._offer(self._sources if into is None else into, task, case, task.commit.id, named, own)
 
@@ -106,9 +106,9 @@ class Reuse:
         case: Case,
         commit: str,
         outcome: Measured,
-        sights: dict[PassName, Sight],
+        observed: dict[PassName, ObservedInputs],
     ) -> None:
-        certain = {name: sight for name, sight in sights.items() if name != "growth" or not outcome.suspected}
+        certain = {name: seen for name, seen in observed.items() if name != "growth" or not outcome.suspected}
         inputs = self._inputs.at(commit)
         place = self._inputs.key(inputs, task.spec, case)
         origin = outcome.reused_from or commit

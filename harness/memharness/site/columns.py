@@ -165,4 +165,4 @@ def _enter(
 
 def _kept(outcome: Outcome, alike: dict[Outcome, Outcome]) -> Outcome:
     """Return an outcome without what no series and no page needs; one object for failures that are alike."""
-    return replace(outcome, sights={}) if isinstance(outcome, Measured) else alike.setdefault(outcome, outcome)
+    return replace(outcome, inputs={}) if isinstance(outcome, Measured) else alike.setdefault(outcome, outcome)

@@ -217,7 +217,7 @@ class Subject:
         return values
 
     def measurements(self, position: int) -> tuple[Measurement, ...]:
-        """Return all repeats at a position, whole but for their sights."""
+        """Return all repeats at a position, whole but for their observed inputs."""
         if position in self.special:
             return self.special[position]
         stored = self.shelf.measurements(self.shelf.history[position].id)

@@ -12,7 +12,7 @@ import msgspec
 from memharness.errors import MemharnessError
 from memharness.files.folder import MOST_BYTES
 from memharness.model.environments import EnvironmentFacts
-from memharness.model.measurements import STORE_FORMAT, Profile, Sight
+from memharness.model.measurements import STORE_FORMAT, ObservedInputs, Profile
 from memharness.model.values import Calls, Value
 
 _GZIP = 31  # for zlib: gzip's header, and the widest window
@@ -43,11 +43,11 @@ class StoredProfile(Value):
     profile: Profile
 
 
-class StoredSight(Value):
+class StoredInputs(Value):
     """The contents of sights/<2 digits>/<id>.json.gz."""
 
     format: int
-    sight: Sight
+    inputs: ObservedInputs = msgspec.field(name="sight")
 
 
 class DamagedFile(Exception):  # noqa: N818 - a fact about a file, caught by the store and never shown as an error
@@ -78,7 +78,7 @@ def decode(content: bytes, path: Path, kind: type[T]) -> T:
     return value
 
 
-def compress(value: StoredProfile | StoredSight) -> bytes:
+def compress(value: StoredProfile | StoredInputs) -> bytes:
     """Return compressed JSON without a time stamp: equal values give equal bytes."""
     return gzip.compress(msgspec.json.encode(value, order="sorted"), mtime=0)
 

@@ -43,7 +43,7 @@ def merged(
         profiles=new.profiles | left.profiles,
         notes=(*old.notes, *(note for note in new.notes if note not in old.notes)),
         passes=tuple(sorted({*new.passes, *left.passes})),
-        sights=new.sights | left.sights,
+        inputs=new.inputs | left.inputs,
         failed_passes=new.failed_passes | failed,
         suspected=suspected,
         reused_from=old.reused_from,
@@ -60,7 +60,7 @@ def _without(outcome: Measured, passes: AbstractSet[str]) -> Measured:
     return replace(
         outcome,
         profiles={kind: id_ for kind, id_ in outcome.profiles.items() if profile_pass(kind) not in passes},
-        sights={name: id_ for name, id_ in outcome.sights.items() if name not in passes},
+        inputs={name: id_ for name, id_ in outcome.inputs.items() if name not in passes},
         passes=tuple(name for name in outcome.passes if name not in explained),
     )
 
@@ -105,7 +105,7 @@ def resolved(record: Record, source: Callable[[str], Record | None]) -> tuple[Me
                 found[key] = (
                     part
                     if known is None
-                    else merged(known, replace(part, outcome=replace(part.outcome, sights={})), retry=True)
+                    else merged(known, replace(part, outcome=replace(part.outcome, inputs={})), retry=True)
                 )
     return tuple(found[key] for key in sorted(found))
 
@@ -126,7 +126,7 @@ def _only(outcome: Measured, reference: Reused) -> Measured:
         profiles={kind: id_ for kind, id_ in outcome.profiles.items() if profile_pass(kind) in passes},
         notes=outcome.notes,
         passes=tuple(name for name in outcome.passes if name in passes),
-        sights={name: id_ for name, id_ in outcome.sights.items() if name in passes},
+        inputs={name: id_ for name, id_ in outcome.inputs.items() if name in passes},
         suspected=tuple(name for name in outcome.suspected if name in metrics),
         reused_from=reference.commit,
     )

@@ -26,11 +26,11 @@ from memharness.model.measurements import (
     Measured,
     Measurement,
     Observation,
+    ObservedInputs,
     Outcome,
     Profile,
     Record,
     Reused,
-    Sight,
 )
 from memharness.model.metrics import PassName, profile_pass
 from memharness.model.values import digest
@@ -39,8 +39,8 @@ from memharness.store.encoding import (
     DamagedFile,
     StoredCalls,
     StoredEnvironment,
+    StoredInputs,
     StoredProfile,
-    StoredSight,
     compress,
     decode,
     decompress,
@@ -55,9 +55,9 @@ Entry: TypeAlias = tuple[str, str, int, int, Observation]  # case, identity, pro
 _RECORD = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})\.json")
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")
 _PROFILES = "profiles"
-_SIGHTS = "sights"
+_OBSERVED = "sights"
 _COMPRESSED = ".json.gz"
-_OURS = (_PROFILES, _SIGHTS)  # folders beside those of families
+_OURS = (_PROFILES, _OBSERVED)  # folders beside those of families
 _DEPTH = 2  # of the folders below that of a machine
 _DECODED = 64  # profiles kept: neighbours share them, and every metric of a case asks for the same ones
 _SOURCES = 64  # records kept that others refer to
@@ -117,7 +117,7 @@ class Store:
 
         Of a pass that lost a profile all profiles are replaced.
         `replace_failed` lets a measurement take the place of one that failed, as `reused` ones always do. Profiles and
-        sights are written before the record that names them, so that a killed process leaves no name without its file.
+        inputs are written before the record that names them, so that a killed process leaves no name without its file.
         """
         facts_id = environment.id if environment else None
         with self._writing():
@@ -230,10 +230,10 @@ class Store:
                 del self._decoded[next(iter(self._decoded))]
         return profile
 
-    def sight(self, sight_id: str) -> Sight | None:
-        """Return a stored sight; None where it is missing or damaged: nothing can be proven with it."""
-        stored = self._load(self._path(_SIGHTS, sight_id), partial(decompress, kind=StoredSight))
-        return stored.sight if stored else None
+    def inputs(self, inputs_id: str) -> ObservedInputs | None:
+        """Return what a pass observed; None where that is missing or damaged: nothing can be proven with it."""
+        stored = self._load(self._path(_OBSERVED, inputs_id), partial(decompress, kind=StoredInputs))
+        return stored.inputs if stored else None
 
     def lost_in(self, outcome: Outcome) -> frozenset[PassName]:
         """Return the passes of an outcome of which a profile that it names is not there."""
@@ -297,7 +297,7 @@ class Store:
         return self._sources[key]
 
     def _write_named(self, outcome: Outcome, observation: Observation) -> None:
-        """Write the profiles and sights that an outcome names and that are not there, yet or any more."""
+        """Write the profiles and observed inputs that an outcome names and that are not there, yet or any more."""
         if not isinstance(outcome, Measured):
             return
         for profile_id in outcome.profiles.values():
@@ -306,10 +306,12 @@ class Store:
                 profile = observation.profiles[profile_id]
                 self._files.write(path, compress(StoredProfile(format=STORE_FORMAT, profile=profile)))
                 self._listed.pop(path.parent.name, None)
-        for sight_id in outcome.sights.values():
-            path = self._path(_SIGHTS, sight_id)
-            if sight_id in observation.sights and not self._files.is_file(path):
-                self._files.write(path, compress(StoredSight(format=STORE_FORMAT, sight=observation.sights[sight_id])))
+        for inputs_id in outcome.inputs.values():
+            path = self._path(_OBSERVED, inputs_id)
+            if inputs_id in observation.inputs and not self._files.is_file(path):
+                self._files.write(
+                    path, compress(StoredInputs(format=STORE_FORMAT, inputs=observation.inputs[inputs_id]))
+                )
 
     def _load(self, path: Path, decoded: Callable[[bytes, Path], T]) -> T | None:
         content: bytes | None = b""  # which also stands for what is too large to be read
