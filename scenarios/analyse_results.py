@@ -10,7 +10,7 @@
 # ///
 from _stored import CASES, FACTS, FAMILY, METRICS, commit, make_results
 
-from memharness.analyse.series import Series, Subject, build_series
+from memharness.analyse.series import Series, SeriesKey, build_series
 from memharness.analyse.steps import Step, find_steps, rule_for
 from memharness.model.history import Commit
 from memharness.model.measurements import Measurement
@@ -29,7 +29,7 @@ def run(state: State, commits: int) -> list[tuple[Series, tuple[Step, ...]]]:
     assert len(history) == commits
     found: list[tuple[Series, tuple[Step, ...]]] = []
     for case in CASES:
-        subject = Subject(case=case, identity="identity", probe=1, family=FAMILY, metrics=METRICS)
+        subject = SeriesKey(case=case, identity="identity", probe=1, family=FAMILY, metrics=METRICS)
         for series in build_series(subject, history, measurements, {FACTS.id: FACTS}):
             rule = rule_for(series.metric)
             found.append((series, find_steps(series, rule) if rule else ()))

@@ -4,14 +4,14 @@ from msgspec.structs import replace
 from memharness.analyse.blame.edits import Edits
 from memharness.analyse.blame.imports import module_changes
 from memharness.analyse.changes import Side, Stretch, fold_warm_peaks, make_change, same_lines
-from memharness.analyse.series import Point, Series, Subject
+from memharness.analyse.series import Point, Series, SeriesKey
 from memharness.analyse.steps import Step
 from memharness.model.findings import BlamedLine, Change, Confidence, ModuleChange
 from memharness.model.history import FileEdit, Hunk
-from memharness.model.measurements import Frame, LineType, ModuleCost, Profile, Stack, Survivor, TypeCount
+from memharness.model.measurements import Frame, LineInstances, ModuleCost, Profile, Stack, Survivor, TypeCount
 from values import commit, stat
 
-SUBJECT = Subject(case="waste", identity="one", probe=1, family="f", metrics=("peak",))
+SUBJECT = SeriesKey(case="waste", identity="one", probe=1, family="f", metrics=("peak",))
 EDITS = Edits([FileEdit(before="a.py", after="a.py", hunks=(Hunk(before=0, removed=0, after=1, added=1),))])
 COMMITS = (commit(0), commit(1), commit(2))
 
@@ -20,7 +20,7 @@ def change(
     metric: str, *, good: int = 0, bad: int = 1, before: Side | None = None, after: Side | None = None
 ) -> Change:
     series = Series(
-        subject=SUBJECT,
+        key=SUBJECT,
         metric=metric,
         points=tuple(Point(commit=c, values=(100 if c == COMMITS[good] else 300,)) for c in COMMITS),
     )
@@ -175,8 +175,8 @@ def test_a_leak_in_a_library_is_blamed_on_the_line_that_called_it_and_shows_what
     assert change("retained", after=after).survivors == ()
 
 
-def rows(count: int, name: str = "Row", *, line: int = 1) -> LineType:
-    return LineType(path="a.py", line=line, name=name, count=count)
+def rows(count: int, name: str = "Row", *, line: int = 1) -> LineInstances:
+    return LineInstances(path="a.py", line=line, name=name, count=count)
 
 
 def test_the_types_that_grew_most_are_summed_over_the_lines() -> None:
@@ -214,7 +214,7 @@ def held(line: int, size: int) -> Stack:
 
 def drift(metric: str, *quiet: tuple[Side, Side]) -> Change:
     """Return the drift from the first of these sides to the last, from 100 to 300 without the steps between."""
-    series = Series(subject=SUBJECT, metric=metric, points=tuple(Point(commit=c, values=(n,)) for c, n in DRIFTING))
+    series = Series(key=SUBJECT, metric=metric, points=tuple(Point(commit=c, values=(n,)) for c, n in DRIFTING))
     step = Step(good=0, bad=2, before=100, after=300, confidence="range", kind="drift")
     stretches = [stretch(*sides) for sides in quiet]
     ends = (quiet[0][0], quiet[-1][1]) if quiet else (Side(), Side())

@@ -1,14 +1,14 @@
 import pytest
 from msgspec.structs import replace
 
-from memharness.analyse.series import Point, Subject, build_series
+from memharness.analyse.series import Point, SeriesKey, build_series
 from memharness.model.environments import EnvironmentFacts
 from memharness.model.findings import MetricClass
 from memharness.model.measurements import Failed, Measured, TimedOut
 from serieses import MIB, series
 from values import SPEC, commit, measurement
 
-SUBJECT = Subject(case="waste", identity="one", probe=1, family=SPEC.family, metrics=("peak",))
+SUBJECT = SeriesKey(case="waste", identity="one", probe=1, family=SPEC.family, metrics=("peak",))
 FACTS = EnvironmentFacts(family=SPEC.family, python="3.11.7", implementation="cpython", install="path")
 
 
@@ -80,22 +80,22 @@ def test_repeats_of_an_unknown_environment_are_those_of_its_scale() -> None:
 
 def test_a_metric_that_was_not_measured_or_is_unknown_has_no_values() -> None:
     first = commit(0)
-    subject = Subject(case="waste", identity="one", probe=1, family="f", metrics=("retained", "gone"))
-    (series,) = build_series(subject, [first], {first.id: [measurement(Measured(metrics={"peak": 1}))]}, {})
+    key = SeriesKey(case="waste", identity="one", probe=1, family="f", metrics=("retained", "gone"))
+    (series,) = build_series(key, [first], {first.id: [measurement(Measured(metrics={"peak": 1}))]}, {})
     assert (series.metric, series.points) == ("retained", (Point(commit=first),))
 
 
 def test_a_metric_whose_pass_failed_has_the_reason_for_it() -> None:
     first = commit(0)
-    subject = Subject(case="waste", identity="one", probe=1, family="f", metrics=("peak", "growth", "rss_peak"))
+    key = SeriesKey(case="waste", identity="one", probe=1, family="f", metrics=("peak", "growth", "rss_peak"))
     failed = Failed(phase="run", reason="bad")
     outcome = Measured(metrics={"peak": 1}, failed_passes={"growth": failed})
-    peak, growth, rss = build_series(subject, [first], {first.id: [measurement(outcome)]}, {})
+    peak, growth, rss = build_series(key, [first], {first.id: [measurement(outcome)]}, {})
     assert peak.points == (Point(commit=first, values=(1,)),)
     assert growth.points == (Point(commit=first, failure=("run", "bad")),)
     assert rss.points == (Point(commit=first),)
     again = measurement(Measured(metrics={"growth": 8}), round_=1)
-    _, growth, _ = build_series(subject, [first], {first.id: [measurement(outcome), again]}, {})
+    _, growth, _ = build_series(key, [first], {first.id: [measurement(outcome), again]}, {})
     assert growth.points == (Point(commit=first, values=(8,)),)
 
 

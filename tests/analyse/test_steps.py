@@ -104,7 +104,7 @@ def test_a_near_metric_is_confirmed_by_three_measurements() -> None:
 
 def test_neighbours_in_a_selection_may_be_far_apart_in_the_history() -> None:
     points = tuple(Point(commit=commit(number), values=(number * 1000,)) for number in (1, 9))
-    (step,) = find_steps(Series(subject=SUBJECT, metric="peak", points=points), RULE)
+    (step,) = find_steps(Series(key=SUBJECT, metric="peak", points=points), RULE)
     assert (step.confidence, step.adjacent) == ("range", False)
 
 

@@ -20,12 +20,12 @@ from memharness.model.history import Commit
 from memharness.model.measurements import (
     PROBE_METHOD,
     Frame,
-    LineStat,
-    LineType,
+    LineInstances,
     Measured,
     ModuleCost,
     Observation,
     Profile,
+    ProfileLine,
     Stack,
     TypeCount,
 )
@@ -94,12 +94,14 @@ class Walk:
             )
             for line in lines[:20]
         )
-        types = tuple(LineType(path=line.path, line=line.line, name="builtins.list", count=5) for line in lines)
+        types = tuple(LineInstances(path=line.path, line=line.line, name="builtins.list", count=5) for line in lines)
         return Profile(lines=lines, stacks=stacks, types=types)
 
-    def _line(self, number: int, size: int) -> LineStat:
+    def _line(self, number: int, size: int) -> ProfileLine:
         path, line = f"package/module_{number % 40}.py", number // 40 + 1
-        return LineStat(path=path, line=line, function=f"work_{line}", source="return []", size=size, count=size // 50)
+        return ProfileLine(
+            path=path, line=line, function=f"work_{line}", source="return []", size=size, count=size // 50
+        )
 
 
 class Answers:

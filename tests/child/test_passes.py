@@ -16,7 +16,7 @@ from memharness.child.interpreter import compile_bytecode
 from memharness.child.passes import UNCOUNTED
 from memharness.errors import MemharnessError
 from memharness.model.measurements import Failed, Frame, Measured, OutOfMemory, TimedOut
-from memharness.model.metrics import Phase, Step
+from memharness.model.metrics import Phase, Stage
 from memharness.processes.supervision import Cancelled
 
 BLOCK = 57  # bytes of a bytearray beside its contents
@@ -247,10 +247,10 @@ def test_all_that_a_pass_yields_is_kept(bench: Bench, wanted: tuple[str, ...], k
 
 def test_the_caller_is_called_before_each_child(bench: Bench) -> None:
     seen: list[str] = []
-    steps: list[Step] = []
+    steps: list[Stage] = []
     left = bench.tree / "left"
 
-    def tidy(step: Step) -> None:
+    def tidy(step: Stage) -> None:
         steps.append(step)
         seen.append(left.read_text() if left.exists() else "")
         left.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from memharness.findings.report import trends
 from memharness.git.history import find_commit
 from memharness.git.repository import open_repository
 from memharness.model.findings import TrendPoint
-from memharness.model.measurements import PROBE_METHOD, Failed, LineStat, Measured, Observation, Outcome, Profile
+from memharness.model.measurements import PROBE_METHOD, Failed, Measured, Observation, Outcome, Profile, ProfileLine
 from memharness.scenarios import all_cases, load_scenarios
 from memharness.store import Store
 from repositories import RepositoryBuilder
@@ -43,7 +43,7 @@ class Stored:
             self._add(id_, [self._measured(peak) for peak in peaks] or [Observation(outcome=FAILED)])
 
     def _measured(self, peak: int) -> Observation:
-        lines = (LineStat(path="a.py", line=7, function="keep", source="k", size=peak, count=1),)
+        lines = (ProfileLine(path="a.py", line=7, function="keep", source="k", size=peak, count=1),)
         profile = Profile(lines=lines)
         outcome: Outcome = Measured(
             metrics={"peak": peak, "result": 2 * peak}, profiles={"alive": profile.id}, passes=("first",)

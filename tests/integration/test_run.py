@@ -9,7 +9,7 @@ import pytest
 
 from memharness.config.configuration import load_config
 from memharness.model.history import Commit
-from memharness.model.measurements import PROBE_METHOD, Doing, Outcome
+from memharness.model.measurements import PROBE_METHOD, Activity, Outcome
 from memharness.run.session import run
 from memharness.run.workers import Silent
 from memharness.scenarios import load_scenarios
@@ -105,8 +105,10 @@ class Recording(Silent):
     def planned(self, tasks: int, *, purpose: str) -> None:
         self.planned_tasks.append((purpose, tasks))
 
-    def working(self, worker: int, doing: Doing | None) -> None:
-        self.steps.append(None if doing is None else (worker, doing.step, doing.case, doing.commit.subject))
+    def working(self, worker: int, activity: Activity | None) -> None:
+        self.steps.append(
+            None if activity is None else (worker, activity.stage, activity.case, activity.commit.subject)
+        )
 
     def finished(self, commit: Commit, family: str, outcomes: Mapping[str, Outcome], *, reused: int) -> None:
         self.stored.append((commit.subject, family, len(outcomes), reused))

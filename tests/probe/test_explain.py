@@ -3,7 +3,7 @@
 import pytest
 
 from children import FIRST, VERSIONS, Bench, measured, profile, without_times
-from memharness.model.measurements import LineType, Measured
+from memharness.model.measurements import LineInstances, Measured
 
 every_version = pytest.mark.parametrize("versioned", VERSIONS, indirect=True)
 BLOCK = 57  # bytes of a bytearray beside its contents
@@ -104,12 +104,12 @@ def test_types_are_counted_at_their_lines_with_and_without_the_result(versioned:
     observation = versioned.observe(text, ("retained", "result"), explain=True)
     assert isinstance(observation.outcome, Measured)
     path = "<scenarios>/waste.py"
-    kept = LineType(path=path, line=8, name="waste.Item", count=300)
+    kept = LineInstances(path=path, line=8, name="waste.Item", count=300)
     items = {entry for entry in profile(observation, "alive").types if entry.count >= 100}
     assert items == {
         kept,
-        LineType(path=path, line=9, name="builtins.bytearray", count=200),
-        LineType(path=path, line=9, name="waste.Item", count=100),
+        LineInstances(path=path, line=9, name="builtins.bytearray", count=200),
+        LineInstances(path=path, line=9, name="waste.Item", count=100),
     }
     assert profile(observation, "retained").types[0] == kept
     assert all(entry.line == 8 for entry in profile(observation, "retained").types)

@@ -5,7 +5,7 @@ import textwrap
 import pytest
 
 from children import VERSIONS, Bench, failed, measured, profile
-from memharness.model.measurements import LineStat, TimedOut
+from memharness.model.measurements import ProfileLine, TimedOut
 
 COUNT = "calls = iter(range(1000, 10**6))\n"
 CACHE = "from functools import lru_cache\n" + COUNT
@@ -271,7 +271,7 @@ def test_the_leak_profile_names_the_line_and_how_much_it_added(versioned: Bench)
     lines = {line.line: line for line in profile(observation, "leak").lines}
     calls = measured(observation).leak_calls
     assert lines[3].size - 1000 * calls in range(8 * calls - 200, 8 * calls + 200)  # the list over-allocates
-    assert lines[3] == LineStat(
+    assert lines[3] == ProfileLine(
         path="<scenarios>/waste.py",
         line=3,
         function="run",

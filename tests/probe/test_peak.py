@@ -3,7 +3,7 @@
 import pytest
 
 from children import VERSIONS, Bench, measured, profile
-from memharness.model.measurements import LineStat, LineType
+from memharness.model.measurements import LineInstances, ProfileLine
 
 every_version = pytest.mark.parametrize("versioned", VERSIONS, indirect=True)
 
@@ -200,7 +200,7 @@ def test_frames_are_not_among_the_types(versioned: Bench) -> None:
             return len(walk(100))
     """
     types = profile(versioned.observe(text, ("peak",), explain=True), "peak").types
-    assert LineType(path="<scenarios>/waste.py", line=2, name="builtins.list", count=101) in types
+    assert LineInstances(path="<scenarios>/waste.py", line=2, name="builtins.list", count=101) in types
     assert "builtins.frame" not in {entry.name for entry in types}
 
 
@@ -224,8 +224,8 @@ def test_types_and_callers_are_those_at_the_peak(versioned: Bench) -> None:
     observation = versioned.observe(text, ("peak",), explain=True)
     found = profile(observation, "peak")
     assert found.types[:2] == (
-        LineType(path="<scenarios>/waste.py", line=4, name="waste.Item", count=5000),
-        LineType(path="<scenarios>/waste.py", line=5, name="builtins.str", count=5000),
+        LineInstances(path="<scenarios>/waste.py", line=4, name="waste.Item", count=5000),
+        LineInstances(path="<scenarios>/waste.py", line=5, name="builtins.str", count=5000),
     )
     assert [[frame.function for frame in stack.frames] for stack in found.stacks[:2]] == [["run", "make"], ["run"]]
     assert [entry.name for entry in profile(observation, "alive").types] == ["builtins.bytearray"]
@@ -283,7 +283,7 @@ def test_collection_is_as_the_workload_set_it(versioned: Bench) -> None:
         observation = versioned.observe(text, ("peak",), explain=True)
         assert measured(observation).notes == ()
         (line,) = [line for line in profile(observation, "peak").lines if line.size > 1_000_000]
-        assert line == LineStat(
+        assert line == ProfileLine(
             path="<scenarios>/waste.py",
             line=4,
             function="run",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from children import EVERYTHING, FIRST, VERSIONS, Bench, failed, measured, profile, without_times
-from memharness.model.measurements import PROBE_METHOD, Frame, LineStat, Measured, Stack, TypeCount, outcome_reason
+from memharness.model.measurements import PROBE_METHOD, Frame, Measured, ProfileLine, Stack, TypeCount, outcome_reason
 
 KNOWN = """
     KEPT = []
@@ -397,7 +397,7 @@ def test_a_module_installed_from_a_wheel_is_named_as_in_the_project(bench: Bench
     )
     lines = profile(observation, "alive").lines
     assert lines[:2] == (
-        LineStat(
+        ProfileLine(
             path="<site-packages>/dependency.py",
             line=1,
             function="fill",
@@ -405,7 +405,7 @@ def test_a_module_installed_from_a_wheel_is_named_as_in_the_project(bench: Bench
             size=2000 + BLOCK,
             count=2,
         ),
-        LineStat(
+        ProfileLine(
             path="src/box/__init__.py",
             line=1,
             function="fill",

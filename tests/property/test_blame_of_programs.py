@@ -10,7 +10,7 @@ from memharness.analyse.blame.edits import Edits
 from memharness.analyse.blame.lines import LineDifference, blame, line_differences, subtract
 from memharness.git.history import file_edits
 from memharness.git.repository import open_repository
-from memharness.model.measurements import LineStat, Observation, Profile
+from memharness.model.measurements import Observation, Profile, ProfileLine
 from programs import SCENARIO, Program, random_program
 from repositories import RepositoryBuilder
 
@@ -54,7 +54,7 @@ class Pair:
     def profiles(self, kind: str) -> list[Profile]:
         return [observed.profiles[measured(observed).profiles[kind]] for observed in self._observed]
 
-    def lines(self, metric: str) -> list[tuple[LineStat, ...]]:
+    def lines(self, metric: str) -> list[tuple[ProfileLine, ...]]:
         if metric == "result":
             return [subtract(a, r) for a, r in zip(self.profiles("alive"), self.profiles("retained"), strict=True)]
         return [profile.lines for profile in self.profiles("alive" if metric == "peak" else metric)]

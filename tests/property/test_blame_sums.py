@@ -9,12 +9,12 @@ from memharness.analyse.blame.lines import blame, line_differences, subtract
 from memharness.analyse.blame.matching import match_lines
 from memharness.analyse.blame.stretches import add_up, carry
 from memharness.model.history import FileEdit, Hunk
-from memharness.model.measurements import LineStat, Profile
+from memharness.model.measurements import Profile, ProfileLine
 
 names = st.sampled_from(["a", "b", "c"])
 
 
-def coherent(rows: list[LineStat]) -> list[LineStat]:
+def coherent(rows: list[ProfileLine]) -> list[ProfileLine]:
     """Give all rows of one line the function and text of its first one."""
     first = {(row.path, row.line): row for row in reversed(rows)}
     texts = [first[row.path, row.line] for row in rows]
@@ -23,7 +23,7 @@ def coherent(rows: list[LineStat]) -> list[LineStat]:
 
 lines = st.lists(
     st.builds(
-        LineStat,
+        ProfileLine,
         path=names,
         line=st.integers(1, 6),
         function=names,
@@ -64,7 +64,7 @@ def edits(draw: st.DrawFn) -> Edits:
 
 @given(lines, lines, edits(), st.booleans())
 def test_differences_sum_to_the_difference(
-    before: list[LineStat], after: list[LineStat], between: Edits, shared: bool
+    before: list[ProfileLine], after: list[ProfileLine], between: Edits, shared: bool
 ) -> None:
     differences = line_differences(before, after, between, shared=shared)
     assert sum(d.size for d in differences) == sum(s.size for s in after) - sum(s.size for s in before)
@@ -73,7 +73,7 @@ def test_differences_sum_to_the_difference(
 
 @given(lines, lines, lines, edits(), edits(), edits())
 def test_carried_differences_keep_their_sum(
-    first: list[LineStat], middle: list[LineStat], last: list[LineStat], one: Edits, other: Edits, whole: Edits
+    first: list[ProfileLine], middle: list[ProfileLine], last: list[ProfileLine], one: Edits, other: Edits, whole: Edits
 ) -> None:
     differences = [
         *carry(
@@ -90,7 +90,7 @@ def test_carried_differences_keep_their_sum(
 
 @given(lines, lines, edits())
 def test_elsewhere_is_what_the_lines_that_are_not_listed_hold(
-    before: list[LineStat], after: list[LineStat], between: Edits
+    before: list[ProfileLine], after: list[ProfileLine], between: Edits
 ) -> None:
     differences = line_differences(before, after, between)
     total = sum(s.size for s in after) - sum(s.size for s in before)
@@ -105,7 +105,7 @@ def test_elsewhere_is_what_the_lines_that_are_not_listed_hold(
 
 @given(lines, lines, edits())
 def test_what_is_left_of_a_line_is_never_counted_twice(
-    before: list[LineStat], after: list[LineStat], between: Edits
+    before: list[ProfileLine], after: list[ProfileLine], between: Edits
 ) -> None:
     """Every row that is there afterwards is shown once: what lines hold now is no more than what there is."""
     differences = line_differences(before, after, between)
@@ -113,11 +113,11 @@ def test_what_is_left_of_a_line_is_never_counted_twice(
 
 
 @given(lines)
-def test_a_profile_differs_from_itself_nowhere(before: list[LineStat]) -> None:
+def test_a_profile_differs_from_itself_nowhere(before: list[ProfileLine]) -> None:
     assert line_differences(before, reversed(before), Edits()) == ()
 
 
 @given(lines, lines)
-def test_subtracting_a_part_leaves_the_rest(whole: list[LineStat], part: list[LineStat]) -> None:
+def test_subtracting_a_part_leaves_the_rest(whole: list[ProfileLine], part: list[ProfileLine]) -> None:
     rest = subtract(Profile(lines=tuple(whole)), Profile(lines=tuple(part)))
     assert sum(s.size for s in rest) == sum(s.size for s in whole) - sum(s.size for s in part)

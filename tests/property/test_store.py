@@ -12,8 +12,7 @@ from memharness.model.measurements import (
     STORE_FORMAT,
     Failed,
     Frame,
-    LineStat,
-    LineType,
+    LineInstances,
     Measured,
     Measurement,
     ModuleCost,
@@ -21,6 +20,7 @@ from memharness.model.measurements import (
     Outcome,
     OutOfMemory,
     Profile,
+    ProfileLine,
     Record,
     Reused,
     Stack,
@@ -43,10 +43,10 @@ sizes = st.integers(min_value=-(2**62), max_value=2**62)
 phases = st.sampled_from(["build", "import", "setup", "run", "crash"])
 frames = st.builds(Frame, path=texts, line=sizes, function=texts, source=texts)
 lines = st.builds(
-    LineStat, path=texts, line=sizes, function=texts, source=texts, size=sizes, count=sizes, library=texts
+    ProfileLine, path=texts, line=sizes, function=texts, source=texts, size=sizes, count=sizes, library=texts
 )
 stacks = st.builds(Stack, size=sizes, count=sizes, frames=st.lists(frames, max_size=3).map(tuple))
-types = st.builds(LineType, path=texts, line=sizes, name=texts, count=sizes)
+types = st.builds(LineInstances, path=texts, line=sizes, name=texts, count=sizes)
 survivors = st.builds(Survivor, path=texts, line=sizes, name=texts, text=texts)
 origins = st.sampled_from(["project", "scenario", "library", "stdlib"])
 modules = st.builds(ModuleCost, name=texts, origin=origins, path=texts, line=sizes, size=sizes)

@@ -16,11 +16,11 @@ from memharness.model.measurements import (
     PROBE_METHOD,
     Failed,
     Frame,
-    LineStat,
     Measured,
     Observation,
     Outcome,
     Profile,
+    ProfileLine,
     Stack,
 )
 from memharness.scenarios import all_cases, load_scenarios
@@ -225,7 +225,7 @@ def test_environments_are_compared_subject_by_subject(project: Project) -> None:
 
 def deep(path: str, size: int) -> Profile:
     frame = Frame(path=path, line=1, function="fill", source="return bytearray(size)")
-    line = LineStat(path=path, line=1, function="fill", source="return bytearray(size)", size=size, count=1)
+    line = ProfileLine(path=path, line=1, function="fill", source="return bytearray(size)", size=size, count=1)
     return Profile(lines=(line,), stacks=(Stack(size=size, count=1, frames=(frame,)),))
 
 

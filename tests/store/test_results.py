@@ -22,8 +22,7 @@ from memharness.model.measurements import (
     STORE_FORMAT,
     Failed,
     Frame,
-    LineStat,
-    LineType,
+    LineInstances,
     Measured,
     Measurement,
     ModuleCost,
@@ -32,6 +31,7 @@ from memharness.model.measurements import (
     Outcome,
     OutOfMemory,
     Profile,
+    ProfileLine,
     Record,
     Reused,
     Stack,
@@ -51,7 +51,7 @@ FAMILY = "cpython-3.11.7-auto"
 FACTS = EnvironmentFacts(
     family=FAMILY, python="3.11.7", implementation="cpython", install="auto", packages={"numpy": "2.1.0"}
 )
-LINE = LineStat(
+LINE = ProfileLine(
     path="src/wastebox/core.py",
     line=10,
     function="Item.__init__",
@@ -72,7 +72,7 @@ MEASURED = Measured(
 )
 DEEP = Profile(
     lines=(replace(LINE, library="json"), LINE),
-    types=(LineType(path=LINE.path, line=10, name="wastebox.core.Item", count=100),),
+    types=(LineInstances(path=LINE.path, line=10, name="wastebox.core.Item", count=100),),
 )
 LEAK = Profile(
     lines=(LINE,), survivors=(Survivor(path=LINE.path, line=10, name="wastebox.core.Item", text="<Item 'ä'>"),)

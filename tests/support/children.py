@@ -12,7 +12,7 @@ from memharness.child.passes import Terms, observe
 from memharness.model.environments import Environment, EnvironmentFacts
 from memharness.model.history import Checkout
 from memharness.model.measurements import Failed, Measured, Observation, Outcome, Profile
-from memharness.model.metrics import Step
+from memharness.model.metrics import Stage
 from memharness.model.scenarios import Call, Case, Scenario
 from memharness.model.values import Scalar
 from missing import interpreter
@@ -113,7 +113,7 @@ class Bench:
         wall_seconds: float | None = None,
         memory_limit: int | None = None,
         cancel: threading.Event | None = None,
-        before_pass: Callable[[Step], None] | None = None,
+        before_pass: Callable[[Stage], None] | None = None,
     ) -> Observation:
         """Measure; a text stands for a scenario without parameters and setup."""
         case = self.case(case) if isinstance(case, str) else case

@@ -3,13 +3,13 @@
 import random
 from collections.abc import Collection, Sequence
 
-from memharness.analyse.series import Point, Series, Subject
+from memharness.analyse.series import Point, Series, SeriesKey
 from memharness.analyse.steps import Rule, rule_for
 from memharness.model.scenarios import Thresholds
 from values import commit
 
 MIB = 1 << 20
-SUBJECT = Subject(case="waste", identity="one", probe=1, family="f", metrics=("peak",))
+SUBJECT = SeriesKey(case="waste", identity="one", probe=1, family="f", metrics=("peak",))
 
 
 def series(
@@ -28,7 +28,7 @@ def series(
         )
         for i, v in enumerate(values)
     )
-    return Series(subject=SUBJECT, metric=metric, points=points)
+    return Series(key=SUBJECT, metric=metric, points=points)
 
 
 def noise(

@@ -6,7 +6,7 @@ from typing import Any
 from memharness.model.environments import EnvironmentFacts
 from memharness.model.findings import BlamedLine, Change, EnvironmentDifference
 from memharness.model.history import Commit
-from memharness.model.measurements import Frame, LineStat, Profile, Stack, Survivor, TypeCount
+from memharness.model.measurements import Frame, Profile, ProfileLine, Stack, Survivor, TypeCount
 from memharness.model.metrics import METRICS
 from memharness.site import render as pages
 from memharness.site.values import (
@@ -51,8 +51,8 @@ def stack_of(size: int, count: int, frames: tuple[Frame, ...]) -> Stack:
     return Stack(size=size, count=count, frames=frames)
 
 
-def line_stat(place: Frame, size: int, count: int) -> LineStat:
-    return LineStat(
+def line_stat(place: Frame, size: int, count: int) -> ProfileLine:
+    return ProfileLine(
         path=place.path, line=place.line, function=place.function, source=place.source, size=size, count=count
     )
 

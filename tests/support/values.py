@@ -2,7 +2,7 @@
 
 from memharness.model.environments import EnvironmentSpec, Interpreter
 from memharness.model.history import Commit
-from memharness.model.measurements import LineStat, Measured, Measurement, Outcome
+from memharness.model.measurements import Measured, Measurement, Outcome, ProfileLine
 from memharness.model.scenarios import Call, Case, Scenario
 
 PYTHON = Interpreter(path="/usr/bin/python3.11", version="3.11.7", implementation="cpython", cache_tag="cpython-311")
@@ -45,5 +45,5 @@ def measurement(outcome: Outcome | int, *, round_: int = 0, identity: str = "one
 
 def stat(
     line: int, size: int, *, path: str = "a.py", function: str = "f", source: str = "", count: int = 1
-) -> LineStat:
-    return LineStat(path=path, line=line, function=function, source=source or f"line {line}", size=size, count=count)
+) -> ProfileLine:
+    return ProfileLine(path=path, line=line, function=function, source=source or f"line {line}", size=size, count=count)

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from rich.cells import cell_len
 from rich.console import Console
 
-from memharness.model.measurements import Doing, Failed, Measured, Outcome, TimedOut
-from memharness.model.metrics import Step
+from memharness.model.measurements import Activity, Failed, Measured, Outcome, TimedOut
+from memharness.model.metrics import Stage
 from memharness.terminal.pace import Pace, left_text
 from memharness.terminal.progress import Bar, Lines, progress_on
 from values import commit
@@ -36,9 +36,9 @@ class Terminal(io.StringIO):
         return True
 
 
-def doing(step: Step, *, number: int = 7, case: str = CASE) -> Doing:
-    case = "" if step == "environment" else case
-    return Doing(commit=replace(commit(number), id=str(number) * 40), family=FAMILY, step=step, case=case)
+def activity(stage: Stage, *, number: int = 7, case: str = CASE) -> Activity:
+    case = "" if stage == "environment" else case
+    return Activity(commit=replace(commit(number), id=str(number) * 40), family=FAMILY, stage=stage, case=case)
 
 
 def live(width: int = 80) -> tuple[Bar, Clock, Console, io.StringIO]:
@@ -59,8 +59,8 @@ def test_a_bar_tells_what_each_worker_does_how_much_is_done_and_what_is_left() -
     bar, clock, screen, file = live()
     assert seen(bar, screen, file).strip() == ""
     bar.planned(12, purpose="measuring")
-    bar.working(1, doing("growth", number=3))
-    bar.working(0, doing("environment"))
+    bar.working(1, activity("growth", number=3))
+    bar.working(0, activity("environment"))
     assert (
         seen(bar, screen, file)
         == """
@@ -69,8 +69,8 @@ measuring  ───────────────────────
   3333333333  growth pass  waste[rows=1000000,cols=100]
 """
     )
-    bar.working(0, doing("deep"))
-    bar.working(1, doing("peak", number=3))
+    bar.working(0, activity("deep"))
+    bar.working(1, activity("peak", number=3))
     for _ in range(3):
         clock.now += 20
         bar.working(1, None)
@@ -92,7 +92,7 @@ def test_the_display_fits_and_cuts_no_figure(width: int, subject: str) -> None:
     for _ in range(3):
         bar.planned(10_000, purpose="searching merged branches")
     for worker in range(7):
-        bar.working(worker, doing("peak", number=worker, case=f"{'waste_memory' * 2}[rows=1234567,{'x' * 80}=1]"))
+        bar.working(worker, activity("peak", number=worker, case=f"{'waste_memory' * 2}[rows=1234567,{'x' * 80}=1]"))
     for _ in range(1234):
         clock.now += 50
         bar.finished(COMMIT, FAMILY, {CASE: FINE}, reused=0)
@@ -140,7 +140,7 @@ def test_one_bar_stands_for_the_last_plan() -> None:
 def test_a_failure_stays_above_the_bar_and_nothing_hides_in_it() -> None:
     bar, _, screen, file = live()
     bar.planned(2, purpose="measuring")
-    bar.working(0, doing("first", case=HOSTILE))
+    bar.working(0, activity("first", case=HOSTILE))
     bar.finished(replace(COMMIT, subject=HOSTILE), FAMILY, {CASE: Failed(phase="run", reason=HOSTILE)}, reused=0)
     assert file.getvalue() == (
         "✗ 0000000000 \\x1b[31m\\u202e[bold]\\n::error:: (cpython-3.11.7-auto): failed\n"
@@ -155,7 +155,7 @@ def test_workers_may_tell_all_at_once() -> None:
 
     def work(number: int) -> None:
         for _ in range(1000):
-            bar.working(number, doing("first"))
+            bar.working(number, activity("first"))
             bar.working(number, None)
 
     threads = [Thread(target=work, args=(number,)) for number in range(4)]
@@ -173,7 +173,7 @@ def test_a_log_gets_a_line_for_each_commit() -> None:
     lines = Lines(Console(file=file, width=40, color_system=None))
     lines.planned(0, purpose="nothing")
     lines.planned(5, purpose="measuring")
-    lines.working(0, doing("first"))
+    lines.working(0, activity("first"))
     lines.working(0, None)
     lines.finished(COMMIT, FAMILY, {CASE: FINE}, reused=0)
     lines.finished(COMMIT, FAMILY, {CASE: FINE, "b": FINE}, reused=1)

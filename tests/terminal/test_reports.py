@@ -26,12 +26,12 @@ from memharness.model.history import Commit
 from memharness.model.measurements import (
     Failed,
     Frame,
-    LineStat,
-    LineType,
+    LineInstances,
     Measured,
     ModuleCost,
     OutOfMemory,
     Profile,
+    ProfileLine,
     Stack,
     StoredCase,
     Survivor,
@@ -694,7 +694,7 @@ def test_of_limits_that_are_not_exceeded_any_more_nothing_needs_to_be_done() -> 
     assert drawn(report(exceeded=(replace(over, open=True), replace(over, open=True)))).count("a limit stands") == 1
 
 
-CORE = LineStat(
+CORE = ProfileLine(
     path="wastebox/core.py",
     line=10,
     function="MyObject.__init__",
@@ -778,8 +778,8 @@ def test_an_explained_case_shows_modules_peak_types_and_survivors() -> None:
             "alive": Profile(
                 lines=(CORE, replace(GRID, library="json"), replace(GRID, size=100, count=1)),
                 types=(
-                    LineType(path=GRID.path, line=16, name="wastebox.core.MyObject", count=10000),
-                    LineType(path=GRID.path, line=16, name="builtins.list", count=101),
+                    LineInstances(path=GRID.path, line=16, name="wastebox.core.MyObject", count=10000),
+                    LineInstances(path=GRID.path, line=16, name="builtins.list", count=101),
                 ),
             ),
             "peak": Profile(lines=(replace(CORE, size=2000000),)),
@@ -937,7 +937,7 @@ def test_no_foreign_text_reaches_the_terminal_as_it_is() -> None:
         still_open=(change(),),
         figures={IDS[4]: (HOSTILE,)},
     )
-    stack = Profile(lines=(GRID,), stacks=(STACK,), types=(LineType(path=GRID.path, line=16, name="x", count=1),))
+    stack = Profile(lines=(GRID,), stacks=(STACK,), types=(LineInstances(path=GRID.path, line=16, name="x", count=1),))
     leak = Profile(lines=(GRID,), survivors=explained.survivors)
     profiles = {"alive": stack, "leak": leak, "import": Profile(modules=(NUMPY,))}
     failed = Failed(phase="run", reason="", output=(HOSTILE,), frames=STACK.frames)

@@ -89,8 +89,8 @@ def find_drifts(
     or too little is left to be a drift; what is larger stays in one with what came later, and is reported as a whole.
     Accepted steps move no baseline, as every flagged step is taken off the residual anyway.
     """
-    subject = (series.subject.case, series.metric, series.subject.family)
-    own = [a for a in acceptances if a.drift and (a.case, a.metric, a.family) == subject]
+    name = (series.key.case, series.metric, series.key.family)
+    own = [a for a in acceptances if a.drift and (a.case, a.metric, a.family) == name]
     positions = {point.commit.id: index for index, point in enumerate(series.points)}
     found: list[Step] = []
     start = 0

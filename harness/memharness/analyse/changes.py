@@ -15,7 +15,7 @@ from memharness.analyse.blame.stretches import add_up, carry
 from memharness.analyse.series import Series
 from memharness.analyse.steps import Step
 from memharness.model.findings import Change, ModuleChange
-from memharness.model.measurements import LineStat, Profile, TypeCount
+from memharness.model.measurements import Profile, ProfileLine, TypeCount
 from memharness.model.metrics import METRICS
 from memharness.model.values import Value
 
@@ -94,9 +94,9 @@ def make_change(
     first = {(line.path, line.line) for line in lines[:1]}
     good, bad = series.points[step.good].commit, series.points[step.bad].commit
     return Change(
-        case=series.subject.case,
+        case=series.key.case,
         metric=metric,
-        family=series.subject.family,
+        family=series.key.family,
         verdict="drifting" if drifts else "regressed" if growing else "improved",
         confidence=step.confidence,
         commit=bad.id if step.adjacent and not drifts else None,
@@ -178,7 +178,7 @@ def _drifted(metric: str, before: Side, after: Side, quiet: Sequence[Stretch]) -
     return add_up(found)
 
 
-def _rows(metric: str, before: Side, after: Side) -> tuple[Sequence[LineStat], Sequence[LineStat]]:
+def _rows(metric: str, before: Side, after: Side) -> tuple[Sequence[ProfileLine], Sequence[ProfileLine]]:
     """Return the lines that hold `metric` on both sides; none where they are not known."""
     old, new = _profiles(metric, before, after)
     match metric:
@@ -211,7 +211,7 @@ def _profiles(metric: str, before: Side, after: Side) -> tuple[Profile, Profile]
             return before.alive, after.alive
 
 
-def _leaked(side: Side) -> tuple[LineStat, ...]:
+def _leaked(side: Side) -> tuple[ProfileLine, ...]:
     """Return what a call leaks by line."""
     return tuple(
         replace(stat, size=round(stat.size / side.leak_calls), count=round(stat.count / side.leak_calls))

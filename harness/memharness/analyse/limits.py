@@ -21,9 +21,9 @@ def find_exceeded(series: Series, limit: int) -> tuple[Exceeded, ...]:
     runs = [list(run) for above, run in groupby(measured, key=lambda point: (point.value or 0) > limit) if above]
     return tuple(
         Exceeded(
-            case=series.subject.case,
+            case=series.key.case,
             metric=series.metric,
-            family=series.subject.family,
+            family=series.key.family,
             unit=METRICS[series.metric].unit,
             limit=limit,
             value=max(point.value or 0 for point in run),

@@ -23,7 +23,7 @@ EXACT_SPREAD = 0.0005
 NEAR_SPREAD = 0.005
 
 
-class Subject(Value):
+class SeriesKey(Value):
     """What a series is about. Measurements of another scenario identity or probe method do not belong to it."""
 
     case: str
@@ -33,7 +33,7 @@ class Subject(Value):
     metrics: tuple[str, ...]
 
     def owns(self, measurement: Measurement) -> bool:
-        """Tell whether a measurement that is stored in the subject's family belongs to it."""
+        """Tell whether a measurement that is stored in the key's family belongs to it."""
         return (measurement.case, measurement.identity, measurement.probe) == (self.case, self.identity, self.probe)
 
 
@@ -73,7 +73,7 @@ class Series(Value, dict=True, gc=True):
     What follows from the points is asked for at every step, so it is found once.
     """
 
-    subject: Subject
+    key: SeriesKey
     metric: str
     points: tuple[Point, ...]
 
@@ -122,18 +122,18 @@ def _relative_spread(point: Point, harmless: int) -> float:
 
 
 def build_series(
-    subject: Subject,
+    key: SeriesKey,
     commits: Sequence[Commit],
     measurements: Mapping[str, Sequence[Measurement]],
     environments: Mapping[str, EnvironmentFacts],
 ) -> tuple[Series, ...]:
-    """Return one series for each metric of `subject` that was measured at least once or failed everywhere.
+    """Return one series for each metric of `key` that was measured at least once or failed everywhere.
 
-    `measurements` maps commit ids to what is stored for them in the subject's family, `environments` maps
+    `measurements` maps commit ids to what is stored for them in the key's family, `environments` maps
     `EnvironmentFacts.id` to the facts.
     """
     own = {
-        commit.id: sorted(filter(subject.owns, measurements.get(commit.id, ())), key=lambda m: m.round)
+        commit.id: sorted(filter(key.owns, measurements.get(commit.id, ())), key=lambda m: m.round)
         for commit in commits
     }
     scales = {
@@ -141,11 +141,11 @@ def build_series(
     }
     return tuple(
         Series(
-            subject=subject,
+            key=key,
             metric=metric,
             points=tuple(_point(commit, own[commit.id], metric, scales) for commit in commits),
         )
-        for metric in subject.metrics
+        for metric in key.metrics
         if metric in METRICS
     )
 

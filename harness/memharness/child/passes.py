@@ -31,7 +31,7 @@ from memharness.model.measurements import (
     TimedOut,
     outcome_reason,
 )
-from memharness.model.metrics import METRICS, PASSES, PassName, Step
+from memharness.model.metrics import METRICS, PASSES, PassName, Stage
 from memharness.model.scenarios import Case
 from memharness.model.values import Value
 from memharness.processes.supervision import TOKEN, Ending, Limits, run_supervised
@@ -79,7 +79,7 @@ def observe(
     terms: Terms,
     *,
     cancel: threading.Event | None = None,
-    before_pass: Callable[[Step], None] | None = None,
+    before_pass: Callable[[Stage], None] | None = None,
     hold: Hold | None = None,
 ) -> Observation:
     """Measure `case` at `checkout`; `workdir` is emptied, `scenarios` is the copy of the scenario folder to use.
@@ -147,11 +147,11 @@ class _Children:
     scenarios: Path
     terms: Terms
     cancel: threading.Event | None
-    before_pass: Callable[[Step], None] | None
+    before_pass: Callable[[Stage], None] | None
     hold: Hold | None
 
     def run(
-        self, name: Step, fields: Mapping[str, object]
+        self, name: Stage, fields: Mapping[str, object]
     ) -> tuple[Delivered | Failed | TimedOut | OutOfMemory, Ending]:
         """Run a child for the pass `name`; `fields` of the request say what to measure.
 
@@ -163,7 +163,7 @@ class _Children:
         return outcome, ending
 
     def _attempt(
-        self, name: Step, fields: Mapping[str, object]
+        self, name: Stage, fields: Mapping[str, object]
     ) -> tuple[Delivered | Failed | TimedOut | OutOfMemory, Ending]:
         """Run children until one counts: what is found in an environment that another one changed does not."""
         while True:
@@ -173,7 +173,7 @@ class _Children:
                     return found
 
     def _run(
-        self, name: Step, fields: Mapping[str, object]
+        self, name: Stage, fields: Mapping[str, object]
     ) -> tuple[Delivered | Failed | TimedOut | OutOfMemory, Ending]:
         if self.before_pass is not None:
             self.before_pass(name)

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 from memharness.analyse.bisection import Found, bounds, is_bad, next_index
-from memharness.analyse.series import Point, Subject, build_series
+from memharness.analyse.series import Point, SeriesKey, build_series
 from memharness.findings.project import Project
 from memharness.git.history import branch_line
 from memharness.model.history import Commit
@@ -17,9 +17,9 @@ _branch_line = lru_cache(maxsize=1024)(branch_line)  # asked again in every step
 
 
 class Question(Value):
-    """What is searched for: the commit that moved `metric` of `subject` from about `before` to about `after`."""
+    """What is searched for: the commit that moved `metric` of `key` from about `before` to about `after`."""
 
-    subject: Subject
+    key: SeriesKey
     metric: str
     before: int
     after: int
@@ -96,9 +96,9 @@ def answer(project: Project, question: Question, commit: Commit) -> Found | None
 
 def _point(project: Project, question: Question, commit: Commit) -> Point | None:
     """Return what is stored of the metric at a commit; None where nothing of the case was measured."""
-    subject = question.subject
-    own = [m for m in project.store.measurements(subject.family, commit.id) if subject.owns(m)]
+    key = question.key
+    own = [m for m in project.store.measurements(key.family, commit.id) if key.owns(m)]
     if not own:
         return None
-    series = build_series(subject, [commit], {commit.id: own}, {})
+    series = build_series(key, [commit], {commit.id: own}, {})
     return next((one.points[0] for one in series if one.metric == question.metric), Point(commit=commit))

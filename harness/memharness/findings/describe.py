@@ -186,9 +186,9 @@ def _sides(results: Results, judged: Judged, *indexes: int) -> tuple[Side, ...]:
 
 def _side(results: Results, judged: Judged, index: int, *, deep: bool) -> Side:
     """Load the profiles of one point: of the last repeat that was traced deep or not, else of the last."""
-    subject = judged.series.subject
+    key = judged.series.key
     commit = judged.series.points[index].commit.id
-    repeats = results.repeats(subject.family, commit, subject.case, subject.identity, subject.probe)
+    repeats = results.repeats(key.family, commit, key.case, key.identity, key.probe)
     outcomes = [m.outcome for m in reversed(repeats) if isinstance(m.outcome, Measured)]
     missing = set()
 

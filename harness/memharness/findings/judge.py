@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from memharness.analyse.acceptance import find_drifts
 from memharness.analyse.limits import untraced_dominates
-from memharness.analyse.series import Series, Subject, build_series
+from memharness.analyse.series import Series, SeriesKey, build_series
 from memharness.analyse.steps import Rule, Step, find_steps, needs_repeats, rule_for
 from memharness.config.configuration import Config
 from memharness.findings.branch_search import Question
@@ -70,13 +70,13 @@ def _judge(results: Results) -> Iterator[Judged]:
 
 def _judge_part(results: Results, family: str, case: Case, part: SeriesPart | None = None) -> Iterator[Judged]:
     """Judge a former part of a case's series, or the present one."""
-    subject = subject_of(results.project, case, family)
+    key = series_key(results.project, case, family)
     if part is not None:
-        subject = replace(subject, identity=part.identity, probe=part.probe)
-    stored = results.series(family, subject.case, subject.identity, subject.probe)
+        key = replace(key, identity=part.identity, probe=part.probe)
+    stored = results.series(family, key.case, key.identity, key.probe)
     if part is not None:
         stored = {commit: found for commit, found in stored.items() if results.positions[commit] <= part.last}
-    own = build_series(subject, results.commits, stored, results.environments)
+    own = build_series(key, results.commits, stored, results.environments)
     named = {series.metric: series for series in own}
     both = [named[name] for name in ("peak", "rss_peak") if name in named]
     untraced = len(both) == 2 and untraced_dominates(*([point.value for point in one.points] for one in both))
@@ -97,9 +97,9 @@ def judge_case(
         yield Judged(case=case, series=series, rule=rule, steps=steps, drifts=drifts)
 
 
-def subject_of(project: Project, case: Case, family: str) -> Subject:
+def series_key(project: Project, case: Case, family: str) -> SeriesKey:
     """Return what the series of a case in a family are about."""
-    return Subject(
+    return SeriesKey(
         case=case.name,
         identity=case.scenario.identity,
         probe=PROBE_METHOD,
@@ -111,4 +111,4 @@ def subject_of(project: Project, case: Case, family: str) -> Subject:
 def question_of(judged: Judged, step: Step) -> Question:
     """Return what to ask of the commits between the two of `step`, or of a branch that came in there."""
     series = judged.series
-    return Question(subject=series.subject, metric=series.metric, before=step.before, after=step.after)
+    return Question(key=series.key, metric=series.metric, before=step.before, after=step.after)

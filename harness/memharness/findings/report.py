@@ -186,7 +186,7 @@ def _blind_spots(judged: Judged) -> Iterator[str]:
     if judged.series.metric == "rss_peak" and judged.rule is not None:
         yield (
             f"{judged.case.name}: tracemalloc cannot see most of its memory, so rss_peak is judged as well "
-            f"({judged.series.subject.family})"
+            f"({judged.series.key.family})"
         )
 
 
@@ -196,9 +196,9 @@ def _summary(judged: Judged) -> Summary:
     first, last = (values[0], values[-1]) if values else (None, None)
     flagged = sum(step.after - step.before for step in judged.findings)
     return Summary(
-        case=series.subject.case,
+        case=series.key.case,
         metric=series.metric,
-        family=series.subject.family,
+        family=series.key.family,
         unit=METRICS[series.metric].unit,
         first=first,
         last=last,
@@ -219,10 +219,10 @@ def trends(results: Results, *metrics: str) -> tuple[Trend, ...]:
     drawn = [one for one in judged if one.series.metric in metrics and one.newest is not None]
     return tuple(
         Trend(
-            case=one.series.subject.case,
+            case=one.series.key.case,
             metric=one.series.metric,
             unit=METRICS[one.series.metric].unit,
-            family=one.series.subject.family,
+            family=one.series.key.family,
             limit=one.case.scenario.limits.get(one.series.metric),
             points=tuple(map(_trend_point, one.series.points)),
             changes=tuple(

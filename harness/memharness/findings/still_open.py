@@ -59,8 +59,8 @@ def _moved_since(judged: Judged, later: Sequence[Judged]) -> int:
 
 
 def _about(judged: Judged) -> tuple[str, str, str]:
-    subject = judged.series.subject
-    return subject.family, subject.case, judged.series.metric
+    key = judged.series.key
+    return key.family, key.case, judged.series.metric
 
 
 def _place_of(judged: Judged, step: Step) -> _Place:

@@ -6,23 +6,23 @@ import msgspec
 
 from memharness.model.environments import EnvironmentFacts
 from memharness.model.history import Commit
-from memharness.model.metrics import PassName, Phase, Step
+from memharness.model.metrics import PassName, Phase, Stage
 from memharness.model.values import Calls, CommitId, Id, Integer, Value, digest
 
 STORE_FORMAT: Final = 3  # version of what is stored; its history is in results/README.md
 PROBE_METHOD: Final = 4  # memharness_probe.METHOD, which must not be imported; a test holds the two together
 
 
-class Doing(Value):
+class Activity(Value):
     """What is done at a commit in an environment family right now; `case` is "" for what all cases share."""
 
     commit: Commit
     family: str
-    step: Step
+    stage: Stage
     case: str = ""
 
 
-class LineStat(Value, array_like=True):
+class ProfileLine(Value, array_like=True):
     """Live blocks allocated at one line. `path` is relative to the project, or `<stdlib>/json/decoder.py`.
 
     In a deep profile a block that a library allocated counts at the line of the project, or else of the scenario,
@@ -55,7 +55,7 @@ class Stack(Value, array_like=True):
     frames: tuple[Frame, ...]
 
 
-class LineType(Value, array_like=True):
+class LineInstances(Value, array_like=True):
     """Live instances of one type that were allocated at one line, the lines as in the profile that holds it."""
 
     path: str
@@ -94,9 +94,9 @@ class Profile(Value):
     after each call.
     """
 
-    lines: tuple[LineStat, ...] = ()
+    lines: tuple[ProfileLine, ...] = ()
     stacks: tuple[Stack, ...] = ()
-    types: tuple[LineType, ...] = ()
+    types: tuple[LineInstances, ...] = ()
     survivors: tuple[Survivor, ...] = ()
     modules: tuple[ModuleCost, ...] = ()
     sizes: tuple[Integer, ...] = ()

@@ -180,7 +180,7 @@ def _scales(ends: Results) -> dict[_Subject, dict[str, tuple[Series, Rule]]]:
     """Return for each case, by metric, how values are compared: as the ends and their repeats tell."""
     scales: dict[_Subject, dict[str, tuple[Series, Rule]]] = {}
     for judged in judge(ends):
-        own = scales.setdefault((judged.series.subject.family, judged.series.subject.case), {})
+        own = scales.setdefault((judged.series.key.family, judged.series.key.case), {})
         if judged.rule is not None:
             own[judged.series.metric] = (judged.series, judged.rule)
     return scales

@@ -77,7 +77,7 @@ def _as_found(project: Project, judged: Judged) -> Judged:
 
 
 def _is_about(judged: Judged, question: Question) -> bool:
-    return (judged.series.subject, judged.series.metric) == (question.subject, question.metric)
+    return (judged.series.key, judged.series.metric) == (question.key, question.metric)
 
 
 def _rule(project: Project, judged: Judged) -> Rule | None:
@@ -87,7 +87,7 @@ def _rule(project: Project, judged: Judged) -> Rule | None:
 
 def _told(report: Report, question: Question) -> Iterator[Summary]:
     """Yield the series of a report; of the one asked about the change accounts for everything."""
-    own = (question.subject.case, question.subject.family, question.metric)
+    own = (question.key.case, question.key.family, question.metric)
     for row in report.series:
         yield replace(row, residual=0) if (row.case, row.family, row.metric) == own else row
 
@@ -96,7 +96,7 @@ def _spread_out(question: Question, change: Change) -> Iterator[str]:
     """Say where what was found is but a part of the difference between the ends."""
     if question.share(change.before, change.after) < SHARE:
         yield (
-            f"{question.metric} of {question.subject.case} goes from {question.before:,} to {question.after:,} between "
+            f"{question.metric} of {question.key.case} goes from {question.before:,} to {question.after:,} between "
             "the ends; found is where it passes the middle, the rest came with other commits (see `memharness run`)"
         )
 
@@ -142,14 +142,14 @@ def _question(work: Session, ends: tuple[Commit, Commit], metric: str) -> Questi
     if not any(moves):
         raise _no_question(judged, ends, metric)
     chosen = judged[moves.index(max(moves))]
-    subject = chosen.series.subject
+    key = chosen.series.key
     work.suites = tuple(
-        replace(suite, cases=(chosen.case,)) for suite in work.suites if suite.spec.family == subject.family
+        replace(suite, cases=(chosen.case,)) for suite in work.suites if suite.spec.family == key.family
     )
     before, after = (point.value for point in chosen.series.points)
     assert before is not None
     assert after is not None
-    return Question(subject=subject, metric=metric, before=before, after=after)
+    return Question(key=key, metric=metric, before=before, after=after)
 
 
 def _move(judged: Judged, rule: Rule | None) -> float:

@@ -81,7 +81,7 @@ def unconfirmed(
     """
     wanted: dict[str, dict[tuple[str, str], Repeat]] = defaultdict(dict)
     for judged in judgements:
-        subject, points = judged.series.subject, judged.series.points
+        subject, points = judged.series.key, judged.series.points
         explained = {judged.newest, *(i for step in judged.findings for i in (step.good, step.bad))}
         if "first" not in passes_of(results.project, judged.case):
             explained = set()  # it is the first call that can be explained
@@ -116,7 +116,7 @@ def on_branches(
         wanted = follow_merge(project, question_of(judged, step), judged.series.points[step.bad].commit)
         if not isinstance(wanted, Unmeasured):
             continue
-        family = judged.series.subject.family
+        family = judged.series.key.family
         key = (wanted.commit.id, family, judged.case.name)
         if key not in attempted:
             attempted.add(key)

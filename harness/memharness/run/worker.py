@@ -18,8 +18,8 @@ from memharness.files.cache_folder import cache_folder
 from memharness.findings.project import Project
 from memharness.model.environments import Environment, EnvironmentFacts, EnvironmentSpec
 from memharness.model.history import Checkout
-from memharness.model.measurements import Doing, Failed, Measured, Observation, Reused
-from memharness.model.metrics import METRICS, PASSES, Step
+from memharness.model.measurements import Activity, Failed, Measured, Observation, Reused
+from memharness.model.metrics import METRICS, PASSES, Stage
 from memharness.model.scenarios import Case
 from memharness.model.values import Value
 from memharness.plan.reuse import ReusableResults
@@ -64,7 +64,7 @@ class Worker:
         inputs: InputReader,
         reuse: Reuse | None,
         calls_of: Callable[[EnvironmentSpec, Case], int | None],
-        tell: Callable[[Doing | None], None],
+        tell: Callable[[Activity | None], None],
     ) -> None:
         self._project = project
         self._lease = lease
@@ -112,7 +112,7 @@ class Worker:
         cases = [case for case in task.cases if not proven[case.name] or self._is_chosen(task, case)]
         if not cases:
             return Done(task=task, facts=None, observed={})
-        self._tell(Doing(commit=task.commit, family=task.spec.family, step="environment"))
+        self._tell(Activity(commit=task.commit, family=task.spec.family, stage="environment"))
         self._environment = None
         if not self._slot.is_held():
             self._slot = self._lease()
@@ -187,9 +187,9 @@ class Worker:
         steady = [name for name in found if again.metrics.get(name) == observation.outcome.metrics.get(name)]
         return "; ".join(f"{name} is {found[name]}" for name in steady)
 
-    def _prepare_pass(self, task: Task, case: Case, environment: Environment, name: Step) -> None:
+    def _prepare_pass(self, task: Task, case: Case, environment: Environment, name: Stage) -> None:
         """Take away what the child before left in the tree, then compile what has no byte code."""
-        self._tell(Doing(commit=task.commit, family=task.spec.family, step=name, case=case.name))
+        self._tell(Activity(commit=task.commit, family=task.spec.family, stage=name, case=case.name))
         if not self._fresh:
             self._slot.tidy()
         self._fresh = False

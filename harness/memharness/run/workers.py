@@ -24,7 +24,7 @@ from memharness.findings.project import Project
 from memharness.findings.results import Results
 from memharness.model.environments import EnvironmentSpec
 from memharness.model.history import Commit
-from memharness.model.measurements import PROBE_METHOD, Doing, Measured, Outcome, Reused
+from memharness.model.measurements import PROBE_METHOD, Activity, Measured, Outcome, Reused
 from memharness.model.scenarios import Case
 from memharness.plan.tasks import Task
 from memharness.run.build_failures import ROW, BuildFailures
@@ -43,7 +43,7 @@ class Listener(Protocol):
     def planned(self, tasks: int, *, purpose: str) -> None:
         """Take note of how much is to do from here on: a task is one commit in one environment."""
 
-    def working(self, worker: int, doing: Doing | None) -> None:
+    def working(self, worker: int, activity: Activity | None) -> None:
         """Take note of what a worker does now, None: it is done with a task. Called by the worker's own thread."""
 
     def finished(self, commit: Commit, family: str, outcomes: Mapping[str, Outcome], *, reused: int) -> None:
@@ -56,7 +56,7 @@ class Silent:
     def planned(self, tasks: int, *, purpose: str) -> None:
         """Say nothing."""
 
-    def working(self, worker: int, doing: Doing | None) -> None:
+    def working(self, worker: int, activity: Activity | None) -> None:
         """Say nothing."""
 
     def finished(self, commit: Commit, family: str, outcomes: Mapping[str, Outcome], *, reused: int) -> None:

@@ -16,7 +16,7 @@ from memharness.analyse.environments import environment_differences
 from memharness.findings.describe import SourceEdits
 from memharness.model.findings import EnvironmentDifference
 from memharness.model.history import Commit
-from memharness.model.measurements import PROBE_METHOD, Frame, LineStat, Profile
+from memharness.model.measurements import PROBE_METHOD, Frame, Profile, ProfileLine
 from memharness.model.metrics import METRICS
 from memharness.model.values import digest
 from memharness.site.catalogue import Catalogue, Chapter
@@ -27,7 +27,7 @@ from memharness.site.shelves import Shelf, Subject
 from memharness.site.timelines import failure_details
 from memharness.site.values import Allocations, CommitData, CommitPage, Entry, FailureAt, Figure, Site
 
-T = TypeVar("T", LineStat, Frame)
+T = TypeVar("T", ProfileLine, Frame)
 
 _MOST_ALLOCATIONS: Final = 3  # of a page: the changes that moved most
 _MOST_FIGURED: Final = 25  # subjects, up to which a commit's page shows every figure
@@ -107,7 +107,7 @@ def _put_profiles(folder: SiteFolder, subject: Subject, at: int) -> dict[str, st
 
 def _lines(
     before: Profile, after: Profile, entry: Entry, source_edits: SourceEdits
-) -> tuple[tuple[LineStat, int, int], ...]:
+) -> tuple[tuple[ProfileLine, int, int], ...]:
     """Return the lines that moved, with bytes now and difference, as the blame of a change matches them."""
     edits = source_edits.between(entry.good, entry.merge or entry.bad, (Side(peak=before), Side(peak=after)))
     found = [(one.stat, one.now, one.size) for one in line_differences(before.lines, after.lines, edits) if one.size]

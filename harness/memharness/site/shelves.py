@@ -16,9 +16,8 @@ import numpy.typing as npt
 from msgspec.structs import replace
 
 from memharness.analyse.limits import LEAST_UNTRACED, untraced_dominates
-from memharness.analyse.series import Point, Series, build_series
-from memharness.analyse.series import Subject as SeriesSubject
-from memharness.findings.judge import Judged, judge_case, subject_of
+from memharness.analyse.series import Point, Series, SeriesKey, build_series
+from memharness.findings.judge import Judged, judge_case, series_key
 from memharness.findings.project import Project
 from memharness.model.environments import EnvironmentFacts
 from memharness.model.findings import Acceptance, MetricClass
@@ -249,7 +248,7 @@ class Subject:
     def classes(self) -> dict[str, MetricClass]:
         """The class of each metric: repeats alone decide it."""
         return {
-            metric: Series(subject=self.subject, metric=metric, points=tuple(points.values())).metric_class
+            metric: Series(key=self.subject, metric=metric, points=tuple(points.values())).metric_class
             for metric, points in self.special_points.items()
         }
 
@@ -316,10 +315,10 @@ class Subject:
                 yield from (end, *self.measured[max(at - 1, 0) : at + 1])
 
     @cached_property
-    def subject(self) -> SeriesSubject:
+    def subject(self) -> SeriesKey:
         """What its series are about."""
         _, identity, probe = self.key
-        return replace(subject_of(self.shelf.project, self.case, self.shelf.family), identity=identity, probe=probe)
+        return replace(series_key(self.shelf.project, self.case, self.shelf.family), identity=identity, probe=probe)
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Literal
 from memharness.model.environments import EnvironmentFacts
 from memharness.model.findings import Change, EnvironmentDifference, MetricClass
 from memharness.model.history import Commit
-from memharness.model.measurements import Frame, LineStat, Profile
+from memharness.model.measurements import Frame, Profile, ProfileLine
 from memharness.model.metrics import Phase
 from memharness.model.values import Value
 
@@ -180,7 +180,7 @@ class Allocations(Value):
     kind: Literal["peak", "alive", "retained", "import"]
     before: Profile
     after: Profile
-    lines: tuple[tuple[LineStat, int, int], ...]  # with bytes now and difference, those that moved most first
+    lines: tuple[tuple[ProfileLine, int, int], ...]  # with bytes now and difference, those that moved most first
 
 
 class Figure(Value):

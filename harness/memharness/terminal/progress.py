@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from memharness.model.history import Commit
-from memharness.model.measurements import Doing, Failed, Measured, Outcome, OutOfMemory, TimedOut, outcome_reason
+from memharness.model.measurements import Activity, Failed, Measured, Outcome, OutOfMemory, TimedOut, outcome_reason
 from memharness.terminal.pace import Pace, left_text
 from memharness.terminal.tables import draw_text, with_signs
 from memharness.wording.text import names_text, number_text, visible
@@ -38,7 +38,7 @@ class Lines:
         if tasks:
             self._console.print(f"{purpose}: {tasks} to do")
 
-    def working(self, worker: int, doing: Doing | None) -> None:
+    def working(self, worker: int, activity: Activity | None) -> None:
         """Say nothing: a log tells what is done."""
 
     def finished(self, commit: Commit, family: str, outcomes: Mapping[str, Outcome], *, reused: int) -> None:
@@ -63,7 +63,7 @@ class Bar:
         self._title = ""
         self._total = self._stored = self._reused = 0
         self._pace = Pace(0)
-        self._doing: dict[int, Doing] = {}
+        self._activities: dict[int, Activity] = {}
 
     def planned(self, tasks: int, *, purpose: str) -> None:
         """Begin anew, with `tasks` to do."""
@@ -75,12 +75,12 @@ class Bar:
             self._title = purpose if number == 1 else f"{purpose}, round {number}"
             self._total, self._stored, self._reused, self._pace = tasks, 0, 0, Pace(tasks)
 
-    def working(self, worker: int, doing: Doing | None) -> None:
+    def working(self, worker: int, activity: Activity | None) -> None:
         """Show what a worker does, or advance the bar: done is what was measured, even if commits before it are not."""
         with self._lock:
-            self._doing.pop(worker, None)
-            if doing is not None:
-                self._doing[worker] = doing
+            self._activities.pop(worker, None)
+            if activity is not None:
+                self._activities[worker] = activity
             else:
                 self._pace.count(self._console.get_time())
 
@@ -100,12 +100,12 @@ class Bar:
         with self._lock:
             if not self._total:
                 return Group()
-            doing = [self._doing[worker] for worker in sorted(self._doing)]
+            activities = [self._activities[worker] for worker in sorted(self._activities)]
             lines = [self._head_text()]
         width = self._console.width
-        lines += [_doing_text(one, width) for one in doing[:_MOST_WORKERS]]
-        if len(doing) > _MOST_WORKERS:
-            lines.append(Text(f"  and {len(doing) - _MOST_WORKERS} more", style="dim"))
+        lines += [_activity_text(one, width) for one in activities[:_MOST_WORKERS]]
+        if len(activities) > _MOST_WORKERS:
+            lines.append(Text(f"  and {len(activities) - _MOST_WORKERS} more", style="dim"))
         return Group(*(with_signs(self._console, line) for line in lines))
 
     def _head_text(self) -> Text:
@@ -122,13 +122,13 @@ class Bar:
         return text.append(counts)
 
 
-def _doing_text(doing: Doing, width: int) -> Text:
+def _activity_text(activity: Activity, width: int) -> Text:
     """Return commit, step and case in one line; where the case is too long it goes without its parameters."""
-    if doing.step == "environment":
-        step, subject = "preparing", visible(doing.family)
+    if activity.stage == "environment":
+        step, subject = "preparing", visible(activity.family)
     else:
-        step, subject = _EXPLAINING.get(doing.step, f"{doing.step} pass"), visible(doing.case)
-    start = f"  {doing.commit.short}  {step}  "
+        step, subject = _EXPLAINING.get(activity.stage, f"{activity.stage} pass"), visible(activity.case)
+    start = f"  {activity.commit.short}  {step}  "
     room = width - len(start)
     if cell_len(subject) > room and "[" in subject:
         subject = f"{subject[: subject.index('[')]}[…]"

@@ -5,7 +5,7 @@ from memharness.analyse.blame.edits import Edits
 from memharness.analyse.blame.lines import LineDifference, blame, line_differences, subtract
 from memharness.model.findings import BlamedLine
 from memharness.model.history import FileEdit, Hunk
-from memharness.model.measurements import Frame, LineStat, LineType, Profile, Stack, TypeCount
+from memharness.model.measurements import Frame, LineInstances, Profile, ProfileLine, Stack, TypeCount
 from values import stat
 
 NONE = Edits()
@@ -19,7 +19,7 @@ def edited(*hunks: tuple[int, int, int, int], before: str | None = "a.py", after
     )
 
 
-def sizes(before: list[LineStat], after: list[LineStat], *files: FileEdit) -> list[tuple[str, int, int]]:
+def sizes(before: list[ProfileLine], after: list[ProfileLine], *files: FileEdit) -> list[tuple[str, int, int]]:
     """Return path, line and size of each difference."""
     return [(d.stat.path, d.stat.line, d.size) for d in line_differences(before, after, Edits(files))]
 
@@ -167,7 +167,7 @@ def test_a_change_of_count_alone_is_a_difference() -> None:
 # --- libraries -------------------------------------------------------------------------------------------
 
 
-def used(library: str, line: int, size: int, *, source: str = "x = load()") -> LineStat:
+def used(library: str, line: int, size: int, *, source: str = "x = load()") -> ProfileLine:
     return replace(stat(line, size, source=source), library=library)
 
 
@@ -200,7 +200,7 @@ def test_a_library_that_a_line_uses_no_more_is_shown_where_the_line_stands() -> 
 # --- libraries that lines share --------------------------------------------------------------------------
 
 
-def shared(before: list[LineStat], after: list[LineStat]) -> list[tuple[int, str, int, int]]:
+def shared(before: list[ProfileLine], after: list[ProfileLine]) -> list[tuple[int, str, int, int]]:
     """Return line, library, size and count of each difference."""
     differences = line_differences(before, after, NONE, shared=True)
     return [(d.stat.line, d.stat.library, d.size, d.count) for d in differences]
@@ -304,14 +304,17 @@ def test_an_unchanged_line_comes_with_its_changed_caller_and_its_types(grows: bo
     small = Profile(
         lines=(stat(2, 10),),
         stacks=(held(10, call(20)),),
-        types=(LineType(path="a.py", line=2, name="Row", count=1), LineType(path="a.py", line=9, name="Row", count=9)),
+        types=(
+            LineInstances(path="a.py", line=2, name="Row", count=1),
+            LineInstances(path="a.py", line=9, name="Row", count=9),
+        ),
     )
     big = Profile(
         lines=(stat(2, 90, count=4),),
         stacks=(held(90, call(20)),),
         types=(
-            LineType(path="a.py", line=2, name="Row", count=3),
-            LineType(path="a.py", line=2, name="Cell", count=1),
+            LineInstances(path="a.py", line=2, name="Row", count=3),
+            LineInstances(path="a.py", line=2, name="Cell", count=1),
         ),
     )
     before, after = (small, big) if grows else (big, small)

@@ -3,11 +3,11 @@ from memharness.analyse.blame.lines import LineDifference, line_differences
 from memharness.analyse.blame.matching import match_lines
 from memharness.analyse.blame.stretches import add_up, carry
 from memharness.model.history import FileEdit, Hunk
-from memharness.model.measurements import LineStat
+from memharness.model.measurements import ProfileLine
 from values import stat
 
 NONE = Edits()
-Part = tuple[list[LineStat], list[LineStat], Edits, Edits]  # lines on both sides, edits up to it and from it on
+Part = tuple[list[ProfileLine], list[ProfileLine], Edits, Edits]  # lines on both sides, edits up to it and from it on
 
 
 def edited(*hunks: tuple[int, int, int, int], before: str = "a.py", after: str = "a.py") -> Edits:
@@ -15,7 +15,7 @@ def edited(*hunks: tuple[int, int, int, int], before: str = "a.py", after: str =
     return Edits([FileEdit(before=before, after=after, hunks=found)])
 
 
-def added_up(first: list[LineStat], last: list[LineStat], *parts: Part) -> tuple[LineDifference, ...]:
+def added_up(first: list[ProfileLine], last: list[ProfileLine], *parts: Part) -> tuple[LineDifference, ...]:
     """Return the differences over `parts`, in which nothing is edited, of a drift from `first` to `last`."""
     found: list[LineDifference] = []
     for before, after, back, onward in parts:
@@ -24,7 +24,7 @@ def added_up(first: list[LineStat], last: list[LineStat], *parts: Part) -> tuple
     return add_up(found)
 
 
-def empty(line: int, *, path: str = "a.py", source: str = "") -> LineStat:
+def empty(line: int, *, path: str = "a.py", source: str = "") -> ProfileLine:
     return stat(line, 0, path=path, source=source, count=0)
 
 
@@ -70,8 +70,8 @@ def test_a_line_that_is_gone_is_never_taken_for_the_one_in_its_place() -> None:
 
 
 def test_a_library_that_a_line_uses_no_more_is_shown_where_the_line_stands() -> None:
-    json = LineStat(path="a.py", line=3, function="f", source="line 3", size=100, count=1, library="json")
+    json = ProfileLine(path="a.py", line=3, function="f", source="line 3", size=100, count=1, library="json")
     last = [stat(5, 10, source="line 3")]
     (found,) = added_up([stat(3, 10), json], last, ([stat(3, 10), json], [stat(3, 10)], NONE, edited((0, 0, 1, 2))))
-    home = LineStat(path="a.py", line=5, function="f", source="line 3", size=0, count=0, library="json")
+    home = ProfileLine(path="a.py", line=5, function="f", source="line 3", size=0, count=0, library="json")
     assert found == LineDifference(stat=home, now=0, size=-100, count=-1, old=(("a.py", 3),), new=(("a.py", 5),))

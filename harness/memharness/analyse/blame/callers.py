@@ -11,7 +11,7 @@ from operator import itemgetter
 from msgspec.structs import replace
 
 from memharness.analyse.blame.edits import Place, View, in_project, in_scenario
-from memharness.model.measurements import Frame, LineStat, Profile, Stack
+from memharness.model.measurements import Frame, Profile, ProfileLine, Stack
 
 _LIBRARIES = ("<stdlib>/", "<site-packages>/")
 
@@ -71,7 +71,7 @@ def _place(frame: Frame) -> Place:
     return frame.path, frame.line
 
 
-def fold_lines(lines: Sequence[LineStat], deep: Profile) -> tuple[LineStat, ...]:
+def fold_lines(lines: Sequence[ProfileLine], deep: Profile) -> tuple[ProfileLine, ...]:
     """Let lines outside the project count at the line that called them, where a stack of `deep` tells which.
 
     Where there are several it is the one that holds most there. `library` names what allocated then.
@@ -81,7 +81,7 @@ def fold_lines(lines: Sequence[LineStat], deep: Profile) -> tuple[LineStat, ...]
         owner = stack.frames[_owner(stack)]
         if in_project(owner.path) or in_scenario(owner.path):
             callers[_place(stack.frames[-1])][owner, _library(stack)] += stack.size
-    rows: dict[tuple[str, int, str], LineStat] = {}
+    rows: dict[tuple[str, int, str], ProfileLine] = {}
     for line in lines:
         row = line
         if not in_project(line.path) and (line.path, line.line) in callers:

@@ -14,7 +14,7 @@ from memharness.analyse.blame.callers import nearest_change
 from memharness.analyse.blame.edits import Edits, Place
 from memharness.analyse.blame.matching import Match, match_lines
 from memharness.model.findings import BlamedLine, LineStatus
-from memharness.model.measurements import Frame, LineStat, LineType, Profile, TypeCount
+from memharness.model.measurements import Frame, LineInstances, Profile, ProfileLine, TypeCount
 from memharness.model.values import Value
 
 _MOST_TYPES = 3
@@ -28,7 +28,7 @@ class LineDifference(Value):
     places on the two sides that it stands for.
     """
 
-    stat: LineStat
+    stat: ProfileLine
     now: int
     size: int
     count: int
@@ -39,7 +39,7 @@ class LineDifference(Value):
 
 
 def line_differences(
-    before: Iterable[LineStat], after: Iterable[LineStat], edits: Edits, *, shared: bool = False
+    before: Iterable[ProfileLine], after: Iterable[ProfileLine], edits: Edits, *, shared: bool = False
 ) -> tuple[LineDifference, ...]:
     """Return the lines whose size or count differs, the greatest growth first. Sizes sum to after - before.
 
@@ -103,7 +103,7 @@ def _joined(match: Match, parts: _Parts) -> Sequence[LineDifference]:
     return (replace(whole, stat=replace(whole.stat, library=lead)),)
 
 
-def _difference(old: Sequence[LineStat], new: Sequence[LineStat], home: LineStat | None) -> LineDifference:
+def _difference(old: Sequence[ProfileLine], new: Sequence[ProfileLine], home: ProfileLine | None) -> LineDifference:
     """Set the rows against each other; what has no row after is shown at `home`, unless the whole line is gone."""
     stat = max(new or old, key=lambda s: (s.size, -s.line))
     if home is not None and not new:
@@ -121,7 +121,7 @@ def _difference(old: Sequence[LineStat], new: Sequence[LineStat], home: LineStat
     )
 
 
-def subtract(whole: Profile, part: Profile) -> tuple[LineStat, ...]:
+def subtract(whole: Profile, part: Profile) -> tuple[ProfileLine, ...]:
     """Return the lines of `whole` less those of `part`, both of one commit (`alive` less `retained`: `result`)."""
     parts = {(s.path, s.line, s.library): s for s in part.lines}
     rows = []
@@ -132,7 +132,7 @@ def subtract(whole: Profile, part: Profile) -> tuple[LineStat, ...]:
     return tuple(row for row in rows if row.size or row.count)
 
 
-def _less(stat: LineStat, size: int, count: int) -> LineStat:
+def _less(stat: ProfileLine, size: int, count: int) -> ProfileLine:
     return replace(stat, size=stat.size - size, count=stat.count - count)
 
 
@@ -203,7 +203,7 @@ def _status(difference: LineDifference) -> LineStatus:
     return "grown" if difference.size > 0 else "shrunk"
 
 
-def _instances(types: Iterable[LineType], places: Sequence[Place]) -> Counter[str]:
+def _instances(types: Iterable[LineInstances], places: Sequence[Place]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for row in types:
         if (row.path, row.line) in places:

@@ -18,7 +18,7 @@ from difflib import SequenceMatcher
 from operator import itemgetter
 
 from memharness.analyse.blame.edits import Edits, Place, Position, View, in_project
-from memharness.model.measurements import LineStat
+from memharness.model.measurements import ProfileLine
 from memharness.model.values import Value
 
 _SAME_LINE = 0.6  # share of text in common from which a line counts as edited rather than replaced
@@ -28,14 +28,14 @@ _MOST_PAIRS = 2500  # beyond that, comparing each with each takes too long: it w
 class Match(Value):
     """The rows of lines that are one line: one of both sides, or what is left of a function."""
 
-    old: tuple[LineStat, ...]
-    new: tuple[LineStat, ...]
+    old: tuple[ProfileLine, ...]
+    new: tuple[ProfileLine, ...]
 
 
 class _Line(Value, eq=False):
     """A line of one side, with a row for each library that allocated on its behalf."""
 
-    rows: tuple[LineStat, ...]
+    rows: tuple[ProfileLine, ...]
     weight: tuple[int, int]  # size and count of all rows
     place: Place
     path: str  # the one after, on both sides
@@ -51,7 +51,7 @@ _Round = Callable[[Sequence[_Line], Sequence[_Line]], _Pairs]
 _Key = Callable[[_Line], Hashable]  # None: the line takes no part
 
 
-def match_lines(before: Iterable[LineStat], after: Iterable[LineStat], edits: Edits) -> tuple[Match, ...]:
+def match_lines(before: Iterable[ProfileLine], after: Iterable[ProfileLine], edits: Edits) -> tuple[Match, ...]:
     """Match the rows of two profiles; what has no counterpart stands in a match with one side empty."""
     rows_before, rows_after = _by_place(before), _by_place(after)
     old = [
@@ -73,14 +73,14 @@ def match_lines(before: Iterable[LineStat], after: Iterable[LineStat], edits: Ed
     return tuple(found)
 
 
-def _by_place(rows: Iterable[LineStat]) -> dict[Place, list[LineStat]]:
-    found: dict[Place, list[LineStat]] = defaultdict(list)
+def _by_place(rows: Iterable[ProfileLine]) -> dict[Place, list[ProfileLine]]:
+    found: dict[Place, list[ProfileLine]] = defaultdict(list)
     for row in rows:
         found[row.path, row.line].append(row)
     return found
 
 
-def _line(rows: Sequence[LineStat], view: View, others: Container[Place], *, path: str) -> _Line:
+def _line(rows: Sequence[ProfileLine], view: View, others: Container[Place], *, path: str) -> _Line:
     place = (rows[0].path, rows[0].line)
     across = view.across(place)
     return _Line(
@@ -96,7 +96,7 @@ def _line(rows: Sequence[LineStat], view: View, others: Container[Place], *, pat
     )
 
 
-def _rows(lines: Iterable[_Line]) -> tuple[LineStat, ...]:
+def _rows(lines: Iterable[_Line]) -> tuple[ProfileLine, ...]:
     return tuple(row for line in lines for row in line.rows)
 
 

@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from memharness.analyse.blame.edits import Place
 from memharness.analyse.blame.lines import LineDifference
 from memharness.analyse.blame.matching import Match
-from memharness.model.measurements import LineStat
+from memharness.model.measurements import ProfileLine
 
-_Rows = Mapping[Place, Sequence[LineStat]]
+_Rows = Mapping[Place, Sequence[ProfileLine]]
 
 
 def carry(
@@ -52,7 +52,7 @@ def _carried(difference: LineDifference, first: _Rows, last: _Rows) -> LineDiffe
 
 def add_up(differences: Iterable[LineDifference]) -> tuple[LineDifference, ...]:
     """Return one difference for each line and library of carried ones."""
-    alike: dict[tuple[LineStat, bool], list[LineDifference]] = defaultdict(list)
+    alike: dict[tuple[ProfileLine, bool], list[LineDifference]] = defaultdict(list)
     for difference in differences:
         alike[difference.stat, difference.gone].append(difference)
     return tuple(
@@ -67,5 +67,5 @@ def add_up(differences: Iterable[LineDifference]) -> tuple[LineDifference, ...]:
     )
 
 
-def _places(rows: Iterable[LineStat]) -> tuple[Place, ...]:
+def _places(rows: Iterable[ProfileLine]) -> tuple[Place, ...]:
     return tuple(sorted({(row.path, row.line) for row in rows}))
