@@ -12,12 +12,12 @@ from msgspec.structs import replace
 from drawings import MIB, STEP, SVG, coordinates, lines, marks, texts, trend
 from memharness.model.findings import Trend
 from memharness.pictures import small_trend as pictures
-from memharness.pictures.small_trend import picture
+from memharness.pictures.small_trend import draw_small_trend
 from memharness.pictures.ticks import trend_limits
 
 
 def draw(drawn: Trend) -> ET.Element:
-    return ET.fromstring(picture(drawn))
+    return ET.fromstring(draw_small_trend(drawn))
 
 
 def decoded(drawn: Trend) -> list[list[tuple[int, int]]]:
@@ -83,7 +83,7 @@ def test_the_spread_of_repeats_is_an_area() -> None:
     x, y = line[1]
     below, above = (corner[1] for corner in corners if corner[0] == x)
     assert (above - y) / (y - below) == pytest.approx(-2 / -1)
-    assert "opacity: 0.25" not in picture(plain).decode()
+    assert "opacity: 0.25" not in draw_small_trend(plain).decode()
 
 
 def test_the_four_largest_changes_are_labelled_and_the_others_counted() -> None:
@@ -125,7 +125,7 @@ def test_foreign_text_hides_nothing_and_is_no_formula_and_no_markup() -> None:
     root = draw(hostile)
     assert {r"a\x1b[1m</text><script>: \x07&, up to 0000000001", r"$x^2$\u202e"} <= set(texts(root))
     assert not list(root.iter(f"{SVG}script"))
-    assert not {"\x1b", "\x07", "\u202e"} & set(picture(hostile).decode())
+    assert not {"\x1b", "\x07", "\u202e"} & set(draw_small_trend(hostile).decode())
 
 
 def test_equal_trends_make_equal_bytes_whatever_was_drawn_before(tmp_path: Path) -> None:
@@ -133,8 +133,8 @@ def test_equal_trends_make_equal_bytes_whatever_was_drawn_before(tmp_path: Path)
     code = """
 import sys
 from drawings import STEP
-from memharness.pictures.small_trend import picture
-sys.stdout.buffer.write(picture(STEP))
+from memharness.pictures.small_trend import draw_small_trend
+sys.stdout.buffer.write(draw_small_trend(STEP))
 assert "matplotlib.pyplot" not in sys.modules
 """
     variables = {
@@ -148,6 +148,6 @@ assert "matplotlib.pyplot" not in sys.modules
         capture_output=True,
         env={**os.environ, **variables, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"},
     ).stdout
-    picture(trend([5, 9, 7], steps=(1, 2), limit=8))
-    assert picture(STEP) == other
+    draw_small_trend(trend([5, 9, 7], steps=(1, 2), limit=8))
+    assert draw_small_trend(STEP) == other
     assert b"<dc:date>" not in other

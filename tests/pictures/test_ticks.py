@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from drawings import trend
 from memharness.model.findings import TrendPoint
+from memharness.pictures.captions import shortened
 from memharness.pictures.ticks import (
     commit_ticks,
     limit_label,
-    shortened,
     trend_limits,
     trend_ticks,
     value_limits,

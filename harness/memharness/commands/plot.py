@@ -77,9 +77,9 @@ def _draw_trends(results: Results, _: str, metrics: tuple[str, ...], output: Pat
     print_notices((*results.project.store.notices, *(f"no value of {metric} {where}" for metric in missing if drawn)))
     if not drawn:
         raise MemharnessError(f"No value of {' or '.join(missing)} {where}", hint=_why_none(results, missing))
-    from memharness.pictures.plots import draw_trend
+    from memharness.pictures.trends import draw_trends
 
-    draw_trend(drawn, output, look)
+    draw_trends(drawn, output, look)
     return {"trends": drawn}
 
 
@@ -100,7 +100,7 @@ def _draw_changes(
     """Draw the changes at the commit that `revision` names."""
     commit, changes = changes_at(results, revision, metrics)
     print_notices(results.project.store.notices)
-    from memharness.pictures.before_after import draw_before_after
+    from memharness.pictures.change_bars import draw_change_bars
 
-    draw_before_after(commit, changes, output, look)
+    draw_change_bars(commit, changes, output, look)
     return {"commit": commit, "changes": changes}

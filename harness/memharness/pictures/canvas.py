@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from memharness.errors import MemharnessError
+from memharness.pictures.captions import shortened
 from memharness.pictures.look import Theme
-from memharness.pictures.ticks import shortened
 
 FORMATS: Final[Mapping[str, dict[str, None]]] = {  # suffix -> the dates to leave out
     ".svg": {"Date": None},

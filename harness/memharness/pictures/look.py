@@ -44,7 +44,7 @@ THEMES: Final[Mapping[str, Theme]] = {
         series=("#56B4E9", "#E69F00", "#F0E442", "#CC79A7", "#FFFFFF"),
     ),
 }
-MARKERS: Final = ("o", "s", "D", "P", "p", "*", "h")  # as many as make 35 families differ
+_MARKERS: Final = ("o", "s", "D", "P", "p", "*", "h")  # as many as make 35 families differ
 VERDICTS: Final[Mapping[Verdict, tuple[str, str]]] = {  # colour and shape; they stand out from both papers
     "regressed": ("#D55E00", "^"),
     "improved": ("#009E73", "v"),
@@ -52,6 +52,23 @@ VERDICTS: Final[Mapping[Verdict, tuple[str, str]]] = {  # colour and shape; they
     "transient": ("#F0E442", "d"),
     "drifting": ("#D55E00", ">"),
 }
+TAG: Final[Mapping[str, Any]] = {"linewidth": 0.6, "linestyle": (0, (4, 3))}
+LIMIT: Final[Mapping[str, Any]] = {"color": "#D55E00", "linewidth": 1.0, "linestyle": (0, (6, 2, 1, 2))}
+FAILED: Final[Mapping[str, Any]] = {"marker": "x", "linestyle": "none", "markersize": 5.0}
+LEADER: Final[Mapping[str, Any]] = {"linewidth": 0.6, "zorder": 2.4}  # below all labels and all marks
+
+
+def family_style(theme: Theme, number: int) -> dict[str, Any]:
+    """Return colour and marker of the line of the family with this number."""
+    color, marker = theme.series[number % len(theme.series)], _MARKERS[number % len(_MARKERS)]
+    return {"color": color, "marker": marker, "markersize": 3.5}
+
+
+def change_style(theme: Theme, verdict: Verdict) -> dict[str, Any]:
+    """Return how changes of a verdict are marked; the edge shows a pale mark on any paper."""
+    color, marker = VERDICTS[verdict]
+    edge = {"markeredgecolor": theme.ink, "markeredgewidth": 0.6}
+    return {"color": color, "marker": marker, "linestyle": "none", **edge}
 
 
 def backing(theme: Theme) -> dict[str, Any]:

@@ -6,12 +6,14 @@ from math import ceil, floor
 from typing import Final
 
 from memharness.model.findings import Trend, TrendPoint
+from memharness.pictures.captions import shortened
 from memharness.wording.text import value_text, visible
 
 _BINARY: Final = ((1 << 40, " TiB"), (1 << 30, " GiB"), (1 << 20, " MiB"), (1 << 10, " KiB"), (1, " B"))
 _PLAIN: Final = ((1, ""),)
 _STEPS: Final = 5  # about as many labels on the axis of values
 _MAX_DECIMALS: Final = 2
+_TAG_LINES: Final = 60  # with more tags, only those that are named have a line
 
 
 def value_limits(values: Sequence[int]) -> tuple[float, float]:
@@ -65,6 +67,12 @@ def value_ticks(low: float, high: float, unit: str) -> list[tuple[float, str]]:
     return [(float(number * size), f"{float(number):,.{decimals}f}{name}" if number else zero) for number in numbers]
 
 
+def commit_limits(points: Sequence[TrendPoint]) -> tuple[float, float]:
+    """Return the bounds of the axis of commits: half a commit and 1 % of all beyond the first and the last."""
+    margin = 0.5 + len(points) / 100
+    return -margin, len(points) - 1 + margin
+
+
 def commit_ticks(points: Sequence[TrendPoint], room: int) -> list[tuple[int, str]]:
     """Return up to about `room` positions and labels: tags, the newest first, then short ids in the gaps."""
     apart = ceil(len(points) / room)
@@ -85,12 +93,12 @@ def commit_label(point: TrendPoint) -> str:
     return shortened(", ".join(point.tags), 24) if point.tags else visible(point.commit)
 
 
-def shortened(text: str, length: int, *, keep_end: bool = False) -> str:
-    """Return visible text of at most `length` characters, the beginning or the end of a longer one."""
-    text = visible(text)
-    if len(text) <= length:
-        return text
-    return f"…{text[len(text) - length + 1 :].lstrip()}" if keep_end else f"{text[: length - 1].rstrip()}…"
+def tag_lines(points: Sequence[TrendPoint], room: int) -> list[int]:
+    """Return the positions of the tags that have a line: all of few, of many those that are named."""
+    tagged = [index for index, point in enumerate(points) if point.tags]
+    if len(tagged) <= _TAG_LINES:
+        return tagged
+    return [index for index, _ in commit_ticks(points, room) if points[index].tags]
 
 
 def _unit_and_step(rough: Fraction, largest: float, units: Sequence[tuple[int, str]]) -> tuple[int, str, Fraction, int]:

@@ -34,9 +34,9 @@ def publish_picture(folder: SiteFolder, chapter: Chapter, row: TrendSummary) -> 
     last = newest_pictured(row, len(chapter.subject.states))
     key = _key(chapter, row, last)
     if not folder.keeps(path, key):
-        from memharness.pictures.small_trend import picture  # matplotlib takes its time
+        from memharness.pictures.small_trend import draw_small_trend  # matplotlib takes its time
 
-        folder.put(path, picture(_trend(chapter, row, last)), key)
+        folder.put(path, draw_small_trend(_trend(chapter, row, last)), key)
 
 
 def newest_pictured(row: TrendSummary, commits: int) -> int:

@@ -4,6 +4,7 @@ In: a commit and the changes at it; out: one SVG, PNG or PDF file, small enough 
 """
 
 from collections.abc import Sequence
+from fractions import Fraction
 from math import inf
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -15,18 +16,11 @@ from matplotlib.text import Text
 from memharness.model.findings import Change
 from memharness.model.history import Commit
 from memharness.pictures.canvas import check_format, check_pixels, fit, new_figure, save, settings
+from memharness.pictures.captions import DifferencePart, difference_parts, metric_title, note_text, size_text
 from memharness.pictures.look import VERDICTS, Look, Theme
-from memharness.pictures.panels import metric_title
-from memharness.wording.difference import (
-    MOST_CHANGES,
-    Part,
-    difference_parts,
-    head_text,
-    largest_share_first,
-    note_text,
-)
 from memharness.wording.text import number_text, value_text
 
+_MOST_CHANGES: Final = 4
 _WIDTH: Final = 20 / 3  # 800 pixels at the usual resolution; all of these are inches
 _MARGIN: Final = 0.12
 _HEAD: Final = 0.36  # the commit
@@ -65,14 +59,14 @@ class _Sheet(NamedTuple):
         self.figure.add_artist(Rectangle((x, y), width, height, transform=place, color=color, linewidth=0))
 
 
-def draw_before_after(commit: Commit, changes: Sequence[Change], file: Path, look: Look | None = None) -> None:
+def draw_change_bars(commit: Commit, changes: Sequence[Change], file: Path, look: Look | None = None) -> None:
     """Draw the changes at a commit, the relatively largest, and say how many more there are.
 
     Raises MemharnessError where the file cannot be written.
     """
     look = look or Look()
     check_format(file)
-    shown = largest_share_first(changes)[:MOST_CHANGES]
+    shown = largest_share_first(changes)[:_MOST_CHANGES]
     heights = [_height(change, look) for change in shown]
     more = len(changes) - len(shown)
     size = look.width or _WIDTH, _HEAD + sum(heights) + (_LINE if more else 0) + _MARGIN
@@ -90,6 +84,16 @@ def draw_before_after(commit: Commit, changes: Sequence[Change], file: Path, loo
             text = f"{number_text(more, 'more change')} at this commit"
             sheet.text(_MARGIN, _MARGIN + _LINE / 2, text, fontsize=8, color=look.colors.muted)
         save(figure, file, look.dpi)
+
+
+def largest_share_first(changes: Sequence[Change]) -> list[Change]:
+    """Return changes by how much they differ from what was before; from nothing is the most, and then bytes decide."""
+
+    def share(change: Change) -> tuple[bool, Fraction, int]:
+        size = abs(change.after - change.before)
+        return change.before == 0, Fraction(size, abs(change.before) or 1), size
+
+    return sorted(changes, key=share, reverse=True)
 
 
 def _height(change: Change, look: Look) -> float:
@@ -111,7 +115,7 @@ def _draw_change(sheet: _Sheet, change: Change, top: float, height: float, *, wi
     bar = (height - _TITLE - _NOTE - _LINE * len(parts) - _GAP) / 2
     right = sheet.width - _MARGIN
     y = top - _TITLE / 2
-    size = sheet.text(right, y, head_text(change), fontsize=9, fontweight="bold", ha="right")
+    size = sheet.text(right, y, size_text(change), fontsize=9, fontweight="bold", ha="right")
     room = size.get_window_extent().x0 / sheet.figure.dpi - _MARGIN - 0.15
     sheet.text(_MARGIN, y, f"{change.case}: {metric_title(change.metric)}", room, fontsize=9, fontweight="bold")
     y = top - _TITLE - _NOTE / 2
@@ -140,7 +144,7 @@ def _draw_bars(sheet: _Sheet, change: Change, top: float, height: float) -> None
         sheet.text(zero + max(value, 0) * inch + 0.06, middle, value_text(value, change.unit))
 
 
-def _draw_part(sheet: _Sheet, part: Part, y: float) -> None:
+def _draw_part(sheet: _Sheet, part: DifferencePart, y: float) -> None:
     sheet.text(_PLACES - 0.12, y, part.size, ha="right")
     room = sheet.width - _MARGIN - _PLACES
     place = sheet.text(_PLACES, y, part.place, room * 0.65, keep_end=True)

@@ -17,14 +17,14 @@ from msgspec.structs import replace
 from drawings import MIB, STEP, SVG, coordinates, lines, marks, texts, trend
 from memharness.errors import MemharnessError
 from memharness.model.findings import Trend, Verdict
-from memharness.pictures import plots
+from memharness.pictures import trends as module
 from memharness.pictures.canvas import settings
 from memharness.pictures.look import Look
 
 
 def draw(folder: Path, *trends: Trend) -> ET.Element:
     file = folder / "trend.svg"
-    plots.draw_trend(trends, file)
+    module.draw_trends(trends, file)
     return ET.fromstring(file.read_text(encoding="utf-8"))
 
 
@@ -109,7 +109,7 @@ def test_foreign_text_hides_nothing_and_is_no_formula(tmp_path: Path) -> None:
 
 
 def test_characters_without_a_glyph_are_drawn_all_the_same(tmp_path: Path) -> None:
-    plots.draw_trend([trend([1, 9], case="\U00012000", tags={0: ("\u65e5",)})], tmp_path / "trend.png")
+    module.draw_trends([trend([1, 9], case="\U00012000", tags={0: ("\u65e5",)})], tmp_path / "trend.png")
     assert (tmp_path / "trend.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -120,8 +120,8 @@ def test_equal_trends_make_equal_files_whatever_the_users_settings(tmp_path: Pat
 import os, sys
 from pathlib import Path
 from drawings import STEP
-from memharness.pictures.plots import draw_trend
-draw_trend([STEP], Path(sys.argv[1]))
+from memharness.pictures.trends import draw_trends
+draw_trends([STEP], Path(sys.argv[1]))
 assert "matplotlib.pyplot" not in sys.modules
 """
     for folder, variables in (("one", {}), ("two", {"MATPLOTLIBRC": str(tmp_path), "TZ": "Asia/Tokyo"})):
@@ -142,7 +142,7 @@ def test_labels_of_changes_stay_apart_and_inside(number: int) -> None:
     steps = tuple(range(1, number, max(2, number // 30)))
     values: list[int | None] = [MIB + 9000 * sum(step <= index for step in steps) for index in range(number)]
     with settings(Look().colors):
-        figure = plots._draw([[trend(values, steps=steps, limit=MIB)]], Look())
+        figure = module._draw([[trend(values, steps=steps, limit=MIB)]], Look())
         (ax,) = figure.axes
         figure.draw_without_rendering()
         boxes = [label.get_window_extent() for label in ax.texts]
@@ -158,7 +158,7 @@ def test_labels_of_changes_stay_apart_and_inside(number: int) -> None:
 
 def test_the_label_of_a_change_does_not_cover_that_of_the_limit() -> None:
     with settings(Look().colors):
-        figure = plots._draw([[trend([MIB, MIB, 2 * MIB], steps=(2,), limit=2 * MIB)]], Look())
+        figure = module._draw([[trend([MIB, MIB, 2 * MIB], steps=(2,), limit=2 * MIB)]], Look())
         limit, change = (label.get_window_extent() for label in figure.axes[0].texts)
     assert not limit.overlaps(change)
 
@@ -167,7 +167,7 @@ def test_the_label_of_a_change_does_not_cover_that_of_the_limit() -> None:
 def test_a_title_leaves_room_for_the_number_of_changes_without_a_label(width: float) -> None:
     steps = tuple(range(1, 400))
     with settings(Look().colors):
-        figure = plots._draw(
+        figure = module._draw(
             [[trend([MIB + index % 7 * 99999 for index in range(400)], case="W" * 200, steps=steps)]], Look(width=width)
         )
         (ax,) = figure.axes
@@ -181,7 +181,7 @@ def test_a_title_leaves_room_for_the_number_of_changes_without_a_label(width: fl
 def test_names_of_commits_do_not_overlap(number: int, width: float) -> None:
     tags = dict.fromkeys(range(0, number, 2), ("a-long-name-of-a-release",))
     with settings(Look().colors):
-        figure = plots._draw([[trend([5] * number, tags=tags)]], Look(width=width))
+        figure = module._draw([[trend([5] * number, tags=tags)]], Look(width=width))
         (ax,) = figure.axes
         figure.draw_without_rendering()
         names = [label for label in ax.get_xticklabels() if label.get_text()]
@@ -254,7 +254,7 @@ def test_of_many_tags_those_that_are_named_have_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("theme", "paper", "line"), [("light", "#ffffff", "#0072b2"), ("dark", "#14171c", "#56b4e9")])
 def test_a_theme_has_its_paper_and_lines(tmp_path: Path, theme: str, paper: str, line: str) -> None:
     file = tmp_path / "trend.svg"
-    plots.draw_trend([STEP], file, Look(theme=theme))
+    module.draw_trends([STEP], file, Look(theme=theme))
     root = ET.fromstring(file.read_text(encoding="utf-8"))
     fills = [path.get("style", "") for path in root.iter(f"{SVG}path")]
     assert f"fill: {paper}" in fills[0]
@@ -266,7 +266,7 @@ def test_a_theme_has_its_paper_and_lines(tmp_path: Path, theme: str, paper: str,
     [(Look(), (1320, 480)), (Look(width=5, height=2, dpi=100), (500, 310)), (Look(dpi=60), (660, 240))],
 )
 def test_a_png_is_as_large_as_was_asked_for(tmp_path: Path, look: Look, size: tuple[int, int]) -> None:
-    plots.draw_trend([STEP], tmp_path / "trend.png", look)
+    module.draw_trends([STEP], tmp_path / "trend.png", look)
     header = (tmp_path / "trend.png").read_bytes()[16:24]
     assert (int.from_bytes(header[:4]), int.from_bytes(header[4:])) == size
 
@@ -274,14 +274,14 @@ def test_a_png_is_as_large_as_was_asked_for(tmp_path: Path, look: Look, size: tu
 def test_a_legend_of_many_rows_does_not_make_panels_lower() -> None:
     few, many = ([trend([5, 9], family=f"python {number}") for number in range(most)] for most in (2, 9))
     with settings(Look().colors):
-        figures = [plots._draw([panel], Look(width=3)) for panel in (few, many)]
+        figures = [module._draw([panel], Look(width=3)) for panel in (few, many)]
     heights = [figure.axes[0].bbox.height for figure in figures]
     assert heights[1] == pytest.approx(heights[0], abs=10)
 
 
 def test_a_picture_of_too_many_pixels_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(MemharnessError, match=r"^24,000 x 12,660 pixels are more than one picture can have$"):
-        plots.draw_trend([STEP], tmp_path / "trend.png", Look(width=40, height=20, dpi=600))
+        module.draw_trends([STEP], tmp_path / "trend.png", Look(width=40, height=20, dpi=600))
 
 
 def test_a_case_that_always_failed_has_no_values_to_name(tmp_path: Path) -> None:
@@ -292,7 +292,7 @@ def test_a_case_that_always_failed_has_no_values_to_name(tmp_path: Path) -> None
 @pytest.mark.parametrize(("name", "shown"), [("trend.gif", ".gif"), ("trend", "(no suffix)")])
 def test_an_unknown_format_is_an_error_that_lists_the_known(tmp_path: Path, name: str, shown: str) -> None:
     with pytest.raises(MemharnessError) as raised:
-        plots.draw_trend([STEP], tmp_path / name)
+        module.draw_trends([STEP], tmp_path / name)
     assert (raised.value.message, raised.value.hint) == (
         f"cannot draw {tmp_path / name}: the format {shown} is not known",
         "Name a file that ends in one of .svg, .png, .pdf.",
@@ -302,16 +302,16 @@ def test_an_unknown_format_is_an_error_that_lists_the_known(tmp_path: Path, name
 @pytest.mark.parametrize("trends", [[], [trend([])]])
 def test_nothing_to_draw_is_an_error(tmp_path: Path, trends: list[Trend]) -> None:
     with pytest.raises(MemharnessError, match="there is nothing to draw"):
-        plots.draw_trend(trends, tmp_path / "trend.svg")
+        module.draw_trends(trends, tmp_path / "trend.svg")
     assert not (tmp_path / "trend.svg").exists()
 
 
 def test_more_panels_than_a_picture_can_show_are_an_error(tmp_path: Path) -> None:
     trends = [trend([1], case=f"case {number}") for number in range(101)]
     with pytest.raises(MemharnessError, match=r"101 panels are more than one picture can show \(at most 100\)"):
-        plots.draw_trend(trends, tmp_path / "trend.svg")
+        module.draw_trends(trends, tmp_path / "trend.svg")
 
 
 def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(MemharnessError, match=r"cannot write .*none/trend.svg: No such file or directory"):
-        plots.draw_trend([STEP], tmp_path / "none" / "trend.svg")
+        module.draw_trends([STEP], tmp_path / "none" / "trend.svg")

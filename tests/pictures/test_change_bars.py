@@ -11,10 +11,10 @@ from drawings import MIB, SVG, coordinates, texts
 from memharness.errors import MemharnessError
 from memharness.model.findings import BlamedLine, Change, ModuleChange
 from memharness.model.measurements import ModuleCost
-from memharness.pictures import before_after
-from memharness.pictures.before_after import draw_before_after
+from memharness.pictures import change_bars
+from memharness.pictures.captions import difference_parts, note_text, size_text
+from memharness.pictures.change_bars import draw_change_bars, largest_share_first
 from memharness.pictures.look import Look
-from memharness.wording.difference import difference_parts, head_text, largest_share_first, note_text
 from values import commit
 
 AT = commit(7)
@@ -50,7 +50,7 @@ DOUBLED = change(2 * MIB, 4 * MIB, line(4, MIB + 10), line(9, MIB - 20, function
 
 def draw(folder: Path, *changes: Change, look: Look | None = None, subject: str = "Keep two") -> ET.Element:
     file = folder / "changes.svg"
-    draw_before_after(replace(AT, subject=subject), changes, file, look)
+    draw_change_bars(replace(AT, subject=subject), changes, file, look)
     return ET.fromstring(file.read_text(encoding="utf-8"))
 
 
@@ -91,7 +91,7 @@ def test_the_relatively_largest_changes_are_drawn_and_the_others_counted(tmp_pat
 
 
 def test_a_picture_is_small_enough_for_a_comment(tmp_path: Path) -> None:
-    draw_before_after(AT, [DOUBLED] * 9, tmp_path / "changes.png")
+    draw_change_bars(AT, [DOUBLED] * 9, tmp_path / "changes.png")
     header = (tmp_path / "changes.png").read_bytes()[16:24]
     assert (int.from_bytes(header[:4]), int.from_bytes(header[4:])) == (800, 842)
 
@@ -120,9 +120,9 @@ def test_no_text_leaves_the_picture(tmp_path: Path, look: Look, monkeypatch: pyt
         assert (file.name, dpi, figure.dpi) == ("changes.png", look.dpi, look.dpi)
         edges.extend(text.get_window_extent().x1 / figure.dpi for text in figure.texts)
 
-    monkeypatch.setattr(before_after, "save", measure)
+    monkeypatch.setattr(change_bars, "save", measure)
     wide = change(100, 200, line(4, 100, path="W" * 99, function="M" * 99), case="W" * 99)
-    draw_before_after(replace(AT, subject="m" * 300), [wide, DOUBLED], tmp_path / "changes.png", look)
+    draw_change_bars(replace(AT, subject="m" * 300), [wide, DOUBLED], tmp_path / "changes.png", look)
     assert len(edges) == 27
     assert max(edges) < (look.width or 20 / 3) - 0.1
 
@@ -146,7 +146,7 @@ def test_a_fall_below_nothing_is_drawn_from_a_common_zero(tmp_path: Path) -> Non
 
 def test_an_unknown_format_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(MemharnessError, match=r"the format \.bmp is not known"):
-        draw_before_after(AT, [DOUBLED], tmp_path / "changes.bmp")
+        draw_change_bars(AT, [DOUBLED], tmp_path / "changes.bmp")
 
 
 def test_parts_add_up_to_the_difference() -> None:
@@ -196,7 +196,7 @@ def test_what_was_there_before_decides_the_order() -> None:
     ],
 )
 def test_the_head_is_the_difference_and_its_share(before: int, after: int, unit: str, text: str) -> None:
-    assert head_text(change(before, after, unit=unit)) == text
+    assert size_text(change(before, after, unit=unit)) == text
 
 
 @pytest.mark.parametrize(
