@@ -1,53 +1,34 @@
-"""Byte-compile sources, batch after batch: `python -s -S -B -W ignore bytecode.py`, until its input ends.
+"""Byte-compile sources: `python -s -S -B -W ignore bytecode.py SOURCE...`.
 
-Input: batches of paths; each path is ended by a NUL byte, each batch by one more. Output: "." once it is ready, then
-"." for each path, in their order, as soon as it is done with it: a source that crashes the compiler can be told.
+Output: "." once it runs, then "." after each source, in their order, so that a source that crashes the compiler can be
+told. Exit: 0, or an error where byte code cannot be written.
 
 Writes unchecked hash-based .pyc files (PEP 552) into `__pycache__`: never stale by the clock, never compared with
 the source when imported; whoever changes a source has it compiled again. What does not compile, is no file or is huge
 is skipped, to fail where it is imported. Its `__pycache__` is made all the same, as for any source before it is
 compiled: whether there is one, which shows when its folder is listed, follows from the names of the sources alone.
-Once its input has ended it writes nothing more, also amid a batch: another run may have the files by then. Only a
-byte-code file that cannot be written ends it with an error.
 """
 
 import marshal
 import os
-import select
+import sys
 from _frozen_importlib_external import MAGIC_NUMBER, cache_from_source
 from _imp import source_hash
 
 _UNCHECKED = 1
-_INPUT, _OUTPUT = 0, 1
-_CHUNK_BYTES = 1 << 16
 _MOST_BYTES = 16 << 20
 
 
 def main() -> None:
-    """Compile what is asked for until nobody can ask any more."""
-    ended = select.poll()
-    ended.register(_INPUT, 0)  # tells of a hang-up alone
-    os.write(_OUTPUT, b".")
-    asked = b""
-    while True:
-        chunk = os.read(_INPUT, _CHUNK_BYTES)
-        if not chunk:
-            return
-        asked += chunk
-        if asked.endswith(b"\0\0"):
-            for name in asked[:-2].split(b"\0"):
-                path = os.fsdecode(name)
-                target = cache_from_source(path)
-                if ended.poll(0):
-                    return
-                make_folder(target)
-                code = byte_code(path)
-                if ended.poll(0):
-                    return
-                if code:
-                    write(target, code)
-                os.write(_OUTPUT, b".")
-            asked = b""
+    """Compile the sources that the command names."""
+    os.write(1, b".")
+    for path in sys.argv[1:]:
+        target = cache_from_source(path)
+        make_folder(target)
+        code = byte_code(path)
+        if code:
+            write(target, code)
+        os.write(1, b".")
 
 
 def byte_code(path: str) -> bytes:

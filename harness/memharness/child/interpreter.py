@@ -1,14 +1,13 @@
 """How an interpreter is started: as the probe, with which environment; and what it byte-compiles before."""
 
-import subprocess
 import threading
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from memharness.child.compiler import lend
-from memharness.errors import INCOMPLETE, MemharnessError
+from memharness.errors import MemharnessError
 from memharness.model.environments import Environment
+from memharness.processes.supervision import Ending, Limits, run_supervised
 
 _PROBE: Final = Path(__file__).parents[2] / "memharness_probe"
 _MAIN: Final = _PROBE / "__main__.py"
@@ -21,7 +20,10 @@ _CONSTANT: Final = {
     "PYTHONUNBUFFERED": "1",  # what was printed before a crash is kept
     "PYTHONFAULTHANDLER": "1",  # a fatal signal prints the Python stack
 }
-_START_SECONDS: Final = 300
+# Up to 3.10 byte code holds sets in the order of their hashes.
+_UNMEASURED: Final = {"LANG": "C.UTF-8", "PYTHONHASHSEED": "0"}
+_BATCH: Final = 100  # files given to one compiler: a command has room for so many long paths
+_PATIENCE_SECONDS: Final = 300
 _prepared: set[str] = set()
 _preparing = threading.Lock()
 
@@ -48,21 +50,30 @@ def probe_is_there() -> bool:
     return _MAIN.exists()
 
 
-def compile_bytecode(python: str, paths: Iterable[str]) -> None:
+def compile_bytecode(python: str, paths: Sequence[str]) -> None:
     """Byte-compile files for the interpreter `python`, once their contents are final: see `bytecode.py`.
 
-    A file that does not compile is passed over, and so is one that was the end of two compilers, the second just
-    started. Raises MemharnessError when byte code cannot be written.
+    Skips a file that does not compile, and one at which two compilers crashed or hung. Raises MemharnessError where
+    byte code cannot be written.
     """
-    waiting = list(paths)
-    suspect: str | None = None
-    while waiting:
-        with lend(python, anew=suspect is not None) as compiler:
-            waiting = waiting[compiler.compile(waiting) :]
-        if waiting and waiting[0] == suspect:
-            del waiting[0]
-        elif waiting:
-            suspect = waiting[0]
+    start, suspect = 0, -1
+    while start < len(paths):
+        batch = paths[start : start + _BATCH]
+        done = _compile(python, batch)
+        if done == 0 and start == suspect:
+            done = 1
+        elif done < len(batch):
+            suspect = start + done
+        start += done
+
+
+def _compile(python: str, paths: Sequence[str]) -> int:
+    """Return how many files were compiled before the compiler ended: fewer than all where it crashed."""
+    ending = _run([python, "-s", "-S", "-B", "-W", "ignore", str(_PROBE / "bytecode.py"), *paths], _PATIENCE_SECONDS)
+    dots = len(ending.output) - len(ending.output.lstrip("."))
+    if dots == 0 or ending.status > 0:
+        raise _not_written(f"Byte code could not be written with {python}", ending)
+    return dots - 1
 
 
 def _write_probe_bytecode(command: list[str], cache_tag: str) -> None:
@@ -71,31 +82,26 @@ def _write_probe_bytecode(command: list[str], cache_tag: str) -> None:
         if source not in (_MAIN, _PROBE / "bytecode.py"):
             target = source.parent / "__pycache__" / f"{source.stem}.{cache_tag}.pyc"
             if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
-                _run([*command, str(_MAIN)])
+                ending = _run([*command, str(_MAIN)], _PATIENCE_SECONDS)
+                if ending.status:
+                    raise _not_written(f"The probe does not start with {command[0]}", ending)
                 return
 
 
-def _run(command: list[str]) -> None:
-    try:
-        subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            env={"LANG": "C.UTF-8"},
-            capture_output=True,
-            check=True,
-            timeout=_START_SECONDS,
-        )
-    except OSError as error:
-        raise MemharnessError(f"{command[0]} cannot be started: {error.strerror}", hint="Is it gone?") from None
-    except subprocess.TimeoutExpired:
-        raise MemharnessError(
-            f"{command[0]} does not start within {_START_SECONDS} s",
-            hint="See what it waits for.",
-            exit_code=INCOMPLETE,
-        ) from None
-    except subprocess.CalledProcessError as error:
-        last = error.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise MemharnessError(
-            f"The probe does not start with {command[0]}: {last}",
-            hint="Check that the disk has room and the cache folder can be written.",
-        ) from None
+def _run(command: list[str], seconds: float) -> Ending:
+    """Run an interpreter to its end; once more where something killed its supervisor."""
+    limits = Limits(wall_seconds=seconds)
+    ending = run_supervised(command, environment=_UNMEASURED, folder=Path("/"), limits=limits, fixed_addresses=True)
+    if ending.cause == "lost":
+        ending = run_supervised(command, environment=_UNMEASURED, folder=Path("/"), limits=limits, fixed_addresses=True)
+    return ending
+
+
+def _not_written(what: str, ending: Ending) -> MemharnessError:
+    """Return the error of an interpreter that ended before its work was done."""
+    last = ending.output.strip(".\n").rpartition("\n")[2] or "no reason given"
+    reason = f"it took longer than {_PATIENCE_SECONDS} s" if ending.cause == "wall" else last
+    return MemharnessError(
+        f"{what}: {reason}",
+        hint="Check that the disk has room and the cache folder can be written.",
+    )
