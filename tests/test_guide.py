@@ -1,7 +1,9 @@
 """The guide and README say what the program has, and nothing else: keys, options, variables, exit codes, words."""
 
+import ast
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -23,7 +25,8 @@ from memharness.model.metrics import METRICS, PASSES
 from memharness.scenarios.metadata import read_metadata
 
 ROOT = Path(__file__).parents[1]
-SOURCES = [path.read_text(encoding="utf-8") for path in (ROOT / "harness").rglob("*.py")]
+PACKAGE = ROOT / "harness" / "memharness"
+SOURCES = [path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")]
 CONTEXT = click.Context(group, **group.context_settings)
 COMMANDS = {name: group.get_command(CONTEXT, name) for name in group.list_commands(CONTEXT)}
 TEXTS = {name: read_topic(name) for name in topics()} | {"README": (ROOT / "README.md").read_text(encoding="utf-8")}
@@ -182,6 +185,29 @@ def test_topics_that_are_named_exist() -> None:
     mentioned = re.findall(r"memharness\s+help\s+([a-z][a-z-]*)", " ".join((*TEXTS.values(), *SOURCES)))
     assert set(mentioned) <= {*topics(), *COMMANDS}
     assert set(topics()).isdisjoint(COMMANDS)
+
+
+def test_readme_is_short_and_has_the_commands_that_the_gate_runs() -> None:
+    assert len(TEXTS["README"].splitlines()) <= 150
+    gate = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    (test_command,) = [line for line in gate.splitlines() if line.endswith("pytest -n auto")]
+    assert f"```\n{test_command}\n```" in TEXTS["README"]
+
+
+def test_readme_draws_the_folders_as_the_import_contract_has_them() -> None:
+    """Each level of the drawing is a layer of the contract, and each sentence the beginning of a docstring."""
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    layers = [layer.replace("memharness.", "").split(" | ") for layer in contract["contracts"][0]["layers"]]
+    drawn: list[list[str]] = []
+    for sign, name, sentence in re.findall(r"(?m)^([├│]) (\S+) +(.+)$", TEXTS["README"].partition("## Design")[2]):
+        module = PACKAGE / name / "__init__.py" if (PACKAGE / name).is_dir() else PACKAGE / name
+        docstring = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or ""
+        assert sentence == " ".join(docstring.partition("\n\n")[0].split())
+        drawn += [[]] if sign == "├" else []
+        drawn[-1].append(name.removesuffix(".py"))
+    folders = {file.parent.name for file in PACKAGE.glob("*/__init__.py")}
+    assert folders <= {name for level in drawn for name in level}
+    assert drawn == layers[1:]
 
 
 def test_the_list_of_topics(capsys: pytest.CaptureFixture[str]) -> None:

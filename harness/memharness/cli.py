@@ -1,4 +1,4 @@
-"""The command line: finds the command, prints errors, and turns them into exit codes.
+"""Finds the command, prints errors, and turns them into exit codes.
 
 Commands are imported when they are called, since start-up counts; the table below is all that `--help` needs.
 """

@@ -1,4 +1,4 @@
-"""The repository that `memharness demo` measures: a small real history of the waste_memory classic.
+"""Makes the repository that `memharness demo` measures.
 
 In: an empty folder. Out: a git repository with eight commits and the tag v1.0, and a scenario file; what is not
 configured is default. Dates are fixed, so that every demo has the same commit ids.

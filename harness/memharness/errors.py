@@ -1,4 +1,4 @@
-"""The one error that reaches the user: what is wrong and where, what to do next, and the exit code.
+"""Defines the one error that reaches the user: what is wrong and where, what to do next, the exit code.
 
 Raised where the fault is found, printed once by `memharness.cli`.
 """

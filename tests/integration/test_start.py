@@ -1,6 +1,7 @@
 """The first commands of a new user: `demo` and `init`, then `run`."""
 
 import json
+import re
 import shutil
 import sys
 from importlib.metadata import version
@@ -16,8 +17,20 @@ from repositories import RepositoryBuilder
 from workbench import Workbench
 
 
+def _shown_in(document: str) -> str:
+    """Return the finding of the demo that a document quotes."""
+    text = (Path(__file__).parents[2] / document).read_text(encoding="utf-8")
+    return text.partition("```\n▲")[2].partition("```")[0]
+
+
+def _without_figures(text: str) -> str:
+    return " ".join(re.sub(r"[\d,.]+( [KM]i)?", "#", text).split())
+
+
 @pytest.mark.registry
-def test_the_demo_finds_what_its_history_holds(bench: Workbench, tmp_path: Path) -> None:
+def test_the_demo_finds_what_its_history_holds(
+    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "demo"
     code, report = bench.call_json("demo", str(folder))
     commits = RepositoryBuilder.__new__(RepositoryBuilder)
@@ -49,6 +62,11 @@ def test_the_demo_finds_what_its_history_holds(bench: Workbench, tmp_path: Path)
     ]
     assert bench.stderr.splitlines()[-1] == f"Trend pages: {folder}/site/index.html"
     assert "Keep an undo grid" in (folder / "site" / "index.html").read_text()
+    monkeypatch.chdir(folder)
+    _, printed = bench.call("check", "--all")
+    if sys.version_info[:2] == (3, 11):  # other versions allocate at other lines
+        assert _without_figures(_shown_in("README.md")) in _without_figures(printed)
+        assert _without_figures(_shown_in("harness/memharness/guide/findings.md")) in _without_figures(printed)
 
 
 def test_the_demo_needs_an_empty_folder(bench: Workbench, tmp_path: Path) -> None:

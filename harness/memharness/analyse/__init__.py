@@ -1,1 +1,1 @@
-"""Measurements -> series, steps, drifts and changes. Pure: no clock, file, process or print."""
+"""Finds steps, drifts and changes in measurements. Pure: no clock, file, process or print."""

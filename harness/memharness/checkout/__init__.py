@@ -1,1 +1,1 @@
-"""A commit's files, ready to import."""
+"""Lays out a commit's files, ready to import."""

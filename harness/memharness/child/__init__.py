@@ -1,1 +1,1 @@
-"""One case at one commit, measured in child processes."""
+"""Measures one case at one commit in child processes."""

@@ -1,1 +1,1 @@
-"""The subcommands, one in each module."""
+"""Holds one command in each module: reads its options, calls the folders below, prints."""

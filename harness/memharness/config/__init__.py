@@ -1,1 +1,1 @@
-"""Files, variables and flags -> one frozen configuration."""
+"""Makes one frozen configuration of files, variables and options."""

@@ -1,4 +1,4 @@
-"""Environments: a commit's files -> an `Environment` to measure it in, or the `Failed` build.
+"""Builds the environment that a commit is measured in, or says why that failed.
 
 In: what is asked for (`EnvironmentSpec`), the checkout and its files. Out: a value ready for the probe. One provider
 per way of installing; each remembers within its process what it has built.

@@ -1,1 +1,1 @@
-"""Folders that strangers and killed processes may have filled: read, written, copied and removed safely."""
+"""Reads, writes, copies and removes folders that strangers or killed processes may have filled."""

@@ -1,1 +1,1 @@
-"""Stored results -> a report: the series, the judgement, and what explains each change."""
+"""Judges stored results: series, changes, and what explains each change."""

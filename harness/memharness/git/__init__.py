@@ -1,1 +1,1 @@
-"""The only place that runs git: the repository, its history, the files of commits, and links to where it is browsed."""
+"""Runs git, which nothing else does: the repository, its history, the files of commits, links to the web."""

@@ -1,4 +1,4 @@
-"""The manual: one Markdown file for each topic, as `memharness help` prints it.
+"""Holds the manual: one Markdown file for each topic, printed by `memharness help`.
 
 The first line of a file is `# ` and the purpose of its topic.
 """

@@ -1,1 +1,1 @@
-"""Stored and shared values, frozen: metrics, history, scenarios, environments, measurements, findings."""
+"""Defines the frozen values that are stored and shared: metrics, commits, scenarios, measurements, findings."""

@@ -1,1 +1,1 @@
-"""Where a commit keeps its packages, as its paths and packaging files say. Pure."""
+"""Tells where a commit keeps its packages, from its paths and packaging files. Pure."""

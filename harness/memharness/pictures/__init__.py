@@ -1,1 +1,1 @@
-"""Reports as files for print, drawn with matplotlib; nothing is decided here."""
+"""Draws reports as files for print, with matplotlib; decides nothing."""

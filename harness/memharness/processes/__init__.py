@@ -1,1 +1,1 @@
-"""Commands run under supervision and ended with all that they started."""
+"""Runs commands under supervision and ends them with all that they started."""

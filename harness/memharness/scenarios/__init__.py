@@ -1,4 +1,4 @@
-"""Scenario files into Scenario values, parsed and never imported; their cases; selection with -k and tags."""
+"""Reads scenario files without importing them, and chooses among their cases."""
 
 from memharness.scenarios.folder import load_scenarios, skipped_entries
 from memharness.scenarios.selection import all_cases, select_cases

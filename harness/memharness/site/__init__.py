@@ -1,1 +1,1 @@
-"""Stored results -> web pages."""
+"""Turns stored results into web pages and serves them."""

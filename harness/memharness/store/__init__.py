@@ -1,4 +1,4 @@
-"""Results on disk, laid out as results/README.md says: records, environments, calibrations and profiles.
+"""Keeps results on disk, laid out as results/README.md says.
 
 In come observations, out come records; nothing is printed, what a person should know is in `Store.notices`.
 """

@@ -1,1 +1,1 @@
-"""Reports as text, drawn with rich; nothing is decided here."""
+"""Prints reports as text, drawn with rich; decides nothing."""

@@ -1,1 +1,1 @@
-"""How figures, verdicts and foreign text read, wherever they are shown. Pure."""
+"""Words figures, verdicts and foreign text, the same wherever they are shown. Pure."""

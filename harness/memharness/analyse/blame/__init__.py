@@ -1,1 +1,1 @@
-"""Which lines hold the difference between two profiles. Pure."""
+"""Finds the lines that hold the difference between two profiles. Pure."""

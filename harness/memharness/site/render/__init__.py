@@ -1,4 +1,4 @@
-"""The pages of the site: the values of `pages` as HTML, scripts and a feed.
+"""Renders the pages of the site as HTML, scripts and a feed.
 
 In: values, whose texts are foreign and made harmless here. Out: text and bytes of files, laid out as in `Links`;
 nothing is read but the templates and assets of this package and Bokeh's script. Pages work from any folder, offline.
