@@ -210,6 +210,14 @@ def test_readme_draws_the_folders_as_the_import_contract_has_them() -> None:
     assert drawn == layers[1:]
 
 
+def test_contributing_names_places_that_exist() -> None:
+    text = (ROOT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("\n## Rules")[0]
+    rows = re.findall(r"(?m)^\| [^|`]+ \| (.+) \|$", text)
+    named_ = [code for row in rows for code in codes(row) if "/" in code]
+    assert [name for name in named_ if not ((PACKAGE / name).exists() or (ROOT / name).exists())] == []
+    assert len(named_) > 20
+
+
 def test_the_list_of_topics(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["help"]) == 0
     listed = capsys.readouterr().out

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from memharness.commands.exit_code import exit_code, with_advice
 from memharness.commands.options import configured, json_option, selecting
-from memharness.commands.printing import output_console, print_json
+from memharness.commands.printing import output_console, print_json, print_notices
+from memharness.commands.remarks import failure_notes
 from memharness.config.configuration import Config
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.findings.project import Selection
@@ -44,7 +45,7 @@ def command(context: click.Context, /, config: Config, selection: Selection, *, 
     if not stored:
         raise MemharnessError(
             f"commit {newest.short} ({newest.subject}) is not measured",
-            hint="Measure it with `memharness run --new`.",
+            hint="Measure it with `memharness run --new`. See `memharness help ci`.",
             exit_code=INCOMPLETE,
         )
     report = make_report(results) if _has_range(selection) else report_newest(results)
@@ -58,6 +59,7 @@ def command(context: click.Context, /, config: Config, selection: Selection, *, 
         from memharness.terminal.report import draw_report
 
         draw_report(output_console(), report, commits_of(results, report))
+    print_notices(failure_notes(report))
     code = exit_code(report, needed={newest.id})
     context.exit(code or (INCOMPLETE if gaps else 0))
 

@@ -4,7 +4,8 @@ import click
 
 from memharness.commands.exit_code import exit_code, with_advice
 from memharness.commands.options import choosing, configured, json_option, measuring, print_config
-from memharness.commands.printing import error_console, output_console, print_json
+from memharness.commands.printing import error_console, output_console, print_json, print_notices
+from memharness.commands.remarks import failure_notes
 from memharness.config.configuration import Config
 from memharness.findings.project import Selection
 from memharness.run.compare import compare
@@ -52,4 +53,5 @@ def command(
         from memharness.terminal.comparison import draw_comparison
 
         draw_comparison(output_console(), report, found.before, found.after)
+    print_notices(failure_notes(report))
     context.exit(exit_code(report, needed=needed))

@@ -3,8 +3,15 @@
 from collections.abc import Iterator
 
 from memharness.findings.results import Results
+from memharness.model.findings import Report
 from memharness.run.working_tree import edited_files
 from memharness.wording.text import number_text
+
+
+def failure_notes(report: Report) -> Iterator[str]:
+    """Yield where the manual says what to do about failures, if the report has any."""
+    if report.failures:
+        yield "`memharness help troubleshooting` says what to do about failures"
 
 
 def working_tree_notes(results: Results) -> Iterator[str]:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from memharness.commands.exit_code import exit_code, with_advice
 from memharness.commands.options import configured, json_option, measuring, print_config, selecting
 from memharness.commands.printing import error_console, output_console, print_json, print_notices
-from memharness.commands.remarks import working_tree_notes
+from memharness.commands.remarks import failure_notes, working_tree_notes
 from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
 from memharness.findings.project import Selection
@@ -80,4 +80,5 @@ def report_run(work: Callable[..., Results], *, as_json: bool = False) -> int:
         from memharness.terminal.report import draw_report
 
         draw_report(output_console(), report, commits_of(results, report))
+    print_notices(failure_notes(report))
     return exit_code(report, needed={results.commits[-1].id})

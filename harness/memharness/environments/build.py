@@ -170,7 +170,10 @@ def _located() -> str:
 def _machine(message: str, hint: str = "") -> MemharnessError:
     """Return the error for what is not the commit's fault, so that nothing is stored."""
     return MemharnessError(
-        message, hint=hint or "Nothing was stored for this commit. Mend that, then run again.", exit_code=INCOMPLETE
+        message,
+        hint=hint
+        or "Nothing was stored for this commit. Mend that, then run again. See `memharness help environments`.",
+        exit_code=INCOMPLETE,
     )
 
 

@@ -65,7 +65,8 @@ def find_fitting(required: "SpecifierSet") -> Interpreter:
     wanted = f"3.{possible[0]}" if possible else "VERSION"
     raise MemharnessError(
         f"the project requires Python {required}, and this machine has none that fits",
-        hint=f"Get one with `uv python install {wanted}`, or give the path of one: --python PATH.",
+        hint=f"Get one with `uv python install {wanted}`, or give the path of one: --python PATH. "
+        "See `memharness help environments`.",
     )
 
 
@@ -109,7 +110,8 @@ def _locate(request: str) -> str:
         version = request if request[:1].isdigit() else "3.12"
         raise MemharnessError(
             f"Python {request!r} was not found on this machine",
-            hint=f"Get it with `uv python install {version}` or from your system, or give the path of an interpreter.",
+            hint=f"Get it with `uv python install {version}` or from your system, or give the path of an interpreter. "
+            "See `memharness help environments`.",
         )
     return os.fsdecode(found.stdout).strip()
 

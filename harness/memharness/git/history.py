@@ -19,7 +19,10 @@ from memharness.model.history import NO_TIME, Commit, FileEdit, Hunk
 from memharness.model.values import Value
 
 _FIELDS: Final = ("%H", "%P", "%an", "%ct", "%D", "%s")
-_GET_REST: Final = "Get the rest of the history with `git fetch --unshallow` (in CI, check out with fetch-depth: 0)."
+_GET_REST: Final = (
+    "Get the rest of the history with `git fetch --unshallow` (in CI, check out with fetch-depth: 0). "
+    "See `memharness help ci`."
+)
 _CUT_OFF: Final = f"the clone is shallow. {_GET_REST}"
 _HEADERS: Final = {
     b"--- ": ("before", b"a/"),
@@ -269,7 +272,8 @@ def _merge_base(repository: Repository, one: str, other: str, wanted: RevisionRa
     if found.status:
         raise MemharnessError(
             f"{wanted.base} and {wanted.until} have no commit in common",
-            hint="Name revisions of one history; in a shallow clone, get the rest with `git fetch --unshallow`.",
+            hint="Name revisions of one history; in a shallow clone, get the rest with `git fetch --unshallow`. "
+            "See `memharness help commits`.",
         )
     return found.output.decode().strip()
 
@@ -304,7 +308,10 @@ def _unknown(repository: Repository, revision: str) -> MemharnessError:
     if close:
         hint = f"Did you mean {' or '.join(close)}?"
     elif repository.shallow:
-        hint = "The clone is shallow: get the rest with `git fetch --unshallow --tags` (in CI, fetch-depth: 0)."
+        hint = (
+            "The clone is shallow: get the rest with `git fetch --unshallow --tags` (in CI, fetch-depth: 0). "
+            "See `memharness help ci`."
+        )
     else:
         hint = "See `git tag` and `git branch --all` for the names there are, and fetch what is missing."
     return MemharnessError(f"{revision!r} is no revision of {repository.location}", hint=hint)

@@ -53,7 +53,7 @@ class BuildFailures:
             f"alike ({family}): {self._reason}",
             hint="If the build lacks something, set before-build or build-requires under [environment] and run with "
             "--retry-failed; choose later commits with --since; or go on with --keep-going. "
-            "What was measured is stored.",
+            "What was measured is stored. See `memharness help troubleshooting`.",
             exit_code=INCOMPLETE,
         )
 

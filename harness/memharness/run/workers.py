@@ -162,7 +162,7 @@ class Workers:
             raise MemharnessError(
                 f"what seemed proven came out otherwise: {'; '.join(self._faults)}",
                 hint="What was measured is stored. Please report the scenario as a fault of memharness, "
-                "and measure it with --no-reuse until that is mended.",
+                "and measure it with --no-reuse until that is mended. See `memharness help troubleshooting`.",
                 exit_code=INCOMPLETE,
             )
 

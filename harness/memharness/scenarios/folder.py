@@ -36,7 +36,10 @@ def load_scenarios(folder: Path) -> tuple[Scenario, ...]:
                 hint=f"Define it with def at the top level, or name a helper _{source.file.name}.",
             )
     if not scenarios:
-        raise MemharnessError(f"{folder}: no scenarios", hint="Run `memharness init`, or add a file that defines run.")
+        raise MemharnessError(
+            f"{folder}: no scenarios",
+            hint="Run `memharness init`, or add a file that defines run. See `memharness help scenarios`.",
+        )
     return tuple(sorted(scenarios, key=lambda scenario: scenario.name))
 
 
@@ -46,7 +49,8 @@ def _files(folder: Path) -> list[Path]:
         entries = sorted(folder.iterdir())
     except FileNotFoundError:
         raise MemharnessError(
-            f"{folder}: no such scenario folder", hint="Run `memharness init`, or set run.scenarios."
+            f"{folder}: no such scenario folder",
+            hint="Run `memharness init`, or set run.scenarios. See `memharness help configuration`.",
         ) from None
     except OSError as error:
         raise MemharnessError(f"{folder}: cannot be read: {error.strerror}", hint="It should be a folder.") from None

@@ -368,7 +368,8 @@ class Store:
         elif stored != here:
             raise MemharnessError(
                 f"{self._home} holds results of another kind of machine ({stored.name}; this one is {here.name})",
-                hint="Give this machine a name of its own, since values of the two cannot be compared.",
+                hint="Give this machine a name of its own, since values of the two cannot be compared. "
+                "See `memharness help ci`.",
             )
 
 
