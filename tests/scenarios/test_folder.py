@@ -193,7 +193,7 @@ def test_faults_name_file_and_line(tmp_path: Path, text: str | bytes, message: s
 def test_faults_of_folders(tmp_path: Path) -> None:
     assert failure(tmp_path / "absent") == (
         f"{tmp_path / 'absent'}: no such scenario folder",
-        "Run `memharness init`, or set run.scenarios.",
+        "Run `memharness init`, or set run.scenarios. See `memharness help configuration`.",
     )
     assert failure(tmp_path)[0] == f"{tmp_path}: no scenarios"
     write(tmp_path, {"a.py": RUN, "a/__init__.py": RUN})
