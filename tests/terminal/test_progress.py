@@ -1,6 +1,7 @@
 """What is shown while a run goes on: the live display as whole texts, lines for logs, and the estimated time left."""
 
 import io
+import sys
 from threading import Thread
 
 import pytest
@@ -12,8 +13,9 @@ from rich.console import Console
 
 from memharness.model.measurements import Activity, Failed, Measured, Outcome, TimedOut
 from memharness.model.metrics import Stage
+from memharness.terminal.bar import Bar
 from memharness.terminal.pace import Pace, left_text
-from memharness.terminal.progress import Bar, Lines, progress_on
+from memharness.terminal.progress import Lines, show_progress
 from values import commit
 
 FAMILY = "cpython-3.11.7-auto"
@@ -168,9 +170,8 @@ def test_workers_may_tell_all_at_once() -> None:
     assert " 4,000/4,000" in seen(bar, screen, file)
 
 
-def test_a_log_gets_a_line_for_each_commit() -> None:
-    file = io.StringIO()
-    lines = Lines(Console(file=file, width=40, color_system=None))
+def test_a_log_gets_a_line_for_each_commit(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = Lines()
     lines.planned(0, purpose="nothing")
     lines.planned(5, purpose="measuring")
     lines.working(0, activity("first"))
@@ -183,7 +184,7 @@ def test_a_log_gets_a_line_for_each_commit() -> None:
     lines.finished(COMMIT, FAMILY, {CASE: slow, "b": FINE}, reused=1)
     escaped = r"\x1b[31m\u202e[bold]\n::error::"
     start = "0000000000 commit 7 (cpython-3.11.7-auto):"
-    assert file.getvalue().split("\n") == [
+    assert capsys.readouterr().err.split("\n") == [
         "measuring: 5 to do",
         f"[1/5] {start} measured",
         f"[2/5] {start} 2 cases measured, 1 case reused",
@@ -204,8 +205,15 @@ def test_a_log_gets_a_line_for_each_commit() -> None:
         (io.StringIO(), {"TERM": "xterm-256color", "FORCE_COLOR": "1"}, Lines),
     ],
 )
-def test_only_a_terminal_gets_a_bar(file: io.StringIO, environment: dict[str, str], kind: type) -> None:
-    with progress_on(Console(file=file, _environ=environment)) as progress:
+def test_only_a_terminal_gets_a_bar(
+    file: io.StringIO, environment: dict[str, str], kind: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "stderr", file)
+    with show_progress() as progress:
         assert type(progress) is kind
 
 

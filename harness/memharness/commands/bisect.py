@@ -3,11 +3,12 @@
 import click
 
 from memharness.commands.options import choosing, configured, json_option, measuring, metric_option, print_config
-from memharness.commands.printing import error_console, output_console, print_json
+from memharness.commands.printing import print_json
 from memharness.config.configuration import Config
 from memharness.errors import REGRESSION
 from memharness.findings.project import Selection
 from memharness.run.bisect import bisect
+from memharness.terminal.progress import show_progress
 
 
 @click.command()
@@ -35,14 +36,13 @@ def command(
     Only the commits that the search needs are measured; those that cannot be are passed by. A culprit that is a
     merge is searched on its branch. The exit code is 1 if the metric rose.
     """
-    from memharness.terminal.progress import progress_on
-
     print_config(config)
-    with progress_on(error_console()) as progress:
+    with show_progress() as progress:
         found = bisect(config, good, bad, selection, metric, listener=progress)
     if as_json:
         print_json(found.report)
     else:
+        from memharness.terminal.console import output_console
         from memharness.terminal.report import draw_report
 
         draw_report(output_console(), found.report, {commit.id: commit for commit in found.line})

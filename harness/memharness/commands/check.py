@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from memharness.commands.exit_code import exit_code, with_advice
 from memharness.commands.options import configured, json_option, selecting
-from memharness.commands.printing import output_console, print_json, print_notices
+from memharness.commands.printing import print_json, print_notices
 from memharness.commands.remarks import failure_notes
 from memharness.config.configuration import Config
 from memharness.errors import INCOMPLETE, MemharnessError
@@ -56,6 +56,7 @@ def command(context: click.Context, /, config: Config, selection: Selection, *, 
     if as_json:
         print_json(report)
     else:
+        from memharness.terminal.console import output_console
         from memharness.terminal.report import draw_report
 
         draw_report(output_console(), report, commits_of(results, report))

@@ -4,11 +4,12 @@ import click
 
 from memharness.commands.exit_code import exit_code, with_advice
 from memharness.commands.options import choosing, configured, json_option, measuring, print_config
-from memharness.commands.printing import error_console, output_console, print_json, print_notices
+from memharness.commands.printing import print_json, print_notices
 from memharness.commands.remarks import failure_notes
 from memharness.config.configuration import Config
 from memharness.findings.project import Selection
 from memharness.run.compare import compare
+from memharness.terminal.progress import show_progress
 
 
 @click.command()
@@ -38,10 +39,8 @@ def command(
     What is missing is measured, and what differs is explained by line. A and B may be any two commits, tags or
     branches.
     """
-    from memharness.terminal.progress import progress_on
-
     print_config(config)
-    with progress_on(error_console()) as progress:
+    with show_progress() as progress:
         found = compare(
             config, before, after, selection, same_env=same_env, retry_failed=retry_failed, listener=progress
         )
@@ -51,6 +50,7 @@ def command(
         print_json(report)
     else:
         from memharness.terminal.comparison import draw_comparison
+        from memharness.terminal.console import output_console
 
         draw_comparison(output_console(), report, found.before, found.after)
     print_notices(failure_notes(report))

@@ -2,7 +2,6 @@
 
 import click
 
-from memharness.commands.printing import output_console
 from memharness.config.document import suggest
 from memharness.errors import MemharnessError
 from memharness.guide import read_topic, topics
@@ -40,6 +39,8 @@ def _print_list(context: click.Context, group: click.Context) -> None:
 
 def _print_topic(topic: str) -> None:
     """Print a topic as it is written, and on a terminal with colours and drawn tables."""
+    from memharness.terminal.console import output_console
+
     console = output_console()
     if not console.is_terminal:
         click.echo(read_topic(topic).rstrip("\n"))

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from memharness.commands.exit_code import exit_code, with_advice
 from memharness.commands.options import configured, json_option, measuring, print_config, selecting
-from memharness.commands.printing import error_console, output_console, print_json, print_notices
+from memharness.commands.printing import print_json, print_notices
 from memharness.commands.remarks import failure_notes, working_tree_notes
 from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
@@ -18,6 +18,7 @@ from memharness.findings.results import Results
 from memharness.findings.still_open import still_open
 from memharness.run.adaptive import explore
 from memharness.run.session import run
+from memharness.terminal.progress import show_progress
 
 
 @click.command()
@@ -67,9 +68,7 @@ def command(
 
 def report_run(work: Callable[..., Results], *, as_json: bool = False) -> int:
     """Do the `work` of the command, which takes a listener, and report what came out; return the exit code."""
-    from memharness.terminal.progress import progress_on
-
-    with progress_on(error_console()) as progress:
+    with show_progress() as progress:
         results = work(listener=progress)
     print_notices(working_tree_notes(results))
     report = with_advice(make_report(results), results.fresh | former_only(results))
@@ -77,6 +76,7 @@ def report_run(work: Callable[..., Results], *, as_json: bool = False) -> int:
     if as_json:
         print_json(report)
     else:
+        from memharness.terminal.console import output_console
         from memharness.terminal.report import draw_report
 
         draw_report(output_console(), report, commits_of(results, report))

@@ -6,7 +6,7 @@ import click
 from msgspec.structs import replace
 
 from memharness.commands.options import case_options, configured, json_option, with_options
-from memharness.commands.printing import output_console, print_json, print_notices
+from memharness.commands.printing import print_json, print_notices
 from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
 from memharness.findings.project import Selection, open_project
@@ -45,6 +45,7 @@ def command(
         print_json({"format": 1, "commit": found, "cases": stored, "notices": project.store.notices})
         return
     from memharness.terminal.commit import draw_commit
+    from memharness.terminal.console import output_console
 
     draw_commit(output_console(), found, stored)
 

@@ -17,6 +17,7 @@ from memharness.terminal.lines import (
     draw_survivors,
     module_text,
     place_text,
+    verdict_text,
 )
 from memharness.terminal.tables import Row, draw_items, draw_rows, draw_text
 from memharness.wording.text import (
@@ -29,7 +30,7 @@ from memharness.wording.text import (
     value_text,
     visible,
 )
-from memharness.wording.verdicts import certainty, confidence_text, verdict_text
+from memharness.wording.verdicts import certainty, confidence_text
 
 _NO_LINES: Final = {
     "import": "no line is known: imports are measured as a whole",

@@ -7,11 +7,10 @@ from rich.text import Text
 
 from memharness.model.findings import Change, EnvironmentDifference, Report, Summary
 from memharness.model.history import Commit
-from memharness.terminal.lines import commit_text
+from memharness.terminal.lines import commit_text, failed_text, verdicts_text
 from memharness.terminal.report import draw_findings, draw_series
 from memharness.terminal.tables import Row, draw_items, draw_text
 from memharness.wording.text import delta_text, value_text, visible
-from memharness.wording.verdicts import failed_text, verdicts_text
 
 
 def draw_comparison(console: Console, report: Report, before: Commit, after: Commit) -> None:

@@ -1,6 +1,7 @@
-"""Source lines, call stacks and commits as text: what the drawings of a change and of one commit share."""
+"""Verdicts, commits, source lines and call stacks as coloured text, for all that is drawn on a terminal."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby, islice
 from typing import Final
@@ -8,10 +9,12 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
+from memharness.model.findings import Change
 from memharness.model.history import Commit
 from memharness.model.measurements import Frame, ModuleCost, Stack, Survivor
 from memharness.terminal.tables import draw_text
 from memharness.wording.text import bytes_text, number_text, visible
+from memharness.wording.verdicts import sign
 
 TOP_LINES: Final = 5
 TOP_FRAMES: Final = 10
@@ -35,6 +38,36 @@ def module_text(module: ModuleCost) -> Text:
     place = f"imported at {visible(module.path)}:{module.line}" if module.path else ""
     known = ", ".join(filter(None, (module.origin, place)))
     return Text().append(visible(module.name), style="bold").append(f"  {known}" if known else "")
+
+
+def _style(change: Change) -> str:
+    """Return the colour: red and green tell where memory went for good, yellow and cyan ask for no action."""
+    match change.verdict:
+        case "accepted":
+            return "cyan"
+        case "transient":
+            return "yellow"
+        case _:
+            return "bold red" if change.after > change.before else "bold green"
+
+
+def verdict_text(change: Change) -> Text:
+    """Return sign and word, "▲ regressed"."""
+    return Text(f"{sign(change)} {change.verdict}", style=_style(change))
+
+
+def verdicts_text(changes: Sequence[Change]) -> Text:
+    """Return sign and word of one series' changes, those of a verdict counted: "▲ 4 regressed, ▼ improved"."""
+    counts = Counter((sign(change), change.verdict, _style(change)) for change in changes)
+    return Text(", ").join(
+        Text(f"{shape} {f'{count:,} ' if count > 1 else ''}{verdict}", style=color)
+        for (shape, verdict, color), count in counts.items()
+    )
+
+
+def failed_text() -> Text:
+    """Return sign and word of what could not be measured."""
+    return Text("✗ failed", style="bold magenta")
 
 
 def commit_text(commit_id: str, commits: Mapping[str, Commit], *, with_author: bool = True) -> Text:

@@ -13,10 +13,10 @@ from rich.text import Text
 from memharness.model.findings import Change, Exceeded, Report, Summary
 from memharness.model.history import Commit
 from memharness.terminal.changes import draw_changes
-from memharness.terminal.lines import commit_text
+from memharness.terminal.lines import commit_text, failed_text, verdicts_text
 from memharness.terminal.tables import Row, draw_rows, draw_text
 from memharness.wording.text import delta_text, names_text, number_text, percent_text, value_text, visible
-from memharness.wording.verdicts import certainty, counts_text, failed_text, verdicts_text
+from memharness.wording.verdicts import certainty, counts_text
 
 _MOST_OPEN: Final = 10  # lines
 _LIMITS: Final = "a limit stands in the metadata of its scenario; accepting a change does not lift it"

@@ -1,10 +1,7 @@
-"""Verdicts as signs and words."""
+"""Verdicts as signs and words. Pure."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
-
-from rich.text import Text
 
 from memharness.model.findings import Change, Exceeded, Verdict
 from memharness.wording.text import number_text
@@ -21,36 +18,6 @@ _SIGNS: Final[Mapping[Verdict, tuple[str, str]]] = {  # for a rise and for a fal
 def sign(change: Change) -> str:
     """Return the character that stands for the verdict."""
     return _SIGNS[change.verdict][change.after < change.before]
-
-
-def style(change: Change) -> str:
-    """Return the colour: red and green tell where memory went for good, yellow and cyan ask for no action."""
-    match change.verdict:
-        case "accepted":
-            return "cyan"
-        case "transient":
-            return "yellow"
-        case _:
-            return "bold red" if change.after > change.before else "bold green"
-
-
-def verdict_text(change: Change) -> Text:
-    """Return sign and word, "▲ regressed"."""
-    return Text(f"{sign(change)} {change.verdict}", style=style(change))
-
-
-def verdicts_text(changes: Sequence[Change]) -> Text:
-    """Return sign and word of one series' changes, those of a verdict counted: "▲ 4 regressed, ▼ improved"."""
-    counts = Counter((sign(change), change.verdict, style(change)) for change in changes)
-    return Text(", ").join(
-        Text(f"{shape} {f'{count:,} ' if count > 1 else ''}{verdict}", style=color)
-        for (shape, verdict, color), count in counts.items()
-    )
-
-
-def failed_text() -> Text:
-    """Return sign and word of what could not be measured."""
-    return Text("✗ failed", style="bold magenta")
 
 
 def confidence_text(change: Change) -> str:
