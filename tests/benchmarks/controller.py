@@ -15,15 +15,15 @@ from pathlib import Path
 
 import memharness
 from memharness.cli import main
-from memharness.run.session import begin
+from memharness.run.session import open_session
 
 
 def measure_once(until: str) -> int:
     """Measure, and return an exit code."""
     selection = memharness.Selection(until=until)
     config = memharness.load_config(Path.cwd(), overrides={"run.reuse": False})
-    with begin(config, selection) as work:
-        work.first(work.project.commits(selection))
+    with open_session(config, selection) as session:
+        session.measure_missing(session.load(session.select_commits()))
     return 0
 
 

@@ -30,7 +30,7 @@ from memharness.model.measurements import (
     TypeCount,
 )
 from memharness.plan.tasks import Task
-from memharness.run.session import Session, begin
+from memharness.run.session import Session, open_session
 
 STEPS: Final = 3
 _LINES: Final = 150  # of a profile
@@ -107,12 +107,19 @@ class Walk:
 class Answers:
     """Answers at once what some work asks to measure."""
 
-    def __init__(self, work: Session, commits: Sequence[Commit]) -> None:
-        self._store = work.project.store
+    def __init__(self, session: Session, commits: Sequence[Commit]) -> None:
+        self._store = session.project.store
         self._index = {commit.id: number for number, commit in enumerate(commits)}
-        self._walks = {case.name: Walk(case.name, len(commits)) for case in work.project.cases}
+        self._walks = {case.name: Walk(case.name, len(commits)) for case in session.project.cases}
 
-    def measure(self, tasks: Sequence[Task], *, purpose: str, more: bool = False) -> None:  # noqa: ARG002  (as called)
+    def measure(
+        self,
+        tasks: Sequence[Task],
+        newest: Commit,  # noqa: ARG002  (as called)
+        *,
+        purpose: str,  # noqa: ARG002
+        more: bool = False,  # noqa: ARG002
+    ) -> set[tuple[str, str]]:
         """Store an observation of each case."""
         for task in tasks:
             python = task.spec.interpreter
@@ -129,6 +136,7 @@ class Answers:
             for case, identity, *_ in entries:
                 self._store.set_calls(task.spec.family, case, identity, _CALLS)
             self._store.add(task.spec.family, task.commit, facts, entries)
+        return {(task.spec.family, task.commit.id) for task in tasks}
 
     def _observe(self, task: Task, case: str) -> Observation:
         walk, index = self._walks[case], self._index[task.commit.id]
@@ -152,11 +160,11 @@ class Answers:
 def main() -> None:
     """Do what `run` and a comparison of the middle with the newest commit would do."""
     config = memharness.load_config(Path.cwd(), overrides={"run.reuse": False})
-    with begin(config, memharness.Selection()) as work:
-        commits = work.project.commits(memharness.Selection())
-        work.workers.measure = Answers(work, commits).measure  # type: ignore[method-assign]  # the one seam: children
-        work.complete(commits)
-        work.complete([commits[len(commits) // 2], commits[-1]])
+    with open_session(config, memharness.Selection()) as session:
+        commits = session.select_commits()
+        session.workers.measure = Answers(session, commits).measure  # type: ignore[method-assign]  # in place of children
+        for chosen in (commits, [commits[len(commits) // 2], commits[-1]]):
+            session.confirm(session.measure_missing(session.load(chosen)))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import pytest
 from memharness.config.configuration import load_config
 from memharness.findings.project import EVERYTHING
 from memharness.run.adaptive import explore
-from memharness.run.workers import Silent
+from memharness.run.listener import Silent
 from workbench import Workbench, module
 
 METRICS = '[environment]\ninstall = "path"\n[run]\nresults = "../results"\nmetrics = ["peak", "retained", "result"]\n'

@@ -10,8 +10,8 @@ import pytest
 from memharness.config.configuration import load_config
 from memharness.model.history import Commit
 from memharness.model.measurements import PROBE_METHOD, Activity, Outcome
+from memharness.run.listener import Silent
 from memharness.run.session import run
-from memharness.run.workers import Silent
 from memharness.scenarios import load_scenarios
 from repositories import contents
 from workbench import BROKEN, CONFIGURATION, LEAK, SCENARIO, Workbench, module

@@ -143,19 +143,19 @@ def test_a_result_holds_where_all_passes_saw_the_same() -> None:
     results = ReusableResults()
     tree, changed = CommitTree(FILES), CommitTree({**FILES, "data.bin": "100644 99"})
     data = ObservedInputs(paths=("data.bin",))
-    results.offer(KEY, {"first": OBSERVED, "rss": data}, tree, "one")
+    results.add(KEY, {"first": OBSERVED, "rss": data}, tree, "one")
     assert results.find(KEY, frozenset({"first", "rss"}), tree) == {"first": "one", "rss": "one"}
     assert results.find(KEY, FIRST, changed) == {"first": "one"}
     assert results.find(KEY, frozenset({"first", "rss"}), changed) is None
     assert results.find(KEY, frozenset({"growth"}), tree) is None
-    results.offer(KEY, {"rss": data}, changed, "two")
+    results.add(KEY, {"rss": data}, changed, "two")
     assert results.find(KEY, frozenset({"first", "rss"}), changed) == {"first": "one", "rss": "two"}
 
 
 @pytest.mark.parametrize("other", [{"environment": "e2"}, {"identity": "b"}, {"import_root": "."}, {"packages": ()}])
 def test_a_result_holds_nowhere_else(other: dict[str, object]) -> None:
     results = ReusableResults()
-    results.offer(KEY, {"first": OBSERVED}, CommitTree(FILES), "one")
+    results.add(KEY, {"first": OBSERVED}, CommitTree(FILES), "one")
     elsewhere = ReuseKey(**{**{name: getattr(KEY, name) for name in KEY.__struct_fields__}, **other})
     assert results.find(elsewhere, FIRST, CommitTree(FILES)) is None
 
@@ -164,17 +164,17 @@ def test_the_first_of_equal_commits_and_the_latest_inputs_go_before() -> None:
     results = ReusableResults()
     narrow = ObservedInputs(paths=("README",))
     for commit in ("one", "two"):
-        results.offer(KEY, {"first": OBSERVED}, CommitTree(FILES), commit)
+        results.add(KEY, {"first": OBSERVED}, CommitTree(FILES), commit)
     assert results.find(KEY, FIRST, CommitTree(FILES)) == {"first": "one"}
-    results.offer(KEY, {"first": narrow}, CommitTree(FILES), "three")
+    results.add(KEY, {"first": narrow}, CommitTree(FILES), "three")
     assert results.find(KEY, FIRST, CommitTree(FILES)) == {"first": "three"}
 
 
 def test_no_inputs_are_forgotten() -> None:
     results = ReusableResults()
-    results.offer(KEY, {"first": OBSERVED}, CommitTree(FILES), "one")
+    results.add(KEY, {"first": OBSERVED}, CommitTree(FILES), "one")
     for number in range(100):
-        results.offer(
+        results.add(
             KEY,
             {"first": ObservedInputs(paths=(f"{number}.txt", "README"))},
             CommitTree({"README": "100644 99"}),
@@ -185,8 +185,8 @@ def test_no_inputs_are_forgotten() -> None:
 
 def test_what_leads_through_a_link_is_not_taken_in() -> None:
     results = ReusableResults()
-    results.offer(KEY, {"first": ObservedInputs(paths=("link",))}, CommitTree(FILES), "one")
+    results.add(KEY, {"first": ObservedInputs(paths=("link",))}, CommitTree(FILES), "one")
     assert results.find(KEY, FIRST, CommitTree(FILES)) is None
-    results.offer(KEY, {"first": OBSERVED}, CommitTree(FILES), "one")
+    results.add(KEY, {"first": OBSERVED}, CommitTree(FILES), "one")
     linked = CommitTree({**FILES, "src/other": "120000 07"})
     assert results.find(KEY, FIRST, linked) is None

@@ -33,17 +33,18 @@ def changes_at(results: Results, revision: str, metrics: Collection[str] = ()) -
 
 def _advice(results: Results, commit: Commit, changes: Sequence[Change]) -> str:
     """Say why there may be no change at a commit, and where there are some."""
-    if commit.id not in {known.id for known in results.commits}:
-        why = "It is not among the chosen commits, which follow first parents."
-    elif not any(commit.id in records for records in results.measurements.values()):
-        why = f"It is not measured: `memharness run --until {commit.short} --last 2` does that."
-    elif not any(
-        isinstance(m.outcome, Measured) for own in results.measurements.values() for m in own.get(commit.id, ())
-    ):
-        why = f"It could not be measured: `memharness show {commit.short}` tells why."
-    else:
-        why = "It is measured, and its figures are those of the commit before it, as far as they are judged."
     others = list(dict.fromkeys((change.commit or change.range[1])[:10] for change in changes))
-    if not others:
-        return why
-    return f"{why} There are changes at {', '.join(others[:_NAMED])}{', and more' if len(others) > _NAMED else ''}."
+    more = ", and more" if len(others) > _NAMED else ""
+    there = f" There are changes at {', '.join(others[:_NAMED])}{more}." if others else ""
+    return f"{_why_none(results, commit)}{there}"
+
+
+def _why_none(results: Results, commit: Commit) -> str:
+    if commit.id not in results.positions:
+        return "It is not among the chosen commits, which follow first parents."
+    stored = [m for records in results.measurements.values() for m in records.get(commit.id, ())]
+    if not stored:
+        return f"It is not measured: `memharness run --until {commit.short} --last 2` does that."
+    if not any(isinstance(m.outcome, Measured) for m in stored):
+        return f"It could not be measured: `memharness show {commit.short}` tells why."
+    return "It is measured, and its figures are those of the commit before it, as far as they are judged."

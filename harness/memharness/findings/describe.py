@@ -80,15 +80,21 @@ def _changes(
             continue  # the fall that took rises back, or a lesser one on the way there
         good, bad = points[step.good].commit, points[step.bad].commit
         change = recall(series.metric, step, good, bad) or _make(results, judged, step, source_edits)
-        if step.adjacent and step.kind != "drift":
-            culprit = follow_merge(results.project, question_of(judged, step), bad)
-            if isinstance(culprit, Commit):
-                change = replace(change, commit=culprit.id, merge=bad.id)
+        change = _with_culprit(results, judged, step, change)
         if number in undone:
             back = points[judged.steps[undone[number]].bad].commit
             change = replace(change, verdict="transient", undone_by=back.id)
         entry = accepted_by(change, results.accepted, rule, order)
         yield change if entry is None else replace(change, verdict="accepted", reason=entry.reason)
+
+
+def _with_culprit(results: Results, judged: Judged, step: Step, change: Change) -> Change:
+    """Name the commit on the merged branch that made a change, where it came with a merge and one is known."""
+    if not step.adjacent or step.kind == "drift":
+        return change
+    bad = judged.series.points[step.bad].commit
+    culprit = follow_merge(results.project, question_of(judged, step), bad)
+    return replace(change, commit=culprit.id, merge=bad.id) if isinstance(culprit, Commit) else change
 
 
 def _make(results: Results, judged: Judged, step: Step, source_edits: "SourceEdits") -> Change:

@@ -1,6 +1,7 @@
 """From stored measurements to judgements: series, the steps and drifts in them, and what is to be measured again."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 from weakref import WeakKeyDictionary
 
 from msgspec.structs import replace
@@ -49,6 +50,7 @@ class Judged(Value):
         return needs_repeats(self.series, self.findings) if self.rule and not self.closed else ()
 
 
+_RESIDENT: Final = ("peak", "rss_peak")  # traced and resident memory, which are compared
 _judged: WeakKeyDictionary[Results, tuple[Judged, ...]] = WeakKeyDictionary()
 
 
@@ -62,25 +64,21 @@ def judge(results: Results) -> tuple[Judged, ...]:
 def _judge(results: Results) -> Iterator[Judged]:
     for family in results.measurements:
         for case in results.cases(family):
-            *former, _ = parts_of(results, family, case)
+            *former, present = parts_of(results, family, case)
             for part in former:
                 yield from (replace(one, closed=True) for one in _judge_part(results, family, case, part))
-            yield from _judge_part(results, family, case)
+            yield from _judge_part(results, family, case, present)
 
 
-def _judge_part(results: Results, family: str, case: Case, part: SeriesPart | None = None) -> Iterator[Judged]:
-    """Judge a former part of a case's series, or the present one."""
-    key = series_key(results.project, case, family)
-    if part is not None:
-        key = replace(key, identity=part.identity, probe=part.probe)
-    stored = results.series(family, key.case, key.identity, key.probe)
-    if part is not None:
-        stored = {commit: found for commit, found in stored.items() if results.positions[commit] <= part.last}
-    own = build_series(key, results.commits, stored, results.environments)
-    named = {series.metric: series for series in own}
-    both = [named[name] for name in ("peak", "rss_peak") if name in named]
-    untraced = len(both) == 2 and untraced_dominates(*([point.value for point in one.points] for one in both))
-    yield from judge_case(results.project.config, results.accepted, case, own, untraced=untraced)
+def _judge_part(results: Results, family: str, case: Case, part: SeriesPart) -> Iterator[Judged]:
+    """Judge one part of a case's series."""
+    key = replace(series_key(results.project, case, family), identity=part.identity, probe=part.probe)
+    stored = results.series(family, case.name, *part.key)
+    own = {commit: repeats for commit, repeats in stored.items() if results.positions[commit] <= part.last}
+    series = build_series(key, results.commits, own, results.environments)
+    values = {one.metric: [point.value for point in one.points] for one in series if one.metric in _RESIDENT}
+    untraced = len(values) == len(_RESIDENT) and untraced_dominates(*(values[metric] for metric in _RESIDENT))
+    yield from judge_case(results.project.config, results.accepted, case, series, untraced=untraced)
 
 
 def judge_case(
@@ -104,7 +102,7 @@ def series_key(project: Project, case: Case, family: str) -> SeriesKey:
         identity=case.scenario.identity,
         probe=PROBE_METHOD,
         family=family,
-        metrics=case.scenario.metrics or project.config.run.metrics,
+        metrics=project.metrics_of(case),
     )
 
 

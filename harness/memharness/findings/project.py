@@ -14,6 +14,7 @@ from memharness.git.history import RevisionRange, commit_ids, select_commits, sh
 from memharness.git.repository import Repository, open_repository
 from memharness.model.history import Commit
 from memharness.model.measurements import Measured
+from memharness.model.metrics import METRICS, PassName
 from memharness.model.scenarios import Case
 from memharness.packages.declared import Read, beside, declared
 from memharness.packages.layout import find_directory
@@ -48,6 +49,14 @@ class Project:
     cases: tuple[Case, ...]
     store: Store
     notices: tuple[str, ...] = ()  # on the scenario folder
+
+    def metrics_of(self, case: Case) -> tuple[str, ...]:
+        """Return the metrics that are wanted of a case."""
+        return case.scenario.metrics or self.config.run.metrics
+
+    def passes_of(self, case: Case) -> set[PassName]:
+        """Return the passes that yield these metrics."""
+        return {METRICS[name].measured_in for name in self.metrics_of(case)}
 
     def commits(self, selection: Selection) -> tuple[Commit, ...]:
         """Return the selected commits, oldest first."""

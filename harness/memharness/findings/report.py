@@ -95,33 +95,38 @@ def make_report(
     judged = judge(results) if judged is None else judged
     present = [one for one in judged if not one.closed]
     failed = failures(results)
-    stored = {
-        commit for family, case, part in _parts(results) for commit in results.series(family, case.name, *part.key)
-    }
+    changes = describe(results, judged if described is None else described)  # which may notice damaged profiles
+    notices = (
+        *results.notices,
+        *results.project.notices,
+        *results.project.store.notices,
+        *continuations(results),
+        *(note for one in present for note in _blind_spots(one)),
+    )
     return Report(
-        counts=Counts(
-            commits=len(results.commits),
-            measured=results.measured,
-            cached=len(stored) - results.measured - results.reused,
-            reused=results.reused,
-            failed=len({failure.commit for failure in failed}),
-        ),
-        changes=describe(results, judged if described is None else described),
+        counts=_counts(results, failed),
+        changes=changes,
         failures=failed,
         series=tuple(map(_summary, present)),
         exceeded=tuple(over for one in present for over in _exceeded(one)),
         figures=_figures(results, failed),
-        notices=tuple(
-            dict.fromkeys(
-                (
-                    *results.notices,
-                    *results.project.notices,
-                    *results.project.store.notices,
-                    *continuations(results),
-                    *(note for one in present for note in _blind_spots(one)),
-                )
-            )
-        ),
+        notices=tuple(dict.fromkeys(notices)),
+    )
+
+
+def _counts(results: Results, failed: Sequence[Failure]) -> Counts:
+    """Count what became of the commits of `results`."""
+    stored = {
+        commit for family, case, part in _parts(results) for commit in results.series(family, case.name, *part.key)
+    }
+    touched = {commit for _, commit, _ in results.fresh}
+    measured, reused = (len(ids & results.positions.keys()) for ids in (touched, results.reused - touched))
+    return Counts(
+        commits=len(results.commits),
+        measured=measured,
+        cached=len(stored) - measured - reused,
+        reused=reused,
+        failed=len({failure.commit for failure in failed}),
     )
 
 
@@ -132,27 +137,30 @@ def report_newest(results: Results) -> Report:
     """
     judged = judge(results)
     recent = [commit.id for commit in results.commits[-LEAST_COMMITS:]]
-    first = len(results.commits) - len(recent)
+    first, newest = len(results.commits) - len(recent), recent[-1]
     report = make_report(results, judged, [one for one in judged if any(step.bad >= first for step in one.findings)])
-    noisy = {(row.case, row.metric, row.family) for row in report.series if row.metric_class == "noisy"}
-
-    def is_new(change: Change) -> bool:
-        known = recent if (change.case, change.metric, change.family) in noisy else recent[-1:]
-        return change.range[1] in known or change.undone_by in known
-
-    failed = tuple(failure for failure in report.failures if failure.commit == recent[-1])
+    failed = tuple(failure for failure in report.failures if failure.commit == newest)
+    pairs = [_newest_pair(one) for one in judged if not one.closed]
     return replace(
         report,
         counts=replace(report.counts, commits=1, cached=1, failed=min(len(failed), 1)),
-        changes=tuple(filter(is_new, report.changes)),
+        changes=tuple(_changes_at(report, recent)),
         failures=failed,
-        figures={commit: names for commit, names in report.figures.items() if commit == recent[-1]},
+        figures={commit: names for commit, names in report.figures.items() if commit == newest},
         series=tuple(
-            replace(_summary(_newest_pair(one)), trend=whole.trend)
-            for one, whole in zip((one for one in judged if not one.closed), report.series, strict=True)
+            replace(_summary(pair), trend=whole.trend) for pair, whole in zip(pairs, report.series, strict=True)
         ),
-        exceeded=tuple(over for over in report.exceeded if over.last == recent[-1]),
+        exceeded=tuple(over for over in report.exceeded if over.last == newest),
     )
+
+
+def _changes_at(report: Report, recent: Sequence[str]) -> Iterator[Change]:
+    """Yield the changes that the newest of the `recent` commits brings: in a noisy series those that any of them do."""
+    noisy = {(row.case, row.metric, row.family) for row in report.series if row.metric_class == "noisy"}
+    for change in report.changes:
+        new = recent if (change.case, change.metric, change.family) in noisy else recent[-1:]
+        if change.range[1] in new or change.undone_by in new:
+            yield change
 
 
 def _newest_pair(judged: Judged) -> Judged:

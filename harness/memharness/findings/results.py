@@ -1,7 +1,7 @@
-"""What is stored for some commits, loaded: the ground on which findings are made. Measures nothing, writes nothing."""
+"""What is stored for some commits, loaded. Measures nothing, writes nothing."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeAlias
 
@@ -14,7 +14,8 @@ from memharness.model.history import Commit
 from memharness.model.measurements import PROBE_METHOD, Measurement
 from memharness.model.scenarios import Case
 
-SeriesKey: TypeAlias = tuple[str, int]  # identity of the scenario, and version of the probe's method
+PartKey: TypeAlias = tuple[str, int]  # identity of the scenario, and version of the probe's method
+RecordKey: TypeAlias = tuple[str, str]  # environment family, and commit id
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,10 +27,10 @@ class Results:
     measurements: Mapping[str, Mapping[str, Sequence[Measurement]]]
     environments: Mapping[str, EnvironmentFacts]
     accepted: tuple[Acceptance, ...]
-    measured: int = 0  # at so many of the commits something was measured just now
     notices: tuple[str, ...] = ()  # on how they came about
-    reused: int = 0  # at so many others results were taken from another commit just now
     fresh: frozenset[tuple[str, str, str]] = frozenset()  # what was measured just now: family, commit id and case
+    reused: frozenset[str] = frozenset()  # ids of commits to which results of others were ascribed just now
+    sources: Mapping[RecordKey, frozenset[str]] = field(default_factory=dict)  # ids of commits that records refer to
 
     def cases(self, family: str) -> tuple[Case, ...]:
         """Return the cases with at least one measurement in a family."""
@@ -47,9 +48,22 @@ class Results:
         """Return the repeats of one case by commit id, those of one probe method."""
         return self.all_series(family, case).get((identity, probe), {})
 
-    def all_series(self, family: str, case: str) -> Mapping[SeriesKey, Mapping[str, Sequence[Measurement]]]:
+    def all_series(self, family: str, case: str) -> Mapping[PartKey, Mapping[str, Sequence[Measurement]]]:
         """Return the repeats of one case by what makes them comparable, and by commit id."""
         return self._series[family].get(case, {})
+
+    def only(self, commits: Sequence[Commit]) -> "Results":
+        """Return what is stored for some of the commits."""
+        found = {
+            family: {commit.id: known[commit.id] for commit in commits if commit.id in known}
+            for family, known in self.measurements.items()
+        }
+        return replace(self, commits=tuple(commits), measurements=found)
+
+    def reloaded(self, changed: Collection[RecordKey]) -> "Results":
+        """Return the results with the `changed` records, and those that refer to them, loaded again."""
+        stale = {key for key, ids in self.sources.items() if any((key[0], id_) in changed for id_ in ids)}
+        return _load(self, stale.union(changed))
 
     @cached_property
     def positions(self) -> Mapping[str, int]:
@@ -57,9 +71,9 @@ class Results:
         return {commit.id: at for at, commit in enumerate(self.commits)}
 
     @cached_property
-    def _series(self) -> dict[str, dict[str, dict[SeriesKey, dict[str, list[Measurement]]]]]:
+    def _series(self) -> dict[str, dict[str, dict[PartKey, dict[str, list[Measurement]]]]]:
         """Everything by family, by case, by identity and probe method, and by commit id."""
-        found: dict[str, dict[str, dict[SeriesKey, dict[str, list[Measurement]]]]] = {}
+        found: dict[str, dict[str, dict[PartKey, dict[str, list[Measurement]]]]] = {}
         for family, records in self.measurements.items():
             own = found.setdefault(family, {})
             for commit, stored in records.items():
@@ -76,43 +90,50 @@ def load_results(config: Config, selection: Selection = EVERYTHING) -> Results:
     return replace(load_commits(project, commits), notices=project.shortfall(selection, commits))
 
 
-def load_commits(
-    project: Project,
-    commits: Sequence[Commit],
-    *,
-    families: Iterable[str] | None = None,
-    measured: int = 0,
-    reused: int = 0,
-) -> Results:
+def load_commits(project: Project, commits: Sequence[Commit], *, families: Iterable[str] | None = None) -> Results:
     """Load what is stored for these commits, in the given environment families or in all that have series."""
-    ids = [commit.id for commit in commits]
-    measurements = {}
-    environments: dict[str, EnvironmentFacts] = {}
     series = (family for family in project.store.families() if PINNED not in family)
-    for family in series if families is None else families:
-        stored_ids = project.store.commit_ids(family)
-        records = {id_: project.store.measurements(family, id_) for id_ in ids if id_ in stored_ids}
-        measurements[family] = records
-        for facts_id in {m.environment for stored in records.values() for m in stored if m.environment}:
-            facts = project.store.environment(family, facts_id)
-            if facts is not None:
-                environments[facts_id] = facts
-    return Results(
+    empty = Results(
         project=project,
         commits=tuple(commits),
-        measurements=measurements,
-        environments=environments,
+        measurements={family: {} for family in (series if families is None else families)},
+        environments={},
         accepted=project.store.accepted(),
-        measured=measured,
-        reused=reused,
     )
+    return _load(empty, _stored(empty))
 
 
 def with_whole_history(results: Results) -> Results:
     """Return what is stored of all commits up to the newest one of `results`, in the same families."""
-    project, newest = results.project, results.commits[-1]
-    stored = {commit for family in results.measurements for commit in project.store.commit_ids(family)}
-    if stored <= {commit.id for commit in results.commits}:
+    stored = _stored(results)
+    if results.positions.keys() >= {commit for _, commit in stored}:
         return results
-    commits = select_commits(project.repository, RevisionRange(until=newest.id))
-    return load_commits(project, commits, families=results.measurements)
+    commits = select_commits(results.project.repository, RevisionRange(until=results.commits[-1].id))
+    whole = replace(results, commits=tuple(commits))
+    return _load(whole, {(family, commit) for family, commit in stored if commit not in results.positions})
+
+
+def _stored(results: Results) -> set[RecordKey]:
+    store = results.project.store
+    return {(family, commit) for family in results.measurements for commit in store.commit_ids(family)}
+
+
+def _load(results: Results, wanted: Collection[RecordKey]) -> Results:
+    """Return `results` with the `wanted` records of their commits as they are stored."""
+    store, sources = results.project.store, dict(results.sources)
+    measurements: dict[str, dict[str, Sequence[Measurement]]] = {}
+    environments = dict(results.environments)
+    for family, known in results.measurements.items():
+        own = measurements[family] = {}
+        for commit in results.commits:
+            key = (family, commit.id)
+            if key not in wanted:
+                if commit.id in known:
+                    own[commit.id] = known[commit.id]
+            elif record := store.record(*key):
+                sources[key] = frozenset(reference.commit for reference in record.reused)
+                own[commit.id] = store.resolved(record)
+        for id_ in {m.environment for stored in own.values() for m in stored if m.environment} - environments.keys():
+            if facts := store.environment(family, id_):
+                environments[id_] = facts
+    return replace(results, measurements=measurements, environments=environments, sources=sources)

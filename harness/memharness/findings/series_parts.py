@@ -7,7 +7,7 @@ present one. Former parts are closed, as nothing can be measured for them any mo
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from memharness.findings.results import Results, SeriesKey
+from memharness.findings.results import PartKey, Results
 from memharness.model.measurements import PROBE_METHOD, Measured, Measurement
 from memharness.model.scenarios import Case
 from memharness.model.values import Value
@@ -24,7 +24,7 @@ class SeriesPart(Value):
     last: int
 
     @property
-    def key(self) -> SeriesKey:
+    def key(self) -> PartKey:
         """What makes its values comparable."""
         return self.identity, self.probe
 
@@ -42,7 +42,7 @@ def parts_of(results: Results, family: str, case: Case) -> tuple[SeriesPart, ...
     return tuple(parts)
 
 
-def _former(results: Results, known: Mapping[SeriesKey, _Stored], parts: Sequence[SeriesPart]) -> SeriesPart | None:
+def _former(results: Results, known: Mapping[PartKey, _Stored], parts: Sequence[SeriesPart]) -> SeriesPart | None:
     """Return the part that the first of `parts` continues: of several the one with most before it."""
     join = parts[0].first
     candidates = []
@@ -65,7 +65,7 @@ def covered(results: Results, family: str, case: Case, start: int) -> int:
     return join if stored.issuperset(range(start, join)) else 0
 
 
-def bridge_of(results: Results, family: str, case: Case) -> int | None:
+def join_of(results: Results, family: str, case: Case) -> int | None:
     """Return where the present part of a case is to be measured to be joined to a former one, None where it need not.
 
     `results` are those of the whole history.
@@ -74,7 +74,7 @@ def bridge_of(results: Results, family: str, case: Case) -> int | None:
     return _newest_former(results, results.all_series(family, case.name), parts[-1]) if len(parts) == 1 else None
 
 
-def _newest_former(results: Results, known: Mapping[SeriesKey, _Stored], present: SeriesPart) -> int | None:
+def _newest_former(results: Results, known: Mapping[PartKey, _Stored], present: SeriesPart) -> int | None:
     """Return the position of the newest commit before the present part at which another one was measured."""
     own = known.get(present.key, {})
     end = present.first if own else len(results.commits)
@@ -109,7 +109,7 @@ def _another_way(name: str, probe: int) -> str:
     return f"scenario {name} is measured in another way (probe method {PROBE_METHOD}, before {probe})"
 
 
-def _part(key: SeriesKey, first: int, last: int) -> SeriesPart:
+def _part(key: PartKey, first: int, last: int) -> SeriesPart:
     return SeriesPart(identity=key[0], probe=key[1], first=first, last=last)
 
 

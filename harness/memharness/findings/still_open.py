@@ -11,25 +11,26 @@ from memharness.findings.judge import Judged, judge
 from memharness.findings.results import Results, with_whole_history
 from memharness.model.findings import Change
 
-_Place: TypeAlias = tuple[str, str, str, bool, tuple[str, str] | None]
+_Key: TypeAlias = tuple[str, str, str, bool, tuple[str, str] | None]
 
 
 def still_open(results: Results, shown: Collection[Change]) -> tuple[Change, ...]:
     """Return what is open still up to the newest commit of `results`, as far as it is stored and not `shown`."""
     whole = with_whole_history(results)
-    known = {_place(change, metric) for change in shown for metric in (change.metric, *change.also)}
+    known = {_key(change, metric) for change in shown for metric in (change.metric, *change.also)}
     judged = judge(whole)
-    found = {
-        _place_of(one, step): one
-        for number, one in enumerate(judged)
-        for step in one.findings
-        if _place_of(one, step) not in known and _is_open(one, step, _moved_since(one, judged[number + 1 :]))
-    }
-    described = describe(whole, [one for one in judged if any(one is other for other in found.values())])
+    series: list[Judged] = []
+    found: set[_Key] = set()
+    for number, one in enumerate(judged):
+        moved = _moved_since(one, judged[number + 1 :]) if one.closed else 0
+        own = {_key_of_step(one, step) for step in one.findings if _is_open(one, step, moved)} - known
+        if own:
+            series.append(one)
+            found |= own
     return tuple(
         change
-        for change in described
-        if change.verdict in ("regressed", "drifting") and _place(change, change.metric) in found
+        for change in describe(whole, series)
+        if change.verdict in ("regressed", "drifting") and _key(change, change.metric) in found
     )
 
 
@@ -51,7 +52,7 @@ def _is_open(judged: Judged, step: Step, moved: int) -> bool:
 def _moved_since(judged: Judged, later: Sequence[Judged]) -> int:
     """Return how far the series that continue a closed one have moved."""
     moved = 0
-    for one in later if judged.closed else ():
+    for one in later:
         values = [point.value for point in one.series.points if point.value is not None]
         if _about(one) == _about(judged) and values:
             moved += values[-1] - values[0]
@@ -63,12 +64,12 @@ def _about(judged: Judged) -> tuple[str, str, str]:
     return key.family, key.case, judged.series.metric
 
 
-def _place_of(judged: Judged, step: Step) -> _Place:
+def _key_of_step(judged: Judged, step: Step) -> _Key:
     drift = step.kind == "drift"
     ends = (judged.series.points[step.good].commit.id, judged.series.points[step.bad].commit.id)
     return *_about(judged), drift, None if drift else ends
 
 
-def _place(change: Change, metric: str) -> _Place:
+def _key(change: Change, metric: str) -> _Key:
     """Return what tells a change from others; of the drifts of a series there is one."""
     return change.family, change.case, metric, change.drift, None if change.drift else change.range

@@ -107,8 +107,8 @@ class ReusableResults:
     def __init__(self) -> None:
         self._known: dict[tuple[ReuseKey, PassName], dict[str, tuple[ObservedInputs, dict[str, str]]]] = {}
 
-    def offer(self, key: ReuseKey, inputs: Mapping[PassName, ObservedInputs], tree: CommitTree, commit: str) -> None:
-        """Take note of what passes saw at `commit`, whose files are `tree`; the first of equal ones stays."""
+    def add(self, key: ReuseKey, inputs: Mapping[PassName, ObservedInputs], tree: CommitTree, commit: str) -> None:
+        """Add what passes saw at `commit`, whose files are `tree`; the first of equal ones stays."""
         for name, observed in inputs.items():
             proof = tree.proof(observed)
             if proof is not None:

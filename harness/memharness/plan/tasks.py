@@ -55,6 +55,11 @@ class Repeat(Value):
     passes: frozenset[PassName]
     explain: bool
 
+    def joined(self, other: "Repeat") -> "Repeat":
+        """Return what does for both."""
+        times, passes = max(self.times, other.times), self.passes | other.passes
+        return Repeat(times=times, passes=passes, explain=self.explain or other.explain)
+
 
 class Completed(Value):
     """What a stored measurement settles: the passes that need not be run again, and whether it was explained.

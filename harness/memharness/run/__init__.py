@@ -1,1 +1,1 @@
-"""Measures what is missing."""
+"""Measures what is missing, and again what the findings rest on."""

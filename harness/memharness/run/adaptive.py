@@ -20,12 +20,11 @@ from memharness.model.history import Commit
 from memharness.model.measurements import PROBE_METHOD, Failed, Measured, ObservedInputs, Outcome
 from memharness.plan.adaptive import AdaptiveSearch, Found, Request
 from memharness.plan.tasks import Suite, Task
+from memharness.run.listener import Listener
 from memharness.run.missing import missing, starts_of
-from memharness.run.session import Session, begin
-from memharness.run.suites import passes_of
-from memharness.run.workers import Listener
+from memharness.run.session import Session, open_session
 
-_Subject = tuple[str, str]  # family, case
+_CaseKey = tuple[str, str]  # family, case
 _NOTHING: Final = Failed(phase="crash", reason="nothing was stored")  # lest the search ask again
 
 
@@ -43,106 +42,105 @@ def explore(
     Returns all that is stored then, with a notice on what was left out. An interrupt (KeyboardInterrupt) carries such a
     notice as well. Raises MemharnessError like `session.run`.
     """
-    with begin(
+    with open_session(
         config, selection, listener=listener, retry_failed=retry_failed, verify=verify, keep_going=keep_going
-    ) as work:
-        commits = work.commits(selection)
+    ) as session:
+        commits = session.select_commits()
         exploration: _Exploration | None = None
         try:
-            ends = work.complete((commits[0], commits[-1]) if len(commits) > 1 else commits)
-            work.bridge(ends)
-            exploration = _Exploration(work, commits, ends)
-            exploration.run()
-            work.workers.reuse(work.lacking(work.results(commits)))
-            results = work.confirm(work.results(commits))
+            ends = session.load((commits[0], commits[-1]) if len(commits) > 1 else commits)
+            ends = session.join_series(session.confirm(session.measure_missing(ends)))
+            exploration = _Exploration(session, ends, session.load(commits))
+            results = session.confirm(session.reuse(exploration.run()))
         except KeyboardInterrupt as interrupt:
-            interrupt.add_note(_summary(work.results(commits), work.suites, exploration))
+            interrupt.add_note(_summary(session.load(commits), session.suites, exploration))
             raise
-        return replace(results, notices=(*results.notices, _summary(results, work.suites, exploration)))
+        return replace(results, notices=(*results.notices, _summary(results, session.suites, exploration)))
 
 
 class _Exploration:
     """The search under way: what is known at each position, a commit that stands for all of its group."""
 
-    def __init__(self, work: Session, commits: Sequence[Commit], ends: Results) -> None:
-        self._work = work
-        self._positions = _positions(work, commits, ends)
+    def __init__(self, session: Session, ends: Results, results: Results) -> None:
+        self._session = session
+        self._results = results
+        self._positions = _positions(session, results.commits, ends)
         tried = {commit.id for commit in ends.commits}  # again just now, where that was asked for
-        lacking = work.lacking(work.results(self._positions))  # plans, and finds what may hold elsewhere
         self._due = {
             (task.spec.family, case.name, task.commit.id)
-            for task in lacking
+            for task in session.plan(results.only(self._positions))
             if task.commit.id not in tried
             for case in task.cases
         }
         self._scales = _scales(ends)
-        self._outcomes: dict[_Subject, dict[int, Outcome]] = {subject: {} for subject in self._scales}
-        starts = starts_of(work.project, self._positions)
+        self._outcomes: dict[_CaseKey, dict[int, Outcome]] = {key: {} for key in self._scales}
+        starts = starts_of(session.project, self._positions)
         begins = {
             (suite.spec.family, case.name): starts.get(case.scenario.name, 0)
-            for suite in work.suites
+            for suite in session.suites
             for case in suite.cases
             if (suite.spec.family, case.name) in self._scales
         }
         self._search = AdaptiveSearch(len(self._positions), begins, self._difference)
 
-    def run(self) -> None:
-        """Measure until every step lies between neighbours and no gap is left."""
+    def run(self) -> Results:
+        """Measure until every step lies between neighbours and no gap is left; return what is stored then."""
         for position, commit in enumerate(self._positions):
-            for subject, outcome in self._stored(position):
+            for key, outcome in self._stored(commit):
                 # a failure counts once the search asks for it
-                if isinstance(outcome, Measured) and (*subject, commit.id) not in self._due:
-                    self._outcomes[subject][position] = outcome
-        workers = self._work.project.config.run.workers
+                if isinstance(outcome, Measured) and (*key, commit.id) not in self._due:
+                    self._outcomes[key][position] = outcome
+        workers = self._session.project.config.run.workers
         while requests := self._search.next_requests(self._known(), workers):
             tasks = [task for one in requests for task in self._tasks(one)]
-            self._work.workers.measure(tasks, purpose="exploring", more=True)
+            self._results = self._session.measure(self._results, tasks, purpose="exploring", more=True)
             for request in requests:
-                stored = dict(self._stored(request.position))
-                for subject in request.series:
-                    self._outcomes[subject][request.position] = stored.get(subject, _NOTHING)
+                stored = dict(self._stored(self._positions[request.position]))
+                for key in request.series:
+                    self._outcomes[key][request.position] = stored.get(key, _NOTHING)
+        return self._results
 
     def unsettled(self) -> tuple[Commit, Commit] | None:
         """Return the commits with the largest difference of those between which others may still be tried."""
         found = (one for one in self._search.differing(self._known()) if one.untried)
         return next(((self._positions[one.before], self._positions[one.after]) for one in found), None)
 
-    def _tasks(self, request: Request[_Subject]) -> Iterator[Task]:
+    def _tasks(self, request: Request[_CaseKey]) -> Iterator[Task]:
         """Yield what is to be measured for a request, which is due no longer then, even if it fails again."""
         commit = self._positions[request.position]
-        due = self._due.intersection((*subject, commit.id) for subject in request.series)
+        due = self._due.intersection((*key, commit.id) for key in request.series)
         self._due -= due
-        for suite in self._work.suites:
+        for suite in self._session.suites:
             cases = tuple(case for case in suite.cases if (suite.spec.family, case.name, commit.id) in due)
             if cases:
                 yield Task(commit=commit, spec=suite.spec, cases=cases)
 
-    def _stored(self, position: int) -> Iterator[tuple[_Subject, Outcome]]:
-        """Yield what is stored of the first measurements at a position."""
-        identities = {case.name: case.scenario.identity for case in self._work.project.cases}
-        for family in {family for family, _ in self._scales}:
-            for one in self._work.project.store.measurements(family, self._positions[position].id):
-                if (family, one.case) in self._scales and one.key == (one.case, identities[one.case], PROBE_METHOD, 0):
+    def _stored(self, commit: Commit) -> Iterator[tuple[_CaseKey, Outcome]]:
+        """Yield what is stored of the first measurements at a commit."""
+        keys = {(case.name, case.scenario.identity, PROBE_METHOD, 0) for case in self._session.project.cases}
+        for family, records in self._results.measurements.items():
+            for one in records.get(commit.id, ()):
+                if one.key in keys and (family, one.case) in self._scales:
                     yield (family, one.case), one.outcome
 
-    def _known(self) -> dict[_Subject, dict[int, Found]]:
+    def _known(self) -> dict[_CaseKey, dict[int, Found]]:
         return {
-            subject: {
+            key: {
                 position: "measured" if isinstance(outcome, Measured) else "skip" for position, outcome in found.items()
             }
-            for subject, found in self._outcomes.items()
+            for key, found in self._outcomes.items()
         }
 
-    def _difference(self, subject: _Subject, before: int, after: int) -> float:
+    def _difference(self, key: _CaseKey, before: int, after: int) -> float:
         """Return how many thresholds lie between two positions, in the metric that moved most."""
-        outcomes = self._outcomes[subject]
+        outcomes = self._outcomes[key]
         one, other = outcomes[before], outcomes[after]
         assert isinstance(one, Measured)
         assert isinstance(other, Measured)
         return max(
             (
                 weight(series, rule, one.metrics[name], other.metrics[name])
-                for name, (series, rule) in self._scales[subject].items()
+                for name, (series, rule) in self._scales[key].items()
                 if name in one.metrics and name in other.metrics
             ),
             default=0.0,
@@ -176,9 +174,9 @@ def _is_measured(results: Results, suites: Sequence[Suite], commit: Commit) -> b
     )
 
 
-def _scales(ends: Results) -> dict[_Subject, dict[str, tuple[Series, Rule]]]:
+def _scales(ends: Results) -> dict[_CaseKey, dict[str, tuple[Series, Rule]]]:
     """Return for each case, by metric, how values are compared: as the ends and their repeats tell."""
-    scales: dict[_Subject, dict[str, tuple[Series, Rule]]] = {}
+    scales: dict[_CaseKey, dict[str, tuple[Series, Rule]]] = {}
     for judged in judge(ends):
         own = scales.setdefault((judged.series.key.family, judged.series.key.case), {})
         if judged.rule is not None:
@@ -186,48 +184,49 @@ def _scales(ends: Results) -> dict[_Subject, dict[str, tuple[Series, Rule]]]:
     return scales
 
 
-def _positions(work: Session, commits: Sequence[Commit], ends: Results) -> list[Commit]:
+def _positions(session: Session, commits: Sequence[Commit], ends: Results) -> list[Commit]:
     """Return the commits at which something changes that the project's packages or what the ends saw is made of.
 
     Each stands for those up to the next; the newest stands for its own group, unless the oldest does. Where it is not
     known what the ends saw, or what a commit has there, each commit stands for itself.
     """
-    observed = _observed(work, ends)
+    observed = _observed(session, ends)
     if observed is None:
         return [*commits]
     positions: list[Commit] = []
     last: object = None
     for commit in commits:
-        inputs = work.workers.inputs.at(commit.id)
-        root = PurePosixPath(inputs.layout.import_root)
-        names = [str(root / f"{package}{suffix}") for package in inputs.layout.packages for suffix in ("", ".py")]
-        key = (
-            inputs.layout,
-            [work.workers.inputs.environment_key(inputs, suite.spec) for suite in work.suites],
-            [inputs.tree.entry(name) for name in names],
-            [inputs.tree.proof(seen) or commit.id for seen in observed],
-        )
-        if key != last:
+        visible = _visible(session, commit, observed)
+        if visible != last:
             positions.append(commit)
-        last = key
+        last = visible
     return [*positions[:1], *positions[1:-1], commits[-1]] if len(commits) > 1 else positions
 
 
-def _observed(work: Session, ends: Results) -> list[ObservedInputs] | None:
+def _visible(session: Session, commit: Commit, observed: Sequence[ObservedInputs]) -> object:
+    """Return what is equal where two commits look the same to the project's packages and to passes that `observed`."""
+    reader = session.workers.inputs
+    tree, layout, _ = reader.at(commit.id)
+    root = PurePosixPath(layout.import_root)
+    names = [str(root / f"{package}{suffix}") for package in layout.packages for suffix in ("", ".py")]
+    return (
+        layout,
+        [reader.environment(commit.id, suite.spec)[0] for suite in session.suites],
+        [tree.entry(name) for name in names],
+        [tree.proof(inputs) or commit.id for inputs in observed],
+    )
+
+
+def _observed(session: Session, ends: Results) -> list[ObservedInputs] | None:
     """Return what the cases saw of the project at the ends; None where that is not known of all their passes."""
     ids: set[str | None] = set()
-    for suite in work.suites:
+    for suite in session.suites:
         for case in suite.cases:
-            first = [
-                one.outcome
-                for commit in ends.commits
-                for one in ends.repeats(suite.spec.family, commit.id, case.name, case.scenario.identity)
-                if one.round == 0
-            ]
-            named = [one.inputs for one in first if isinstance(one, Measured)]
+            stored = ends.series(suite.spec.family, case.name, case.scenario.identity).values()
+            first = [repeats[0].outcome for repeats in stored if repeats[0].round == 0]
+            named = [outcome.inputs for outcome in first if isinstance(outcome, Measured)]
             if first and not named:
                 return None
-            ids |= {inputs.get(name) for inputs in named for name in passes_of(work.project, case)}
-    found = [work.project.store.inputs(id_) if id_ else None for id_ in sorted(ids, key=str)]
-    known = [observed for observed in found if observed is not None]
-    return known if len(known) == len(found) else None
+            ids |= {inputs.get(name) for inputs in named for name in session.project.passes_of(case)}
+    found = [inputs for id_ in ids if id_ and (inputs := session.project.store.inputs(id_))]
+    return found if len(found) == len(ids) else None

@@ -23,8 +23,8 @@ from memharness.model.findings import Change, Report, Summary
 from memharness.model.history import Commit
 from memharness.model.metrics import METRICS
 from memharness.model.values import Value
-from memharness.run.session import Session, begin
-from memharness.run.workers import Listener
+from memharness.run.listener import Listener
+from memharness.run.session import Session, open_session
 
 _MARK: Final = re.compile(r"^# (\S+): \[([0-9a-f]+)\]", re.MULTILINE)
 
@@ -48,21 +48,28 @@ def bisect(
     Of several selected cases the one is searched whose metric moved most. Raises MemharnessError where an end
     cannot be measured, and where the ends do not differ.
     """
-    with begin(config, selection, listener=listener) as work:
-        line = select_commits(work.project.repository, RevisionRange(since=good, until=bad))
-        question = _question(work, (line[0], line[-1]), metric)
-        while isinstance(found := search(work.project, question, line), Unmeasured):
-            work.first([found.commit], passes=(METRICS[metric].measured_in,))
+    with open_session(config, selection, listener=listener) as session:
+        line = select_commits(session.project.repository, RevisionRange(since=good, until=bad))
+        question = _question(session, (line[0], line[-1]), metric)
+        while isinstance(found := search(session.project, question, line), Unmeasured):
+            session.measure_missing(session.load([found.commit]), (METRICS[metric].measured_in,))
         assert found is not None
         judging = partial(_judge_pair, question=question)
-        results = work.complete(found, judging)
-        judged = judge(results)
-        described = [_as_found(work.project, one) for one in judged if _is_about(one, question)]
-        report = make_report(results, judged, described)
-        counts = replace(report.counts, commits=len(line), measured=len(work.workers.touched))
-        notices = (*report.notices, *_spread_out(question, report.changes[0]))
-        report = replace(report, series=tuple(_told(report, question)), counts=counts, notices=notices)
-        return Bisection(line=line, question=question, report=report)
+        results = session.confirm(session.measure_missing(session.load(found)), judging)
+        return Bisection(line=line, question=question, report=_report(results, question, line))
+
+
+def _report(results: Results, question: Question, line: Sequence[Commit]) -> Report:
+    """Report on the two commits that a search of `line` ended at, with one change: what was asked for."""
+    asked = [one for one in _judge_pair(results, question) if _is_about(one, question)]
+    report = make_report(results, described=asked)
+    measured = {commit for _, commit, _ in results.fresh}
+    return replace(
+        report,
+        series=tuple(_accounted_for(report, question)),
+        counts=replace(report.counts, commits=len(line), measured=len(measured)),
+        notices=(*report.notices, *_other_parts(question, report.changes[0])),
+    )
 
 
 def _judge_pair(results: Results, question: Question) -> tuple[Judged, ...]:
@@ -85,14 +92,14 @@ def _rule(project: Project, judged: Judged) -> Rule | None:
     return judged.rule or rule_for(judged.series.metric, judged.case.scenario.thresholds, project.config.thresholds)
 
 
-def _told(report: Report, question: Question) -> Iterator[Summary]:
+def _accounted_for(report: Report, question: Question) -> Iterator[Summary]:
     """Yield the series of a report; of the one asked about the change accounts for everything."""
     own = (question.key.case, question.key.family, question.metric)
     for row in report.series:
         yield replace(row, residual=0) if (row.case, row.family, row.metric) == own else row
 
 
-def _spread_out(question: Question, change: Change) -> Iterator[str]:
+def _other_parts(question: Question, change: Change) -> Iterator[str]:
     """Say where what was found is but a part of the difference between the ends."""
     if question.share(change.before, change.after) < SHARE:
         yield (
@@ -106,15 +113,15 @@ def judge_commit(config: Config, good: str | None, bad: str | None, selection: S
 
     `good` and `bad` are by default the commits that git bisect was started with.
     """
-    with begin(config, selection) as work:
-        repository = work.project.repository
+    with open_session(config, selection) as session:
+        repository = session.project.repository
         started = {} if good and bad else _started_with(repository)
         ends = (find_commit(repository, good or started["good"]), find_commit(repository, bad or started["bad"]))
-        question = _question(work, ends, metric)
+        question = _question(session, ends, metric)
         head = "BISECT_HEAD" if Path(repository.git_dir, "BISECT_HEAD").exists() else "HEAD"
         commit = find_commit(repository, head)
-        work.first([commit], passes=(METRICS[metric].measured_in,))
-        return answer(work.project, question, commit) or "skip"
+        session.measure_missing(session.load([commit]), (METRICS[metric].measured_in,))
+        return answer(session.project, question, commit) or "skip"
 
 
 def _started_with(repository: Repository) -> dict[str, str]:
@@ -134,17 +141,17 @@ def _started_with(repository: Repository) -> dict[str, str]:
     return {"bad": found[terms[0]], "good": found[terms[1]]}
 
 
-def _question(work: Session, ends: tuple[Commit, Commit], metric: str) -> Question:
+def _question(session: Session, ends: tuple[Commit, Commit], metric: str) -> Question:
     """Measure `metric` at both ends; return what to search for and narrow the work to it."""
-    results = work.first(ends, passes=(METRICS[metric].measured_in,))
+    results = session.measure_missing(session.load(ends), (METRICS[metric].measured_in,))
     judged = [one for one in judge(results) if one.series.metric == metric and not one.closed]
-    moves = [_move(one, _rule(work.project, one)) for one in judged]
+    moves = [_move(one, _rule(session.project, one)) for one in judged]
     if not any(moves):
         raise _no_question(judged, ends, metric)
     chosen = judged[moves.index(max(moves))]
     key = chosen.series.key
-    work.suites = tuple(
-        replace(suite, cases=(chosen.case,)) for suite in work.suites if suite.spec.family == key.family
+    session.suites = tuple(
+        replace(suite, cases=(chosen.case,)) for suite in session.suites if suite.spec.family == key.family
     )
     before, after = (point.value for point in chosen.series.points)
     assert before is not None

@@ -1,8 +1,8 @@
-"""Commits in a row that fail to build alike: rather a setting that is lacking than a fault of each of them."""
+"""Commits in a row that fail to build alike: more likely a setting that is lacking than a fault of each of them."""
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.model.history import Commit
@@ -12,45 +12,55 @@ ROW: Final = 3
 _READ: Final = 1000  # characters of a reason
 
 
+class FailureRow(NamedTuple):
+    """So many commits in a row, from `first` to `last`, that fail to build alike."""
+
+    family: str
+    first: Commit
+    last: Commit
+    reason: str
+
+
 class BuildFailures:
-    """What became of the builds of a run, by environment family, told in the order in which they are stored."""
+    """What became of the builds of a run, by environment family, in the order in which they are stored."""
 
     def __init__(self) -> None:
+        self.row: FailureRow | None = None  # that is still to be looked into
         self._causes: dict[tuple[str, str], str] = {}  # by family and commit id, "" where it was built
         self._rows: dict[str, list[Commit]] = {}
-        self._spared: set[str] = set()
-        self._found: tuple[Commit, ...] = ()
-        self._reason = ""
-        self.suspect: str | None = None  # the family whose builds fail in a row
+        self._taken: set[str] = set()  # families that had their row
 
-    def note(self, family: str, commit: Commit, outcomes: Sequence[Outcome]) -> None:
+    def add(self, family: str, commit: Commit, outcomes: Sequence[Outcome]) -> None:
         """Take note of what a commit came to."""
-        cause = cause_of(outcomes)
+        cause = _cause_of(outcomes)
         row = self._rows.setdefault(family, [])
         if not cause or (row and self._causes[family, row[-1].id] != cause):
             row.clear()
         self._causes[family, commit.id] = cause
         if cause:
             row.append(commit)
-        if len(row) == ROW and family not in self._spared:
-            self.suspect, self._found = family, tuple(row)
-            self._reason = next(one.reason for one in outcomes if isinstance(one, Failed))
+        if len(row) == ROW and family not in self._taken:
+            reason = next(one.reason for one in outcomes if isinstance(one, Failed))
+            self.row = FailureRow(family=family, first=row[0], last=commit, reason=reason)
 
-    def knows(self, family: str, commit: str) -> bool:
-        """Tell whether a commit was noted."""
-        return (family, commit) in self._causes
+    def knows(self, family: str, commit: Commit) -> bool:
+        """Tell whether a commit was added."""
+        return (family, commit.id) in self._causes
 
-    def settle(self, newest: Commit) -> MemharnessError | None:
-        """Return the error to end with where the newest commit fails like the row, and else let it pass from now on."""
-        family, (first, *_, last) = self.suspect, self._found
-        assert family is not None
-        self.suspect = None
-        self._spared.add(family)
-        if self._causes.get((family, newest.id)) != self._causes[family, last.id]:
-            return None
-        return MemharnessError(
-            f"{ROW} commits in a row, {first.short} to {last.short}, and the newest, {newest.short}, fail to build "
-            f"alike ({family}): {self._reason}",
+    def take_row(self) -> FailureRow | None:
+        """Return the row that is to be looked into, once; each family has one."""
+        row, self.row = self.row, None
+        if row is not None:
+            self._taken.add(row.family)
+        return row
+
+    def check(self, row: FailureRow, newest: Commit) -> None:
+        """Raise MemharnessError where the newest commit fails to build like those in the row."""
+        if self._causes.get((row.family, newest.id)) != self._causes[row.family, row.last.id]:
+            return
+        raise MemharnessError(
+            f"{ROW} commits in a row, {row.first.short} to {row.last.short}, and the newest, {newest.short}, fail to "
+            f"build alike ({row.family}): {row.reason}",
             hint="If the build lacks something, set before-build or build-requires under [environment] and run with "
             "--retry-failed; choose later commits with --since; or go on with --keep-going. "
             "What was measured is stored. See `memharness help troubleshooting`.",
@@ -58,7 +68,7 @@ class BuildFailures:
         )
 
 
-def cause_of(outcomes: Sequence[Outcome]) -> str:
+def _cause_of(outcomes: Sequence[Outcome]) -> str:
     """Return why a commit could not be built, numbers and paths left out; "" where it was."""
     reasons = [one.reason for one in outcomes if isinstance(one, Failed) and one.phase == "build"]
     return "" if not reasons or len(reasons) < len(outcomes) else without_details(reasons[0])

@@ -1,4 +1,4 @@
-"""What there is at a commit to measure: its files, where its packages lie, what its environment depends on."""
+"""What there is to measure at a commit: its files, where its packages lie, what its environment depends on."""
 
 from collections.abc import Mapping
 from functools import lru_cache, partial
@@ -14,66 +14,58 @@ from memharness.packages.declared import Read
 from memharness.packages.layout import Layout, locate
 from memharness.plan.reuse import CommitTree, ReuseKey
 
-_KEPT = 64  # commits: more than all workers have in hand
+_CACHED = 64  # commits: more than all workers are busy with
 
 
 class CommitInputs(NamedTuple):
-    """One commit."""
+    """What a commit brings along."""
 
-    commit: str
     tree: CommitTree
     layout: Layout
     missing: Mapping[str, str]  # path -> why there is nothing, or not what the project means
 
 
 class InputReader:
-    """Reads inputs from git, for any thread; what was asked for last is kept, since neighbours are much alike."""
+    """Reads from git what there is at a commit, given by its full id, for any thread. Recent answers are cached."""
 
     def __init__(self, project: Project, environments: Provider) -> None:
         self._project = project
         self._environments = environments
-        self._specs: dict[str, EnvironmentSpec] = {}
-        self._blob = lru_cache(maxsize=_KEPT)(partial(project.repository.git, "cat-file", "blob"))
-        self._known = lru_cache(maxsize=_KEPT)(self._ask_environment)
-        self.at = lru_cache(maxsize=_KEPT)(self._read)
+        self._known: dict[tuple[str, str], tuple[str, str | None]] = {}  # by commit and family
+        self._blob = lru_cache(maxsize=_CACHED)(partial(project.repository.git, "cat-file", "blob"))
+        self.at = lru_cache(maxsize=_CACHED)(self._read)
 
-    def key(self, inputs: CommitInputs, spec: EnvironmentSpec, case: Case) -> ReuseKey:
-        """Return where a result of `case` at this commit holds."""
+    def reuse_key(self, commit: str, spec: EnvironmentSpec, case: Case) -> ReuseKey:
+        """Return what a result of `case` at a commit depends on, beside the files that it saw."""
+        layout = self.at(commit).layout
         return ReuseKey(
             family=spec.family,
             case=case.name,
             identity=case.scenario.identity,
-            environment=self.environment_key(inputs, spec),
-            import_root=inputs.layout.import_root,
-            packages=inputs.layout.packages,
+            environment=self.environment(commit, spec)[0],
+            import_root=layout.import_root,
+            packages=layout.packages,
         )
 
-    def environment_key(self, inputs: CommitInputs, spec: EnvironmentSpec) -> str:
-        """Return what this commit's environment depends on."""
-        self._specs[spec.family] = spec
-        return self._known(inputs.commit, spec.family)[0]
-
-    def environment_id(self, inputs: CommitInputs, spec: EnvironmentSpec) -> str | None:
-        """Return the id of the facts of this commit's environment; None where it is not built."""
-        self._specs[spec.family] = spec
-        return self._known(inputs.commit, spec.family)[1]
+    def environment(self, commit: str, spec: EnvironmentSpec) -> tuple[str, str | None]:
+        """Return the key of a commit's environment, and the id of its facts, None where it was not built when asked."""
+        key = (commit, spec.family)
+        if key not in self._known:
+            inputs = self.at(commit)
+            files = inputs.tree.files
+            self._known[key] = self._environments.known(spec, inputs.layout, files, self._reader(files))
+        return self._known[key]
 
     def _read(self, commit: str) -> CommitInputs:
-        """Return the inputs of a commit, by its full id."""
-        repository = self._project.repository
+        repository, settings = self._project.repository, self._project.config.project
         whole = snapshot(repository, commit)
         if submodule_ids(whole.entries) and fetch_submodules(repository, commit):
             snapshot.cache_clear()
             whole = snapshot(repository, commit)
         tree = CommitTree(whole.entries)
-        asked = self._project.config.project
-        layout = locate(tree.files, self._reader(tree), directory=asked.directory, import_root=asked.import_root)
-        return CommitInputs(commit=commit, tree=tree, layout=layout, missing=whole.missing)
+        read = self._reader(tree.files)
+        layout = locate(tree.files, read, directory=settings.directory, import_root=settings.import_root)
+        return CommitInputs(tree=tree, layout=layout, missing=whole.missing)
 
-    def _ask_environment(self, commit: str, family: str) -> tuple[str, str | None]:
-        inputs = self.at(commit)
-        read = self._reader(inputs.tree)
-        return self._environments.known(self._specs[family], inputs.layout, inputs.tree.files, read)
-
-    def _reader(self, tree: CommitTree) -> Read:
-        return lambda path: self._blob(tree.files[path]) if path in tree.files else None
+    def _reader(self, files: Mapping[str, str]) -> Read:
+        return lambda path: self._blob(files[path]) if path in files else None

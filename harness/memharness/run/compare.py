@@ -16,8 +16,8 @@ from memharness.model.findings import EnvironmentDifference, Report, Summary
 from memharness.model.history import Commit
 from memharness.model.values import Value
 from memharness.plan.tasks import Suite
-from memharness.run.session import Session, begin
-from memharness.run.workers import Listener
+from memharness.run.listener import Listener
+from memharness.run.session import Session, open_session
 
 
 class Comparison(Value):
@@ -44,19 +44,21 @@ def compare(
     `same_env` measures both with the versions of dependencies that the later one has: what differs then is the
     project's own. Raises MemharnessError, also where both revisions are one commit.
     """
-    with begin(config, selection, listener=listener, retry_failed=retry_failed) as work:
-        pair = [find_commit(work.project.repository, revision) for revision in (before, after)]
+    with open_session(config, selection, listener=listener, retry_failed=retry_failed) as session:
+        pair = [find_commit(session.project.repository, revision) for revision in (before, after)]
         if pair[0].id == pair[1].id:
             raise MemharnessError(f"{before} and {after} are the same commit", hint="Name two different revisions.")
         if same_env:
-            work.suites = tuple(_pinned(work, pair[1]))
-        results = work.complete(pair)
+            session.suites = tuple(_pinned(session, pair[1]))
+        results = session.confirm(session.measure_missing(session.load(pair)))
         report = make_report(results)
-        series = tuple(map(_side_by_side, report.series))
-        report = replace(report, series=series, environments=tuple(_differences(results)))
-        if same_env:
-            note = f"both were measured with the dependencies of {pair[1].short}"
-            report = replace(report, notices=(*report.notices, note))
+        note = (f"both were measured with the dependencies of {pair[1].short}",) if same_env else ()
+        report = replace(
+            report,
+            series=tuple(map(_side_by_side, report.series)),
+            environments=tuple(_differences(results)),
+            notices=(*report.notices, *note),
+        )
     return Comparison(before=pair[0], after=pair[1], report=report, fresh=results.fresh)
 
 
@@ -67,12 +69,12 @@ def _side_by_side(row: Summary) -> Summary:
     return replace(row, first=first, last=last, residual=row.residual if both else None)
 
 
-def _pinned(work: Session, commit: Commit) -> Iterator[Suite]:
+def _pinned(session: Session, commit: Commit) -> Iterator[Suite]:
     """Yield the suites with all dependencies pinned to what the environment of `commit` holds."""
-    results = work.first([commit], passes=("first",))
-    if not all(_facts(results, suite.spec.family, commit) for suite in work.suites):
-        results = work.first([commit])  # no case there wants that pass
-    for suite in work.suites:
+    results = session.measure_missing(session.load([commit]), ("first",))
+    if not all(_facts(results, suite.spec.family, commit) for suite in session.suites):
+        results = session.measure_missing(results)  # no case there wants that pass
+    for suite in session.suites:
         facts = _facts(results, suite.spec.family, commit)
         if facts is None:
             raise MemharnessError(

@@ -1,7 +1,7 @@
-"""Failures that may be memharness' own doing: something that it gives to children was gone, or the machine at its end.
+"""Failures that may not be the commit's: something that children were given is gone, or the machine is at its end.
 
-Such a failure says nothing about a commit and must not be stored: a cleaner of the cache folder, another program that
-fills the disk, an interpreter that is being replaced.
+Such a failure says nothing about a commit and must not be stored. Examples: something cleans the cache folder, another
+program fills the disk, an interpreter is being replaced.
 """
 
 import os
@@ -22,12 +22,12 @@ LEAST_ROOM: Final = 16 << 20  # bytes of the disk: with less, whatever fails may
 
 
 class InfrastructureError(Exception):
-    """`subject` came to a failure, as `came_to` tells, while something that it needs was gone or changed."""
+    """`subject` failed, with the text `failure`, while something that it needs was gone or changed."""
 
-    def __init__(self, subject: str, came_to: str) -> None:
+    def __init__(self, subject: str, failure: str) -> None:
         super().__init__(subject)
         self.subject = subject
-        self.came_to = came_to
+        self.failure = failure
 
 
 def failure_text(observation: Observation) -> str:
@@ -43,12 +43,12 @@ def is_alike(failure: str, other: str) -> bool:
 
 
 def is_disturbed(slot: Slot, environment: Environment | None) -> bool:
-    """Tell whether something is gone or changed that memharness gave to the children, be it by one of them."""
+    """Tell whether something that memharness gave to the children is gone or changed, be it by one of them."""
     return slot.is_disturbed() or (environment is not None and not is_whole(environment))
 
 
 def lost_request(slot: Slot) -> bool:
-    """Tell whether what the last child was asked is gone."""
+    """Tell whether the request to the last child is gone."""
     return not (slot.work / REQUEST).is_file()
 
 

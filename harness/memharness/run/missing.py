@@ -1,4 +1,4 @@
-"""What is stored already, and what is missing: first measurements, repeats that confirm them, branches of merges."""
+"""What is missing: first measurements, repeats that confirm findings, measurements on merged branches."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -11,14 +11,22 @@ from memharness.findings.branch_search import Unmeasured, follow_merge
 from memharness.findings.judge import Judged, question_of
 from memharness.findings.project import Project
 from memharness.findings.results import Results, with_whole_history
-from memharness.findings.series_parts import bridge_of, covered
+from memharness.findings.series_parts import covered, join_of
 from memharness.git.history import is_ancestor, resolve
 from memharness.model.history import Commit
-from memharness.model.measurements import PROBE_METHOD, Measured, Outcome
+from memharness.model.measurements import PROBE_METHOD, Measured, Measurement
 from memharness.model.metrics import METRICS, PASSES, PassName
 from memharness.model.scenarios import Case
-from memharness.plan.tasks import Completed, MeasurementKey, Repeat, Suite, Task, key_of, plan_range, plan_repeats
-from memharness.run.suites import metrics_of, passes_of
+from memharness.plan.tasks import (
+    Completed,
+    MeasurementKey,
+    Repeat,
+    Suite,
+    Task,
+    key_of,
+    plan_range,
+    plan_repeats,
+)
 
 
 def missing(
@@ -34,18 +42,18 @@ def missing(
     A case that wants no metric of these passes is left out. `continued`: where a scenario changed, so are the commits
     before the one that joins its series to the former one.
     """
-    wanted = {case.name: passes_of(results.project, case) & set(passes or PASSES) for case in results.project.cases}
+    wanted = {case.name: results.project.passes_of(case) & set(passes or PASSES) for case in results.project.cases}
     due = [replace(suite, cases=tuple(case for case in suite.cases if wanted[case.name])) for suite in suites]
-    stored = _stored(results, (commit.id for commit in results.commits), retry_failed=retry_failed)
-    complete = {key for key, known in stored.items() if wanted.get(key.case, set()) <= known.passes}
+    completed = _completed(results, (commit.id for commit in results.commits), retry_failed=retry_failed)
+    stored = {key for key, known in completed.items() if wanted.get(key.case, set()) <= known.passes}
     starts = starts_of(results.project, results.commits)
     if continued:
-        complete |= _covered(results, suites, starts)
-    return plan_range(results.commits, due, complete, starts, passes=passes)
+        stored |= _covered(results, suites, starts)
+    return plan_range(results.commits, due, stored, starts, passes=passes)
 
 
 def _covered(results: Results, suites: Sequence[Suite], starts: Mapping[str, int]) -> set[MeasurementKey]:
-    """Return what a former part of a series tells."""
+    """Return the measurements that former parts of series stand for."""
     return {
         key_of(commit, suite.spec, case)
         for suite in suites
@@ -54,21 +62,20 @@ def _covered(results: Results, suites: Sequence[Suite], starts: Mapping[str, int
     }
 
 
-def bridges(results: Results, suites: Sequence[Suite]) -> tuple[Task, ...]:
+def joins(results: Results, suites: Sequence[Suite]) -> tuple[Task, ...]:
     """Plan what joins series to their former parts, of those that end at commits which `results` do not hold."""
     whole = with_whole_history(results)
     if whole is results:
         return ()
-    found: dict[tuple[int, str], list[Case]] = defaultdict(list)
-    for suite in suites:
+    found: dict[tuple[int, int], list[Case]] = defaultdict(list)  # by position and suite
+    for number, suite in enumerate(suites):
         for case in suite.cases:
-            at = bridge_of(whole, suite.spec.family, case)
+            at = join_of(whole, suite.spec.family, case)
             if at is not None and whole.commits[at].id not in results.positions:
-                found[at, suite.spec.family].append(case)
-    specs = {suite.spec.family: suite.spec for suite in suites}
+                found[at, number].append(case)
     return tuple(
-        Task(commit=whole.commits[at], spec=specs[family], cases=tuple(cases))
-        for (at, family), cases in sorted(found.items())
+        Task(commit=whole.commits[at], spec=suites[number].spec, cases=tuple(cases))
+        for (at, number), cases in sorted(found.items())
     )
 
 
@@ -81,17 +88,17 @@ def unconfirmed(
     """
     wanted: dict[str, dict[tuple[str, str], Repeat]] = defaultdict(dict)
     for judged in judgements:
-        subject, points = judged.series.key, judged.series.points
+        series, points = judged.series, judged.series.points
         explained = {judged.newest, *(i for step in judged.findings for i in (step.good, step.bad))}
-        if "first" not in passes_of(results.project, judged.case):
+        if "first" not in results.project.passes_of(judged.case):
             explained = set()  # it is the first call that can be explained
         for index, times in judged.repeats:
-            of_commit, key = wanted[points[index].commit.id], (subject.family, subject.case)
-            passes = frozenset({METRICS[judged.series.metric].measured_in})
+            of_commit, key = wanted[points[index].commit.id], (series.key.family, series.key.case)
+            passes = frozenset({METRICS[series.metric].measured_in})
             repeat = Repeat(times=times, passes=passes, explain=index in explained)
-            of_commit[key] = _both(of_commit[key], repeat) if key in of_commit else repeat
-    stored = _stored(results, wanted, retry_failed=retry_failed)
-    return plan_repeats(wanted, results.commits, suites, stored)
+            of_commit[key] = repeat.joined(of_commit[key]) if key in of_commit else repeat
+    completed = _completed(results, wanted, retry_failed=retry_failed)
+    return plan_repeats(wanted, results.commits, suites, completed)
 
 
 def merged_steps(judgements: Sequence[Judged]) -> tuple[tuple[Judged, Step], ...]:
@@ -113,77 +120,50 @@ def on_branches(
     """Plan the next measurement of each search on a merged branch; none that is in `attempted`, which grows."""
     tasks = []
     for judged, step in merges:
-        wanted = follow_merge(project, question_of(judged, step), judged.series.points[step.bad].commit)
-        if not isinstance(wanted, Unmeasured):
-            continue
+        found = follow_merge(project, question_of(judged, step), judged.series.points[step.bad].commit)
         family = judged.series.key.family
-        key = (wanted.commit.id, family, judged.case.name)
-        if key not in attempted:
-            attempted.add(key)
+        if isinstance(found, Unmeasured) and (found.commit.id, family, judged.case.name) not in attempted:
+            attempted.add((found.commit.id, family, judged.case.name))
             spec = next(suite.spec for suite in suites if suite.spec.family == family)
-            tasks.append(Task(commit=wanted.commit, spec=spec, cases=(judged.case,)))
+            tasks.append(Task(commit=found.commit, spec=spec, cases=(judged.case,)))
     return tuple(tasks)
 
 
-def _both(one: Repeat, other: Repeat) -> Repeat:
-    return Repeat(
-        times=max(one.times, other.times), passes=one.passes | other.passes, explain=one.explain or other.explain
-    )
-
-
-def known_calls(results: Results, suites: Sequence[Suite]) -> dict[tuple[str, str, str], int]:
-    """Return the calibrated number of calls by family, case and identity.
-
-    It is constant along a series: where its own file is lost, the measurements still tell it.
-    """
-    measured = {
-        (family, m.case, m.identity): m.outcome.calls
-        for family, records in results.measurements.items()
-        for stored in records.values()
-        for m in stored
-        if isinstance(m.outcome, Measured) and m.outcome.calls
-    }
-    families = {suite.spec.family for suite in suites}
-    stored_calls = {
-        (family, *key): calls for family in families for key, calls in results.project.store.calls(family).items()
-    }
-    return measured | stored_calls
-
-
-def _stored(results: Results, commits: Iterable[str], *, retry_failed: bool) -> dict[MeasurementKey, Completed]:
-    """Return what need not be measured (again) at some commits, given by id."""
-    ids = tuple(commits)
-    wanted = {case.name: metrics_of(results.project, case) for case in results.project.cases}
+def _completed(results: Results, commit_ids: Iterable[str], *, retry_failed: bool) -> dict[MeasurementKey, Completed]:
+    """Return what need not be measured (again) at some commits."""
+    project, ids = results.project, tuple(commit_ids)
+    wanted = {case.name: project.metrics_of(case) for case in project.cases}
     return {
         MeasurementKey(family=family, commit=commit, case=m.case, identity=m.identity, round=m.round): Completed(
-            passes=_settled(results.project, m.outcome, wanted.get(m.case, ()), retry_failed=retry_failed),
+            passes=_completed_passes(project, m, wanted.get(m.case, ()), retry_failed=retry_failed),
             explained=not isinstance(m.outcome, Measured) or m.outcome.explained,
         )
         for family, records in results.measurements.items()
         for commit in ids
         for m in records.get(commit, ())
-        if m.probe == PROBE_METHOD and (results.project.config.run.reuse or not _is_reused(m.outcome))
+        if m.probe == PROBE_METHOD and (project.config.run.reuse or not _is_reused(m))
     }
 
 
-def _is_reused(outcome: Outcome) -> bool:
+def _is_reused(measurement: Measurement) -> bool:
     """Tell whether all of a result was measured at another commit."""
-    return isinstance(outcome, Measured) and outcome.reused_from is not None
+    return isinstance(measurement.outcome, Measured) and measurement.outcome.reused_from is not None
 
 
-def _settled(project: Project, outcome: Outcome, wanted: Collection[str], *, retry_failed: bool) -> frozenset[PassName]:
+def _completed_passes(
+    project: Project, measurement: Measurement, wanted: Collection[str], *, retry_failed: bool
+) -> frozenset[PassName]:
     """Return the passes that found all that is wanted of them, or failed, and whose profiles are there.
 
     A machine that cannot tell the resident size is not asked for it again.
     """
+    outcome = measurement.outcome
     if not isinstance(outcome, Measured):
         return frozenset() if retry_failed else frozenset(PASSES)
-    lost = project.store.lost_in(outcome)
     lacking = {METRICS[name].measured_in for name in wanted if name not in outcome.metrics}
     failed = outcome.failed_passes.keys()
-    ran = {"rss"}.intersection(outcome.passes)
-    settled = ran if retry_failed else ran | failed
-    again = (lacking - settled) | lost | (failed if retry_failed else set())
+    tried = {"rss"}.intersection(outcome.passes) | (set() if retry_failed else failed)
+    again = (lacking - tried) | project.store.lost_in(outcome) | (failed if retry_failed else set())
     return frozenset(PASSES) - again
 
 

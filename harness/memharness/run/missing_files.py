@@ -1,45 +1,43 @@
-"""What a commit lacks, told with what was measured there: as a note, or as part of the reason why it failed."""
+"""Files that a commit lacks, named with what was measured there: in a note, or in the reason why it failed."""
 
 from collections.abc import Mapping
 
 from msgspec.structs import replace
 
 from memharness.model.measurements import Failed, Measured, Observation
+from memharness.model.metrics import PASSES
 
 _NAMED = 3
 _BUILT_OR_RUN = ("build", "import", "setup", "run", "crash")
 
 
-def with_missing(observation: Observation, missing: Mapping[str, str], *, built: bool) -> Observation:
-    """Add what is `missing` (path -> reason) to an observation, unless it is proven that nothing of it was looked at.
+def with_missing_files(observation: Observation, missing: Mapping[str, str], *, is_built: bool) -> Observation:
+    """Name what is `missing` (path -> reason) in an observation, unless it is proven that nothing of it was looked at.
 
-    `built` tells that something was built of the commit, which nobody watches. What does not mean what the project
-    does holds for no other commit.
+    `is_built`: something was built of the commit, and nobody saw what the build read. A result that may rest on a file
+    that is missing holds for no other commit.
     """
+    outcome = observation.outcome
     if not missing:
         return observation
-    outcome = observation.outcome
     if isinstance(outcome, Failed) and outcome.phase in _BUILT_OR_RUN:
-        told = "; ".join(_sentences(missing))
-        return replace(observation, outcome=replace(outcome, reason=f"{outcome.reason} ({told})"))
+        reason = f"{outcome.reason} ({'; '.join(_sentences(missing))})"
+        return replace(observation, outcome=replace(outcome, reason=reason))
     if not isinstance(outcome, Measured):
         return observation
-    if not built and outcome.inputs and not any(_seen(observation, path) for path in missing):
+    if not is_built and outcome.inputs and not any(_may_have_seen(observation, outcome, path) for path in missing):
         return observation
     notes = (*outcome.notes, *_sentences(missing))
     return replace(observation, outcome=replace(outcome, notes=notes, inputs={}), inputs={})
 
 
-def _seen(observation: Observation, path: str) -> bool:
+def _may_have_seen(observation: Observation, outcome: Measured, path: str) -> bool:
     """Tell whether a pass may have looked at a path, or at something below it."""
-    assert isinstance(observation.outcome, Measured)
-    passes = {name for name in observation.outcome.passes if name in ("first", "growth", "rss")}
-    if passes - observation.outcome.inputs.keys():
+    if not outcome.inputs.keys() >= set(PASSES).intersection(outcome.passes):
         return True
     return any(
-        observed.native
-        or any(seen == path or seen.startswith(f"{path}/") for seen in (*observed.paths, *observed.folders))
-        for observed in observation.inputs.values()
+        inputs.native or any(seen == path or seen.startswith(f"{path}/") for seen in (*inputs.paths, *inputs.folders))
+        for inputs in observation.inputs.values()
     )
 
 

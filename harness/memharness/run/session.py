@@ -1,4 +1,4 @@
-"""Session what is missing, and again what the findings rest on.
+"""Measures what is missing, and again what the findings rest on.
 
 A commit is checked out once for all cases that lack something there.
 """
@@ -6,7 +6,6 @@ A commit is checked out once for all cases that lack something there.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 from memharness.config.configuration import Config
@@ -20,9 +19,10 @@ from memharness.findings.series_parts import continuations
 from memharness.model.history import Commit
 from memharness.model.metrics import PassName
 from memharness.plan.tasks import Task
-from memharness.run.missing import bridges, known_calls, merged_steps, missing, on_branches, unconfirmed
+from memharness.run.listener import Listener, Silent
+from memharness.run.missing import joins, merged_steps, missing, on_branches, unconfirmed
 from memharness.run.suites import suites_of
-from memharness.run.workers import Listener, Silent, Workers
+from memharness.run.workers import Workers
 
 _ROUNDS: Final = 4  # repeats may show that a series is noisier than it looked, which takes more of them
 
@@ -39,18 +39,20 @@ def run(
     """Measure what is missing at the selected commits, then again what the findings rest on.
 
     `verify` is the share of the results that could be reused to measure all the same, to see whether they agree.
-    Where three commits in a row fail to build alike, and the newest too, it ends there unless it shall `keep_going`.
+    Where three commits in a row fail to build alike, and the newest too, it ends there unless it is to `keep_going`.
     Returns all that is stored then. Raises MemharnessError; where some work was stored already, its exit code is
     INCOMPLETE.
     """
-    with begin(
+    with open_session(
         config, selection, listener=listener, retry_failed=retry_failed, verify=verify, keep_going=keep_going
-    ) as work:
-        return work.complete(work.commits(selection), continued=True)
+    ) as session:
+        results = session.load(session.select_commits())
+        results = session.measure_missing(results, continued=True)
+        return session.confirm(results)
 
 
 @contextmanager
-def begin(
+def open_session(
     config: Config,
     selection: Selection,
     *,
@@ -65,7 +67,9 @@ def begin(
     """
     project = open_project(config, selection)
     try:
-        with project.store.run_lock(), _snapshot(project) as scenarios, ExitStack() as slots:
+        with project.store.run_lock(), scratch(cache_folder(), "scenarios-") as folder, ExitStack() as slots:
+            scenarios = folder / "scenarios"
+            project.copy_scenarios(scenarios)  # so that an edit meanwhile does not reach the run
             workers = Workers(
                 project,
                 scenarios,
@@ -75,7 +79,7 @@ def begin(
                 verify=verify,
                 keep_going=keep_going,
             )
-            yield Session(project, workers, retry_failed=retry_failed)
+            yield Session(project, selection, workers, retry_failed=retry_failed)
     except (OSError, MemoryError) as error:
         refused = as_refusal(error)
         if refused is None:
@@ -84,44 +88,58 @@ def begin(
 
 
 class Session:
-    """The work of one command that measures; holds what its parts share."""
+    """The work of one command that measures. Every step takes results and returns them with what it added."""
 
-    def __init__(self, project: Project, workers: Workers, *, retry_failed: bool) -> None:
+    def __init__(self, project: Project, selection: Selection, workers: Workers, *, retry_failed: bool) -> None:
         self.project = project
         self.suites = suites_of(project)
         self.workers = workers
+        self._selection = selection
         self._retry_failed = retry_failed
-        self._shortfall: tuple[str, ...] = ()
-        self._continued: tuple[str, ...] = ()
+        self._notices: tuple[str, ...] = ()
 
-    def commits(self, selection: Selection) -> tuple[Commit, ...]:
+    def select_commits(self) -> tuple[Commit, ...]:
         """Return the selected commits; where they are fewer than were asked for, the results say why."""
-        commits = self.project.commits(selection)
-        self._shortfall = self.project.shortfall(selection, commits)
+        commits = self.project.commits(self._selection)
+        self._notices += self.project.shortfall(self._selection, commits)
         return commits
 
-    def results(self, commits: Sequence[Commit]) -> Results:
+    def load(self, commits: Sequence[Commit]) -> Results:
         """Load what is stored for `commits` in the environments of this project."""
         families = [suite.spec.family for suite in self.suites]
-        ids = {commit.id for commit in commits}
-        touched = self.workers.touched
-        measured, reused = len(touched & ids), len((self.workers.reused - touched) & ids)
-        found = load_commits(self.project, commits, families=families, measured=measured, reused=reused)
-        notices = (*self._shortfall, *self._continued, *self.workers.notices)
-        return replace(found, notices=notices, fresh=frozenset(self.workers.fresh))
+        return self._with_account(load_commits(self.project, commits, families=families))
 
-    def complete(
-        self,
-        commits: Sequence[Commit],
-        judging: Callable[[Results], Sequence[Judged]] = judge,
-        *,
-        continued: bool = False,
+    def plan(self, results: Results, passes: tuple[PassName, ...] = (), *, continued: bool = False) -> tuple[Task, ...]:
+        """Plan what `results` lack, and let the workers learn what they hold."""
+        tasks = missing(results, self.suites, passes=passes, retry_failed=self._retry_failed, continued=continued)
+        self.workers.learn(results, tasks)
+        return tasks
+
+    def measure(self, results: Results, tasks: Sequence[Task], *, purpose: str, more: bool = False) -> Results:
+        """Measure `tasks`; `more` as in `Workers.measure`."""
+        changed = self.workers.measure(tasks, results.commits[-1], purpose=purpose, more=more)
+        return self._with_account(results.reloaded(changed))
+
+    def measure_missing(
+        self, results: Results, passes: tuple[PassName, ...] = (), *, continued: bool = False
     ) -> Results:
-        """Measure what is missing at `commits`, then what the findings rest on.
+        """Measure every case once, or some `passes` of it, at each commit that lacks it.
 
         `continued`: the series of a scenario that changed is joined to the former one.
         """
-        return self.confirm(self.first(commits, continued=continued), judging)
+        tasks = self.plan(results, passes, continued=continued)
+        if not tasks:
+            return results
+        joining = joins(results, self.suites) if continued else ()
+        return self._measure_joined(results, joining, tasks)
+
+    def join_series(self, results: Results) -> Results:
+        """Join the series of scenarios that changed to the former ones, where these end before `results`."""
+        return self._measure_joined(results, joins(results, self.suites), ())
+
+    def reuse(self, results: Results) -> Results:
+        """Store what can be reused for what `results` lack, and measure nothing."""
+        return self._with_account(results.reloaded(self.workers.reuse(self.plan(results))))
 
     def confirm(self, results: Results, judging: Callable[[Results], Sequence[Judged]] = judge) -> Results:
         """Measure again what the findings in `results` rest on, and the branches of merges."""
@@ -129,53 +147,22 @@ class Session:
             tasks = unconfirmed(results, judging(results), self.suites, retry_failed=self._retry_failed)
             if not tasks:
                 break
-            self.workers.measure(tasks, purpose="measuring once more")
-            results = self.results(results.commits)
+            results = self.measure(results, tasks, purpose="measuring once more")
         attempted: set[tuple[str, str, str]] = set()
         merges = merged_steps(judging(results))
         while tasks := on_branches(self.project, merges, self.suites, attempted):
-            self.workers.measure(tasks, purpose="searching merged branches")
+            self.measure(results, tasks, purpose="searching merged branches")  # of commits that are not in `results`
         return results
 
-    def first(
-        self, commits: Sequence[Commit], passes: tuple[PassName, ...] = (), *, continued: bool = False
-    ) -> Results:
-        """Measure every case once, or some `passes` of it, at each of `commits` that lacks it."""
-        results = self.results(commits)
-        self.workers.newest = self.workers.newest or commits[-1]
-        tasks = self.lacking(results, passes, continued=continued)
-        if not tasks:
-            return results
-        bridging = bridges(results, self.suites) if continued else ()
-        self.workers.measure((*bridging, *tasks), purpose="measuring")
-        self._tell(bridging, commits[-1])
-        return self.results(commits)
+    def _measure_joined(self, results: Results, joining: Sequence[Task], tasks: Sequence[Task]) -> Results:
+        """Measure what joins series, then `tasks`; the results say where series were continued from."""
+        results = self.measure(results, (*joining, *tasks), purpose="measuring")
+        if joining:
+            self._notices += tuple(continuations(with_whole_history(results)))
+            results = self._with_account(results)
+        return results
 
-    def bridge(self, results: Results) -> None:
-        """Join the series of scenarios that changed to the former ones, where these end before `results`."""
-        bridging = bridges(results, self.suites)
-        self.workers.measure(bridging, purpose="measuring")
-        self._tell(bridging, results.commits[-1])
-
-    def _tell(self, bridging: Sequence[Task], newest: Commit) -> None:
-        """Say where series were continued from, in the results from now on."""
-        if bridging:
-            self._continued = tuple(continuations(with_whole_history(self.results([newest]))))
-
-    def lacking(
-        self, results: Results, passes: tuple[PassName, ...] = (), *, continued: bool = False
-    ) -> tuple[Task, ...]:
-        """Plan what `results` lack; what is stored beside it may be reused for it."""
-        self.workers.calls |= known_calls(results, self.suites)
-        tasks = missing(results, self.suites, passes=passes, retry_failed=self._retry_failed, continued=continued)
-        self.workers.consider(results, tasks)
-        return tasks
-
-
-@contextmanager
-def _snapshot(project: Project) -> Iterator[Path]:
-    """Copy the scenario folder as it was parsed, so that an edit meanwhile does not reach the run."""
-    with scratch(cache_folder(), "scenarios-") as folder:
-        copy = folder / "scenarios"
-        project.copy_scenarios(copy)
-        yield copy
+    def _with_account(self, results: Results) -> Results:
+        """Return `results` with what was measured and reused for them, and what there is to say of it."""
+        recorder, notices = self.workers.recorder, (*self._notices, *self.workers.notices())
+        return replace(results, notices=notices, fresh=frozenset(recorder.fresh), reused=frozenset(recorder.reused))

@@ -1,12 +1,12 @@
-"""Which cases are measured in which kind of environment, and which metrics of each."""
+"""Which cases are measured in which kind of environment."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 
 from memharness.environments import find_interpreter
 from memharness.errors import MemharnessError
 from memharness.findings.project import Project
 from memharness.model.environments import EnvironmentSpec
-from memharness.model.metrics import METRICS, PassName
 from memharness.model.scenarios import Case
 from memharness.plan.tasks import Suite, make_suites
 
@@ -38,26 +38,20 @@ def suites_of(project: Project) -> tuple[Suite, ...]:
         for interpreter in map(find_interpreter, settings.python)
         for dependencies, cases in groups.items()
     )
-    if not suites:
-        raise MemharnessError(
-            f"No scenario runs on Python {', '.join(settings.python)}: each has another `requires-python`",
-            hint="Choose another interpreter with --python.",
-        )
-    families = [suite.spec.family for suite in suites]
-    twice = next((family for family in families if families.count(family) > 1), None)
-    if twice is not None:
-        raise MemharnessError(
-            f"two of the interpreters {', '.join(settings.python)} are the same environment, {twice}",
-            hint="Name each of them once.",
-        )
+    _check(suites, settings.python)
     return suites
 
 
-def metrics_of(project: Project, case: Case) -> tuple[str, ...]:
-    """Return the metrics that are wanted of a case."""
-    return case.scenario.metrics or project.config.run.metrics
-
-
-def passes_of(project: Project, case: Case) -> set[PassName]:
-    """Return the passes that these metrics take."""
-    return {METRICS[name].measured_in for name in metrics_of(project, case)}
+def _check(suites: Sequence[Suite], interpreters: Sequence[str]) -> None:
+    if not suites:
+        raise MemharnessError(
+            f"No scenario runs on Python {', '.join(interpreters)}: each has another `requires-python`",
+            hint="Choose another interpreter with --python.",
+        )
+    families = Counter(suite.spec.family for suite in suites)
+    ((family, number),) = families.most_common(1)
+    if number > 1:
+        raise MemharnessError(
+            f"two of the interpreters {', '.join(interpreters)} are the same environment, {family}",
+            hint="Name each of them once.",
+        )

@@ -1,11 +1,11 @@
-"""One task in a slot: checkout, environment, byte code, then every case in its children, but for what can be reused."""
+"""One task in a slot: checkout, environment, byte code, then every case in its children, except what can be reused."""
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec.structs import asdict
 
@@ -25,7 +25,7 @@ from memharness.model.values import Value
 from memharness.plan.reuse import ReusableResults
 from memharness.plan.tasks import Task
 from memharness.processes.supervision import Cancelled
-from memharness.run.commit_inputs import InputReader
+from memharness.run.commit_inputs import CommitInputs, InputReader
 from memharness.run.infrastructure import (
     InfrastructureError,
     check_machine,
@@ -34,9 +34,8 @@ from memharness.run.infrastructure import (
     is_disturbed,
     lost_request,
 )
-from memharness.run.missing_files import with_missing
+from memharness.run.missing_files import with_missing_files
 from memharness.run.reuse import Reuse
-from memharness.run.suites import metrics_of
 
 _PATIENCE: Final = 10  # times the time-out, which counts CPU seconds: for workloads that wait, and for busy machines
 
@@ -53,6 +52,21 @@ class Done(Value):
     faults: dict[str, str] = {}
 
 
+class _Job(NamedTuple):
+    """A task whose commit is checked out and whose environment is built."""
+
+    task: Task
+    inputs: CommitInputs
+    checkout: Checkout
+    environment: Environment
+    cancel: Event
+
+    @property
+    def is_built(self) -> bool:
+        """Tell whether something was built of the commit."""
+        return bool(self.environment.generated or self.environment.origin)
+
+
 class Worker:
     """Measures tasks in one slot, one after the other."""
 
@@ -62,57 +76,72 @@ class Worker:
         lease: Callable[[], Slot],
         environments: Provider,
         inputs: InputReader,
-        reuse: Reuse | None,
+        reuse: Reuse,
         calls_of: Callable[[EnvironmentSpec, Case], int | None],
-        tell: Callable[[Activity | None], None],
+        report: Callable[[Activity | None], None],
     ) -> None:
         self._project = project
         self._lease = lease
         self._slot = lease()
-        self._environment: Environment | None = None  # of the task at hand
+        self._environment: Environment | None = None  # of the present task
         self._environments = environments
         self._inputs = inputs
         self._reuse = reuse
         self._own = ReusableResults()  # measured here, and perhaps not known to all yet
         self._calls_of = calls_of
-        self._tell = tell
-        self._fresh = False  # no child has run since the checkout
+        self._report = report
+        self._is_tidy = False  # no child has run since the checkout
 
     def measure(self, task: Task, cancel: Event) -> Done | None:
         """Return what was observed; None where `cancel` ended it.
 
-        What failed while something of memharness' own was gone or changed is measured again. Where it fails alike once
+        What fails while something of memharness' own is gone or changed is measured again. Where it fails alike once
         more, the workload itself did that.
         """
-        doubts: dict[str, str] = {}  # what cases came to in such a way; "" for what was raised
+        earlier: dict[str, str] = {}  # failures of such a kind, by what failed; "" for the checkout
         try:
             while True:
                 try:
-                    with ExitStack() as held:
-                        return self._measure(task, cancel, doubts, held)
-                except InfrastructureError as fault:
-                    if fault.subject in doubts:
-                        raise _removed_again(task, fault) from None
-                    doubts[fault.subject] = fault.came_to
+                    with ExitStack() as environment:
+                        return self._measure(task, cancel, earlier, environment)
+                except InfrastructureError as error:
+                    if error.subject in earlier:
+                        raise _disturbed_again(task, error.subject, error.failure) from None
+                    earlier[error.subject] = error.failure
                     self._restore()
                 except (OSError, MemharnessError) as error:
                     if not is_disturbed(self._slot, self._environment):
                         raise
-                    if "" in doubts:
-                        raise _removed_again(task, InfrastructureError("the checkout", str(error))) from error
-                    doubts[""] = str(error)
+                    if "" in earlier:
+                        raise _disturbed_again(task, "the checkout", str(error)) from error
+                    earlier[""] = str(error)
                     self._slot = self._lease()
         except Cancelled:
             return None
         finally:
-            self._tell(None)
+            self._report(None)
 
-    def _measure(self, task: Task, cancel: Event, doubts: Mapping[str, str], held: ExitStack) -> Done:
-        proven = {case.name: self._reuse.find(task, case, self._own) if self._reuse else () for case in task.cases}
-        cases = [case for case in task.cases if not proven[case.name] or self._is_chosen(task, case)]
+    def _measure(self, task: Task, cancel: Event, earlier: Mapping[str, str], held: ExitStack) -> Done:
+        proven = {case.name: self._reuse.find(task, case, self._own) for case in task.cases}
+        cases = [case for case in task.cases if not proven[case.name] or self._reuse.is_chosen(task, case)]
         if not cases:
             return Done(task=task, facts=None, observed={})
-        self._tell(Activity(commit=task.commit, family=task.spec.family, stage="environment"))
+        job = self._prepare(task, cancel, held)
+        if not isinstance(job, _Job):
+            self._examine(task.spec, "the environment", job, earlier)
+            return Done(task=task, facts=None, observed={case.name: job for case in cases})
+        observed, faults = {}, {}
+        for case in cases:
+            observed[case.name] = observation = self._observe(job, case)
+            self._examine(task.spec, case.name, observation, earlier)
+            if proven[case.name] and (fault := self._verify(job, case, proven[case.name], observation)):
+                faults[case.name] = fault
+            self._reuse.add(task, case, observation, into=self._own)
+        return Done(task=task, facts=job.environment.facts, observed=observed, faults=faults)
+
+    def _prepare(self, task: Task, cancel: Event, held: ExitStack) -> _Job | Observation:
+        """Check out the commit and have its environment, which is `held`; where it cannot be built, return that."""
+        self._report(Activity(commit=task.commit, family=task.spec.family, stage="environment"))
         self._environment = None
         if not self._slot.is_held():
             self._slot = self._lease()
@@ -121,26 +150,69 @@ class Worker:
         prepared = self._environments.prepare(task.spec, checkout, inputs.tree.files, cancel)
         environment = held.enter_context(prepared)
         if isinstance(environment, Failed):
-            failed = with_missing(Observation(outcome=environment), inputs.missing, built=True)
-            self._examine(task.spec, "the environment", failed, doubts)
-            return Done(task=task, facts=None, observed={case.name: failed for case in cases})
+            return with_missing_files(Observation(outcome=environment), inputs.missing, is_built=True)
         self._environment = environment
         checkout = self._slot.place(
             environment.generated, packages=environment.packages, import_root=environment.import_root
         )
-        self._fresh = True
-        observed, faults = {}, {}
-        for case in cases:
-            look = partial(self._observe, task, case, checkout, environment, cancel)
-            built = bool(environment.generated or environment.origin)
-            observation = with_missing(look(), inputs.missing, built=built)
-            observed[case.name] = observation
-            self._examine(task.spec, case.name, observation, doubts)
-            if proven[case.name] and (fault := self._verify(task, case, proven[case.name], observation, look)):
-                faults[case.name] = fault
-            if self._reuse is not None:
-                self._reuse.take(task, case, observation, into=self._own)
-        return Done(task=task, facts=environment.facts, observed=observed, faults=faults)
+        self._is_tidy = True
+        return _Job(task=task, inputs=inputs, checkout=checkout, environment=environment, cancel=cancel)
+
+    def _observe(self, job: _Job, case: Case) -> Observation:
+        """Measure one case in its children."""
+        settings, scenario, wanted = self._project.config.run, case.scenario, job.task.passes or PASSES
+        timeout = scenario.timeout or settings.timeout
+        observation = observe(
+            case,
+            job.checkout,
+            job.environment,
+            self._slot.work,
+            self._slot.scenarios,
+            Terms(
+                metrics=tuple(n for n in self._project.metrics_of(case) if METRICS[n].measured_in in wanted),
+                explain=job.task.explain,
+                calls=self._calls_of(job.task.spec, case),
+                growth_budget=settings.growth_budget,
+                timeout=timeout,
+                wall_seconds=_PATIENCE * timeout,
+                memory_limit=scenario.memory_limit or settings.memory_limit,
+            ),
+            cancel=job.cancel,
+            before_pass=partial(self._prepare_pass, job, case),
+            hold=self._holder(job),
+        )
+        return with_missing_files(observation, job.inputs.missing, is_built=job.is_built)
+
+    def _prepare_pass(self, job: _Job, case: Case, name: Stage) -> None:
+        """Remove what the child before left in the tree, then compile what has no byte code."""
+        self._report(Activity(commit=job.task.commit, family=job.task.spec.family, stage=name, case=case.name))
+        if not self._is_tidy:
+            self._slot.tidy()
+        self._is_tidy = False
+        tag = job.environment.cache_tag
+        compile_bytecode(job.environment.python, self._slot.pending(tag))
+        self._slot.compiled(tag)
+
+    def _holder(self, job: _Job) -> Hold | None:
+        """Return what holds the environment for a child; None where none was built."""
+        if job.environment.folder is None:
+            return None
+        return partial(hold, Path(job.environment.folder), partial(self._rebuild, job), job.cancel)
+
+    def _rebuild(self, job: _Job) -> None:
+        """Build an environment again that a child changed."""
+        self._slot.tidy()
+        prepared = self._environments.prepare(job.task.spec, job.checkout, job.inputs.tree.files, job.cancel)
+        with prepared as again:
+            if isinstance(again, Failed) or again.facts != job.environment.facts:
+                why = again.reason if isinstance(again, Failed) else "it would hold other versions now"
+                raise MemharnessError(
+                    f"the environment of {job.task.commit.short} was changed by what ran there and cannot be built "
+                    f"anew: {why}",
+                    hint="What was measured is stored; run the same command again.",
+                    exit_code=INCOMPLETE,
+                )
+            self._slot.place(again.generated)
 
     def _restore(self) -> None:
         """Put back what is gone from the slot, or take another where somebody else could take this one."""
@@ -151,109 +223,36 @@ class Worker:
         self._slot = self._lease()
 
     def _examine(
-        self, spec: EnvironmentSpec, subject: str, observation: Observation, doubts: Mapping[str, str]
+        self, spec: EnvironmentSpec, subject: str, observation: Observation, earlier: Mapping[str, str]
     ) -> None:
-        """Raise InfrastructureError where a failure may be memharness' own doing, unless it came to the same before."""
-        came_to = failure_text(observation)
-        if not came_to:
+        """Raise InfrastructureError where a failure may not be the commit's, unless it failed alike `earlier`."""
+        failure = failure_text(observation)
+        if not failure:
             return
         lost = self._environment is not None and lost_request(self._slot)
         filled = check_machine(spec, self._slot)
-        again = subject in doubts and is_alike(doubts[subject], came_to)
+        again = subject in earlier and is_alike(earlier[subject], failure)
         if (lost or filled or is_disturbed(self._slot, self._environment)) and not again:
-            raise InfrastructureError(subject, came_to)
+            raise InfrastructureError(subject, failure)
 
-    def _is_chosen(self, task: Task, case: Case) -> bool:
-        return self._reuse is not None and self._reuse.is_chosen(task, case)
-
-    def _verify(
-        self,
-        task: Task,
-        case: Case,
-        proven: tuple[Reused, ...],
-        observation: Observation,
-        look: Callable[[], Observation],
-    ) -> str:
+    def _verify(self, job: _Job, case: Case, proven: tuple[Reused, ...], observation: Observation) -> str:
         """Return why a result is not the one that was proven: "" where it is, or where it differs from time to time."""
-        assert self._reuse is not None
         if not isinstance(observation.outcome, Measured):
             return "it failed"
-        found = self._reuse.differences(task, case, proven, observation.outcome)
+        found = self._reuse.differences(job.task, case, proven, observation.outcome)
         if not found:
             return ""
-        again = look().outcome
+        again = self._observe(job, case).outcome
         if not isinstance(again, Measured):
             return "it failed at the second attempt"
         steady = [name for name in found if again.metrics.get(name) == observation.outcome.metrics.get(name)]
         return "; ".join(f"{name} is {found[name]}" for name in steady)
 
-    def _prepare_pass(self, task: Task, case: Case, environment: Environment, name: Stage) -> None:
-        """Take away what the child before left in the tree, then compile what has no byte code."""
-        self._tell(Activity(commit=task.commit, family=task.spec.family, stage=name, case=case.name))
-        if not self._fresh:
-            self._slot.tidy()
-        self._fresh = False
-        compile_bytecode(environment.python, self._slot.pending(environment.cache_tag))
-        self._slot.compiled(environment.cache_tag)
 
-    def _observe(
-        self, task: Task, case: Case, checkout: Checkout, environment: Environment, cancel: Event
-    ) -> Observation:
-        settings, scenario = self._project.config.run, case.scenario
-        timeout = scenario.timeout or settings.timeout
-        return observe(
-            case,
-            checkout,
-            environment,
-            self._slot.work,
-            self._slot.scenarios,
-            Terms(
-                metrics=_metrics(self._project, case, task),
-                explain=task.explain,
-                calls=self._calls_of(task.spec, case),
-                growth_budget=settings.growth_budget,
-                timeout=timeout,
-                wall_seconds=_PATIENCE * timeout,
-                memory_limit=scenario.memory_limit or settings.memory_limit,
-            ),
-            cancel=cancel,
-            before_pass=partial(self._prepare_pass, task, case, environment),
-            hold=self._holder(task, checkout, environment, cancel),
-        )
-
-    def _holder(self, task: Task, checkout: Checkout, environment: Environment, cancel: Event) -> Hold | None:
-        """Return what holds the environment for a child; None where none was built."""
-        if environment.folder is None:
-            return None
-        rebuild = partial(self._rebuild, task, checkout, environment, cancel)
-        return partial(hold, Path(environment.folder), rebuild, cancel)
-
-    def _rebuild(self, task: Task, checkout: Checkout, environment: Environment, cancel: Event) -> None:
-        """Build an environment again that a child spoilt."""
-        self._slot.tidy()
-        files = self._inputs.at(task.commit.id).tree.files
-        with self._environments.prepare(task.spec, checkout, files, cancel) as again:
-            if isinstance(again, Failed) or again.facts != environment.facts:
-                why = again.reason if isinstance(again, Failed) else "it would hold other versions now"
-                raise MemharnessError(
-                    f"the environment of {task.commit.short} was changed by what ran there and cannot be built anew: "
-                    f"{why}",
-                    hint="What was measured is stored; run the same command again.",
-                    exit_code=INCOMPLETE,
-                )
-            self._slot.place(again.generated)
-
-
-def _removed_again(task: Task, fault: InfrastructureError) -> MemharnessError:
+def _disturbed_again(task: Task, subject: str, failure: str) -> MemharnessError:
     return MemharnessError(
-        f"{fault.subject} at {task.commit.short}: what it needs was removed or changed twice while it was measured "
-        f"({fault.came_to})",
+        f"{subject} at {task.commit.short}: what it needs was removed or changed twice while it was measured "
+        f"({failure})",
         hint=f"See what cleans or changes {cache_folder()}, or set MEMHARNESS_CACHE to another folder, then run again.",
         exit_code=INCOMPLETE,
     )
-
-
-def _metrics(project: Project, case: Case, task: Task) -> tuple[str, ...]:
-    """Return the metrics of a case that the passes of `task` measure."""
-    passes = task.passes or PASSES
-    return tuple(name for name in metrics_of(project, case) if METRICS[name].measured_in in passes)
