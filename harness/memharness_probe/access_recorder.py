@@ -17,10 +17,10 @@ from memharness_probe import tracing
 from memharness_probe.access_report import (
     DATABASE,
     LISTED,
-    LOOKED,
     MOVED,
     OBSTACLE,
     OPENED,
+    QUERIED,
     SCANNED,
     WatchedFolders,
     report,
@@ -92,11 +92,11 @@ class AccessRecorder:
                 self._cells[_STARTED] = self._cells[_STARTED] or 1
 
     def report(self) -> dict[str, Any]:
-        """Return the field `seen` of the response, with all that was recorded so far."""
+        """Return the field `accesses` of the response, with all that was recorded so far."""
         try:
             return self._report()
         except Exception:  # noqa: BLE001  (functions of Python's libraries that the workload broke are called)
-            return {"opened": [], "looked": [], "listed": [], "native": False, "obstacle": _DISTURBED}
+            return {"opened": [], "queried": [], "listed": [], "native": False, "obstacle": _DISTURBED}
 
     def _report(self) -> dict[str, Any]:
         self.pause()
@@ -152,7 +152,7 @@ class AccessRecorder:
         cells = self._cells
         try:
             if cells[_QUIET] != get_ident():
-                self._note(LOOKED, path, folder)
+                self._note(QUERIED, path, folder)
         except BaseException:  # noqa: BLE001
             cells[_FAILED] = 1
 
@@ -166,10 +166,10 @@ class AccessRecorder:
         self._note(SCANNED, args[0])
 
     def _asked(self, _event: str, args: Any) -> None:
-        self._note(LOOKED, args[0])
+        self._note(QUERIED, args[0])
 
     def _asked_in(self, _event: str, args: Any) -> None:
-        self._note(LOOKED, args[0], args[-1])
+        self._note(QUERIED, args[0], args[-1])
 
     def _moved(self, _event: str, args: Any) -> None:
         self._note(MOVED, args[0], args[2])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Record = tuple[str, str]  # kind, text
 
-KINDS = OPENED, LOOKED, LISTED, SCANNED, MOVED, DATABASE, OBSTACLE = "OLDSMQ!"
+KINDS = OPENED, QUERIED, LISTED, SCANNED, MOVED, DATABASE, OBSTACLE = "OLDSMQ!"
 _OF_PYTHON = (
     *("/lib/python", "/lib64/python", "/include/python", "/bin/python", "/share/locale/", "/pyvenv.cfg"),
     "/bin/Modules/",  # where sysconfig looks whether Python runs in its source tree
@@ -63,23 +63,23 @@ def _beginnings(installed: set[str], folders: set[str]) -> tuple[str, ...]:
 
 
 def report(records: list[Record], folders: WatchedFolders, *, native: bool) -> dict[str, Any]:
-    """Return the field `seen` of the response for what was recorded.
+    """Return the field `accesses` of the response for what was recorded.
 
     The state of the entries of a scanned folder may have been asked for without a further event, so all are looked at,
     those that are there now: what was removed or moved meanwhile was recorded itself. Links are looked up now, too.
     """
     folders.survey()
-    found: dict[str, set[str]] = {kind: set() for kind in (OPENED, LOOKED, LISTED)}
+    found: dict[str, set[str]] = {kind: set() for kind in (OPENED, QUERIED, LISTED)}
     obstacles = [text for kind, text in records if kind == OBSTACLE]
     straight: set[str] = set()  # folders that are no links
     records = [record for record in records if record[0] != OBSTACLE]
     records += [
-        (LOOKED, f"{path}/{name}") for kind, path in records if kind == SCANNED for name in _entries(path, folders)
+        (QUERIED, f"{path}/{name}") for kind, path in records if kind == SCANNED for name in _entries(path, folders)
     ]
-    records += [(LOOKED, folder) for _, path in records for folder in _left_again(path)]
+    records += [(QUERIED, folder) for _, path in records for folder in _left_again(path)]
     for kind, text in records:
         path = _source(normpath(text))
-        if folders.owns(path) is False or (kind == LOOKED and folders.is_above(path)):
+        if folders.owns(path) is False or (kind == QUERIED and folders.is_above(path)):
             continue
         reason = _obstacle(kind, path, folders)
         if not reason and path not in folders.placed and _passes_link(path, folders, straight):
@@ -88,9 +88,9 @@ def report(records: list[Record], folders: WatchedFolders, *, native: bool) -> d
             obstacles.append(reason)
         else:
             found[LISTED if kind == SCANNED else kind].add(path)
-    opened, looked, listed = (sorted(paths) for paths in found.values())
+    opened, queried, listed = (sorted(paths) for paths in found.values())
     reason = obstacles[0] if obstacles else None
-    return {"opened": opened, "looked": looked, "listed": listed, "native": native, "obstacle": reason}
+    return {"opened": opened, "queried": queried, "listed": listed, "native": native, "obstacle": reason}
 
 
 def _obstacle(kind: str, path: str, folders: WatchedFolders) -> str | None:

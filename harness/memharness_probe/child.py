@@ -28,7 +28,7 @@ _MODULES = {  # of the probe's, by pass; the first one measures
     "deep": ("first_call", "access_recorder"),
     "peak": ("peak",),
 }
-_SEEN = ("first", "growth", "rss")  # passes whose figures may be reused where all that they saw is alike
+_RECORDED = ("first", "growth", "rss")  # passes whose figures may be reused where all that they saw is alike
 _FOLDER = __file__[: -len("child.py")]
 _BALLAST = 8 << 20  # never touched; freed to have room for the report when memory is exhausted
 
@@ -45,7 +45,7 @@ def main() -> None:
     probe = _load(name)
     make_room()
     _set_prefix()
-    accesses = probe.access_recorder.AccessRecorder(request) if name in _SEEN else None
+    accesses = probe.access_recorder.AccessRecorder(request) if name in _RECORDED else None
     keep_peaks()
     _prepare(request)
     prepare(request["response"])
@@ -56,7 +56,7 @@ def main() -> None:
     try:
         answer.update(status="measured", **getattr(probe, _MODULES[name][0]).measure(work, request))
         if accesses is not None:
-            answer.update(seen=accesses.report(), processes=accesses.processes())
+            answer.update(accesses=accesses.report(), processes=accesses.processes())
     except BaseException as error:  # noqa: BLE001  (the workload may raise anything)
         signals.hold()
         ballast.clear()

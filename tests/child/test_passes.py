@@ -12,7 +12,7 @@ import pytest
 
 from children import EVERYTHING, Bench, failed, measured, without_power_over_files
 from memharness.child.interpreter import compile_bytecode
-from memharness.child.passes import UNCOUNTED
+from memharness.child.merging import UNCOUNTED
 from memharness.errors import MemharnessError
 from memharness.model.measurements import Failed, Frame, Measured, OutOfMemory, TimedOut
 from memharness.model.metrics import Phase, Stage

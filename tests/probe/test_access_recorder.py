@@ -147,7 +147,7 @@ OBSTRUCTION = """
 def see(bench: Bench, text: str, metrics: tuple[str, ...] = ("peak",)) -> dict[str, Any]:
     """Return what the only pass of a measurement says to have seen."""
     measured(bench.observe(text, metrics, checkout=bench.checkout("box"), calls=15))
-    seen: dict[str, Any] = json.loads((bench.work / "response.json").read_text())["seen"]
+    seen: dict[str, Any] = json.loads((bench.work / "response.json").read_text())["accesses"]
     return seen
 
 
@@ -181,13 +181,13 @@ def test_everything_that_is_opened_asked_for_or_listed_is_seen(versioned: Bench)
     assert (basis["native"], basis["obstacle"]) == (False, None)
     assert below(versioned.tree, basis, "opened") == {f"{versioned.scenarios}/waste.py"}
     found, expected = {}, {}
-    for statement, (opened, looked, listed) in SEEN.items():
+    for statement, (opened, queried, listed) in SEEN.items():
         seen = see(versioned, prelude + f"    def run(): {statement}\n")
-        kinds = ("opened", "looked", "listed")
+        kinds = ("opened", "queried", "listed")
         added = [below(versioned.tree, seen, kind) - below(versioned.tree, basis, kind) for kind in kinds]
         found[statement] = [{path for path in paths if not path.endswith(".so")} for paths in added]
         found[statement].append(seen["obstacle"])
-        expected[statement] = [opened, looked, listed, None]
+        expected[statement] = [opened, queried, listed, None]
     assert found == expected
 
 
@@ -238,8 +238,8 @@ def test_all_phases_are_recorded_and_nothing_that_the_probe_does_itself(bench: B
     case = bench.case(text, setup=(), teardown=True)
     outcome = measured(bench.observe(case, metrics, checkout=bench.checkout("box"), calls=15))
     assert outcome.metrics.get("growth", 64) > 0
-    seen = json.loads((bench.work / "response.json").read_text())["seen"]
-    asked = {path for path in below(bench.tree, seen, "looked") if not path.endswith(".so")}
+    seen = json.loads((bench.work / "response.json").read_text())["accesses"]
+    asked = {path for path in below(bench.tree, seen, "queried") if not path.endswith(".so")}
     scenario = str(bench.scenarios / "waste.py")
     package = {"box", "box/__init__.py", "box/__init__.pyc"}  # which the module would give way to
     assert asked == {"import", "setup", "run", "teardown", "box.py", scenario} | package
@@ -255,7 +255,7 @@ def test_what_a_build_made_is_as_sound_as_the_environment(bench: Bench) -> None:
     for generated in ({}, {"box/version.py": str(bench.tree.parent / "generated" / "version.py")}):
         environment = replace(bench.environment(), generated=generated)
         bench.observe(text, ("peak",), checkout=bench.checkout("box"), environment=environment)
-        found.append(json.loads((bench.work / "response.json").read_text())["seen"]["obstacle"])
+        found.append(json.loads((bench.work / "response.json").read_text())["accesses"]["obstacle"])
     assert found == [f"it followed a symbolic link to {bench.tree}/box/version.py", None]
 
 
@@ -299,7 +299,7 @@ def measure_silently(bench: Bench, case: Case) -> dict[str, int]:
     ending = run_supervised(command, environment=variables, folder=folder, limits=limits, fixed_addresses=True)
     response = exchange.response(ending.pid)
     assert isinstance(response, Delivered)
-    assert response.seen is None
+    assert response.accesses is None
     return response.metrics
 
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from memharness.child.interpreter import compile_bytecode
-from memharness.child.passes import Terms, observe
+from memharness.child.passes import observe
+from memharness.child.terms import Terms
 from memharness.model.environments import Environment, EnvironmentFacts
 from memharness.model.history import Checkout
 from memharness.model.measurements import Failed, Measured, Observation, Outcome, Profile

@@ -37,15 +37,15 @@ class Response(Value):
     pid: int
 
 
-class Seen(Value):
-    """What a run looked at below the checkout and the scenario folder; `obstacle` says why nothing can be proven.
+class Accesses(Value):
+    """The paths below the checkout and the scenario folder that a pass accessed; `obstacle` says why some are unknown.
 
-    Absolute paths: files opened, paths whose existence or state was asked, folders listed. `native`: an extension
-    module from outside the standard library was loaded.
+    Absolute: files opened, paths whose existence or state was queried, folders listed. `native`: an extension module
+    from outside the standard library was loaded.
     """
 
     opened: tuple[str, ...]
-    looked: tuple[str, ...]
+    queried: tuple[str, ...]
     listed: tuple[str, ...]
     native: bool
     obstacle: str | None
@@ -62,7 +62,7 @@ class Delivered(Response, tag_field="status", tag="measured"):
     notes: tuple[str, ...] = ()
     suspected: tuple[str, ...] = ()
     event: tuple[int, int, int] | None = None  # of the peak: to be handed to the child that explains it
-    seen: Seen | None = None  # in "first", "growth" and "rss"
+    accesses: Accesses | None = None  # in "first", "growth" and "rss"
     processes: Integer = 0  # in the same: how many were heard to start
 
 

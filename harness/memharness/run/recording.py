@@ -6,7 +6,7 @@ A run that is killed leaves complete results of a beginning of the history.
 from collections.abc import Iterator
 from typing import Final
 
-from memharness.child.passes import UNCOUNTED, UNPROVEN
+from memharness.child.merging import UNCOUNTED, UNPROVEN
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.findings.results import Results
 from memharness.model.environments import EnvironmentSpec

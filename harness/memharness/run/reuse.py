@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from memharness.child.sights import is_beside
+from memharness.child.observed_inputs import matches_scenarios
 from memharness.findings.project import Project
 from memharness.findings.results import Results
 from memharness.model.environments import EnvironmentSpec
@@ -72,7 +72,7 @@ class Reuse:
         if stored.environment != self._inputs.environment(commit, task.spec)[1]:
             return
         found = {name: store.inputs(id_) for name, id_ in outcome.inputs.items()}
-        observed = {name: seen for name, seen in found.items() if seen and is_beside(seen, self._scenarios)}
+        observed = {name: seen for name, seen in found.items() if seen and matches_scenarios(seen, self._scenarios)}
         # as seen from `commit`, which shows the same: the origin may be missing in a shallow clone
         self._add(self._results, commit, task.spec, case, outcome, observed)
 

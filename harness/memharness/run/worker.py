@@ -10,8 +10,10 @@ from typing import Final, NamedTuple
 from msgspec.structs import asdict
 
 from memharness.checkout.slot import Slot
+from memharness.child.children import Hold
 from memharness.child.interpreter import compile_bytecode
-from memharness.child.passes import Hold, Terms, observe
+from memharness.child.passes import observe
+from memharness.child.terms import Terms
 from memharness.environments import Provider, hold
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.files.cache_folder import cache_folder

@@ -4,8 +4,8 @@ import hashlib
 import os
 from pathlib import Path
 
-from memharness.child.exchange import Seen
-from memharness.child.sights import is_beside, sight_of
+from memharness.child.exchange import Accesses
+from memharness.child.observed_inputs import matches_scenarios, observed_inputs
 from memharness.model.history import Checkout
 from memharness.model.measurements import ObservedInputs
 
@@ -13,18 +13,22 @@ from memharness.model.measurements import ObservedInputs
 def test_listing_byte_code_is_listing_its_sources_and_no_other_folder_is_taken_for_it(tmp_path: Path) -> None:
     tree, scenarios = tmp_path / "tree", tmp_path / "scenarios"
     listed = ("", "/__pycache__", "/box/__pycache__", "/d/my__pycache__", "/my__pycache__")
-    seen = Seen(opened=(), looked=(), listed=tuple(f"{tree}{name}" for name in listed), native=False, obstacle=None)
+    accesses = Accesses(
+        opened=(), queried=(), listed=tuple(f"{tree}{name}" for name in listed), native=False, obstacle=None
+    )
     checkout = Checkout(tree=str(tree), commit="0" * 40, import_root=".", packages=())
     expected = ObservedInputs(
         paths=(), folders=("", "box", "d/my__pycache__", "my__pycache__"), beside={}, native=False
     )
-    assert sight_of(seen, checkout, scenarios, ()) == expected
+    assert observed_inputs(accesses, checkout, scenarios, ()) == expected
 
 
 def test_what_the_build_took_in_counts_with_all_that_lies_there(tmp_path: Path) -> None:
-    seen = Seen(opened=(), looked=(f"{tmp_path}/tree/libs",), listed=(), native=False, obstacle=None)
+    accesses = Accesses(opened=(), queried=(f"{tmp_path}/tree/libs",), listed=(), native=False, obstacle=None)
     checkout = Checkout(tree=f"{tmp_path}/tree", commit="0" * 40, import_root=".", packages=())
-    observed = sight_of(seen, checkout, tmp_path / "scenarios", ("libs/core/", "box/fast.py", "./", "box/*", "*"))
+    observed = observed_inputs(
+        accesses, checkout, tmp_path / "scenarios", ("libs/core/", "box/fast.py", "./", "box/*", "*")
+    )
     assert observed == ObservedInputs(paths=("./", "box/fast.py/", "libs", "libs/core/"), folders=("", "box"))
 
 
@@ -38,10 +42,12 @@ def test_nothing_but_the_scenario_folder_is_looked_at(tmp_path: Path) -> None:
     (scenarios / "link").symlink_to(outside)
     os.mkfifo(scenarios / "pipe")
     known, listed, nothing = (hashlib.sha256(content).hexdigest()[:32] for content in (b"x", b"a.py", b""))
-    assert is_beside(ObservedInputs(beside={"a.py": known, "": nothing, "absent": "", "absent/": ""}), scenarios)
+    assert matches_scenarios(
+        ObservedInputs(beside={"a.py": known, "": nothing, "absent": "", "absent/": ""}), scenarios
+    )
     for name in ("../outside/a.py", "link/a.py", str(outside / "a.py"), "pipe", "a.py/b", "a\0b", "\udce9"):
-        assert is_beside(ObservedInputs(beside={name: ""}), scenarios)
-        assert not is_beside(ObservedInputs(beside={name: known}), scenarios)
+        assert matches_scenarios(ObservedInputs(beside={name: ""}), scenarios)
+        assert not matches_scenarios(ObservedInputs(beside={name: known}), scenarios)
     for name in ("../outside/", "link/", "pipe/"):
-        assert is_beside(ObservedInputs(beside={name: ""}), scenarios)
-        assert not is_beside(ObservedInputs(beside={name: listed}), scenarios)
+        assert matches_scenarios(ObservedInputs(beside={name: ""}), scenarios)
+        assert not matches_scenarios(ObservedInputs(beside={name: listed}), scenarios)

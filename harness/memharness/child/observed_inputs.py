@@ -1,0 +1,78 @@
+"""The paths of a slot that a pass accessed -> the `ObservedInputs` of the project, or why they are not known."""
+
+import hashlib
+from collections.abc import Collection
+from pathlib import Path
+
+from memharness.child.exchange import Accesses
+from memharness.files.folder import Folder
+from memharness.model.history import Checkout
+from memharness.model.measurements import ObservedInputs
+
+_ANY_SIZE = 1 << 62
+
+
+def observed_inputs(
+    accesses: Accesses, checkout: Checkout, scenarios: Path, frozen: Collection[str]
+) -> ObservedInputs | str:
+    """Return the inputs of a pass, or why they are not known.
+
+    `scenarios` is the slot's copy of the scenario folder, as the pass found it. The environment is right only with the
+    files and folders `frozen`: they count as inputs, with all that lies there; of "box/*" only the names.
+    """
+    if accesses.obstacle is not None:
+        return accesses.obstacle.replace(f"{checkout.tree}/", "").replace(f"{scenarios}/", "<scenarios>/")
+    folders = {path[:-1].rstrip("/") for path in frozen if path.endswith("*")}
+    paths = {f"{path.rstrip('/')}/" for path in frozen if not path.endswith("*")}
+    beside = {}
+    unlisted = (*accesses.opened, *accesses.queried)
+    for i, name in enumerate((*unlisted, *accesses.listed)):
+        listed = i >= len(unlisted)
+        inside, below = _below(name, checkout.tree), _below(name, str(scenarios))
+        if inside is None:
+            if below is None:
+                return f"it looked at {name}"
+            beside[below + "/" * listed] = _digest(scenarios / below, scenarios, listed=listed)
+        elif inside.partition("/")[0] == ".git":
+            return "it looked into the repository"
+        elif listed:
+            folders.add(_of_sources(inside))
+        elif inside:
+            paths.add(inside)
+    return ObservedInputs(
+        paths=tuple(sorted(paths)), folders=tuple(sorted(folders)), beside=beside, native=accesses.native
+    )
+
+
+def matches_scenarios(observed: ObservedInputs, scenarios: Path) -> bool:
+    """Tell whether a scenario folder is as a pass observed it. Nothing else is read: the inputs may be a stranger's."""
+    return all(
+        _digest(scenarios / name.rstrip("/"), scenarios, listed=name.endswith("/")) == known
+        for name, known in observed.beside.items()
+    )
+
+
+def _below(name: str, folder: str) -> str | None:
+    if name == folder:
+        return ""
+    return name[len(folder) + 1 :] if name.startswith(f"{folder}/") else None
+
+
+def _of_sources(folder: str) -> str:
+    """Return the folder whose sources a folder of byte code belongs to: the names in it follow from theirs."""
+    holder, _, last = folder.rpartition("/")
+    return holder if last == "__pycache__" else folder
+
+
+def _digest(path: Path, scenarios: Path, *, listed: bool) -> str:
+    """Return a digest of a file's contents or of the names in a folder; "" where there is neither."""
+    below = Folder(scenarios)
+    try:
+        if listed:
+            names = [name for name in below.names(path) if name != "__pycache__"]
+            content = "\0".join(names).encode(errors="surrogateescape") if below.is_folder(path) else None
+        else:
+            content = b"" if below.is_folder(path) else below.read(path, _ANY_SIZE)
+    except (OSError, ValueError):  # the latter: no path below the folder, or none that a file can have
+        return ""
+    return "" if content is None else hashlib.sha256(content).hexdigest()[:32]

@@ -1,0 +1,26 @@
+"""The terms of a measurement: what is measured of a case, and the limits of each pass."""
+
+from memharness.model.metrics import METRICS, PassName
+from memharness.model.values import Value
+
+
+class Terms(Value):
+    """How a case is measured. The passes that `metrics` need are run, and all that these yield is kept.
+
+    `explain` adds deep profiles, and that of the peak where a peak is wanted, which take further passes; a note says
+    why one is missing. `calls` None: as many calls in the growth pass as take `growth_budget` seconds of CPU time. A
+    pass, all its processes together, may take `timeout` seconds of CPU time, `wall_seconds` by the clock, and
+    `memory_limit` bytes.
+    """
+
+    metrics: tuple[str, ...]
+    growth_budget: float
+    timeout: float
+    wall_seconds: float
+    explain: bool = False
+    calls: int | None = None
+    memory_limit: int | None = None
+
+    def metrics_of(self, name: PassName) -> tuple[str, ...]:
+        """Return those of the metrics that a pass measures."""
+        return tuple(metric for metric in self.metrics if METRICS[metric].measured_in == name)
