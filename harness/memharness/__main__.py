@@ -1,6 +1,6 @@
-"""The way in, as `memharness` and as `python -m memharness`: whatever fails, it ends with an exit code of its own.
+"""The entry point of `memharness` and `python -m memharness`. Whatever fails has an exit code of its own.
 
-Nothing is imported that may be missing before that can be said.
+Nothing that may fail to import is imported before the error can be printed.
 """
 
 import os
@@ -42,7 +42,7 @@ def main() -> int:
 
 
 def _tell(error: BaseException | None) -> None:
-    """Say what failed beside the command, whose own object alone is printed with --json."""
+    """Report what failed in a thread, without JSON: stdout holds one object, that of the command."""
     from memharness.commands.fault_report import report_fault
 
     if error is not None:
@@ -50,12 +50,12 @@ def _tell(error: BaseException | None) -> None:
 
 
 def _tell_unraisable(unraisable: "UnraisableHookArgs") -> None:
-    """Say what failed where nobody can catch it: when an object goes, or at the end, when the exit code stands."""
+    """Report what failed where nothing can catch it: in a finalizer, or when Python shuts down."""
     _tell(unraisable.exc_value)
 
 
 def _open_streams() -> None:
-    """Open what of the three streams is closed, or files that are opened later would take their place."""
+    """Open those of the three standard streams that are closed; otherwise files opened later would take their place."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -63,11 +63,11 @@ def _open_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: PTH123, SIM115  (to the end)
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: PTH123, SIM115  (open until the end)
 
 
 def _flush() -> None:
-    """Write out what is left; where that fails nobody is told again, for Python would change the exit code."""
+    """Flush both streams. Errors are ignored, since Python would change the exit code for them."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -1,6 +1,6 @@
 """Finds the command, prints errors, and turns them into exit codes.
 
-Commands are imported when they are called, since start-up counts; the table below is all that `--help` needs.
+A command is imported when it is called, which keeps the start fast: `--help` needs only the table below.
 """
 
 import importlib
@@ -20,16 +20,16 @@ from memharness.processes.interrupts import Interrupts
 COMMANDS: Final = {
     "init": "Write a configuration and a first scenario for this repository.",
     "run": "Measure what is missing in a range of commits and report changes.",
-    "compare": "Compare any two revisions: environments, metrics, lines.",
+    "compare": "Compare any two revisions: environments, metrics and lines.",
     "show": "Print what is stored for a commit.",
-    "check": "Judge what is stored, measuring nothing.",
-    "accept": "Enter a change that is meant in the ledger.",
+    "check": "Judge stored results without measuring.",
+    "accept": "Accept a change that you meant, with the reason.",
     "bisect": "Find the commit that moved a metric, with few measurements.",
     "bisect-step": "Judge one commit for `git bisect run`.",
     "list": "Print the scenarios and their cases.",
     "plot": "Draw trends of metrics, or what a commit changed, as a picture.",
-    "publish": "Write a site of trend pages from stored results.",
-    "serve": "Publish, show the pages on this machine, and publish again when results change.",
+    "publish": "Write a web site of trend pages from stored results.",
+    "serve": "Publish, serve the pages on this machine, and follow new results.",
     "demo": "Make a small repository with a leak in it and measure it.",
     "help": "Print a topic of the guide, or the options of a command.",
 }
@@ -38,19 +38,19 @@ Exit codes:
   0  fine
   1  a regression was found
   2  wrong usage or configuration; nothing was done
-  3  incomplete: some work could not be done
+  3  incomplete: some work was not done, or the newest commit failed
   70  a fault of memharness itself; a report is written
-  130  interrupted; run again to go on
+  130  interrupted; the same command continues
 """
 
 
 class _UnreadError(Exception):
-    """The reader of our output had enough."""
+    """The program that reads our output stopped reading."""
 
 
 @contextmanager
 def _broken_pipes() -> Iterator[None]:
-    """Raise an error that click does not turn into the exit code of a regression."""
+    """Turn a broken pipe into an error of our own, since click would exit with the code of a regression."""
     try:
         yield
     except BrokenPipeError as error:
@@ -58,7 +58,7 @@ def _broken_pipes() -> Iterator[None]:
 
 
 class Commands(click.Group):
-    """The commands of the table, each in a module of `memharness.commands` with the same name."""
+    """The commands of the table: each is a module of `memharness.commands` of the same name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
         """Return the names in the order of the table."""
@@ -73,7 +73,7 @@ class Commands(click.Group):
         return command
 
     def make_context(self, *arguments: Any, **named: Any) -> click.Context:
-        """Parse the command line, which may print the help."""
+        """Parse the command line. This prints the help where it is asked for."""
         with _broken_pipes():
             return super().make_context(*arguments, **named)
 
@@ -103,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="backslashreplace")  # what its encoding lacks
+        sys.stdout.reconfigure(errors="backslashreplace")  # characters that its encoding lacks
     try:
         code = memharness.main(args=arguments, prog_name="memharness", standalone_mode=False)
         sys.stdout.flush()
@@ -133,11 +133,11 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _answer_json(arguments: Sequence[str], message: str, hint: str, code: int) -> None:
-    """Print a fault as an object where one was asked for."""
+    """Print an error as a JSON object if `arguments` ask for JSON."""
     if "--json" in arguments:
         import json  # here, as `--help` needs none
 
-        with suppress(OSError):  # nobody is left to be told
+        with suppress(OSError):  # nobody reads it any more
             click.echo(json.dumps({"format": 1, "error": {"message": message, "hint": hint, "exit_code": code}}))
 
 

@@ -1,6 +1,6 @@
 """Defines the one error that reaches the user: what is wrong and where, what to do next, the exit code.
 
-Raised where the fault is found, printed once by `memharness.cli`.
+It is raised where the fault is found and printed once, by `memharness.cli`.
 """
 
 import errno
@@ -10,11 +10,11 @@ from typing import Final
 REGRESSION = 1
 USAGE = 2
 INCOMPLETE = 3
-FAULT = 70  # of memharness itself
+FAULT = 70  # a fault of memharness itself
 INTERRUPTED = 130
-UNREAD = 141  # whoever reads the output went away: 128 and the number of SIGPIPE, as of any program
+UNREAD = 141  # the reader of the output stopped reading: 128 plus the number of SIGPIPE, as for any program
 
-_ABORT: Final = 128  # git bisect takes every lower code for an answer
+_ABORT: Final = 128  # the lowest code that git bisect does not take for an answer
 _ANSWERS: Final = (0, 1, 125)
 _ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _RIGHTS: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -29,7 +29,7 @@ _HINTS: Final[Mapping[int, str]] = {
 
 
 class MemharnessError(Exception):
-    """A fault that is not memharness' own: `message` says what and where, `hint` what to do next."""
+    """An error that the user can do something about: `message` says what and where, `hint` what to do next."""
 
     def __init__(self, message: str, *, hint: str = "", exit_code: int = USAGE) -> None:
         super().__init__(message)
@@ -39,15 +39,16 @@ class MemharnessError(Exception):
 
 
 def code_of(arguments: Sequence[str], code: int) -> int:
-    """Return the exit code of a command that came to `code`: for git bisect, what is no answer stops it."""
+    """Return `code`, or for `bisect-step` a code that stops git bisect where `code` is not one of its answers."""
     command = next((word for word in arguments if not word.startswith("-")), "")
     return code if command != "bisect-step" or code in _ANSWERS else max(code, _ABORT)
 
 
 def os_refusal(what: str, error: OSError, *, hint: str = "") -> MemharnessError:
-    """Return the error to raise where the system refuses `what`; `hint` is for what is neither room, rights nor limits.
+    """Return the error to raise where the system refuses `what`.
 
-    Exit code 3 where the same command may succeed the next time, else 2.
+    `hint` is used where the reason is neither a lack of space or rights nor a limit. The exit code is 3 where the same
+    command may succeed the next time, else 2.
     """
     number = error.errno or 0
     code = INCOMPLETE if number in _HINTS and number not in _RIGHTS else USAGE
@@ -55,7 +56,7 @@ def os_refusal(what: str, error: OSError, *, hint: str = "") -> MemharnessError:
 
 
 def as_refusal(error: BaseException) -> MemharnessError | None:
-    """Return what to tell of an error that is the system's and not memharness' own; None for any other."""
+    """Return the error to print where the system is at fault and not memharness; None otherwise."""
     if isinstance(error, MemoryError):
         return MemharnessError("memharness ran out of memory", hint=_OVERLOADED, exit_code=INCOMPLETE)
     if isinstance(error, OSError) and error.errno in _HINTS:

@@ -1,4 +1,4 @@
-"""`memharness accept`: a change that is meant, entered in the ledger with its reason."""
+"""`memharness accept`: enters a change that you meant in the ledger, with its reason."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ from memharness.wording.text import visible
 @click.command()
 @click.argument("commit")
 @click.option("-m", "--metric", type=click.Choice(list(METRICS)), help="Only this metric (default: all that moved).")
-@click.option("--reason", required=True, metavar="TEXT", help="Why the change is meant; shown wherever it is.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why you meant the change; shown beside it.")
 @choosing
 @json_option
 @configured
@@ -38,10 +38,11 @@ def command(
     reason: str,
     as_json: bool,
 ) -> None:
-    """Accept what COMMIT changed: it is shown with its reason from now on and counts as no regression.
+    """Accept what COMMIT changed, so that it no longer counts as a regression.
 
-    COMMIT is the one that a change names, or the last of its range. The entry goes to accepted.toml in the results
-    folder, to be reviewed and committed. A later or larger change is reported as before.
+    COMMIT is the one that a change names, or the last one of its range. The change is shown with the reason from now
+    on. The entry goes to accepted.toml in the results folder; review it and commit it. A change that comes later or is
+    larger is reported as before.
     """
     if not reason.strip():
         raise MemharnessError("--reason is empty", hint="Say in a few words why the change is meant.")
@@ -72,7 +73,7 @@ def command(
 
 
 def _nothing(changes: Sequence[Change], commit: str, metric: str | None) -> MemharnessError:
-    """Name the changes that there are to accept."""
+    """Return the error that names the changes which could be accepted."""
     there = list(dict.fromkeys(change.range[1][:10] for change in changes))
     what = f"no change of {metric}" if metric else "no change"
     if not there:

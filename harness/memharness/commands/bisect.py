@@ -1,4 +1,4 @@
-"""`memharness bisect`: the first bad commit with few measurements."""
+"""`memharness bisect`: finds the first bad commit with few measurements."""
 
 import click
 
@@ -33,8 +33,8 @@ def command(
 ) -> None:
     """Find the commit between GOOD and BAD that moved a metric, by halving.
 
-    Only the commits that the search needs are measured; those that cannot be are passed by. A culprit that is a
-    merge is searched on its branch. The exit code is 1 if the metric rose.
+    Only commits that the search needs are measured, and those that cannot be measured are skipped. If the commit found
+    is a merge, the search goes on in the merged branch. The exit code is 1 if the metric rose.
     """
     print_config(config)
     with show_progress() as progress:

@@ -1,4 +1,4 @@
-"""`memharness bisect-step`: one answer for `git bisect run`."""
+"""`memharness bisect-step`: judges one commit for `git bisect run`."""
 
 import functools
 from pathlib import Path
@@ -17,7 +17,7 @@ _CODES = {"good": 0, "bad": 1, "skip": 125}
 
 
 def _in_the_tree_under_bisection(function: Command) -> Command:
-    """Take the repository of the current folder, and results that git cannot stumble over, unless others are named."""
+    """Take the repository of the current folder, and keep results in the cache folder, unless others are named."""
 
     @functools.wraps(function)
     def wrapper(*args: Any, repo: str | None, results: str | None, **kwargs: Any) -> Any:
@@ -29,8 +29,8 @@ def _in_the_tree_under_bisection(function: Command) -> Command:
 
 
 @click.command("bisect-step")
-@click.option("--good", metavar="REV", help="A good commit (default: the first one that git bisect was told).")
-@click.option("--bad", metavar="REV", help="A bad commit (default: the first one that git bisect was told).")
+@click.option("--good", metavar="REV", help="A good commit (default: the first one given to git bisect).")
+@click.option("--bad", metavar="REV", help="A bad commit (default: the first one given to git bisect).")
 @metric_option
 @choosing
 @measuring
@@ -49,10 +49,10 @@ def command(
 ) -> None:
     """Judge the commit that `git bisect run memharness bisect-step` has checked out.
 
-    The exit code is 0 for good, 1 for bad, 125 where the commit cannot be measured, and 128, at which git stops,
-    for any other fault. Configuration and scenarios are those of the checked out tree: where they came later than the
-    commits under test, name copies with --config and --scenarios. Results are kept in the cache folder, as files in
-    the tree would be in git's way.
+    The exit code is 0 for good, 1 for bad, 125 for a commit that cannot be measured, and 128 for any other fault, at
+    which git stops. Configuration and scenarios are those of the commit that is checked out. If they came later than
+    the commits under test, keep copies elsewhere and name them with --config and --scenarios. Results are kept in the
+    cache folder, where they cannot get in git's way.
     """
     finding = judge_commit(config, good, bad, selection, metric)
     click.echo(f"{metric}: {finding}")

@@ -1,4 +1,4 @@
-"""`memharness check`: a verdict on what is stored, without measuring."""
+"""`memharness check`: judges stored results without measuring."""
 
 from collections.abc import Iterator
 
@@ -27,11 +27,11 @@ from memharness.plan.tasks import runs_on
 @configured
 @click.pass_context
 def command(context: click.Context, /, config: Config, selection: Selection, *, as_json: bool) -> None:
-    """Judge what is stored and measure nothing.
+    """Judge stored results without measuring.
 
-    Without a range the newest commit is judged against what is stored before it; with one, every change in it counts.
-    The exit code is 1 for a regression or an exceeded limit, and 3 where the newest commit or anything before it is
-    not measured, or the newest commit failed.
+    Without a range, the newest commit is judged against what is stored before it; with one, every change in it counts.
+    The exit code is 1 for a regression or an exceeded limit, and 3 if the newest commit failed or is not measured, or
+    if nothing before it is measured.
     """
     if selection.new:
         raise MemharnessError(
@@ -66,7 +66,7 @@ def command(context: click.Context, /, config: Config, selection: Selection, *, 
 
 
 def _stored_at_newest(results: Results) -> set[str]:
-    """Return the cases that anything is stored of at the newest commit, in any environment."""
+    """Return the names of the cases that have a stored result at the newest commit, in any environment."""
     newest = results.commits[-1].id
     return {
         case.name
@@ -76,7 +76,7 @@ def _stored_at_newest(results: Results) -> set[str]:
 
 
 def _belongs(results: Results, case: Case) -> bool:
-    """Tell whether an interpreter that was measured with may run the case, and it applies to the newest commit."""
+    """Tell whether the case applies to the newest commit and runs on an interpreter that was used."""
     required, since = case.scenario.requires_python, case.scenario.since
     if required is not None and not any(runs_on(case, facts.python) for facts in results.environments.values()):
         return False
@@ -85,7 +85,7 @@ def _belongs(results: Results, case: Case) -> bool:
 
 
 def _without_past(results: Results) -> Iterator[str]:
-    """Yield a remark on each case that has nothing before the newest commit to be judged against."""
+    """Yield a remark on each case for which nothing before the newest commit is stored."""
     *earlier, newest = (commit.id for commit in results.commits)
     if not results.commits[-1].parents and not results.project.repository.shallow:
         return

@@ -1,4 +1,4 @@
-"""`memharness compare`: any two revisions side by side."""
+"""`memharness compare`: shows any two revisions side by side."""
 
 import click
 
@@ -34,10 +34,9 @@ def command(
     retry_failed: bool,
     as_json: bool,
 ) -> None:
-    """Compare revisions A and B: what differs in their environments, metrics and lines.
+    """Compare the environments, metrics and lines of revisions A and B.
 
-    What is missing is measured, and what differs is explained by line. A and B may be any two commits, tags or
-    branches.
+    A and B may be any commits, tags or branches. What is missing is measured, and differences are explained by line.
     """
     print_config(config)
     with show_progress() as progress:

@@ -1,4 +1,4 @@
-"""`memharness demo`: a small repository with a history of memory, measured as any other."""
+"""`memharness demo`: makes a small repository and measures it like any other."""
 
 from functools import partial
 from pathlib import Path
@@ -22,8 +22,8 @@ from memharness.wording.text import visible
 def command(context: click.Context, *, folder: Path | None, as_json: bool) -> None:
     """Make a small git repository in FOLDER, run `memharness run --since v1.0` on it and publish its trend pages.
 
-    FOLDER is made; without it a fresh memharness-demo is made here. The exit code is 1, since the history has
-    regressions in it.
+    FOLDER must be empty or not exist; default: a new memharness-demo in the current folder. The exit code is 1, since
+    the history has regressions in it.
     """
     folder = (folder or _fresh_folder(Path.cwd())).absolute()
     build_repository(folder)

@@ -1,4 +1,4 @@
-"""The exit code that a report stands for, and what to do where old failures are the reason for it."""
+"""The exit code of a report, and advice where failures of earlier runs are the reason for it."""
 
 from collections.abc import Collection
 
@@ -10,9 +10,9 @@ from memharness.wording.text import number_text
 
 
 def exit_code(report: Report, *, needed: Collection[str]) -> int:
-    """Return 1 for a regression or an exceeded limit, else 3 where a case failed at a commit that is `needed`, else 0.
+    """Return 1 for a regression or an exceeded limit, else 3 if a case failed at a `needed` commit, else 0.
 
-    A drift upwards is a regression; what is only suspected is none yet.
+    A drift upwards is a regression; what is only suspected is not.
     """
     over_limit = any(over.open and not over.suspected for over in report.exceeded)
     if over_limit or any(is_regression(change) for change in report.changes):
@@ -22,9 +22,10 @@ def exit_code(report: Report, *, needed: Collection[str]) -> int:
 
 
 def with_advice(report: Report, others: Collection[tuple[str, str, str]], *, option: str = "--retry-failed") -> Report:
-    """Return the report with a notice on failures that the `option` measures again.
+    """Return the report with a notice on failures of earlier runs, which `option` measures again.
 
-    `others` are those that it does not help, by family, commit id and case: measured just now, or of a former series.
+    `others` are the failures that it does not measure again, as (family, commit id, case): those of this run, and those
+    of former parts of series.
     """
     old = [one for one in report.failures if (one.family, one.commit, one.case) not in others]
     if not old:

@@ -1,6 +1,6 @@
-"""Faults of memharness itself: a line for the user, and a report with the traceback for whoever mends it.
+"""Faults of memharness itself: a line for the user, and a report with the traceback for those who fix it.
 
-Imports nothing beyond the standard library before it has to: what is installed may be what failed.
+Only the standard library is imported at first, since an installed package may be what failed.
 """
 
 import json
@@ -27,10 +27,10 @@ _CHARACTERS: Final = 300  # of what the line quotes
 
 
 def report_fault(error: BaseException, arguments: Sequence[str]) -> int:
-    """Say that memharness failed by a fault of its own, and where the report is; return the exit code."""
+    """Print that memharness is at fault, and where the report is; return the exit code."""
     message = f"internal error: {_summary(error)}"
     report = None
-    with suppress(Exception):  # whatever else fails, the line is printed
+    with suppress(Exception):  # the line is printed even if the report fails
         report = write_report(error, arguments)
     place = f"Its report: {report}" if report else "No report could be written."
     hint = f"This is a fault of memharness, not of your project. {place}"
@@ -44,9 +44,9 @@ def report_fault(error: BaseException, arguments: Sequence[str]) -> int:
 
 
 def write_report(error: BaseException, arguments: Sequence[str]) -> Path | None:
-    """Write what happened to a file of its own, in the cache folder or else the temporary one; return its path.
+    """Write the traceback to a new file in the cache folder, else in the temporary folder; return its path.
 
-    It holds no variables, neither of the process nor of its functions, and of addresses no user and password.
+    The report holds no environment variables and no local variables, and addresses lose their user and password.
     """
     python = f"{platform.python_implementation()} {platform.python_version()}"
     head = f"memharness {__version__}, {python}, {platform.platform()}"
@@ -86,7 +86,7 @@ def _remove_older(folder: Path) -> None:
 
 
 def _summary(error: BaseException) -> str:
-    """Return the last line of the traceback, fit to be shown."""
+    """Return the last line of the traceback with foreign text escaped."""
     from memharness.wording.text import visible  # which imports the standard library alone
 
     line = traceback.format_exception_only(error)[-1].strip()

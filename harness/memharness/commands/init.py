@@ -1,4 +1,4 @@
-"""`memharness init`: a configuration and a first scenario for the repository at hand."""
+"""`memharness init`: writes a configuration and a first scenario for the repository of the current folder."""
 
 import os
 import posixpath
@@ -24,13 +24,18 @@ from memharness.wording.text import visible
 
 
 @click.command()
-@click.option("--python", metavar="VERSION|PATH", default="", help="Interpreter to measure with (default: this one).")
+@click.option(
+    "--python",
+    metavar="VERSION|PATH",
+    default="",
+    help="Interpreter to measure with (default: this one, if the project allows it).",
+)
 @click.option("--directory", metavar="FOLDER", help="Folder of the project to measure (default: detected).")
 @json_option
 def command(*, python: str, directory: str | None, as_json: bool) -> None:
     """Write memharness.toml and one working scenario into the git repository of the current folder.
 
-    Project, package, import root and a Python that fits are detected. Nothing that exists is overwritten.
+    The project, its packages, its import root and a suitable Python are detected. No existing file is overwritten.
     """
     repository = open_repository(str(Path.cwd()), cache_folder())
     root = work_tree(Path.cwd())
@@ -72,7 +77,7 @@ def command(*, python: str, directory: str | None, as_json: bool) -> None:
 def _choose(root: Path, asked: str | None, files: Mapping[str, str], read: Read) -> tuple[str, bool]:
     """Return the folder of the project to measure, and whether the configuration must name it.
 
-    That is the one asked for, else the one that the current folder lies in, else the only one or likeliest.
+    It is the `asked` one, else the one that holds the current folder, else the only one or the likeliest.
     """
     detected = find_directory(files, read)
     here = Path(os.path.relpath(Path.cwd().resolve(), root)).as_posix()
@@ -98,7 +103,7 @@ def _choose(root: Path, asked: str | None, files: Mapping[str, str], read: Read)
 
 
 def _home(folder: Path, layout: Layout, own: Read) -> tuple[str, list[str]]:
-    """Return the folder for scenarios and results, where they do no harm to builds, and what there is to say of it."""
+    """Return the folder for scenarios and results, in which they do not disturb builds, and notes on the choice."""
     why = ""
     inside = folder.name == posixpath.basename(layout.directory) or layout.directory == "."
     if inside and layout.import_root == layout.directory and takes_any_folder(own):
@@ -110,7 +115,7 @@ def _home(folder: Path, layout: Layout, own: Read) -> tuple[str, list[str]]:
 
 
 def _is_foreign(folder: Path) -> bool:
-    """Tell whether a folder is there for another purpose than memharness'."""
+    """Tell whether a folder exists and serves another purpose."""
     if not folder.is_dir() or not any(folder.iterdir()):
         return False
     if folder.name == "results":

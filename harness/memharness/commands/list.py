@@ -1,4 +1,4 @@
-"""`memharness list`: scenarios and cases."""
+"""`memharness list`: prints scenarios and cases."""
 
 import click
 
@@ -15,7 +15,7 @@ from memharness.wording.text import visible
 @json_option
 @configured
 def command(config: Config, *, pattern: str | None, case_tags: tuple[str, ...], as_json: bool) -> None:
-    """Print the scenarios and their cases, as -k and -t choose them."""
+    """Print the scenarios and their cases, or those that -k and -t choose."""
     cases = select_cases(all_cases(load_scenarios(config.run.scenarios)), pattern, case_tags)
     if as_json:
         print_json({"format": 1, "scenarios": [_as_json(s, own) for s, own in _by_scenario(cases)]})

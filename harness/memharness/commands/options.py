@@ -1,4 +1,4 @@
-"""Options that several commands share, and what is made of them."""
+"""Options that several commands share, and the configuration and selection made from them."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -15,17 +15,21 @@ from memharness.git.history import RevisionRange
 from memharness.model.metrics import METRICS
 from memharness.wording.text import visible
 
-Command: TypeAlias = Callable[..., Any]  # click calls it with whatever options were added
+Command: TypeAlias = Callable[..., Any]  # click passes the values of all options that were added
 Function = TypeVar("Function", bound=Command)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 
 metric_option = click.option(
-    "-m", "--metric", type=click.Choice(list(METRICS)), default="peak", show_default=True, help="What to look at."
+    "-m", "--metric", type=click.Choice(list(METRICS)), default="peak", show_default=True, help="The metric to look at."
 )
 case_options = (
-    click.option("-k", "pattern", metavar="EXPRESSION", help="Cases whose name matches, such as 'waste and not 400'."),
-    click.option("-t", "--tag", "case_tags", multiple=True, metavar="TAG", help="Cases with this tag."),
+    click.option(
+        "-k", "pattern", metavar="EXPRESSION", help="Only cases whose names match, such as 'waste and not 400'."
+    ),
+    click.option(
+        "-t", "--tag", "case_tags", multiple=True, metavar="TAG", help="Only cases with this tag; may be repeated."
+    ),
 )
 
 
@@ -83,13 +87,18 @@ def configured(function: Command) -> Command:
 def measuring(function: Command) -> Command:
     """Add the options of commands that measure; `configured` takes them."""
     options = (
-        click.option("--python", multiple=True, metavar="VERSION|PATH", help="Interpreter; each is its own series."),
+        click.option(
+            "--python",
+            multiple=True,
+            metavar="VERSION|PATH",
+            help="Interpreter to measure with; may be repeated, each is a series of its own.",
+        ),
         click.option("--install", metavar="auto|wheel|path|existing", help="How each commit is installed."),
         click.option("-j", "--workers", type=click.IntRange(min=1), help="Commits measured at once."),
         click.option(
             "--reuse/--no-reuse",
             default=None,
-            help="Whether results hold for commits at which a scenario can see no difference (default: they do).",
+            help="Take results from commits at which a case would see nothing different (default: --reuse).",
         ),
     )
     return with_options(options)(function)
@@ -98,7 +107,7 @@ def measuring(function: Command) -> Command:
 def publishing(function: Command) -> Command:
     """Add the options of commands that write the site; `configured` takes them.
 
-    A machine that is named on the command line is the only one that is shown: it narrows the `selection`.
+    With --machine, the site shows the results of that machine alone.
     """
 
     @functools.wraps(function)
@@ -162,18 +171,18 @@ def selecting(function: Command) -> Command:
 
     options = (
         click.argument("revisions", required=False, metavar="[A..B]"),
-        click.option("--since", metavar="REV", help="From this revision on, which is the baseline."),
+        click.option("--since", metavar="REV", help="This revision, as the baseline, and all after it."),
         click.option("--until", metavar="REV", help="Up to this revision (default: HEAD)."),
         click.option("--last", type=click.IntRange(min=1), metavar="N", help="The newest N commits."),
-        click.option("--tags", is_flag=True, help="Tagged commits only."),
+        click.option("--tags", is_flag=True, help="Only tagged commits."),
         click.option("--all", "every", is_flag=True, help="The whole first-parent history (the default)."),
-        click.option("--new", is_flag=True, help="What came after the newest measured commit."),
+        click.option("--new", is_flag=True, help="Commits since every case was last measured."),
         *case_options,
     )
     return with_options(options)(wrapper)
 
 
 def print_config(config: Config) -> None:
-    """Say on stderr which configuration is used."""
+    """Print on stderr which configuration is used."""
     source = visible(str(config.source)) if config.source else "defaults (no memharness.toml found)"
     click.echo(f"configuration: {source}", err=True)

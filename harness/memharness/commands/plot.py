@@ -1,4 +1,4 @@
-"""`memharness plot`: trends of metrics over commits, or what one commit changed, as a picture."""
+"""`memharness plot`: draws trends of metrics over commits, or what one commit changed."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,8 +20,15 @@ from memharness.wording.text import number_text
 
 _LOOKS = (
     click.option("--theme", type=click.Choice(list(THEMES)), default="light", show_default=True, help="Colours."),
-    click.option("--width", type=float, metavar="INCHES", help="Width of the picture (default: 11, or 6.7)."),
-    click.option("--height", type=float, metavar="INCHES", help="Height of a panel, or least height of a change."),
+    click.option(
+        "--width", type=float, metavar="INCHES", help="Width of the picture (default: 11; 6.7 with --before-after)."
+    ),
+    click.option(
+        "--height",
+        type=float,
+        metavar="INCHES",
+        help="Height of each panel; with --before-after, the least height of the picture.",
+    ),
     click.option("--dpi", type=int, default=120, show_default=True, help="Pixels per inch of a .png."),
 )
 
@@ -34,7 +41,7 @@ _LOOKS = (
     "metrics",
     type=click.Choice(list(METRICS)),
     multiple=True,
-    help="What to draw; may be repeated (default: peak, or all that changed).",
+    help="Metric to draw; may be repeated (default: peak, or all that changed).",
 )
 @click.option("--before-after", "revision", metavar="COMMIT", help="Draw what this commit changed instead of trends.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="File: .svg, .png or .pdf.")
@@ -54,9 +61,10 @@ def command(
     height: float | None,
     dpi: int,
 ) -> None:
-    """Draw trends over commits: tags, limits and changes marked, the spread of repeats, failures as gaps.
+    """Draw the trends of metrics over commits.
 
-    With --before-after, draw the changes at one commit as bars, with the lines that hold each difference.
+    Tags, limits, changes and the spread of repeats are marked, and failures are gaps. With --before-after, draw the
+    changes at one commit as bars, with the lines that hold each difference.
     """
     look = Look(theme=theme, width=width, height=height, dpi=dpi)
     results = load_results(config, selection)
@@ -69,7 +77,7 @@ def command(
 
 
 def _draw_trends(results: Results, _: str, metrics: tuple[str, ...], output: Path, look: Look) -> dict[str, object]:
-    """Draw the trends of metrics; say which of them have no value, and raise where none has."""
+    """Draw the trends of metrics. Print which metrics have no value; raise MemharnessError if none has one."""
     wanted = metrics or ("peak",)
     drawn = trends(results, *wanted)
     where = f"is stored for the chosen commits and cases in {results.project.config.run.results}"
@@ -84,7 +92,7 @@ def _draw_trends(results: Results, _: str, metrics: tuple[str, ...], output: Pat
 
 
 def _why_none(results: Results, metrics: Sequence[str]) -> str:
-    """Say why no value of `metrics` is stored: each commit failed that was measured, or none was."""
+    """Return a hint on why no value of `metrics` is stored: all measured commits failed, or none was measured."""
     points = [point for one in judge(results) if one.series.metric in metrics for point in one.series.points]
     failed = {point.commit.id for point in points if point.failure}
     if not failed:

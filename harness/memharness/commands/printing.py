@@ -9,7 +9,7 @@ from memharness.wording.text import visible
 
 
 def print_notices(notices: Iterable[str]) -> None:
-    """Print remarks about stored files on stderr."""
+    """Print remarks on stderr."""
     for notice in notices:
         click.echo(f"note: {visible(notice)}", err=True)
 

@@ -1,4 +1,4 @@
-"""`memharness publish`: a static site of trend pages from stored results."""
+"""`memharness publish`: writes a static site of trend pages from stored results."""
 
 import click
 
@@ -17,7 +17,7 @@ from memharness.wording.text import number_text, visible
 def command(config: Config, selection: Selection, *, as_json: bool) -> None:
     """Write trend pages that work offline, from any folder and any web server.
 
-    Only files whose content changed are written again. Without a range the pages begin at the first measured commit.
+    Only files whose content changed are written. Without a range, the pages begin at the first measured commit.
     """
     from memharness.site.publish import publish
 

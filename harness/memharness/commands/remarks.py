@@ -1,4 +1,4 @@
-"""What there is to say beside a report."""
+"""Remarks that are printed beside a report."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ def failure_notes(report: Report) -> Iterator[str]:
 
 
 def working_tree_notes(results: Results) -> Iterator[str]:
-    """Yield how many files of the working tree are not what was measured."""
+    """Yield how many files of the working tree differ from the newest commit, if any do."""
     newest = results.commits[-1]
     edited = edited_files(results.project, newest.id)
     if edited:

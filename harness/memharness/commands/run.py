@@ -1,4 +1,4 @@
-"""`memharness run`: measure what is missing, then report every change in the range."""
+"""`memharness run`: measures what is missing, then reports every change in the range."""
 
 import functools
 from collections.abc import Callable
@@ -31,10 +31,12 @@ from memharness.terminal.progress import show_progress
     type=click.FloatRange(0, 1),
     default=0.0,
     metavar="SHARE",
-    help="Measure this share of the reusable results, and fail where they differ.",
+    help="Measure this share of the reusable results, from 0 to 1, and fail where a figure differs.",
 )
-@click.option("--keep-going", is_flag=True, help="Go on where commits in a row fail to build alike.")
-@click.option("--adaptive", is_flag=True, help="Measure no more commits than it takes to find the steps.")
+@click.option(
+    "--keep-going", is_flag=True, help="Go on where three commits in a row fail to build for the same reason."
+)
+@click.option("--adaptive", is_flag=True, help="Measure only as many commits as it takes to find the steps.")
 @measuring
 @configured
 @click.pass_context
@@ -52,7 +54,7 @@ def command(
 ) -> None:
     """Measure what is missing in a range of commits and report changes.
 
-    Without a range the whole first-parent history is measured. What is stored is not measured again.
+    Without a range, the whole first-parent history is measured. What is stored is not measured again.
     """
     if verify and not config.run.reuse:
         raise MemharnessError(
@@ -67,7 +69,7 @@ def command(
 
 
 def report_run(work: Callable[..., Results], *, as_json: bool = False) -> int:
-    """Do the `work` of the command, which takes a listener, and report what came out; return the exit code."""
+    """Call `work` with a listener for its progress, print the report, and return the exit code."""
     with show_progress() as progress:
         results = work(listener=progress)
     print_notices(working_tree_notes(results))

@@ -1,4 +1,4 @@
-"""`memharness serve`: the published pages in a browser, up to date while results come in."""
+"""`memharness serve`: publishes, serves the pages, and keeps them up to date."""
 
 import threading
 import time
@@ -17,17 +17,28 @@ from memharness.wording.text import visible
 @click.command()
 @selecting
 @publishing
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at; others can read it there.")
-@click.option("--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="0: a free one.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen at; any other lets other machines read the pages.",
+)
+@click.option(
+    "--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="Port to listen at; 0 for a free one."
+)
 @click.option("--open", "browse", is_flag=True, help="Open the pages in the browser.")
 @click.option(
-    "--interval", default=2.0, show_default=True, type=click.FloatRange(min=0.1), help="Seconds between looks."
+    "--interval",
+    default=2.0,
+    show_default=True,
+    type=click.FloatRange(min=0.1),
+    help="Seconds between two looks for changes.",
 )
 @configured
 def command(config: Config, selection: Selection, *, host: str, port: int, browse: bool, interval: float) -> None:
-    """Publish, then serve the pages on this machine; publish again whenever results or scenarios change.
+    """Publish, serve the pages on this machine, and publish again when results, scenarios or commits change.
 
-    The address is printed on stdout. End it with Ctrl-C.
+    The address is printed on stdout. Stop it with Ctrl-C.
     """
     from memharness.site.publish import publish
     from memharness.site.server import SiteServer
@@ -53,14 +64,14 @@ def command(config: Config, selection: Selection, *, host: str, port: int, brows
 
 
 def _publish_again(config: Config, selection: Selection) -> None:
-    """Publish; what is wrong just now, as while a scenario is edited, is said and leaves the pages as they were."""
+    """Publish again. An error, as while a scenario is being edited, is printed and leaves the pages as they were."""
     from memharness.site.publish import publish
 
     try:
         published = publish(config, selection)
     except MemharnessError as error:
         reason = error.message
-    except Exception as error:  # noqa: BLE001  (whatever it is, those who read the pages need them)
+    except Exception as error:  # noqa: BLE001  (the pages must stay available)
         reason = f"{type(error).__name__}: {error}"
     else:
         if published.files.written or published.files.removed:

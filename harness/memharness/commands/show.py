@@ -1,4 +1,4 @@
-"""`memharness show`: all that is stored for one commit."""
+"""`memharness show`: prints all that is stored for one commit."""
 
 from collections.abc import Iterator, Sequence
 
@@ -24,10 +24,10 @@ from memharness.wording.text import number_text
 def command(
     config: Config, *, commit: str | None, pattern: str | None, case_tags: tuple[str, ...], as_json: bool
 ) -> None:
-    """Print what is stored for COMMIT, by default the newest measured one.
+    """Print what is stored for COMMIT (default: the newest measured commit).
 
-    Metrics, tracked objects before and after with the types that grew, the lines that hold memory, and the call
-    stack of the biggest offender (where it was explained: the newest commit of a run, and both sides of every change).
+    That is the metrics, the tracked objects with the types that grew, and the lines that hold memory. Call stacks are
+    stored for the newest commit of a run and for both sides of every change.
     """
     selection = Selection(until=commit or "HEAD", last=1, pattern=pattern, case_tags=case_tags)
     project = open_project(config, selection, read_only=True)
@@ -51,7 +51,7 @@ def command(
 
 
 def _failures(stored: Sequence[StoredCase], commit: Commit) -> Iterator[str]:
-    """Yield how to measure again what failed."""
+    """Yield the command that measures again what failed."""
     outcomes = [one.outcome for one in stored]
     failed = sum(not isinstance(outcome, Measured) or bool(outcome.failed_passes) for outcome in outcomes)
     if failed:
@@ -60,7 +60,7 @@ def _failures(stored: Sequence[StoredCase], commit: Commit) -> Iterator[str]:
 
 
 def stored_cases(results: Results, commit: Commit) -> tuple[StoredCase, ...]:
-    """Return what all repeats of every case found at `commit`, in every environment family."""
+    """Return what is stored for each case at `commit` in each environment family, its repeats combined."""
     return tuple(
         _stored_case(results, family, repeats)
         for family in results.measurements
@@ -84,7 +84,7 @@ def _stored_case(results: Results, family: str, repeats: Sequence[Measurement]) 
 
 
 def _together(outcomes: Sequence[Outcome]) -> Outcome:
-    """Return all that the repeats found: the newest figure of each metric, and profiles of the explained one."""
+    """Combine the outcomes of repeats: the newest figure of each metric, and the profiles that explain the case."""
     measured = [outcome for outcome in outcomes if isinstance(outcome, Measured)]
     if not measured:
         return outcomes[-1]
