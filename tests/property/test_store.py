@@ -29,7 +29,7 @@ from memharness.model.measurements import (
     TypeCount,
 )
 from memharness.model.metrics import PASSES
-from memharness.store import Entry, Store
+from memharness.store import CaseObservation, Store
 from memharness.store.encoding import DamagedFile, StoredProfile, compress, decode, decompress, encode
 
 PATH = Path("record.json")
@@ -103,7 +103,7 @@ records = st.builds(
     reused=st.lists(references, max_size=2).map(tuple),
 )
 # Few names, so that entries collide; the outcome tells them apart.
-entries: st.SearchStrategy[Entry] = st.tuples(
+entries: st.SearchStrategy[CaseObservation] = st.tuples(
     st.sampled_from(["one", "two"]),
     st.sampled_from(["a", "b"]),
     st.just(1),
@@ -146,7 +146,7 @@ def test_a_damaged_profile_is_never_taken_for_a_whole_one(profile: Profile, data
 
 @SETTINGS
 @given(commits, st.lists(st.lists(entries, max_size=4), max_size=4))
-def test_the_first_value_wins_however_entries_are_grouped(commit: Commit, groups: list[list[Entry]]) -> None:
+def test_the_first_value_wins_however_entries_are_grouped(commit: Commit, groups: list[list[CaseObservation]]) -> None:
     """A failure stays as it is; of a success every metric keeps its first value, and missing ones are added."""
     expected: dict[tuple[str, str, int, int], dict[str, int] | Outcome] = {}
     for case, identity, probe, round_, observation in (entry for group in groups for entry in group):

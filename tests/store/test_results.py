@@ -41,7 +41,7 @@ from memharness.model.measurements import (
 )
 from memharness.model.metrics import PassName
 from memharness.model.values import Value
-from memharness.store import Entry, Store, machines
+from memharness.store import CaseObservation, Store, machines
 from memharness.store.encoding import StoredCalls, StoredEnvironment, decode, encode
 from memharness.store.machine import Machine, this_machine
 
@@ -116,7 +116,7 @@ def commit(number: int) -> Commit:
     )
 
 
-def entry(case: str, outcome: Outcome, round_: int = 0) -> Entry:
+def entry(case: str, outcome: Outcome, round_: int = 0) -> CaseObservation:
     named = outcome.profiles.values() if isinstance(outcome, Measured) else ()
     profiles = {profile_id: PROFILES[profile_id] for profile_id in named}
     return (

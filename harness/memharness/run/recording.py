@@ -15,7 +15,7 @@ from memharness.model.scenarios import Case
 from memharness.plan.tasks import Task
 from memharness.run.reuse import Reuse
 from memharness.run.worker import Done
-from memharness.store import Entry, Store
+from memharness.store import CaseObservation, Store
 
 _NOTES: Final = (UNPROVEN, UNCOUNTED)  # what notes on a case begin with that are worth saying once
 

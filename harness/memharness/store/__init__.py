@@ -4,6 +4,6 @@ In come observations, out come records; nothing is printed, what a person should
 """
 
 from memharness.store.ledger import is_same_change
-from memharness.store.results import Entry, Store, machines
+from memharness.store.results import CaseObservation, Store, machines
 
-__all__ = ["Entry", "Store", "is_same_change", "machines"]
+__all__ = ["CaseObservation", "Store", "is_same_change", "machines"]

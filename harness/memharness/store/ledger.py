@@ -9,7 +9,7 @@ from memharness.config.document import Document
 from memharness.errors import MemharnessError
 from memharness.model.findings import Acceptance
 from memharness.model.values import Value
-from memharness.store import files
+from memharness.store.files import ResultFiles, reporting
 
 NAME = "accepted.toml"
 _FORMAT = 1
@@ -53,7 +53,7 @@ def append(folder: Path, entries: Sequence[Acceptance]) -> Path:
         tables.append(table)
     text = (tomlkit.dumps(document).rstrip() + "\n").encode()
     _parse(path, text)
-    files.Files(folder).write(path, text)
+    ResultFiles(folder).write(path, text)
     return path
 
 
@@ -64,10 +64,8 @@ def is_same_change(old: Acceptance, entry: Acceptance) -> bool:
 
 
 def _read(folder: Path) -> bytes | None:
-    try:
-        return files.Files(folder).read(folder / NAME)
-    except OSError as error:  # no acceptance is left out without a word
-        raise files.failure("read", folder / NAME, error) from None
+    with reporting("read", folder / NAME):  # no acceptance is left out without a word
+        return ResultFiles(folder).read(folder / NAME)
 
 
 def _parse(path: Path, content: bytes) -> _Ledger:

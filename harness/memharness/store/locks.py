@@ -2,34 +2,25 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import filelock
 
 from memharness.errors import MemharnessError
-from memharness.store import files
+from memharness.store.files import ResultFiles, reporting
 
 
 @contextmanager
-def held(lock: filelock.BaseFileLock, seconds: float) -> Iterator[None]:
+def write_lock(lock: filelock.BaseFileLock, seconds: float) -> Iterator[None]:
     """Hold the lock of single writes; it is re-entrant. Raise MemharnessError if it stays taken for `seconds`."""
-    path = Path(lock.lock_file)
-    _prepare(path)
-    try:
-        lock.acquire(timeout=seconds)
-    except filelock.Timeout:
-        raise MemharnessError(
-            f"{path} stayed locked by another process for {seconds:g} s",
-            hint="See which process holds it (fuser, lsof), then run the same command again.",
-        ) from None
-    except OSError as error:
-        raise files.failure("lock", path, error) from error
-    try:
+    taken = MemharnessError(
+        f"{lock.lock_file} stayed locked by another process for {seconds:g} s",
+        hint="See which process holds it (fuser, lsof), then run the same command again.",
+    )
+    with _held(lock, seconds, lambda: taken):
         yield
-    finally:
-        lock.release()
 
 
 @contextmanager
@@ -38,37 +29,38 @@ def run_lock(folder: Path) -> Iterator[None]:
 
     The number of that process is in a file of its own, because taking a lock may empty the lock's file.
     """
-    owner = folder / ".run.pid"
-    lock = filelock.FileLock(folder / ".run.lock")
-    _prepare(folder / ".run.lock")
-    try:
-        lock.acquire(blocking=False)
-    except filelock.Timeout:
-        number = _owner(folder)
-        raise MemharnessError(
-            f"another memharness run (process {number}) is using {folder}",
+    files, owner = ResultFiles(folder), folder / ".run.pid"
+
+    def taken() -> MemharnessError:
+        return MemharnessError(
+            f"another memharness run (process {_owner(files, owner)}) is using {folder}",
             hint="Wait for it to end, or choose another folder for the results.",
-        ) from None
-    except OSError as error:
-        raise files.failure("lock", folder / ".run.lock", error) from error
+        )
+
+    with _held(filelock.FileLock(folder / ".run.lock"), 0, taken):
+        files.write(owner, f"{os.getpid()}\n".encode())
+        yield
+
+
+@contextmanager
+def _held(lock: filelock.BaseFileLock, seconds: float, taken: Callable[[], MemharnessError]) -> Iterator[None]:
+    path = Path(lock.lock_file)
+    ResultFiles(path.parent).prepare_lock(path)
+    with reporting("lock", path):
+        try:
+            lock.acquire(timeout=seconds)
+        except filelock.Timeout:
+            raise taken() from None
     try:
-        files.Files(folder).write(owner, f"{os.getpid()}\n".encode())
         yield
     finally:
         lock.release()
 
 
-def _prepare(path: Path) -> None:
-    """Make the folder of a lock's file, and see that taking the lock, which may empty the file, empties no other."""
-    folder = files.Files(path.parent)
-    folder.make(path.parent)
-    folder.check_lock(path)
-
-
-def _owner(folder: Path) -> str:
+def _owner(files: ResultFiles, path: Path) -> str:
     """Return the number of the process that says it has the run lock."""
     try:
-        content = files.Files(folder).read(folder / ".run.pid") or b""
+        content = files.read(path) or b""
     except OSError:
         content = b""
     return content.decode().strip() if re.fullmatch(rb"[0-9]{1,10}\n", content) else "unknown"

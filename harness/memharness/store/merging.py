@@ -3,13 +3,47 @@
 What is reused is such another: it fills what was not measured at the commit itself.
 """
 
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from itertools import filterfalse
+from typing import Any, Final, TypeVar
 
 from msgspec.structs import replace
 
-from memharness.model.measurements import Measured, Measurement, Record, Reused
+from memharness.model.measurements import Measured, Measurement, Outcome, Record, Reused
 from memharness.model.metrics import METRICS, PassName, profile_pass
+
+K = TypeVar("K", bound=str)
+T = TypeVar("T")
+
+_FIELDS_OF: Final[Mapping[str, dict[str, Any]]] = {
+    "growth": {"calls": None},
+    "first": {"gc_objects": None, "types": ()},
+}
+
+
+def updated(
+    old: Record,
+    new: Record,
+    *,
+    retry: bool,
+    lost_in: Callable[[Outcome], AbstractSet[PassName]],
+) -> Record:
+    """Return what is stored from now on of a commit, of which `new` has just been found.
+
+    `retry` lets a measurement take the place of one that failed, as what is reused always does. `lost_in` returns the
+    passes of an outcome of which a stored profile is missing.
+    """
+    kept = {one.key: one for one in old.measurements}
+    lost = {key: lost_in(one.outcome) for key, one in kept.items()}
+    for one in new.measurements:
+        known = kept.get(one.key)
+        kept[one.key] = merged(known, one, retry=retry, lost=lost.get(one.key, frozenset())) if known else one
+    replaced = {(one.case, one.identity, one.probe, 0) for one in new.reused}
+    kept = {key: one for key, one in kept.items() if key not in replaced or isinstance(one.outcome, Measured)}
+    measurements = tuple(kept[key] for key in sorted(kept))
+    return replace(new, measurements=measurements, reused=joined(old.reused, new.reused))
 
 
 def merged(
@@ -28,30 +62,29 @@ def merged(
         return candidate if retry else known
     if not isinstance(new, Measured):
         return known
-    left = _without(old, lost & ({*new.passes, *new.failed_passes}))
-    if candidate.environment != known.environment:
-        if old.metrics.keys() < new.metrics.keys():
-            return candidate
-        return known if left == old else replace(known, outcome=left)
-    suspected = (*old.suspected, *(name for name in new.suspected if name not in old.metrics))
-    failed = {name: outcome for name, outcome in old.failed_passes.items() if name not in new.passes}
+    left = _without(old, lost & {*new.passes, *new.failed_passes})
+    if candidate.environment == known.environment:
+        return replace(known, outcome=_combined(old, left, new))
+    return candidate if old.metrics.keys() < new.metrics.keys() else replace(known, outcome=left)
+
+
+def _combined(old: Measured, left: Measured, new: Measured) -> Measured:
+    """Return an outcome with what a newer one adds; `left` is the old one without the profiles that were lost."""
     outcome = Measured(
         metrics=new.metrics | old.metrics,
         calls=new.calls if old.calls is None else old.calls,
         gc_objects=new.gc_objects if old.gc_objects is None else old.gc_objects,
         types=old.types or new.types,
         profiles=new.profiles | left.profiles,
-        notes=(*old.notes, *(note for note in new.notes if note not in old.notes)),
+        notes=tuple(dict.fromkeys((*old.notes, *new.notes))),
         passes=tuple(sorted({*new.passes, *left.passes})),
         inputs=new.inputs | left.inputs,
-        failed_passes=new.failed_passes | failed,
-        suspected=suspected,
+        failed_passes=new.failed_passes | {k: v for k, v in old.failed_passes.items() if k not in new.passes},
+        suspected=(*old.suspected, *filterfalse(old.metrics.__contains__, new.suspected)),
         reused_from=old.reused_from,
     )
     same = (outcome.metrics, outcome.passes, outcome.failed_passes) == (old.metrics, old.passes, old.failed_passes)
-    if same and (left == old or outcome.profiles == old.profiles):
-        return known
-    return replace(known, outcome=outcome)
+    return old if same and (left == old or outcome.profiles == old.profiles) else outcome
 
 
 def _without(outcome: Measured, passes: AbstractSet[str]) -> Measured:
@@ -100,33 +133,32 @@ def resolved(record: Record, source: Callable[[str], Record | None]) -> tuple[Me
         origin = source(reference.commit)
         for one in origin.measurements if origin else ():
             if one.key == key and isinstance(one.outcome, Measured):
-                part = replace(one, outcome=_only(one.outcome, reference))
-                known = found.get(key)
+                known, outcome = found.get(key), _only(one.outcome, reference)
                 found[key] = (
-                    part
-                    if known is None
-                    else merged(known, replace(part, outcome=replace(part.outcome, inputs={})), retry=True)
+                    merged(known, replace(one, outcome=replace(outcome, inputs={})), retry=True)
+                    if known
+                    else replace(one, outcome=outcome)
                 )
     return tuple(found[key] for key in sorted(found))
 
 
 def _only(outcome: Measured, reference: Reused) -> Measured:
     """Return what some passes found, marked with the commit that they ran at."""
-    passes = reference.passes
-    metrics = {
-        name: value
-        for name, value in outcome.metrics.items()
-        if name in METRICS and METRICS[name].measured_in in passes
-    }
-    return Measured(
+    passes = set(reference.passes)
+    metrics = _found_in(passes, outcome.metrics, lambda name: METRICS[name].measured_in if name in METRICS else None)
+    missing = [fields for name, fields in _FIELDS_OF.items() if name not in passes]
+    found = replace(
+        outcome,
         metrics=metrics,
-        calls=outcome.calls if "growth" in passes else None,
-        gc_objects=outcome.gc_objects if "first" in passes else None,
-        types=outcome.types if "first" in passes else (),
-        profiles={kind: id_ for kind, id_ in outcome.profiles.items() if profile_pass(kind) in passes},
-        notes=outcome.notes,
-        passes=tuple(name for name in outcome.passes if name in passes),
-        inputs={name: id_ for name, id_ in outcome.inputs.items() if name in passes},
-        suspected=tuple(name for name in outcome.suspected if name in metrics),
+        profiles=_found_in(passes, outcome.profiles, profile_pass),
+        passes=tuple(filter(passes.__contains__, outcome.passes)),
+        inputs=_found_in(passes, outcome.inputs, str),
+        failed_passes={},
+        suspected=tuple(filter(metrics.__contains__, outcome.suspected)),
         reused_from=reference.commit,
     )
+    return replace(found, **ChainMap(*missing))
+
+
+def _found_in(passes: AbstractSet[str], named: Mapping[K, T], pass_of: Callable[[K], str | None]) -> dict[K, T]:
+    return {name: value for name, value in named.items() if pass_of(name) in passes}

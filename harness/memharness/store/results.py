@@ -8,7 +8,7 @@ count as missing, so that they are measured again.
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias, TypeVar
@@ -34,7 +34,6 @@ from memharness.model.measurements import (
 )
 from memharness.model.metrics import PassName, profile_pass
 from memharness.model.values import digest
-from memharness.store import files, locks
 from memharness.store.encoding import (
     DamagedFile,
     StoredCalls,
@@ -46,11 +45,13 @@ from memharness.store.encoding import (
     decompress,
     encode,
 )
+from memharness.store.files import ResultFiles
 from memharness.store.ledger import append, read_ledger
+from memharness.store.locks import run_lock, write_lock
 from memharness.store.machine import Machine, this_machine
-from memharness.store.merging import joined, merged, resolved, with_identities
+from memharness.store.merging import resolved, updated, with_identities
 
-Entry: TypeAlias = tuple[str, str, int, int, Observation]  # case, identity, probe, round, what was observed
+CaseObservation: TypeAlias = tuple[str, str, int, int, Observation]  # case, identity, probe, round, what was observed
 
 _RECORD = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})\.json")
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")
@@ -59,8 +60,7 @@ _OBSERVED = "sights"
 _COMPRESSED = ".json.gz"
 _OURS = (_PROFILES, _OBSERVED)  # folders beside those of families
 _DEPTH = 2  # of the folders below that of a machine
-_DECODED = 64  # profiles kept: neighbours share them, and every metric of a case asks for the same ones
-_SOURCES = 64  # records kept that others refer to
+_CACHED = 64  # profiles, which neighbours share and every metric of a case asks for, and records that others refer to
 _IGNORED = b"# made and removed by memharness\n/.lock\n/.run.*\n*.tmp\n*.damaged*\n"
 
 T = TypeVar("T")
@@ -90,25 +90,25 @@ class Store:
         self._home = folder / _checked_name(machine, "machine")
         self._read_only = read_only
         self._lock_seconds = lock_seconds
-        self._files = files.Files(folder)
+        self._files = ResultFiles(folder)
         self._lock = filelock.FileLock(folder / ".lock")
         self._prepared = False
-        self._decoded: dict[str, Profile] = {}  # the profiles asked for last, the latest at the end
-        self._sources: dict[tuple[str, str], Record | None] = {}  # family and commit id
-        self._listed: dict[str, frozenset[str]] = {}  # names of profiles by folder
+        self._cached_profile = lru_cache(_CACHED)(self._read_profile)
+        self._cached_record = lru_cache(_CACHED)(self.record)
+        self._profile_names = cache(self._list_profiles)
 
     # --- writing -----------------------------------------------------------------------------------------
 
     def run_lock(self) -> AbstractContextManager[None]:
         """Hold the folder for a whole run; MemharnessError if another run has it."""
-        return locks.run_lock(self.folder)
+        return run_lock(self.folder)
 
     def add(
         self,
         family: str,
         commit: Commit,
         environment: EnvironmentFacts | None,
-        entries: Sequence[Entry],
+        observed: Sequence[CaseObservation],
         *,
         reused: Sequence[Reused] = (),
         replace_failed: bool = False,
@@ -120,39 +120,28 @@ class Store:
         inputs are written before the record that names them, so that a killed process leaves no name without its file.
         """
         facts_id = environment.id if environment else None
-        with self._writing():
-            old = self.record(family, commit.id)
-            kept = {known.key: known for known in old.measurements} if old else {}
-            for case, identity, probe, round_, observation in entries:
-                candidate = Measurement(
-                    case=case,
-                    identity=identity,
-                    probe=probe,
-                    round=round_,
-                    environment=facts_id,
-                    outcome=observation.outcome,
-                )
-                known = kept.get(candidate.key)
-                if known is not None:
-                    lost = self.lost_in(known.outcome)
-                    candidate = merged(known, candidate, retry=replace_failed, lost=lost)
-                kept[candidate.key] = candidate
-                self._write_named(candidate.outcome, observation)
-            references = joined(old.reused if old else (), reused)
-            for key in {(reference.case, reference.identity, reference.probe, 0) for reference in reused}:
-                if key in kept and not isinstance(kept[key].outcome, Measured):
-                    del kept[key]
-            if environment is not None and self.environment(family, environment.id) is None:
-                content = encode(StoredEnvironment(format=STORE_FORMAT, environment=environment))
-                self._files.write(self._environment_path(family, environment.id), content)
-            measurements = tuple(kept[key] for key in sorted(kept))
-            record = Record(
-                format=STORE_FORMAT, commit=commit, family=family, measurements=measurements, reused=references
+        fresh = tuple(
+            Measurement(
+                case=case,
+                identity=identity,
+                probe=probe,
+                round=round_,
+                environment=facts_id,
+                outcome=observation.outcome,
             )
-            same = old and replace(old, format=STORE_FORMAT)  # an older one stays until there is something new
-            if (measurements or references) and record != same:
+            for case, identity, probe, round_, observation in observed
+        )
+        new = Record(format=STORE_FORMAT, commit=commit, family=family, measurements=fresh, reused=tuple(reused))
+        with self._writing():
+            old = self.record(family, commit.id) or replace(new, measurements=(), reused=())
+            record = updated(old, new, retry=replace_failed, lost_in=self.lost_in)
+            outcomes = {one.key: one.outcome for one in record.measurements}
+            for case, identity, probe, round_, observation in observed:
+                self._write_named(outcomes.get((case, identity, probe, round_)), observation)
+            self._write_environment(family, environment)
+            if record != replace(old, format=STORE_FORMAT):  # an older one stays until there is something new
                 self._files.write(self._record_path(family, commit.id), encode(record))
-                self._sources.pop((family, commit.id), None)
+                self._cached_record.cache_clear()
 
     def set_calls(self, family: str, case: str, identity: str, calls: int) -> int:
         """Store how often the growth pass calls a case, unless it is known; return the number that holds."""
@@ -211,24 +200,16 @@ class Store:
 
     def resolved(self, record: Record) -> tuple[Measurement, ...]:
         """Return the measurements of a record, those included that it refers to."""
-        return resolved(record, partial(self._source, record.family)) if record.reused else record.measurements
+        return resolved(record, partial(self._cached_record, record.family)) if record.reused else record.measurements
 
     def profile(self, profile_id: str) -> Profile | None:
         """Return a stored profile; None, with a notice, where it is missing or damaged."""
         path = self._profile_path(profile_id)
         if not self._files.is_file(path):
-            self._listed.pop(path.parent.name, None)
+            self._forget_profiles()
             self._notice(f"{path} is missing: no lines can be shown for it")
             return None
-        profile = self._decoded.pop(profile_id, None)
-        if profile is None:
-            stored = self._load(path, partial(decompress, kind=StoredProfile))
-            profile = stored.profile if stored else None
-        if profile is not None:
-            self._decoded[profile_id] = profile
-            if len(self._decoded) > _DECODED:
-                del self._decoded[next(iter(self._decoded))]
-        return profile
+        return self._cached_profile(profile_id)
 
     def inputs(self, inputs_id: str) -> ObservedInputs | None:
         """Return what a pass observed; None where that is missing or damaged: nothing can be proven with it."""
@@ -238,7 +219,9 @@ class Store:
     def lost_in(self, outcome: Outcome) -> frozenset[PassName]:
         """Return the passes of an outcome of which a profile that it names is not there."""
         named = outcome.profiles.items() if isinstance(outcome, Measured) else ()
-        return frozenset([profile_pass(kind) for kind, id_ in named if not self._has_profile(id_)])
+        return frozenset(
+            [profile_pass(kind) for kind, id_ in named if f"{id_}{_COMPRESSED}" not in self._profile_names(id_[:2])]
+        )
 
     def environment(self, family: str, facts_id: str) -> EnvironmentFacts | None:
         """Return the facts that measurements refer to by id."""
@@ -273,45 +256,42 @@ class Store:
     def _profile_path(self, profile_id: str) -> Path:
         return self._path(_PROFILES, profile_id)
 
-    def _has_profile(self, profile_id: str) -> bool:
-        """Tell whether a profile was there when its folder was last listed, which every change made here repeats.
+    def _list_profiles(self, prefix: str) -> frozenset[str]:
+        """Return the names of the profiles in a folder: a run with nothing to do asks for tens of thousands."""
+        return frozenset(self._files.stamps(self._home / _PROFILES / prefix))
 
-        A run with nothing to do asks for tens of thousands, in 256 folders at most.
-        """
-        prefix = profile_id[:2]
-        names = self._listed.get(prefix)
-        if names is None:
-            names = self._listed[prefix] = frozenset(self._files.stamps(self._home / _PROFILES / prefix))
-        return f"{profile_id}{_COMPRESSED}" in names
+    def _read_profile(self, profile_id: str) -> Profile | None:
+        stored = self._load(self._profile_path(profile_id), partial(decompress, kind=StoredProfile))
+        return stored.profile if stored else None
 
     def _path(self, kind: str, id_: str) -> Path:
         return self._home / kind / id_[:2] / f"{id_}{_COMPRESSED}"
 
-    def _source(self, family: str, commit_id: str) -> Record | None:
-        """Return a record that others refer to, as neighbours do to the same."""
-        key = (family, commit_id)
-        if key not in self._sources:
-            if len(self._sources) >= _SOURCES:
-                del self._sources[next(iter(self._sources))]
-            self._sources[key] = self.record(family, commit_id)
-        return self._sources[key]
-
-    def _write_named(self, outcome: Outcome, observation: Observation) -> None:
+    def _write_named(self, outcome: Outcome | None, observation: Observation) -> None:
         """Write the profiles and observed inputs that an outcome names and that are not there, yet or any more."""
         if not isinstance(outcome, Measured):
             return
-        for profile_id in outcome.profiles.values():
-            path = self._profile_path(profile_id)
-            if profile_id in observation.profiles and not self._files.is_file(path):
-                profile = observation.profiles[profile_id]
-                self._files.write(path, compress(StoredProfile(format=STORE_FORMAT, profile=profile)))
-                self._listed.pop(path.parent.name, None)
-        for inputs_id in outcome.inputs.values():
-            path = self._path(_OBSERVED, inputs_id)
-            if inputs_id in observation.inputs and not self._files.is_file(path):
-                self._files.write(
-                    path, compress(StoredInputs(format=STORE_FORMAT, inputs=observation.inputs[inputs_id]))
-                )
+        for id_ in {*outcome.profiles.values()} & observation.profiles.keys():
+            content = StoredProfile(format=STORE_FORMAT, profile=observation.profiles[id_])
+            self._write_once(self._profile_path(id_), content)
+        for id_ in {*outcome.inputs.values()} & observation.inputs.keys():
+            self._write_once(
+                self._path(_OBSERVED, id_), StoredInputs(format=STORE_FORMAT, inputs=observation.inputs[id_])
+            )
+
+    def _write_environment(self, family: str, environment: EnvironmentFacts | None) -> None:
+        if environment is not None and self.environment(family, environment.id) is None:
+            content = encode(StoredEnvironment(format=STORE_FORMAT, environment=environment))
+            self._files.write(self._environment_path(family, environment.id), content)
+
+    def _write_once(self, path: Path, content: StoredProfile | StoredInputs) -> None:
+        if not self._files.is_file(path):
+            self._files.write(path, compress(content))
+            self._forget_profiles()
+
+    def _forget_profiles(self) -> None:
+        self._profile_names.cache_clear()
+        self._cached_profile.cache_clear()
 
     def _load(self, path: Path, decoded: Callable[[bytes, Path], T]) -> T | None:
         content: bytes | None = b""  # which also stands for what is too large to be read
@@ -330,10 +310,10 @@ class Store:
         if self._read_only:
             self._notice(f"{path} is damaged and left out ({reason})")
             return
-        with locks.held(self._lock, self._lock_seconds):
+        with write_lock(self._lock, self._lock_seconds):
             if self._reread(path) == content:  # not mended by another process meanwhile
                 aside = self._files.set_aside(path)
-                self._listed.pop(path.parent.name, None)
+                self._forget_profiles()
                 self._notice(f"{path} is damaged ({reason}): kept as {aside.name}, to be measured again")
 
     def _reread(self, path: Path) -> bytes | None:
@@ -350,7 +330,7 @@ class Store:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        with locks.held(self._lock, self._lock_seconds):
+        with write_lock(self._lock, self._lock_seconds):
             if not self._prepared:
                 self._prepare()
                 self._prepared = True
@@ -375,7 +355,7 @@ class Store:
 
 def machines(folder: Path) -> tuple[str, ...]:
     """Return the names of the machines that have results in a folder, sorted."""
-    there = files.Files(folder)
+    there = ResultFiles(folder)
     names = (name for name in there.names(folder) if _NAME.fullmatch(name) and name not in _OURS)
     return tuple(
         name for name in names if there.is_folder(folder / name) and there.is_file(folder / name / "machine.json")
