@@ -5,9 +5,7 @@ import importlib.util
 import os
 import py_compile
 import random
-import select
 import shutil
-import signal
 import stat
 import subprocess
 import sys
@@ -98,13 +96,6 @@ def stale(tree: Path, found: State) -> list[str]:
     return wrong
 
 
-def differs() -> list[int]:
-    """Return the ids of this process' children that wait to tell differences."""
-    lists = [(task / "children").read_text() for task in Path("/proc/self/task").iterdir()]
-    pids = [int(pid) for text in lists for pid in text.split()]
-    return [pid for pid in pids if b"diff-tree" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-
-
 def change_anything(tree: Path, chance: random.Random) -> None:
     """Write, remove, link or change the mode of some of PATHS, a folder by a file and a file by a folder."""
     for name in chance.sample(PATHS, 3):
@@ -153,7 +144,7 @@ def test_any_history_leaves_the_commit_with_its_byte_code_and_nothing_else(
             assert state(slot.tree) == before
 
 
-def test_one_process_moves_the_tree(
+def test_few_processes_move_the_tree(
     builder: RepositoryBuilder, cache: Path, started: Callable[[], list[str]], tmp_path: Path
 ) -> None:
     commits = [builder.commit({"a.py": f"X = {number}\n", "b.py": ""}) for number in range(4)]
@@ -168,7 +159,7 @@ def test_one_process_moves_the_tree(
         compile_pending(slot)
         (slot.tree / "left").write_text("by a child")
         slot.checkout(commits[2], packages=("a",))
-        assert started() == ["checkout"]
+        assert started() == ["diff-tree", "checkout"]
         compile_pending(slot)
         slot.checkout(commits[2], packages=("b",))
         assert started() == []
@@ -179,44 +170,6 @@ def test_one_process_moves_the_tree(
         slot.place({"a.py": "/dev/null"})
         slot.checkout(commits[2], packages=("a",))
         assert (started(), (slot.tree / "a.py").read_text()) == (["checkout"], "X = 2\n")
-
-
-def test_what_tells_differences_ends_with_the_lease_and_is_replaced(builder: RepositoryBuilder, cache: Path) -> None:
-    commits = [builder.commit({"a.py": f"X = {number}\n"}) for number in range(4)]
-    with lease(opened(builder, cache), cache) as slot:
-        for number in (0, 1):
-            slot.checkout(commits[number], packages=("a",))
-            compile_pending(slot)
-        (pid,) = differs()
-        assert os.getsid(pid) != os.getsid(0)  # an interrupt from the keyboard does not reach it
-        os.kill(pid, signal.SIGKILL)
-        for number in (2, 3):
-            slot.checkout(commits[number], packages=("a",))
-            assert (slot.tree / "a.py").read_text() == f"X = {number}\n"
-            assert compile_pending(slot) == ["a.py"]
-        assert len(differs()) == 1
-    assert differs() == []
-
-
-def test_what_tells_differences_ends_with_a_killed_run(builder: RepositoryBuilder, cache: Path) -> None:
-    commits = [builder.commit({"a.py": f"X = {number}\n"}) for number in range(2)]
-    code = (
-        "import os, sys, time, pathlib\nfrom memharness.git.repository import open_repository\n"
-        "from memharness.checkout.lease import lease\ncache = pathlib.Path(sys.argv[2])\n"
-        "with lease(open_repository(sys.argv[1], cache), cache) as slot:\n"
-        "    for commit in sys.argv[3:]: slot.checkout(commit)\n"
-        "    print(pathlib.Path(f'/proc/self/task/{os.getpid()}/children').read_text(), flush=True)\n"
-        "    time.sleep(600)\n"
-    )
-    command = [sys.executable, "-c", code, str(builder.path), str(cache), *commits]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
-        assert run.stdout is not None
-        descriptor = os.pidfd_open(int(run.stdout.readline()))
-        run.kill()
-    try:
-        assert select.select([descriptor], [], [], 60)[0]
-    finally:
-        os.close(descriptor)
 
 
 def test_a_file_changed_in_the_second_of_its_checkout_is_put_back_by_the_next_run(

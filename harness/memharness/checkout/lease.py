@@ -38,7 +38,6 @@ def lease(repository: Repository, cache: Path, *, scenarios: Path | None = None)
                 error,
                 hint="Free some space there, or set MEMHARNESS_CACHE to another folder.",
             ) from None
-        held.callback(slot.close)
         yield slot
 
 

@@ -65,10 +65,6 @@ class Slot:
         except OSError:
             return (self.aside,)
 
-    def close(self) -> None:
-        """End what the slot keeps running."""
-        self._git.close()
-
     def checkout(
         self,
         commit: str,

@@ -1,24 +1,21 @@
-"""The tree of a slot: a work tree that moves from commit to commit.
+"""A work tree in a slot, which moves from commit to commit.
 
 Two repositories borrow the objects of the user's through `alternates`, so that the user's gains nothing. The one that
 moves the tree lies beside it. The other is the `.git` that is found by what runs in the tree: `git describe` works in
-it, and nothing of it is ever read here. Every lease makes both, and makes anew the one of which a file is gone. Byte
-code that is part of a commit is never checked out.
-
-One git process moves the tree; what differs is asked of another that stays, since every start of one costs 2 ms.
+it, and nothing of it is ever read here. Every lease makes both, and makes one anew when a file of it is gone. Byte code
+that is part of a commit is never checked out.
 """
 
 import contextlib
 import os
 import shutil
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.files.removal import remove
-from memharness.git.repository import Repository, quoted, run_git, start_git
+from memharness.git.repository import Repository, quoted, run_git
 from memharness.git.snapshot import Snapshot, clear_snapshots, snapshot
 
 _SETTINGS: Final = """[core]
@@ -42,7 +39,6 @@ _SETTINGS: Final = """[core]
 _SPARSE: Final = "/*\n!__pycache__/\n"  # git leaves these folders alone, and calls no tree dirty that lacks them
 _DAMAGE: Final = ("unable to read", "missing blob", "missing tree", "bad object", "is corrupt")  # words of git's
 _LATER: Final = (1 << 31) - 1  # seconds; the most that every file system can store
-_END: Final = b"/end\n"  # no path begins like this
 
 
 class WorkTree:
@@ -56,9 +52,7 @@ class WorkTree:
         self._git_dir = git_dir
         self._shown = folder / ".git"
         self._repository = repository
-        self._at: str | None = None
-        self._snapshot: Snapshot | None = None  # of the commit that it is at
-        self._differ: _Differ | None = None
+        self._snapshot: Snapshot | None = None  # of the commit that it is at, if it is at any
         self._written: dict[Path, list[Path]] = {}  # by repository, the files without which it is not what it was
         self._refresh()
 
@@ -104,31 +98,22 @@ class WorkTree:
         """Put back one file of the commit."""
         self._git("checkout", "--quiet", "--force", "--", path)
 
-    def close(self) -> None:
-        """End the process that stays."""
-        if self._differ is not None:
-            self._differ.end()
-            self._differ = None
-
     def _move(self, commit: str, *, spoilt: bool) -> list[str] | None:
-        before, self._at = self._snapshot if self._at else None, None
+        before, self._snapshot = self._snapshot, None
         after = snapshot(self._repository, commit)
         self._borrow()
-        changed = self._changed(before.commit, after.commit) if before else None
+        changed = None
+        if before:
+            differ = ["diff-tree", "-r", "-z", "--no-renames", "--name-only", before.commit, after.commit]
+            output = self._git(*differ) if before.commit != after.commit else b""
+            changed = [os.fsdecode(path) for path in output.split(b"\0")[:-1]]
         if before != after or spoilt:
             self._git("checkout", "--quiet", "--force", "--detach", after.commit, "--")
             self._trust_index(self._git_dir / "index")
         if before != after or spoilt or not _intact(self._written[self._shown]):
             self._show(commit, after)
-        self._at, self._snapshot = commit, after
+        self._snapshot = after
         return changed
-
-    def _changed(self, old: str, new: str) -> list[str]:
-        if old == new:
-            return []
-        if self._differ is None:
-            self._differ = _Differ(self._git_dir)
-        return self._differ.changed(old, new)
 
     def _trust_index(self, index: Path) -> None:
         """Date the index later than all files, or git reads again what it wrote in the second of the index.
@@ -141,8 +126,7 @@ class WorkTree:
 
     def _refresh(self) -> None:
         """Begin with an empty tree, and repositories that borrow the objects and have the tags of the user's."""
-        self._at = None
-        self.close()
+        self._snapshot = None
         for folder in (self.folder, self._git_dir):
             remove(folder, folder.with_name("aside"))
         self.folder.mkdir()
@@ -176,11 +160,10 @@ class WorkTree:
     def _borrow(self) -> None:
         """Have both repositories find what the snapshot is made of, which may have grown since they were made."""
         for git_dir in self._written:
-            path = git_dir / "objects/info/alternates"
-            if path.exists() and path.read_bytes() != (alternates := self._alternates()):
-                path.write_bytes(alternates)
-                if self._differ is not None:
-                    self.close()
+            with contextlib.suppress(FileNotFoundError):
+                path = git_dir / "objects/info/alternates"
+                if path.read_bytes() != (alternates := self._alternates()):
+                    path.write_bytes(alternates)
 
     def _show(self, commit: str, whole: Snapshot) -> None:
         """Make the repository in the tree one that stands at `commit`, with nothing changed."""
@@ -189,56 +172,26 @@ class WorkTree:
             self._written[self._shown] = self._init(self._shown)
         index = self._shown / "index"
         (self._shown / "HEAD").write_text(f"{commit}\n")
-        if whole.commit == commit or not whole.missing.keys() <= {
-            *whole.entries,
-            *whole.filtered,
-        }:  # git would not index it
+        unknown = whole.missing.keys() - {*whole.entries, *whole.filtered}  # git would not index it
+        if whole.commit == commit or unknown:
             shutil.copyfile(self._git_dir / "index", index)
         else:
-            own = {"GIT_INDEX_FILE": str(index)}
-            self._git("read-tree", commit, variables=own)
-            aside = {*whole.filtered, *whole.missing} | {path for path in whole.entries if "__pycache__" in path}
-            names = b"".join(os.fsencode(path) + b"\0" for path in aside if _is_own_file(whole, path))
-            self._git("update-index", "-z", "--skip-worktree", "--stdin", given=names, variables=own)
+            variables = {"GIT_INDEX_FILE": str(index)}
+            self._git("read-tree", commit, variables=variables)
+            other = {*whole.filtered, *whole.missing} | {path for path in whole.entries if "__pycache__" in path}
+            names = b"".join(os.fsencode(path) + b"\0" for path in other if _is_own_file(whole, path))
+            self._git("update-index", "-z", "--skip-worktree", "--stdin", given=names, variables=variables)
         self._trust_index(index)
         for git_dir in (self._git_dir, self._shown):
             if git_dir / "index" not in self._written[git_dir]:
                 self._written[git_dir].append(git_dir / "index")
 
-    def _git(self, *arguments: str, given: bytes = b"", variables: Mapping[str, str] | None = None) -> None:
-        place = [f"--git-dir={self._git_dir}", f"--work-tree={self.folder}"]
-        result = run_git([*place, *arguments], folder=str(self.folder), isolated=True, given=given, variables=variables)
+    def _git(self, *arguments: str, given: bytes = b"", variables: Mapping[str, str] | None = None) -> bytes:
+        where = [f"--git-dir={self._git_dir}", f"--work-tree={self.folder}"]
+        result = run_git([*where, *arguments], folder=str(self.folder), isolated=True, given=given, variables=variables)
         if result.status:
             raise _GitError(result.messages.strip() or f"git {arguments[0]} exited with {result.status}")
-
-
-class _Differ:
-    """A `git diff-tree --stdin`, which echoes what is no commit id and then lets go of all it had to say."""
-
-    def __init__(self, git_dir: Path) -> None:
-        how = ["-r", "-z", "--no-renames", "--name-only", "--no-commit-id"]
-        arguments = [f"--git-dir={git_dir}", "diff-tree", "--stdin", *how]
-        self._process: subprocess.Popen[bytes] = start_git(arguments, folder=str(git_dir), isolated=True)
-
-    def changed(self, old: str, new: str) -> list[str]:
-        """Return the paths that differ between two commits."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(f"{new} {old}\n".encode() + _END)  # the old one in the place of a parent
-            self._process.stdin.flush()
-        output = b""
-        while output != _END and not output.endswith(b"\0" + _END):
-            line = self._process.stdout.readline()
-            if not line:
-                raise _GitError("git diff-tree ended")
-            output += line
-        return [os.fsdecode(path) for path in output[: -len(_END)].split(b"\0") if path]
-
-    def end(self) -> None:
-        """Let it end, and wait until it has."""
-        with contextlib.suppress(BrokenPipeError), self._process:  # which closes the pipes
-            pass
+        return result.output
 
 
 class _GitError(Exception):
