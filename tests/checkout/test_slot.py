@@ -42,10 +42,10 @@ def files(slot: Slot) -> dict[str, str]:
 
 def compile_pending(slot: Slot) -> list[str]:
     """Do what the caller does: compile what is pending, unchecked, and say so."""
-    names = slot.pending(TAG)
+    names = slot.uncompiled(TAG)
     for name in names:
         py_compile.compile(name, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
-    slot.compiled(TAG)
+    slot.mark_compiled(TAG)
     return [os.path.relpath(name, slot.tree) for name in names]
 
 
@@ -84,8 +84,8 @@ def test_leftovers_go_and_valid_byte_code_stays(builder: RepositoryBuilder, cach
     with lease(opened(builder, cache), cache) as slot:
         slot.checkout(first, packages=("pkg",))
         assert compile_pending(slot) == ["pkg/__init__.py", "pkg/a.py", "pkg/b.py"]
-        assert slot.pending(TAG) == ()
-        assert len(slot.pending("cpython-38")) == 3
+        assert slot.uncompiled(TAG) == ()
+        assert len(slot.uncompiled("cpython-38")) == 3
         (slot.tree / "run.log").write_text("ignored")
         (slot.tree / "build").mkdir()
         (slot.tree / "build/x.py").write_text("")
@@ -135,11 +135,11 @@ def test_pending_is_bounded_by_the_import_root(builder: RepositoryBuilder, cache
     with lease(opened(builder, cache), cache, scenarios=scenarios) as slot:
         copied = str(slot.scenarios / "a.py")
         assert contents(slot.scenarios) == {"a.py": b""}
-        assert slot.pending(TAG) == (copied,)
+        assert slot.uncompiled(TAG) == (copied,)
         slot.checkout(commit, import_root="src", packages=("b", "pkg"))
-        assert slot.pending(TAG) == (copied, str(slot.tree / "src/b.py"), str(slot.tree / "src/pkg/a.py"))
+        assert slot.uncompiled(TAG) == (copied, str(slot.tree / "src/b.py"), str(slot.tree / "src/pkg/a.py"))
         slot.checkout(commit, import_root=".", packages=("src",))
-        assert slot.pending(TAG) == (copied, str(slot.tree / "src/b.py"), str(slot.tree / "src/pkg/a.py"))
+        assert slot.uncompiled(TAG) == (copied, str(slot.tree / "src/b.py"), str(slot.tree / "src/pkg/a.py"))
 
 
 def test_generated_files_come_along(builder: RepositoryBuilder, cache: Path, tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_generated_files_come_along(builder: RepositoryBuilder, cache: Path, tmp
 
         def arrive(commit: str, generated: dict[str, str]) -> list[str]:
             slot.checkout(commit, import_root="src", packages=("pkg",))
-            slot.place(generated)
+            slot.link_generated(generated)
             return compile_pending(slot)
 
         assert arrive(first, {}) == ["src/pkg/__init__.py", "src/pkg/v.py"]
@@ -168,7 +168,7 @@ def test_generated_files_come_along(builder: RepositoryBuilder, cache: Path, tmp
         assert (slot.tree / f"src/gen/deep/__pycache__/w.{TAG}.pyc").exists()
         assert arrive(third, {"src/pkg/v.py": str(made["new"])}) == ["src/pkg/v.py"]
         assert not (slot.tree / "src/gen").exists()
-        slot.place({})
+        slot.link_generated({})
         assert not (slot.tree / "src/pkg/v.py").exists()
         assert arrive(third, {"src/pkg/v.py": str(made["new"])}) == ["src/pkg/v.py"]
         assert arrive(first, {}) == ["src/pkg/__init__.py", "src/pkg/v.py"]
@@ -187,7 +187,7 @@ def test_nothing_is_placed_where_a_link_of_the_commit_leads_out_of_the_tree(
     commit = builder.commit({"src/a.py": ""})
     with lease(open_repository(str(builder.path), cache), cache) as slot:
         slot.checkout(commit)
-        slot.place({f"{folder}/native.so": f"{tmp_path}/built" for folder in ("link", "alias", "new")})
+        slot.link_generated({f"{folder}/native.so": f"{tmp_path}/built" for folder in ("link", "alias", "new")})
         assert (outside / "native.so").read_text() == "kept"
         placed = [path for path in (slot.tree / "src/native.so", slot.tree / "new/native.so") if path.is_symlink()]
         assert len(placed) == 2
@@ -209,11 +209,11 @@ def test_a_rewritten_source_is_covered_and_comes_back(builder: RepositoryBuilder
             (first, {}),
         ):
             slot.checkout(commit, packages=("mod", "new"))
-            slot.place(generated)
+            slot.link_generated(generated)
             compile_pending(slot)
             seen.append(value_of(slot, "mod.V"))
-        slot.place(cover)
-        slot.place({})  # with no checkout between
+        slot.link_generated(cover)
+        slot.link_generated({})  # with no checkout between
         compile_pending(slot)
         seen.append(value_of(slot, "mod.V"))
     assert seen == ["own", "made", "made", "own", "made", "own", "own"]
@@ -338,7 +338,7 @@ def test_what_a_child_does_to_the_repository_of_a_slot_is_undone_and_runs_nothin
         compile_pending(slot)
         before = state()
         spoil(git_dir, how, evil)
-        slot.tidy()
+        slot.restore()
         assert not git_dir.is_symlink()
         assert state() == before
         compile_pending(slot)
@@ -410,7 +410,7 @@ def test_what_a_child_leaves_is_gone_before_the_next(builder: RepositoryBuilder,
     commit = builder.commit(files)
     with lease(opened(builder, cache), cache, scenarios=scenarios) as slot:
         slot.checkout(commit, packages=("pkg",))
-        slot.place({"pkg/v.py": str(tmp_path / "made.py")})
+        slot.link_generated({"pkg/v.py": str(tmp_path / "made.py")})
         compile_pending(slot)
         before = everything(slot)
         (slot.tree / "pkg/x.cache").write_text("ignored")
@@ -421,7 +421,7 @@ def test_what_a_child_leaves_is_gone_before_the_next(builder: RepositoryBuilder,
         (slot.tree / "new/deep/z.py").write_text("")
         (slot.tree / "new").chmod(0)
         (slot.scenarios / "a.json").write_text("cached")
-        slot.tidy()
+        slot.restore()
         assert everything(slot) == before
         assert not list(slot.tree.glob("[en]*"))
         assert compile_pending(slot) == []
@@ -430,7 +430,7 @@ def test_what_a_child_leaves_is_gone_before_the_next(builder: RepositoryBuilder,
         (slot.tree / "pkg/__init__.py").unlink()
         (slot.tree / "pkg/data").rename(slot.tree / "pkg/moved")
         (slot.tree / "pkg/v.py").unlink()
-        slot.tidy()
+        slot.restore()
         assert everything(slot) == before
         assert (slot.tree / "pkg/v.py").readlink() == tmp_path / "made.py"
         assert compile_pending(slot) == []
@@ -438,18 +438,18 @@ def test_what_a_child_leaves_is_gone_before_the_next(builder: RepositoryBuilder,
         for name in ("x", "v"):
             (slot.tree / f"pkg/__pycache__/{name}.{TAG}.pyc").write_bytes(before[f"tree/pkg/__pycache__/x.{TAG}.pyc"])
         (slot.scenarios / "a.py").write_text("A = 2\n")
-        slot.tidy()
+        slot.restore()
         copied = os.path.relpath(slot.scenarios / "a.py", slot.tree)
         assert compile_pending(slot) == [copied, "pkg/v.py", "pkg/x.py"]
         assert everything(slot) == before
 
         remove(slot.tree / "pkg")
         (slot.tree.parent / "git/index").write_text("spoilt")
-        slot.tidy()
+        slot.restore()
         assert compile_pending(slot) == [copied, "pkg/__init__.py", "pkg/v.py", "pkg/x.py"]  # rebuilt: all is in doubt
         assert everything(slot) == before
         remove(slot.tree / "pkg/__pycache__")
-        slot.tidy()
+        slot.restore()
         assert compile_pending(slot) == ["pkg/__init__.py", "pkg/v.py", "pkg/x.py"]
         assert everything(slot) == before
 
@@ -459,13 +459,13 @@ def test_tidying_an_untouched_slot_starts_no_process(
 ) -> None:
     commit = builder.commit({"a.py": "X = 1\n"})
     with lease(opened(builder, cache), cache) as slot:
-        slot.tidy()
+        slot.restore()
         slot.checkout(commit, packages=("a",))
-        slot.tidy()
+        slot.restore()
         compile_pending(slot)
         monkeypatch.setenv("PATH", "")
         (slot.tree / "__pycache__/foreign").write_text("")
-        slot.tidy()
+        slot.restore()
         assert sorted(contents(slot.tree / "__pycache__")) == [f"a.{TAG}.pyc"]
 
 
@@ -503,7 +503,7 @@ def test_byte_code_of_a_commit_is_never_used(builder: RepositoryBuilder, cache: 
                 compile_pending(slot)
                 assert value_of(slot, "mod.X") == values[index]
                 (slot.tree / "mod.py").unlink()
-                slot.tidy()
+                slot.restore()
                 compile_pending(slot)
                 assert value_of(slot, "mod.X") == values[index]
             describe = ["git", "describe", "--tags", "--dirty"]
@@ -599,12 +599,12 @@ def test_where_byte_code_folders_are_follows_from_the_commit_alone(
     def look(slot: Slot, commit: str) -> list[str]:
         root, packages = layouts[commit]
         slot.checkout(commit, import_root=root, packages=packages)
-        compile_bytecode(sys.executable, slot.pending(TAG))
-        slot.compiled(TAG)
+        compile_bytecode(sys.executable, slot.uncompiled(TAG))
+        slot.mark_compiled(TAG)
         before = everything(slot)
         found = sorted(str(path.parent.relative_to(slot.tree)) for path in slot.tree.rglob("__pycache__"))
-        slot.tidy()  # none of these is taken for a child's
-        assert (everything(slot), slot.pending(TAG)) == (before, ())
+        slot.restore()  # none of these is taken for a child's
+        assert (everything(slot), slot.uncompiled(TAG)) == (before, ())
         return found
 
     for number, commit in enumerate(layouts):
@@ -632,11 +632,11 @@ def test_a_byte_code_folder_that_a_child_removed_comes_back(builder: RepositoryB
     commit = builder.commit({"pkg/bad.py": "x =\n", "other/a.py": ""})
     with lease(opened(builder, cache), cache) as slot:
         slot.checkout(commit, packages=("other", "pkg"))
-        compile_bytecode(sys.executable, slot.pending(TAG))
-        slot.compiled(TAG)
+        compile_bytecode(sys.executable, slot.uncompiled(TAG))
+        slot.mark_compiled(TAG)
         (slot.tree / "pkg/__pycache__").rmdir()
-        slot.tidy()
-        assert slot.pending(TAG) == (str(slot.tree / "pkg/bad.py"),)
+        slot.restore()
+        assert slot.uncompiled(TAG) == (str(slot.tree / "pkg/bad.py"),)
 
 
 def test_a_byte_code_folder_of_no_source_is_a_childs(builder: RepositoryBuilder, cache: Path) -> None:
@@ -646,7 +646,7 @@ def test_a_byte_code_folder_of_no_source_is_a_childs(builder: RepositoryBuilder,
             slot.checkout(commit, packages=("pkg",))
             compile_pending(slot)
         (slot.tree / "pkg/__pycache__").mkdir()
-        slot.tidy()
+        slot.restore()
         assert not (slot.tree / "pkg/__pycache__").exists()
 
 

@@ -7,7 +7,6 @@ import py_compile
 import random
 import shutil
 import stat
-import subprocess
 import sys
 from _imp import source_hash
 from collections.abc import Callable
@@ -58,11 +57,11 @@ def opened(builder: RepositoryBuilder, cache: Path) -> Repository:
 
 
 def compile_pending(slot: Slot) -> list[str]:
-    names = slot.pending(TAG)
+    names = slot.uncompiled(TAG)
     for name in names:
         with contextlib.suppress(OSError):  # a link that leads nowhere
             py_compile.compile(name, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
-    slot.compiled(TAG)
+    slot.mark_compiled(TAG)
     return [os.path.relpath(name, slot.tree) for name in names]
 
 
@@ -133,13 +132,13 @@ def test_any_history_leaves_the_commit_with_its_byte_code_and_nothing_else(
         for commit in chance.choices(list(expected), k=60):
             slot.checkout(commit, packages=TOPS)
             assert files(state(slot.tree)) == expected[commit]
-            slot.place(chance.choice(links))
+            slot.link_generated(chance.choice(links))
             compile_pending(slot)
-            assert slot.pending(TAG) == ()
+            assert slot.uncompiled(TAG) == ()
             before = state(slot.tree)
             assert stale(slot.tree, before) == []
             monkeypatch.setenv("PATH", "")  # no git may start: nothing of this is taken for a child's doing
-            slot.tidy()
+            slot.restore()
             monkeypatch.setenv("PATH", path)
             assert state(slot.tree) == before
 
@@ -167,7 +166,7 @@ def test_few_processes_move_the_tree(
         compile_pending(slot)
         slot.checkout(commits[2], packages=("a",))
         assert started() == ["checkout"]
-        slot.place({"a.py": "/dev/null"})
+        slot.link_generated({"a.py": "/dev/null"})
         slot.checkout(commits[2], packages=("a",))
         assert (started(), (slot.tree / "a.py").read_text()) == (["checkout"], "X = 2\n")
 
@@ -210,7 +209,7 @@ def test_a_link_of_the_commit_comes_back_when_it_was_covered(builder: Repository
     with lease(opened(builder, cache), cache) as slot:
         slot.checkout(commit)
         for _ in range(2):
-            slot.place({"b.py": "/dev/null"})
+            slot.link_generated({"b.py": "/dev/null"})
         slot.checkout(commit)
         assert (slot.tree / "b.py").readlink() == Path("a.py")
 
@@ -234,6 +233,6 @@ def test_byte_code_that_went_with_its_folder_is_written_again(
     with lease(opened(builder, cache), cache) as slot:
         for commit, pending in ((first, ["pkg/made.py", "pkg/other.py"]), (second, ["pkg/made.py"])):
             slot.checkout(commit, packages=("pkg",))
-            slot.place({"pkg/made.py": str(tmp_path / "made.py")})
+            slot.link_generated({"pkg/made.py": str(tmp_path / "made.py")})
             assert compile_pending(slot) == pending
             assert (slot.tree / f"pkg/__pycache__/made.{TAG}.pyc").is_file()

@@ -57,7 +57,7 @@ class Project:
                     if isinstance(environment, Failed):
                         results.append((environment, "not built"))
                         continue
-                    checkout = slot.place(
+                    checkout = slot.link_generated(
                         environment.generated, packages=environment.packages, import_root=environment.import_root
                     )
                     results.append((environment, imported(environment, slot, checkout.import_root)))

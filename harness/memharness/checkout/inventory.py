@@ -1,4 +1,4 @@
-"""What children are to find below some folders, so that what they leave there can be told from it."""
+"""A record of all that lies below some folders, by which changes that children make there are found and undone."""
 
 import contextlib
 import os
@@ -12,10 +12,10 @@ _Facts = tuple[int, ...]  # of one path; differ once it is touched; a folder has
 
 
 class Inventory:
-    """`folders` and every path below them that is as it should be; what cannot be read is left out.
+    """The recorded state of `folders` and of every path below them; what cannot be read is left out.
 
-    Writing, replacing, and changing the mode or the time of a file all change its ctime, which nobody can set. Of
-    folders the mode counts.
+    Writing or replacing a file and changing its mode or time all change its ctime, which nobody can set. Of folders the
+    mode counts.
     """
 
     def __init__(self, *folders: Path) -> None:
@@ -23,15 +23,15 @@ class Inventory:
         self._aside = folders[0].with_name("aside")  # for what cannot be deleted
         self._known: dict[str, _Facts] = {}
 
-    def take(self) -> Iterable[str]:
-        """Look at everything: all is as it should be. Return the paths."""
+    def record_all(self) -> Iterable[str]:
+        """Record everything that is there, and return the paths."""
         self._known = self._look()
         return self._known.keys()
 
-    def note(self, *paths: str) -> None:
-        """Look at some paths and the folders that they are in: they are as they should be, or rightly gone.
+    def record(self, *paths: str) -> None:
+        """Record the present state of some paths and of the folders that they are in, also that they are gone.
 
-        What was below a folder that is gone is to be named as well, or counts as gone at the next look.
+        What was below a folder that is gone must be named as well, or is found missing at the next look.
         """
         for path in paths:
             for step in self._upward(path):
@@ -41,8 +41,8 @@ class Inventory:
                 if _is_folder(before) and _is_folder(self._known.get(step)):
                     break  # those that it is in are known with it
 
-    def remove_foreign(self) -> set[str]:
-        """Remove all that is not as it should be, and return what is gone of that."""
+    def remove_additions(self) -> set[str]:
+        """Remove all that is not as recorded, and return the recorded paths that are gone then."""
         now = self._look()
         if now == self._known:
             return set()
@@ -53,8 +53,8 @@ class Inventory:
         self._known = {path: facts for path, facts in before.items() if path in now}
         return before.keys() - now.keys()
 
-    def is_disturbed(self) -> bool:
-        """Tell whether something is gone that should be there, or is not as it should be."""
+    def has_changed(self) -> bool:
+        """Tell whether something that was recorded is gone or is not as it was."""
         now = self._look()
         return any(now.get(path) != facts for path, facts in self._known.items())
 

@@ -29,9 +29,9 @@ def lease(repository: Repository, cache: Path, *, scenarios: Path | None = None)
     with contextlib.ExitStack() as held:
         try:
             parent.mkdir(parents=True, exist_ok=True)
-            folder, is_held = _take(parent, held)
+            folder, is_leased = _take(parent, held)
             end_leftovers(folder / "work")
-            slot = Slot(repository, folder, scenarios, is_held=is_held)
+            slot = Slot(repository, folder, scenarios, is_leased=is_leased)
         except OSError as error:
             raise os_refusal(
                 f"{error.filename or parent}: cannot be used for checkouts",

@@ -29,7 +29,7 @@ class Slot:
         folder: Path,
         scenarios: Path | None,
         *,
-        is_held: Callable[[], bool] = lambda: True,
+        is_leased: Callable[[], bool] = lambda: True,
     ) -> None:
         self.tree = folder / "tree"
         self.scenarios = folder / "scenarios"
@@ -38,22 +38,23 @@ class Slot:
         git_dir = folder / "git"
         self._inventory = Inventory(self.tree, self.scenarios, git_dir)  # what children are to find
         self._exposed = False  # a child may have run since the last look
-        self._is_held = is_held
-        self._disturbed = False  # something was put back since the checkout
+        self._is_leased = is_leased
+        self._restored = False  # something was put back since the checkout
         self._sources: set[str] = set()  # .py files of the tree, relative to it
         self._links: set[str] = set()  # of those, links
         self._compiled: dict[str, set[str]] = {}  # cache tag -> those that have its byte code, and scenarios, absolute
-        self._placed: dict[str, str] = {}  # path below the tree -> file that it links to
+        self._generated: dict[str, str] = {}  # path below the tree -> file that it links to
         self._covered: set[str] = set()  # of those, files of the commit
         self._checkout: Checkout | None = None
-        self._looked_at: tuple[str, tuple[str, ...]] | None = None  # import root and packages of what was last pending
+        # import root and packages when it was last asked what is uncompiled
+        self._importable_before: tuple[str, tuple[str, ...]] | None = None
         self._source = scenarios
         folder.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(OSError):  # as before
             remove(self.aside)
         self.clear_work()
         self._copy_scenarios()
-        self._git = WorkTree(repository, self.tree, git_dir)
+        self._work_tree = WorkTree(repository, self.tree, git_dir)
 
     @property
     def set_aside(self) -> tuple[Path, ...]:
@@ -78,8 +79,8 @@ class Slot:
 
         Raises MemharnessError where git cannot, even into a rebuilt tree.
         """
-        self._arrive(commit, self._remove_foreign())
-        self._disturbed = False
+        self._move(commit, self._remove_additions())
+        self._restored = False
         self._checkout = Checkout(
             tree=str(self.tree),
             commit=commit,
@@ -90,86 +91,87 @@ class Slot:
         )
         return self._checkout
 
-    def tidy(self) -> None:
+    def restore(self) -> None:
         """Remove what children wrote since the files were last complete, and put back what they changed or deleted.
 
-        To be called after a child, before the next; what is pending then must be compiled again. One look at the
+        To be called after a child, before the next; what is uncompiled then must be compiled again. One look at the
         files, and one git process where a file of the commit is to be put back. Raises MemharnessError like checkout.
         """
-        gone = self._remove_foreign()
-        self._disturbed |= bool(gone)
-        if any(path.startswith(f"{self.scenarios}/") for path in gone):
+        gone = self._remove_additions()
+        self._restored |= bool(gone)
+        scenarios = {path for path in gone if path.startswith(f"{self.scenarios}/")}
+        if scenarios:
             self._copy_scenarios()
-            self._inventory.take()
-        if self._checkout is not None and any(not path.startswith(f"{self.scenarios}/") for path in gone):
-            placed = dict(self._placed)
-            self._arrive(self._checkout.commit, gone)
-            self.place(placed)
+            self._inventory.record_all()
+        if self._checkout is not None and gone > scenarios:
+            generated = dict(self._generated)
+            self._move(self._checkout.commit, gone)
+            self.link_generated(generated)
 
-    def is_held(self) -> bool:
-        """Tell whether nobody else can have taken the slot, as where its lock was removed."""
-        return self._is_held()
+    def is_leased(self) -> bool:
+        """Tell whether the slot is this process's alone; it is not once its lock was removed."""
+        return self._is_leased()
 
-    def is_disturbed(self) -> bool:
-        """Tell whether, since the checkout, files went or changed that children need, be it by one of them."""
-        return self._disturbed or not self.is_held() or not self.work.is_dir() or self._inventory.is_disturbed()
+    def has_changed(self) -> bool:
+        """Tell whether files that children need went or changed since the checkout, whoever did it."""
+        return self._restored or not self.is_leased() or not self.work.is_dir() or self._inventory.has_changed()
 
-    def place(
+    def link_generated(
         self, generated: Mapping[str, str], *, packages: tuple[str, ...] = (), import_root: str | None = None
     ) -> Checkout:
         """Link files that a build made into the tree (path below it -> file), in place of those linked before.
 
-        To be called after every checkout. A file of the commit that the build rewrote is covered by the link. Where a
-        link of the commit leads out of the tree nothing is placed.
-        Return the checkout with the `packages` and the `import_root` that the build shows, where it does.
+        To be called after every checkout. A file of the commit that the build rewrote is covered by the link. Where
+        a link of the commit leads out of the tree, no file is linked.
+        Return the checkout with the `packages` and the `import_root` that the build shows, where it shows any.
         """
         assert self._checkout is not None
-        inside = f"{os.path.realpath(self.tree)}/"
-        generated = {
-            name: target
-            for name, target in generated.items()
-            if f"{os.path.realpath((self.tree / name).parent)}/".startswith(inside)
-        }
-        for name in self._placed.keys() - generated.keys():
-            self._remove_placed(name)
+        generated = {name: target for name, target in generated.items() if self._is_inside(name)}
+        for name in self._generated.keys() - generated.keys():
+            self._unlink_generated(name)
         for name, target in generated.items():
-            path = self.tree / name
-            if self._placed.get(name) != target:
-                self._forget(name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if os.path.lexists(path) and not self._is_placed(name):
-                self._covered.add(name)
-            path.unlink(missing_ok=True)
-            path.symlink_to(target)
-            self._note(name)
-        self._placed = dict(generated)
-        before = self._checkout
-        self._checkout = replace(
-            before, packages=packages or before.packages, import_root=import_root or before.import_root
-        )
+            self._link(name, target)
+        self._generated = dict(generated)
+        found = {"packages": packages, "import_root": import_root}
+        self._checkout = replace(self._checkout, **{name: value for name, value in found.items() if value})
         return self._checkout
 
-    def pending(self, cache_tag: str) -> tuple[str, ...]:
+    def _link(self, name: str, target: str) -> None:
+        if self._generated.get(name) != target:
+            self._drop_byte_code(name)
+        path = self.tree / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if os.path.lexists(path) and not self._is_linked(name):
+            self._covered.add(name)
+        path.unlink(missing_ok=True)
+        path.symlink_to(target)
+        self._look_at(name)
+
+    def _is_inside(self, name: str) -> bool:
+        """Tell whether a path below the tree lies in it, wherever links of the commit lead."""
+        return f"{os.path.realpath((self.tree / name).parent)}/".startswith(f"{os.path.realpath(self.tree)}/")
+
+    def uncompiled(self, cache_tag: str) -> tuple[str, ...]:
         """Return the .py files that an interpreter with this cache tag may import and that lack its byte code.
 
         Absolute paths, sorted: the scenarios, and what lies below the import root; where that is the whole tree,
         its top-level packages and modules alone.
         """
         importable = None if self._checkout is None else (self._checkout.import_root, self._checkout.packages)
-        if self._looked_at not in (None, importable):
-            self._forget_others()
-        self._looked_at = importable
+        if self._importable_before not in (None, importable):
+            self._drop_unimportable()
+        self._importable_before = importable
         return tuple(sorted(self._importable() - self._compiled.get(cache_tag, set())))
 
-    def compiled(self, cache_tag: str) -> None:
-        """Note that all pending files were compiled (or cannot be, which no second try would change).
+    def mark_compiled(self, cache_tag: str) -> None:
+        """Note that all uncompiled files were compiled, or cannot be, which no second try would change.
 
         To be called before every child: from here on the files may be changed by one.
         """
         known = self._compiled.setdefault(cache_tag, set())
         fresh = self._importable() - known
         known.update(fresh)
-        self._inventory.note(*(_byte_code(path, cache_tag) for path in fresh))
+        self._inventory.record(*(_byte_code(path, cache_tag) for path in fresh))
         self._exposed = self._checkout is not None
 
     def clear_work(self) -> Path:
@@ -192,83 +194,74 @@ class Slot:
 
     def _copy_scenarios(self) -> None:
         remove(self.scenarios, self.aside)
-        for known in self._compiled.values():
-            known.difference_update([path for path in known if path.startswith(f"{self.scenarios}/")])
+        self._forget_below(self.scenarios)
         if self._source is None:
             self.scenarios.mkdir()
         else:
             copy_folder(self._source, self.scenarios)
         self._scripts = {str(path) for path in self.scenarios.rglob("*.py")}
 
-    def _remove_foreign(self) -> set[str]:
-        """Remove what children left, and return what they took away; its byte code is pending again."""
-        gone = self._inventory.remove_foreign() if self._exposed else set()
+    def _remove_additions(self) -> set[str]:
+        """Remove what children left, and return what they took away; its sources are to be compiled again."""
+        gone = self._inventory.remove_additions() if self._exposed else set()
         self._exposed = False
         for path in gone:
             if path.endswith(".pyc"):
                 source, tag = _compiled_from(path)
                 self._compiled.get(tag, set()).discard(source)
             elif path.endswith("/__pycache__"):
-                self._forget_folder(path)
+                self._compile_beside(path)
         return {path for path in gone if not path.endswith((".pyc", "/__pycache__"))}
 
     # --- the tree ---
 
-    def _arrive(self, commit: str, gone: Iterable[str]) -> None:
-        """Move the tree to `commit`, and put back what is `gone` from it; links stay away until they are placed."""
+    def _move(self, commit: str, gone: Iterable[str]) -> None:
+        """Move the tree to `commit`, and put back what is `gone` from it; without links to generated files."""
         gone_files = (path for path in gone if path.startswith(f"{self.tree}/"))
         below = [name for name in (path[len(f"{self.tree}/") :] for path in gone_files) if f"{name}/"[:5] != ".git/"]
-        for name in self._placed:
+        for name in self._generated:
             self._unlink(name)
-        changed = self._git.move(commit, spoilt=bool(below or self._covered))
-        self._inventory.note(*self._git.repositories)
+        changed = self._work_tree.move(commit, spoilt=bool(below or self._covered))
+        self._inventory.record(*self._work_tree.repositories)
         self._covered.clear()
         if changed is None:
             self._start_afresh()
         else:
-            self._settle(changed, [*below, *self._placed])
+            self._settle(changed, [*below, *self._generated])
 
     def _start_afresh(self) -> None:
-        paths = self._inventory.take()
-        folders = [path for path in paths if path.endswith("/__pycache__")]
-        for folder in folders:  # those with byte code of the commit are not cleaned
-            remove(Path(folder), self.aside)
-        if folders:
-            paths = self._inventory.take()
-        aside = f"{self.tree}/.git/"
-        sources = (p for p in paths if p.startswith(f"{self.tree}/") and not p.startswith(aside) and _is_source(p))
-        self._sources = {os.path.relpath(path, self.tree) for path in sources}
+        for path in self._inventory.record_all():
+            if path.endswith("/__pycache__"):  # with byte code of the commit, which git does not clean
+                remove(Path(path), self.aside)
+        tree = f"{self.tree}/"
+        names = (path.removeprefix(tree) for path in self._inventory.record_all() if path.startswith(tree))
+        self._sources = {name for name in names if not name.startswith(".git/") and _is_source(f"{tree}{name}")}
         self._links = {name for name in self._sources if (self.tree / name).is_symlink()}
         self._compiled.clear()
-        self._placed.clear()
+        self._generated.clear()
 
     def _settle(self, changed: Sequence[str], restored: Sequence[str]) -> None:
         """Drop the byte code of changed and removed sources, and folders left with nothing but byte code."""
-        links = self._links - self._placed.keys() if changed else ()
+        links = self._links - self._generated.keys() if changed else ()
         for name in (*changed, *links):  # what a link leads to may have changed with it
-            self._forget(name)
+            self._drop_byte_code(name)
         for name in (*changed, *restored):
-            self._note(name)
+            self._look_at(name)
         for name in changed:
             self._prune((self.tree / name).parent)
 
-    def _note(self, name: str) -> None:
-        """Take note of what is now at a path below the tree."""
+    def _look_at(self, name: str) -> None:
+        """Record what is now at a path below the tree."""
         path = f"{self.tree}/{name}"
-        self._inventory.note(path)
-        if _is_source(path):
-            self._sources.add(name)
-        else:
-            self._sources.discard(name)
-        if name in self._sources and Path(path).is_symlink():
-            self._links.add(name)
-        else:
-            self._links.discard(name)
+        self._inventory.record(path)
+        is_source = _is_source(path)
+        for known, belongs in ((self._sources, is_source), (self._links, is_source and Path(path).is_symlink())):
+            (known.add if belongs else known.discard)(name)
 
-    def _forget(self, name: str) -> None:
-        """Drop the byte code that any interpreter has of a source.
+    def _drop_byte_code(self, name: str) -> None:
+        """Remove the byte code that any interpreter has of a source.
 
-        A `__pycache__` left empty goes as well: whoever lists the folder that it is in is to find the same in any slot.
+        A `__pycache__` left empty goes as well, so that listing the folder around it gives the same in every slot.
         """
         if not name.endswith(".py"):
             return
@@ -277,44 +270,51 @@ class Slot:
         if cache.is_dir():
             for compiled in [entry for entry in cache.iterdir() if _compiled_from(str(entry))[0] == str(path)]:
                 compiled.unlink()
-                self._inventory.note(str(compiled))
+                self._inventory.record(str(compiled))
             if not any(cache.iterdir()):
                 cache.rmdir()
-                self._inventory.note(str(cache))
-                self._forget_folder(str(cache))
+                self._inventory.record(str(cache))
+                self._compile_beside(str(cache))
         for known in self._compiled.values():
             known.discard(str(path))
 
-    def _forget_others(self) -> None:
-        """Drop the byte code of what can no longer be imported, of which another slot has none."""
+    def _drop_unimportable(self) -> None:
+        """Drop the byte code of sources that can no longer be imported, as another slot has none of them."""
         importable = self._importable()
         for name in self._sources:
             if f"{self.tree}/{name}" not in importable:
-                self._forget(name)
+                self._drop_byte_code(name)
 
-    def _forget_folder(self, cache: str) -> None:
-        """Have the sources beside a `__pycache__` that is gone compiled again, also in vain: they have one, by name."""
+    def _compile_beside(self, cache: str) -> None:
+        """Have the sources beside a `__pycache__` that is gone compiled again."""
         beside = cache.rpartition("/")[0]
-        for known in self._compiled.values():
-            known.difference_update([path for path in known if path.rpartition("/")[0] == beside])
+        self._forget_compiled(lambda path: path.rpartition("/")[0] == beside)
 
-    def _remove_placed(self, name: str) -> None:
-        self._forget(name)
+    def _forget_below(self, folder: Path) -> None:
+        self._forget_compiled(lambda path: path.startswith(f"{folder}/"))
+
+    def _forget_compiled(self, is_meant: Callable[[str], bool]) -> None:
+        """Have some sources compiled again, whose byte code is gone."""
+        for known in self._compiled.values():
+            known.difference_update([path for path in known if is_meant(path)])
+
+    def _unlink_generated(self, name: str) -> None:
+        self._drop_byte_code(name)
         self._unlink(name)
         if name in self._covered:
             self._covered.discard(name)
-            self._git.restore(name)
-            self._inventory.note(*self._git.repositories)
-        self._note(name)
+            self._work_tree.restore(name)
+            self._inventory.record(*self._work_tree.repositories)
+        self._look_at(name)
         self._prune((self.tree / name).parent)
 
-    def _is_placed(self, name: str) -> bool:
-        """Tell whether the link that was placed there is there."""
+    def _is_linked(self, name: str) -> bool:
+        """Tell whether the link to a generated file is still there."""
         path = self.tree / name
-        return path.is_symlink() and str(path.readlink()) == self._placed.get(name)
+        return path.is_symlink() and str(path.readlink()) == self._generated.get(name)
 
     def _unlink(self, name: str) -> None:
-        if self._is_placed(name):
+        if self._is_linked(name):
             (self.tree / name).unlink()
 
     def _prune(self, folder: Path) -> None:
@@ -324,9 +324,8 @@ class Slot:
                 if any(entry.name != "__pycache__" for entry in folder.iterdir()):
                     return
                 remove(folder, self.aside)
-                self._inventory.note(str(folder))
-                for known in self._compiled.values():
-                    known.difference_update([path for path in known if path.startswith(f"{folder}/")])
+                self._inventory.record(str(folder))
+                self._forget_below(folder)
             folder = folder.parent
 
 

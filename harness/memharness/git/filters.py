@@ -1,7 +1,8 @@
-"""Files behind filters: what .gitattributes says git should make of them, where that can be known without running it.
+"""Files behind filters, with which git changes what it checks out as .gitattributes says.
 
-Of Git LFS the objects are read, as its filter would. Other filters are commands of a configuration: none is run, and
-the files that one is named for are told.
+In: the files of a commit. Out: those that Git LFS keeps, with their contents, and a reason for each file whose contents
+are not known. Objects of Git LFS are read as its filter would. Other filters are commands of a configuration,
+of which none is run.
 """
 
 import functools
@@ -24,9 +25,9 @@ _DAMAGED: Final = "what Git LFS has of it at hand is damaged: run `git lfs fsck`
 
 
 def filtered_contents(repository: Repository, entries: Mapping[str, str]) -> tuple[dict[str, Path], dict[str, str]]:
-    """Return the files behind Git LFS with their contents, and path -> reason of those whose contents are not at hand.
+    """Return path -> file with the contents, of what Git LFS keeps, and path -> reason where these are not known.
 
-    `entries` are path -> "mode id" of a commit, without what is in its submodules: these have attributes of their own.
+    `entries` are path -> "mode id" of a commit, without what is in its submodules, which have attributes of their own.
     """
     contents: dict[str, Path] = {}
     missing: dict[str, str] = {}
@@ -38,14 +39,22 @@ def filtered_contents(repository: Repository, entries: Mapping[str, str]) -> tup
             if not _is_idle(repository, name):
                 missing[path] = f"the filter {name!r}, which .gitattributes names, was not applied"
         elif pointer := _POINTER.fullmatch(small[entries[path][7:]]):
-            found = _object(stores, pointer["oid"].decode(), int(pointer["size"]))
-            if found is None or pointer["extended"]:
-                missing[path] = _LACKING
-            elif not _is_sound(found):
-                missing[path] = _DAMAGED
-            else:
+            found = _content(stores, pointer)
+            if isinstance(found, Path):
                 contents[path] = found
+            else:
+                missing[path] = found
     return contents, missing
+
+
+def _content(stores: Iterable[str], pointer: re.Match[bytes]) -> Path | str:
+    """Return the file in which Git LFS keeps what a pointer stands for; the reason where there is none to be used."""
+    oid = pointer["oid"].decode()
+    for store in stores:
+        path = Path(store, "objects", oid[:2], oid[2:4], oid)
+        if path.is_file() and path.stat().st_size == int(pointer["size"]) and not pointer["extended"]:
+            return path if _is_sound(path) else _DAMAGED
+    return _LACKING
 
 
 def _filters(repository: Repository, entries: Mapping[str, str]) -> dict[str, str]:
@@ -57,22 +66,22 @@ def _filters(repository: Repository, entries: Mapping[str, str]) -> dict[str, st
     store = repository.made_store()
     # git asks .gitattributes of an index where there is no work tree; theirs are enough of one
     with scratch(Path(store), "index-") as folder:
-        place = {"GIT_INDEX_FILE": f"{folder}/index"}
+        variables = {"GIT_INDEX_FILE": f"{folder}/index"}
         run_git(
             [f"--git-dir={store}", "update-index", "-z", "--index-info"],
             folder=store,
-            variables=place,
+            variables=variables,
             isolated=True,
             given=index_info(sources),
         )
-        told = run_git(
+        answer = run_git(
             [f"--git-dir={store}", "check-attr", "--cached", "-z", "--stdin", "filter"],
             folder=store,
-            variables=place | repository.reading(),
+            variables=variables | repository.reading(),
             isolated=True,
             given=b"".join(path.encode(errors="surrogateescape") + b"\0" for path in files),
         )
-    fields = told.output.decode(errors="surrogateescape").split("\0")
+    fields = answer.output.decode(errors="surrogateescape").split("\0")
     values = dict(zip(fields[::3], fields[2::3], strict=False))
     return {path: name for path, name in values.items() if name not in ("unspecified", "unset", "set", "")}
 
@@ -101,9 +110,8 @@ def _small_blobs(repository: Repository, ids: Iterable[str]) -> Mapping[str, byt
     """Return id -> contents of the blobs that are small enough for a pointer, b"" for others."""
     new = sorted({id_ for id_ in ids if id_ not in _known})
     if new:
-        told = repository.git("cat-file", "--batch-check", given=_lines(new))
-        sizes = [line.split() for line in told.decode().splitlines()]
-        small = [line[0] for line in sizes if len(line) == 3 and int(line[2]) <= _POINTER_BYTES]
+        sizes = [line.split() for line in repository.git("cat-file", "--batch-check", given=_lines(new)).splitlines()]
+        small = [line[0].decode() for line in sizes if len(line) == 3 and int(line[2]) <= _POINTER_BYTES]
         _known.update(dict.fromkeys(new, b""))
         rest = repository.git("cat-file", "--batch", given=_lines(small)) if small else b""
         for id_ in small:
@@ -117,15 +125,6 @@ def _lines(ids: Iterable[str]) -> bytes:
     return "".join(f"{id_}\n" for id_ in ids).encode()
 
 
-def _object(stores: Iterable[str], oid: str, size: int) -> Path | None:
-    """Return the file in which Git LFS keeps an object; None where no store at hand has the whole of it."""
-    for store in stores:
-        path = Path(store, "objects", oid[:2], oid[2:4], oid)
-        if path.is_file() and path.stat().st_size == size:
-            return path
-    return None
-
-
 @functools.cache
 def _is_sound(path: Path) -> bool:
     """Tell whether an object is the one that it is called for."""
@@ -134,7 +133,7 @@ def _is_sound(path: Path) -> bool:
 
 
 def _stores(repository: Repository) -> list[str]:
-    """Return where Git LFS may keep objects: as configured, beside git's own objects and those that these borrow."""
+    """Return the folders where Git LFS may keep objects: as configured, beside git's own and beside alternates."""
     configured = repository.setting("lfs.storage")
     found = [str(Path(repository.common_dir, configured))] if configured else []
     waiting = [repository.objects, *repository.borrowed]

@@ -58,19 +58,7 @@ def select_commits(repository: Repository, wanted: RevisionRange) -> tuple[Commi
 
     Raises MemharnessError for an unknown revision, one that is not on the first-parent line, and an empty range.
     """
-    until = resolve(repository, wanted.until)
-    edge = wanted.since if wanted.since is not None else wanted.base
-    start = resolve(repository, edge) if edge is not None else None
-    if start is not None and wanted.since is None:
-        start = _merge_base(repository, start, until, wanted)
-    commits = _log(repository, until, *(["--not", start] if start else []))
-    if start is not None and start != until:
-        assert edge is not None
-        _check_line(repository, commits, start=start, edge=edge, wanted=wanted)
-    if start is not None:
-        commits = [*_log(repository, start, "--max-count=1"), *commits]
-    if wanted.tags:
-        commits = [commit for commit in commits if commit.tags]
+    commits = [commit for commit in _first_parents(repository, wanted) if commit.tags or not wanted.tags]
     if wanted.last is not None:
         commits = commits[max(0, len(commits) - wanted.last) :]
     if not commits:
@@ -78,17 +66,29 @@ def select_commits(repository: Repository, wanted: RevisionRange) -> tuple[Commi
     return tuple(commits)
 
 
+def _first_parents(repository: Repository, wanted: RevisionRange) -> list[Commit]:
+    """Return all commits of a range and its baseline."""
+    until, edge = resolve(repository, wanted.until), wanted.since if wanted.since is not None else wanted.base
+    if edge is None:
+        return _log(repository, until)
+    start = resolve(repository, edge)
+    if wanted.since is None:
+        start = _merge_base(repository, start, until, wanted)
+    commits = _log(repository, until, "--not", start)
+    if start != until:
+        _check_line(repository, commits, start=start, edge=edge, wanted=wanted)
+    return [*_log(repository, start, "--max-count=1"), *commits]
+
+
 def shortfall(repository: Repository, wanted: RevisionRange, found: Sequence[Commit]) -> str | None:
     """Say why a range has fewer commits than were asked for; None where it has not."""
-    if wanted.since is not None or wanted.base is not None or wanted.tags:
+    last = wanted.last
+    if wanted.since is not None or wanted.base is not None or wanted.tags or (last is not None and len(found) >= last):
         return None
-    fewer = wanted.last is not None and len(found) < wanted.last
-    if wanted.last is not None and not fewer:
-        return None
-    said = f"there are only {len(found):,} commits" if len(found) != 1 else "there is only 1 commit"
+    count = f"there are only {len(found):,} commits" if len(found) != 1 else "there is only 1 commit"
     if repository.shallow and not found[0].parents:
-        return f"{said}: {_CUT_OFF}"
-    return f"{said}: the history begins with {found[0].id[:10]}" if fewer else None
+        return f"{count}: {_CUT_OFF}"
+    return None if last is None else f"{count}: the history begins with {found[0].id[:10]}"
 
 
 def find_commit(repository: Repository, revision: str) -> Commit:

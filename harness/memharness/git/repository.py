@@ -1,8 +1,8 @@
 """The repository under measurement, and the one way in which git is run.
 
 In: a location, which is a path (work tree, folder of one, bare, linked work tree) or a URL. Out: a `Repository`
-whose `git` method reads. Nothing here writes to a user's repository, but that git keeps what a partial clone has to
-fetch; a URL is mirrored in the cache folder.
+whose `git` method reads. Nothing here writes to a user's repository, except that git keeps what it fetches for a
+partial clone; a URL is mirrored in the cache folder.
 """
 
 import contextlib
@@ -28,13 +28,13 @@ QUIET: Final = {
     "GIT_TERMINAL_PROMPT": "0",  # a nightly job must fail, not wait for a password
     "LC_ALL": "C",  # messages are matched
 }
-# Set by git for its hooks and aliases; each would redirect our commands to another repository.
+# Git sets these for its hooks and aliases; each would redirect our commands to another repository.
 _LOCAL_VARIABLES: Final = (
     *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX", "GIT_NAMESPACE"),
     *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_SHALLOW_FILE", "GIT_GRAFT_FILE"),
     "GIT_CONFIG",
 )
-# All that git may know of its surroundings where measured code was at work.
+# The variables that git gets where measured code was at work.
 _ESSENTIAL: Final = ("PATH", "LD_LIBRARY_PATH", "GIT_EXEC_PATH", "TMPDIR", "GIT_NO_REPLACE_OBJECTS")
 _ISOLATED: Final = {
     "GIT_CONFIG_GLOBAL": "/dev/null",
@@ -47,7 +47,7 @@ _MOST_BYTES: Final = 100_000  # of a variable: Linux takes 128 KiB
 _borrowing: Final = threading.Lock()
 _NO: Final = ("false", "no", "off", "0")
 _URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://|[^/:@\s]+@[^/:\s]+:|[\w.-]{2,}:[^/\\]", re.IGNORECASE)
-_PLACE: Final = re.compile(r"(?P<git_dir>.*)\n(?P<shallow>true|false)\n(?P<common>.*)\n(?P<format>\w+)\n", re.DOTALL)
+_FOLDERS: Final = re.compile(r"(?P<git_dir>.*)\n(?P<shallow>true|false)\n(?P<common>.*)\n(?P<format>\w+)\n", re.DOTALL)
 _CREDENTIALS: Final = re.compile(r"(?<=//)[^/\s]+@")  # a password may have an @
 
 
@@ -239,24 +239,31 @@ def start_git(arguments: Sequence[str], *, folder: str, isolated: bool = False) 
 def _execute(
     arguments: Sequence[str], folder: str, variables: Mapping[str, str] | None, *, isolated: bool, **how: Any
 ) -> Any:
-    missing = MemharnessError(
-        "git was not found", hint="Install git 2.32 or later and see that it is on PATH, then try again."
-    )
     try:
         import git  # here, since importing GitPython fails where git is missing
     except ImportError:
-        raise missing from None
+        raise _no_git() from None
     variables = {**QUIET, **(variables or {})}
-    if isolated:
-        variables |= {name: os.environ[name] for name in _ESSENTIAL if name in os.environ} | _ISOLATED
-        command = ["env", "-i", *(f"{name}={value}" for name, value in variables.items()), "git", *arguments]
-    else:
-        unset = [part for name in _LOCAL_VARIABLES if name in os.environ.keys() - variables for part in ("-u", name)]
-        command = ["env", *unset, "git", *arguments] if unset else ["git", *arguments]
+    command = [*_env(variables, isolated=isolated), "git", *arguments]
     try:
         return git.Git(folder).execute(command, env=variables, **how)
     except git.GitCommandNotFound:
-        raise missing from None
+        raise _no_git() from None
+
+
+def _env(variables: Mapping[str, str], *, isolated: bool) -> list[str]:
+    """Return the command that takes variables away from another one; none where there is nothing to take away."""
+    if isolated:
+        essential = {name: os.environ[name] for name in _ESSENTIAL if name in os.environ}
+        return ["env", "-i", *(f"{name}={value}" for name, value in {**variables, **essential, **_ISOLATED}.items())]
+    unset = [f"-u{name}" for name in _LOCAL_VARIABLES if name in os.environ.keys() - variables]
+    return ["env", *unset] if unset else []
+
+
+def _no_git() -> MemharnessError:
+    return MemharnessError(
+        "git was not found", hint="Install git 2.32 or later and see that it is on PATH, then try again."
+    )
 
 
 def quoted(path: str) -> str:
@@ -298,7 +305,7 @@ def _inspect(location: str, folder: str, cache: Path) -> Repository:
     found = run_git(["rev-parse", *query], folder=folder)
     if found.status:
         raise _refusal(location, folder, found.messages)
-    parts = _PLACE.fullmatch(os.fsdecode(found.output))
+    parts = _FOLDERS.fullmatch(os.fsdecode(found.output))
     assert parts is not None
     repository = Repository(
         location=location,
@@ -321,8 +328,8 @@ def partial_clone(git_dir: Path) -> Repository | None:
             return None
     except OSError:
         return None
-    place = str(git_dir)
-    repository = Repository(location=place, git_dir=place, common_dir=place)
+    folder = str(git_dir)
+    repository = Repository(location=folder, git_dir=folder, common_dir=folder)
     return replace(repository, promisor=_promisor(repository))
 
 

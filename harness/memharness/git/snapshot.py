@@ -1,8 +1,8 @@
-"""Snapshots: all that a commit puts into a work tree, submodules and the contents behind filters included.
+"""Snapshots: all that a commit puts into a work tree, with its submodules and what Git LFS keeps.
 
 In: a repository and a commit. Out: a `Snapshot`, which git lists, reads and checks out like any commit: where the
-commit does not hold everything itself, one is made of it in the cache folder. What is not at hand is named with the
-reason. No command of the project or of a configuration runs.
+commit does not hold everything itself, another commit that does is made in the cache folder. What is missing is named
+with the reason. No command of the project or of a configuration runs.
 """
 
 import os
@@ -31,58 +31,60 @@ _NOBODY: Final = {
 
 
 class Snapshot(Value):
-    """What a commit consists of; `commit` is to be checked out for it: the commit itself, or one made of it."""
+    """What a commit consists of; `commit` is the one to check out: the commit itself, or one made of it."""
 
     commit: str
     entries: dict[str, str]  # path -> "mode id" of files, folders, links, and of submodules that are missing
     missing: dict[str, str] = {}  # path -> why there is nothing, or not what the project means
     filtered: tuple[str, ...] = ()  # files with other contents than in the commit, or without any
-    submodules: tuple[str, ...] = ()  # folders of those that are at hand, each with a slash at its end
+    submodules: tuple[str, ...] = ()  # folders of those that are not missing, each with a slash at its end
 
 
 @lru_cache(maxsize=64)
 def snapshot(repository: Repository, commit: str) -> Snapshot:
-    """Return all that a commit consists of, as far as it is at hand."""
+    """Return all that a commit consists of, as far as it can be had without fetching submodules."""
     repository.fetch_missing(commit)
     own = entries(repository, commit)
     found: dict[str, str] = {}
     missing: dict[str, str] = {}
     contents: dict[str, Path] = {}
-    submodules: list[str] = []
-    lost: list[str] = []
     waiting = {"": own}  # by the folder of the submodule
+    submodules: list[str] = []
     while waiting:
         folder, listed = waiting.popitem()
-        faults = {path: fault for path in listed if (fault := _unwritable(folder + path))}
-        for path in _lost(repository, listed):
-            faults[path] = _LOST
-            lost.append(folder + path)
+        faults = _faults(repository, folder, listed)
         listed = {path: entry for path, entry in listed.items() if path not in faults}
-        behind, absent = filtered_contents(repository, listed)
+        kept_elsewhere, unknown = filtered_contents(repository, listed)
         for path, id_ in submodule_ids(listed).items():
             inner = submodule_entries(repository, folder + path, id_)
             if inner is None:
-                absent[path] = why_missing(repository, id_)
+                unknown[path] = why_missing(repository, id_)
             else:
                 listed[path] = f"040000 {id_}"
-                waiting[f"{folder}{path}/"] = inner
                 submodules.append(f"{folder}{path}/")
+                waiting[submodules[-1]] = inner
         found |= _below(folder, listed)
-        missing |= _below(folder, faults | absent)
-        contents |= _below(folder, behind)
+        missing |= _below(folder, faults | unknown)
+        contents |= _below(folder, kept_elsewhere)
     for path, id_ in _store(repository, contents).items():
         found[path] = f"{found[path][:6]} {id_}"
     return Snapshot(
         commit=commit if found == own else _made(repository, found),
         entries=found,
         missing=missing,
-        filtered=(*contents, *lost),
+        filtered=(*contents, *(path for path, reason in missing.items() if reason == _LOST)),
         submodules=tuple(submodules),
     )
 
 
+def _faults(repository: Repository, folder: str, listed: Mapping[str, str]) -> dict[str, str]:
+    """Return path -> reason of the files that cannot be checked out."""
+    unwritable = {path: fault for path in listed if (fault := _unwritable(folder + path))}
+    return unwritable | dict.fromkeys(_lost(repository, listed), _LOST)
+
+
 def clear_snapshots() -> None:
-    """Have snapshots made again, as after what they consist of is gone from the cache folder."""
+    """Have snapshots made again: what they consist of may be gone from the cache folder."""
     snapshot.cache_clear()
     _stored.clear()
 
@@ -92,13 +94,13 @@ _present: Final[set[tuple[str, str]]] = set()  # repository and id of contents t
 
 def _lost(repository: Repository, listed: Mapping[str, str]) -> list[str]:
     """Return the paths of files whose contents the repository should have and lacks."""
-    files = {path: entry[7:] for path, entry in listed.items() if entry.startswith(_FILES)}
-    new = {id_ for id_ in files.values() if (repository.id, id_) not in _present}
+    files = {path: (repository.id, entry[7:]) for path, entry in listed.items() if entry.startswith(_FILES)}
+    new = {*files.values()} - _present
     if new:
-        asked = "".join(f"{id_}\n" for id_ in sorted(new)).encode()
-        told = repository.git("cat-file", "--batch-check=%(objectname)", given=asked).decode().splitlines()
-        _present.update((repository.id, line) for line in told if not line.endswith(" missing"))
-    return [path for path, id_ in files.items() if (repository.id, id_) not in _present]
+        asked = "".join(f"{id_}\n" for _, id_ in sorted(new)).encode()
+        answers = repository.git("cat-file", "--batch-check=%(objectname)", given=asked).decode().splitlines()
+        _present.update((repository.id, line) for line in answers if not line.endswith(" missing"))
+    return [path for path, key in files.items() if key not in _present]
 
 
 def _below(folder: str, paths: Mapping[str, T]) -> dict[str, T]:

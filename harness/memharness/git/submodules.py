@@ -1,7 +1,7 @@
-"""Submodules: the commits that a commit names in other repositories -> what they hold.
+"""Submodules: the commits of other repositories that a commit names, and what they hold.
 
-They are looked for by their ids in every repository that the clone has of submodules, so neither names nor paths have
-to be what they once were. `fetch` gets what is not at hand, as far as plain git would.
+They are looked up by id in every repository that the clone has of submodules: names and paths may have changed since.
+`fetch_submodules` gets the others, as far as plain git would.
 """
 
 import os
@@ -37,7 +37,7 @@ def submodule_ids(found: Mapping[str, str]) -> dict[str, str]:
 
 
 def submodule_entries(repository: Repository, path: str, id_: str) -> dict[str, str] | None:
-    """Return the entries of the commit of a submodule; None where no repository at hand has it."""
+    """Return the entries of the commit of a submodule; None where the clone has it nowhere."""
     listed = repository.try_git(*_LIST, id_)
     if listed.status:
         repository.borrow(_checked_out(repository, path))
@@ -64,7 +64,7 @@ def why_missing(repository: Repository, id_: str) -> str:
 
 
 def fetch_submodules(repository: Repository, commit: str) -> bool:
-    """Fetch the submodules of a commit that are not at hand from their URLs, each once; tell whether any was tried.
+    """Fetch the submodules of a commit that are missing from their URLs, each once; tell whether any was tried.
 
     The protocols are those that git allows for addresses that the user has not typed.
     """
@@ -72,7 +72,7 @@ def fetch_submodules(repository: Repository, commit: str) -> bool:
 
 
 def _fetch_below(repository: Repository, commit: str, prefix: str, base: str) -> bool:
-    """Do so for the submodules of a commit that lies at `prefix` and came from the URL `base`, if that is known."""
+    """Fetch those of a commit that lies at `prefix` and came from the URL `base`, if that is known."""
     tried = False
     wanted = submodule_ids(entries(repository, commit))
     urls = _urls(repository, commit, base) if wanted else {}
@@ -106,8 +106,8 @@ def _fetch(repository: Repository, id_: str, url: str | None) -> str:
 
 def _urls(repository: Repository, commit: str, base: str) -> dict[str, str]:
     """Return path -> URL as .gitmodules has it, or the configuration of the clone."""
-    told = repository.try_git("config", "--blob", f"{commit}:.gitmodules", "-z", "--get-regexp", r"^submodule\.")
-    settings = dict(setting.partition("\n")[::2] for setting in os.fsdecode(told.output).split("\0"))
+    listed = repository.try_git("config", "--blob", f"{commit}:.gitmodules", "-z", "--get-regexp", r"^submodule\.")
+    settings = dict(setting.partition("\n")[::2] for setting in os.fsdecode(listed.output).split("\0"))
     found = {}
     for key, path in settings.items():
         name = key.removesuffix(".path")
@@ -149,11 +149,11 @@ def _listed(output: bytes) -> dict[str, str]:
 def _checked_out(repository: Repository, path: str) -> Iterator[str]:
     """Yield the folders of objects of repositories at the path of a submodule, in the work trees of the clone."""
     linked = Path(repository.git_dir, "gitdir")
-    marks = [f"{repository.common_dir}"] if repository.common_dir.endswith("/.git") else []
+    marks = [repository.common_dir] if repository.common_dir.endswith("/.git") else []
     marks += [os.fsdecode(linked.read_bytes()).rstrip("\n")] if linked.is_file() else []
     for mark in marks:
-        place = Path(mark).parent / path
-        if os.path.lexists(place / ".git"):
-            found = run_git(["rev-parse", "--git-path", "objects"], folder=str(place))
+        folder = Path(mark).parent / path
+        if os.path.lexists(folder / ".git"):
+            found = run_git(["rev-parse", "--git-path", "objects"], folder=str(folder))
             if not found.status:
-                yield str((place / os.fsdecode(found.output).removesuffix("\n")).resolve())
+                yield str((folder / os.fsdecode(found.output).removesuffix("\n")).resolve())

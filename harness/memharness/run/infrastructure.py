@@ -44,7 +44,7 @@ def is_alike(failure: str, other: str) -> bool:
 
 def is_disturbed(slot: Slot, environment: Environment | None) -> bool:
     """Tell whether something that memharness gave to the children is gone or changed, be it by one of them."""
-    return slot.is_disturbed() or (environment is not None and not is_whole(environment))
+    return slot.has_changed() or (environment is not None and not is_whole(environment))
 
 
 def lost_request(slot: Slot) -> bool:

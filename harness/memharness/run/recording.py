@@ -101,7 +101,7 @@ class Recorder:
             self._taken_over += not chosen
         return proven
 
-    def _entry(self, done: Done, case: Case) -> Entry:
+    def _entry(self, done: Done, case: Case) -> CaseObservation:
         """Return what to store of a case, having noted what holds for others of its series."""
         observation, task = done.observed[case.name], done.task
         outcome, identity = observation.outcome, case.scenario.identity

@@ -145,7 +145,7 @@ class Worker:
         """Check out the commit and have its environment, which is `held`; where it cannot be built, return that."""
         self._report(Activity(commit=task.commit, family=task.spec.family, stage="environment"))
         self._environment = None
-        if not self._slot.is_held():
+        if not self._slot.is_leased():
             self._slot = self._lease()
         inputs = self._inputs.at(task.commit.id)
         checkout = self._slot.checkout(task.commit.id, **asdict(inputs.layout))
@@ -154,7 +154,7 @@ class Worker:
         if isinstance(environment, Failed):
             return with_missing_files(Observation(outcome=environment), inputs.missing, is_built=True)
         self._environment = environment
-        checkout = self._slot.place(
+        checkout = self._slot.link_generated(
             environment.generated, packages=environment.packages, import_root=environment.import_root
         )
         self._is_tidy = True
@@ -189,11 +189,11 @@ class Worker:
         """Remove what the child before left in the tree, then compile what has no byte code."""
         self._report(Activity(commit=job.task.commit, family=job.task.spec.family, stage=name, case=case.name))
         if not self._is_tidy:
-            self._slot.tidy()
+            self._slot.restore()
         self._is_tidy = False
         tag = job.environment.cache_tag
-        compile_bytecode(job.environment.python, self._slot.pending(tag))
-        self._slot.compiled(tag)
+        compile_bytecode(job.environment.python, self._slot.uncompiled(tag))
+        self._slot.mark_compiled(tag)
 
     def _holder(self, job: _Job) -> Hold | None:
         """Return what holds the environment for a child; None where none was built."""
@@ -203,7 +203,7 @@ class Worker:
 
     def _rebuild(self, job: _Job) -> None:
         """Build an environment again that a child changed."""
-        self._slot.tidy()
+        self._slot.restore()
         prepared = self._environments.prepare(job.task.spec, job.checkout, job.inputs.tree.files, job.cancel)
         with prepared as again:
             if isinstance(again, Failed) or again.facts != job.environment.facts:
@@ -214,13 +214,13 @@ class Worker:
                     hint="What was measured is stored; run the same command again.",
                     exit_code=INCOMPLETE,
                 )
-            self._slot.place(again.generated)
+            self._slot.link_generated(again.generated)
 
     def _restore(self) -> None:
         """Put back what is gone from the slot, or take another where somebody else could take this one."""
-        if self._slot.is_held():
+        if self._slot.is_leased():
             with suppress(OSError, MemharnessError):
-                self._slot.tidy()
+                self._slot.restore()
                 return
         self._slot = self._lease()
 
