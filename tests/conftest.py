@@ -18,6 +18,10 @@ from missing import REQUIRED, missing
 hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("untimed")
 
+# What the tests start imports the same modules again and again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # What the tests start would inherit that signals are ignored: SIGINT in the background of a shell, SIGHUP under nohup.
 # A handler is not inherited, and this one ignores SIGHUP as well.
 if threading.current_thread() is threading.main_thread():
