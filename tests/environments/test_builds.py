@@ -17,15 +17,16 @@ import pytest
 from filelock import FileLock
 
 from indexes import PASSWORD, USER, serve_index, wheel
-from memharness.environments import build, find_interpreter, provider
-from memharness.environments.build_log import Log, advice, machine_fault, read
-from memharness.environments.compiled import declared
+from memharness.environments import CheckedOutFiles, CommitFiles, build, find_interpreter, provider
+from memharness.environments.build_inputs import find_compiled_modules
+from memharness.environments.build_log import Log, find_machine_fault, read_log, suggest_setting
 from memharness.environments.uv_settings import configuration, indexes_of, variables
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.git.repository import without_credentials
 from memharness.model.environments import Environment, EnvironmentSpec, Install, Interpreter
 from memharness.model.history import Checkout
 from memharness.model.measurements import Failed
+from memharness.packages.layout import Layout
 from memharness.packages.pyproject import read_toml
 from memharness.processes.supervision import Cancelled
 from repositories import RepositoryBuilder
@@ -112,7 +113,7 @@ class Commit:
         cancel: threading.Event | None = None,
     ) -> Environment | Failed:
         environments = provider(spec.install, self.cache, project=str(self.tree), keep=8)
-        with environments.prepare(spec, checkout, files, cancel) as outcome:
+        with environments.prepare(spec, CheckedOutFiles.of(checkout, files), cancel) as outcome:
             pass
         return outcome
 
@@ -407,7 +408,7 @@ QUOTED = """error: Failed to build `box`
     ],
 )
 def test_faults_of_the_machine(log: str, expected: str) -> None:
-    assert machine_fault(log.splitlines(), ["https://own.invalid/"]) == expected
+    assert find_machine_fault(log.splitlines(), ["https://own.invalid/"]) == expected
 
 
 def test_uv_takes_nothing_from_folders_around_the_cache(
@@ -442,7 +443,7 @@ def test_a_step_before_the_build_and_more_build_requirements(
     )
     commit = Commit(tmp_path, body)
     bare = commit.build(interpreter)
-    assert failure(bare).reason == "ModuleNotFoundError: No module named 'made'; " + advice(
+    assert failure(bare).reason == "ModuleNotFoundError: No module named 'made'; " + suggest_setting(
         "ModuleNotFoundError: No module named 'made'", ()
     )
     environment = commit.build(interpreter, before_build=step, build_requires=("privtool",))
@@ -489,7 +490,7 @@ def test_what_the_back_end_requires(tmp_path: Path, text: str, expected: str) ->
     file = tmp_path / "pyproject.toml"
     if text:
         file.write_text(text)
-    build._require(tmp_path, tmp_path, ["numpy"])
+    build.add_build_requirements(tmp_path, tmp_path, ["numpy"])
     before, after = read_toml(text.encode()), read_toml(file.read_bytes())
     assert before is not None
     assert after == {**before, "build-system": read_toml(expected.encode())}
@@ -517,7 +518,7 @@ def test_what_the_back_end_requires(tmp_path: Path, text: str, expected: str) ->
     ],
 )
 def test_a_failure_names_the_key_that_helps(why: str, key: str) -> None:
-    found = advice(why, ["box/_c.pyx"])
+    found = suggest_setting(why, ["box/_c.pyx"])
     assert key in found if key else found == ""
 
 
@@ -530,9 +531,9 @@ def test_a_failure_names_the_key_that_helps(why: str, key: str) -> None:
 def test_reading_a_log_takes_linear_time(unit: str) -> None:
     text = unit * (300_000 // len(unit))
     began = time.process_time()
-    lines = read(f"error: Failed to fetch: {text}\nModuleNotFoundError: {text}\n{text}", without_credentials)
+    lines = read_log(f"error: Failed to fetch: {text}\nModuleNotFoundError: {text}\n{text}", without_credentials)
     Log(status=1, lines=lines).failed(["a.pyx"])
-    machine_fault(lines, ["https://own.invalid"])
+    find_machine_fault(lines, ["https://own.invalid"])
     assert time.process_time() - began < 5
     assert max(map(len, lines)) <= 1000
 
@@ -575,7 +576,9 @@ def test_a_frozen_path_that_is_not_utf_8_is_kept(tmp_path: Path, interpreter: In
     ],
 )
 def test_where_compiled_modules_are_declared(files: dict[str, str], expected: str) -> None:
-    assert declared(lambda name: files[name].encode() if name in files else None, files, ("box",)) == expected
+    contents = {name: text.encode() for name, text in files.items()}
+    layout = Layout(import_root=".", packages=("box",))
+    assert find_compiled_modules(CommitFiles(ids=files, read=contents.get, layout=layout)) == expected
 
 
 @pytest.mark.parametrize("install", ["path", "existing"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from memharness.environments.cache import Built, Cache
+from memharness.environments.cache import Built, EnvironmentCache
 from memharness.model.environments import Environment, EnvironmentFacts
 from memharness.processes.supervision import Cancelled
 
@@ -16,8 +16,8 @@ FACTS = EnvironmentFacts(family="f", python="3.12.0", implementation="cpython", 
 HOLDER = """
 import sys
 from pathlib import Path
-from memharness.environments.cache import Cache
-with Cache(Path(sys.argv[1]), "/", 1).using(sys.argv[2], None):
+from memharness.environments.cache import EnvironmentCache
+with EnvironmentCache(Path(sys.argv[1]), "/", 1).using(sys.argv[2], None):
     print("used", flush=True)
     sys.stdin.read()
 """
@@ -35,7 +35,7 @@ class Made:
         self.project = folder / "project"
         self.project.mkdir()
         self.folder.mkdir()
-        self.cache = Cache(self.folder, str(self.project), keep)
+        self.cache = EnvironmentCache(self.folder, str(self.project), keep)
         self.time = 1_000_000
 
     def make(self, *names: str, project: Path | None = None) -> None:
@@ -112,5 +112,5 @@ def test_who_waits_for_another_can_be_cancelled(made: Made) -> None:
     made.make(name(1))
     cancel = threading.Event()
     cancel.set()
-    with made.cache.making(name(1), cancel), pytest.raises(Cancelled):
-        made.cache.making(name(1), cancel)
+    with made.cache.making(name(1), None), pytest.raises(Cancelled), made.cache.making(name(1), cancel):
+        pass

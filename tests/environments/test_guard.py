@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from memharness.environments.guard import hold, is_recorded, record
-from memharness.environments.inotify import Notice
+from memharness.environments.guard import guarded, is_recorded, record
 from memharness.errors import MemharnessError
 from memharness.files.removal import remove
 from memharness.processes.supervision import Cancelled
@@ -17,11 +16,9 @@ from memharness.processes.supervision import Cancelled
 SITE = "lib/python3/site-packages"
 
 
-@pytest.fixture(params=["told by the kernel", "looked at"])
-def built(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a built environment, also where the kernel tells of no changes."""
-    if request.param == "looked at":
-        monkeypatch.setattr(Notice, "of", lambda *_: None)
+@pytest.fixture
+def built(tmp_path: Path) -> Path:
+    """Return a built environment."""
     folder = tmp_path / "environment"
     build(folder)
     return folder
@@ -77,14 +74,14 @@ CHANGED = {
 @pytest.mark.parametrize("what", ADDED)
 def test_what_a_child_added_is_gone_before_the_next(built: Path, what: str) -> None:
     before = state(built)
-    with hold(built, never) as counts:
+    with guarded(built, never) as counts:
         pass
     assert counts()
-    with hold(built, never) as counts:
+    with guarded(built, never) as counts:
         child(built, ADDED[what])
         assert not counts()
     for _ in range(2):  # alone now: what it leaves is no harm to itself
-        with hold(built, never) as counts:
+        with guarded(built, never) as counts:
             assert state(built) == before
             child(built, ADDED[what])
             assert counts()
@@ -93,7 +90,7 @@ def test_what_a_child_added_is_gone_before_the_next(built: Path, what: str) -> N
 @pytest.mark.parametrize("what", CHANGED)
 def test_what_a_child_changed_is_built_anew(built: Path, what: str) -> None:
     before = state(built)
-    with hold(built, never) as counts:
+    with guarded(built, never) as counts:
         child(built, CHANGED[what])
         assert not counts()
     assert is_recorded(built)
@@ -105,7 +102,7 @@ def test_what_a_child_changed_is_built_anew(built: Path, what: str) -> None:
         build(built)
 
     for number in (1, 2):
-        with hold(built, rebuild) as counts:
+        with guarded(built, rebuild) as counts:
             assert len(rebuilt) == number
             assert state(built) == before
             child(built, CHANGED[what])
@@ -119,19 +116,19 @@ def test_who_finds_it_changed_after_every_build_does_not_build_for_ever(built: P
 
     Path(f"{built}.guard").write_text("alone\n")
     (built / "pyvenv.cfg").unlink()
-    with pytest.raises(MemharnessError, match="was changed again whenever it had been built"), hold(built, rebuild):
+    with pytest.raises(MemharnessError, match="was changed again whenever it had been built"), guarded(built, rebuild):
         pass
 
 
 def test_all_that_ran_beside_a_child_that_wrote_is_repeated_alone(built: Path) -> None:
-    with hold(built, never) as first, hold(built, never) as second, hold(built, never) as third:
+    with guarded(built, never) as first, guarded(built, never) as second, guarded(built, never) as third:
         child(built, f"open('{SITE}/x', 'w').close()")
         child(built, f"os.remove('{SITE}/x')")  # it was there for a while
         assert [first(), second(), third()] == [False, False, False]
     running, most = [0], [0]
 
     def work() -> None:
-        with hold(built, never) as counts:
+        with guarded(built, never) as counts:
             running[0] += 1
             most[0] = max(most[0], running[0])
             child(built, "pass")
@@ -149,9 +146,9 @@ def test_all_that_ran_beside_a_child_that_wrote_is_repeated_alone(built: Path) -
 def test_what_is_written_while_nobody_looks_is_found_by_the_next_process(built: Path) -> None:
     (built / SITE / "left").write_text("by a run that was killed")
     code = (
-        "import sys, pathlib\nfrom memharness.environments.guard import hold\n"
+        "import sys, pathlib\nfrom memharness.environments.guard import guarded\n"
         "folder = pathlib.Path(sys.argv[1])\ncame = []\n"
-        "for _ in range(2):\n    with hold(folder, None) as counts:\n        came.append(counts())\n"
+        "for _ in range(2):\n    with guarded(folder, None) as counts:\n        came.append(counts())\n"
         "print(came, (folder / sys.argv[2] / 'left').exists())"
     )
     done = subprocess.run([sys.executable, "-c", code, str(built), SITE], capture_output=True, text=True, check=True)
@@ -160,15 +157,15 @@ def test_what_is_written_while_nobody_looks_is_found_by_the_next_process(built: 
 
 def test_whoever_waits_for_an_environment_can_be_cancelled(built: Path) -> None:
     cancel = threading.Event()
-    with hold(built, never):
+    with guarded(built, never):
         Path(f"{built}.guard").write_text("alone\n")
         cancel.set()
-        with pytest.raises(Cancelled), hold(built, never, cancel):
+        with pytest.raises(Cancelled), guarded(built, never, cancel):
             pass
 
 
 def test_reading_and_using_an_environment_is_no_change(built: Path) -> None:
-    with hold(built, never) as counts:
+    with guarded(built, never) as counts:
         child(built, f"open('{SITE}/dep/__init__.py').read(); os.listdir('lib')")
         os.utime(built / "environment.json")
         os.utime(built)

@@ -11,10 +11,10 @@ from msgspec.structs import asdict, replace
 
 from memharness.checkout.lease import lease
 from memharness.checkout.slot import Slot
-from memharness.environments import find_interpreter, interpreters, provider
-from memharness.environments.build_inputs import mentioned_by_sources
-from memharness.environments.build_log import reason
-from memharness.environments.fingerprint import fingerprint, reader, states
+from memharness.environments import CheckedOutFiles, CommitFiles, find_interpreter, interpreters, provider
+from memharness.environments.build_inputs import find_mentioned_by_sources
+from memharness.environments.build_log import find_reason
+from memharness.environments.fingerprint import fingerprint, path_digests
 from memharness.environments.installed import take_out
 from memharness.errors import MemharnessError
 from memharness.findings.project import blob_reader
@@ -23,8 +23,8 @@ from memharness.git.repository import open_repository
 from memharness.model.environments import Environment, EnvironmentFacts, EnvironmentSpec, Install, Interpreter
 from memharness.model.measurements import Failed
 from memharness.model.values import digest
-from memharness.packages.declared import Declared
-from memharness.packages.layout import Layout, detect, locate
+from memharness.packages.layout import Layout, find_layout, locate
+from memharness.packages.metadata import Metadata
 from repositories import RepositoryBuilder, contents
 
 
@@ -53,7 +53,7 @@ class Project:
                 files = blob_ids(repository, commit)
                 layout = locate(files, blob_reader(repository, files), import_root=configured)
                 checkout = slot.checkout(commit, **asdict(layout))
-                with environments.prepare(spec, checkout, files) as environment:
+                with environments.prepare(spec, CheckedOutFiles.of(checkout, files)) as environment:
                     if isinstance(environment, Failed):
                         results.append((environment, "not built"))
                         continue
@@ -261,7 +261,7 @@ def fingerprints(project: Project, spec: EnvironmentSpec, commits: list[str]) ->
             files = blob_ids(repository, commit)
             layout = locate(files, blob_reader(repository, files))
             checkout = slot.checkout(commit, **asdict(layout))
-            found.append(fingerprint(spec, layout, files, reader(checkout.tree)))
+            found.append(fingerprint(spec, CheckedOutFiles.of(checkout, files)))
     return found
 
 
@@ -339,7 +339,7 @@ UNSOLVED = """error: No solution found when resolving dependencies
     ],
 )
 def test_the_reason_of_a_failure(log: str, expected: str) -> None:
-    assert reason(log.splitlines()) == expected
+    assert find_reason(log.splitlines()) == expected
 
 
 HATCH = pyproject("hatchling", "hatchling.build")
@@ -412,8 +412,9 @@ def test_folders_that_the_build_is_pointed_to_count(interpreter: Interpreter, ki
     files = TREE | {"pyproject.toml": toml}
 
     def found(blobs: dict[str, str]) -> str:
-        layout = detect(files, Declared(name="box"))
-        return fingerprint(asked(interpreter), layout, blobs, lambda path: files.get(path, "").encode() or None)
+        layout = find_layout(files, Metadata(name="box"))
+        commit = CommitFiles(ids=blobs, read=lambda path: files.get(path, "").encode() or None, layout=layout)
+        return fingerprint(asked(interpreter), commit)
 
     same = dict.fromkeys(files, "1")
     assert (found(same) != found(same | {changed: "2"})) is counts
@@ -422,13 +423,12 @@ def test_folders_that_the_build_is_pointed_to_count(interpreter: Interpreter, ki
 @pytest.mark.parametrize(("command", "counts"), [("", False), ("sh shell/gen.sh", True), ("./tool words", True)])
 def test_what_the_step_before_the_build_reads_counts(interpreter: Interpreter, command: str, counts: bool) -> None:
     files = TREE | {"pyproject.toml": HATCH}
-    layout, spec = detect(files, Declared(name="box")), replace(asked(interpreter), before_build=command)
-    found = {
-        fingerprint(
-            spec, layout, dict.fromkeys(files, "1") | {"words/a": blob}, lambda path: files.get(path, "").encode()
-        )
-        for blob in "12"
-    }
+    layout, spec = find_layout(files, Metadata(name="box")), replace(asked(interpreter), before_build=command)
+    found = set()
+    for blob in "12":
+        ids = dict.fromkeys(files, "1") | {"words/a": blob}
+        commit = CommitFiles(ids=ids, read=lambda path: files.get(path, "").encode(), layout=layout)
+        found.add(fingerprint(spec, commit))
     assert (len(found) == 2) is counts
 
 
@@ -456,8 +456,8 @@ def test_what_native_sources_and_their_scripts_mention(name: str, text: str, men
         name: text,
     }
     layout = Layout(import_root=".", packages=("box",))
-    found = mentioned_by_sources(files, lambda path: files.get(path, "").encode(), layout, [name], {"box/a.py"})
-    assert found == mentioned
+    commit = CommitFiles(ids=files, read=lambda path: files.get(path, "").encode(), layout=layout)
+    assert find_mentioned_by_sources(commit, {"box/a.py"}) == mentioned
 
 
 def test_requirements_count_where_the_build_reads_them(project: Project, interpreter: Interpreter) -> None:
@@ -684,11 +684,11 @@ def test_python_sources_that_the_build_compiles_or_copies(project: Project, inte
 def test_names_of_modules_beside_compiled_ones() -> None:
     paths = ["a.py", "box/a.py", "box/b/c.py", "box/d.txt", "boxes/e.py"]
     files = dict.fromkeys(paths, "1")
-    before = states(files, ["box/*", "*"])
-    changed = states(files | {"box/a.py": "2", "box/e.txt": "1", "box/b/d.py": "1", "boxes/f.py": "1"}, before)
+    before = path_digests(files, ["box/*", "*"])
+    changed = path_digests(files | {"box/a.py": "2", "box/e.txt": "1", "box/b/d.py": "1", "boxes/f.py": "1"}, before)
     assert changed == before
-    assert states(files | {"box/e.py": "1"}, before) == before | {"box/*": digest(["a.py", "b", "e.py"], 32)}
-    assert states(files | {"b.py": "1"}, before) == before | {"*": digest(["a.py", "b.py", "box", "boxes"], 32)}
+    assert path_digests(files | {"box/e.py": "1"}, before) == before | {"box/*": digest(["a.py", "b", "e.py"], 32)}
+    assert path_digests(files | {"b.py": "1"}, before) == before | {"*": digest(["a.py", "b.py", "box", "boxes"], 32)}
 
 
 CORE = HATCH.replace("box", "core")
@@ -995,10 +995,10 @@ def test_an_environment_that_lost_a_part_is_made_again(project: Project, interpr
     environments = provider("path", project.cache, project=repository.common_dir, keep=1)
     with lease(repository, project.cache) as slot:
         checkout = slot.checkout(commit)
-        with environments.prepare(spec, checkout, {}) as whole:
+        with environments.prepare(spec, CheckedOutFiles.of(checkout, {})) as whole:
             assert isinstance(whole, Environment)
         for part in ("bin", "lib", "."):
             shutil.rmtree(project.cache / "environments" / f"path-{whole.key}" / part)
-            with environments.prepare(spec, checkout, {}) as again:
+            with environments.prepare(spec, CheckedOutFiles.of(checkout, {})) as again:
                 assert again == whole
                 assert imported(whole, slot, ".") == "1 from tree"

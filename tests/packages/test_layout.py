@@ -1,7 +1,7 @@
 import pytest
 
-from memharness.packages.declared import Declared, Read, declared
-from memharness.packages.layout import Layout, detect, find_projects, locate
+from memharness.packages.layout import Layout, find_layout, find_projects, locate
+from memharness.packages.metadata import Metadata, Read, read_metadata
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ from memharness.packages.layout import Layout, detect, find_projects, locate
 def test_detect(name: str | None, configured: str | None, paths: str, expected: tuple[str, str], others: str) -> None:
     root, packages = expected
     layout = Layout(import_root=root, packages=tuple(packages.split()), others=tuple(others.split()))
-    assert detect(paths.split(), Declared(name=name), configured=configured) == layout
+    assert find_layout(paths.split(), Metadata(name=name), configured=configured) == layout
 
 
 def files_of(texts: dict[str, str]) -> Read:
@@ -75,74 +75,76 @@ where = lib
 @pytest.mark.parametrize(
     ("pyproject", "setup_cfg", "setup_py", "expected"),
     [
-        ('[project]\nname = "box"', "[metadata]\nname = other", "", Declared(name="box")),
-        ('[tool.poetry]\nname = "box"', "", "", Declared(name="box")),
-        ('[project]\nname = "big"\n[tool.flit.module]\nname = "box"', "", "", Declared(name="big", module="box")),
-        ('[tool.flit.metadata]\nmodule = "box"', "", "", Declared(module="box")),
-        ("[tool.black]\n", "[metadata]\nname = box\n", "", Declared(name="box")),
-        ("not toml", "no section", "not ( python", Declared()),
-        ("", "", "setup(name=NAME, packages=find_packages('src'))", Declared(roots=("src",))),
-        ("", "", "setup(packages=find_packages(exclude=['tests']))", Declared(roots=(".",))),
+        ('[project]\nname = "box"', "[metadata]\nname = other", "", Metadata(name="box")),
+        ('[tool.poetry]\nname = "box"', "", "", Metadata(name="box")),
+        ('[project]\nname = "big"\n[tool.flit.module]\nname = "box"', "", "", Metadata(name="big", module="box")),
+        ('[tool.flit.metadata]\nmodule = "box"', "", "", Metadata(module="box")),
+        ("[tool.black]\n", "[metadata]\nname = box\n", "", Metadata(name="box")),
+        ("not toml", "no section", "not ( python", Metadata()),
+        ("", "", "setup(name=NAME, packages=find_packages('src'))", Metadata(roots=("src",))),
+        ("", "", "setup(packages=find_packages(exclude=['tests']))", Metadata(roots=(".",))),
         (
             "",
             "",
             "from setuptools import setup\nsetup(name='box', package_dir={'': 'lib'}, py_modules=('a', 'b'))",
-            Declared(name="box", packages=("a", "b"), roots=("lib",)),
+            Metadata(name="box", packages=("a", "b"), roots=("lib",)),
         ),
         (
             "",
             FIND,
             "",
-            Declared(packages=("a", "b"), roots=("src", "lib")),
+            Metadata(packages=("a", "b"), roots=("src", "lib")),
         ),
-        ("[tool.setuptools]\npackages = ['a', 'a.b']\n", "", "", Declared(packages=("a", "a.b"))),
+        ("[tool.setuptools]\npackages = ['a', 'a.b']\n", "", "", Metadata(packages=("a", "a.b"))),
         (
             "[tool.setuptools]\npackage-dir = { box = 'code/box' }\n[tool.setuptools.packages.find]\nwhere = ['src']\n",
             "",
             "",
-            Declared(roots=("code", "src")),
+            Metadata(roots=("code", "src")),
         ),
         (
             "[tool.hatch.build.targets.wheel]\npackages = ['code/box', 'tools']",
             "",
             "",
-            Declared(packages=("box", "tools"), roots=("code", ".")),
+            Metadata(packages=("box", "tools"), roots=("code", ".")),
         ),
         (
             "[tool.poetry]\npackages = [{ include = 'acme/box', from = 'lib' }, { include = 'x' }, 3]",
             "",
             "",
-            Declared(packages=("acme.box", "x"), roots=("lib",)),
+            Metadata(packages=("acme.box", "x"), roots=("lib",)),
         ),
         (
             "[tool.uv.build-backend]\nmodule-name = 'a.b'\nmodule-root = ''",
             "",
             "",
-            Declared(module="a.b", roots=(".",)),
+            Metadata(module="a.b", roots=(".",)),
         ),
-        ("[tool.maturin]\npython-source = 'python'", "", "", Declared(roots=("python",))),
+        ("[tool.maturin]\npython-source = 'python'", "", "", Metadata(roots=("python",))),
     ],
 )
-def test_what_packaging_files_declare(pyproject: str, setup_cfg: str, setup_py: str, expected: Declared) -> None:
-    assert declared(files_of({"pyproject.toml": pyproject, "setup.cfg": setup_cfg, "setup.py": setup_py})) == expected
+def test_what_packaging_files_declare(pyproject: str, setup_cfg: str, setup_py: str, expected: Metadata) -> None:
+    assert (
+        read_metadata(files_of({"pyproject.toml": pyproject, "setup.cfg": setup_cfg, "setup.py": setup_py})) == expected
+    )
 
 
 @pytest.mark.parametrize(
-    ("named", "paths", "expected"),
+    ("metadata", "paths", "expected"),
     [
         # everyday names, and those of the standard library, are packages where they are declared
-        (Declared(packages=("tools", "test")), "tools/__init__.py test/a.py docs/a.py", (".", "test tools", "docs")),
-        (Declared(packages=("acme.cloud",)), "acme/cloud/__init__.py other.py", (".", "acme", "other")),
-        (Declared(name="store", packages=("acme",)), "acme/store/__init__.py", (".", "acme", "")),
-        (Declared(name="box", roots=("code",)), "code/a.py code/tests/b.py box.py", ("code", "a tests", "")),
-        (Declared(roots=("gone",)), "box/__init__.py", (".", "box", "")),
-        (Declared(name="box", roots=("a", "b")), "a/x.py b/box/__init__.py", ("b", "box", "")),
-        (Declared(name="big", packages=("a", "b")), "a/__init__.py b.py c.py d/__init__.py", (".", "a b d", "c")),
-        (Declared(name="big", module="a.b"), "big/__init__.py src/a/b.py", ("src", "a", "")),
+        (Metadata(packages=("tools", "test")), "tools/__init__.py test/a.py docs/a.py", (".", "test tools", "docs")),
+        (Metadata(packages=("acme.cloud",)), "acme/cloud/__init__.py other.py", (".", "acme", "other")),
+        (Metadata(name="store", packages=("acme",)), "acme/store/__init__.py", (".", "acme", "")),
+        (Metadata(name="box", roots=("code",)), "code/a.py code/tests/b.py box.py", ("code", "a tests", "")),
+        (Metadata(roots=("gone",)), "box/__init__.py", (".", "box", "")),
+        (Metadata(name="box", roots=("a", "b")), "a/x.py b/box/__init__.py", ("b", "box", "")),
+        (Metadata(name="big", packages=("a", "b")), "a/__init__.py b.py c.py d/__init__.py", (".", "a b d", "c")),
+        (Metadata(name="big", module="a.b"), "big/__init__.py src/a/b.py", ("src", "a", "")),
     ],
 )
-def test_what_is_declared_comes_first(named: Declared, paths: str, expected: tuple[str, str, str]) -> None:
-    layout = detect(paths.split(), named)
+def test_what_is_declared_comes_first(metadata: Metadata, paths: str, expected: tuple[str, str, str]) -> None:
+    layout = find_layout(paths.split(), metadata)
     assert (layout.import_root, " ".join(layout.packages), " ".join(layout.others)) == expected
 
 

@@ -4,10 +4,11 @@ import tomlkit
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from memharness.environments import CommitFiles
 from memharness.environments.fingerprint import fingerprint
 from memharness.model.environments import EnvironmentSpec, Interpreter
-from memharness.packages.declared import declared, is_project
 from memharness.packages.layout import Layout, locate
+from memharness.packages.metadata import is_project, read_metadata
 from memharness.packages.pyproject import read_ini, read_toml
 
 SPEC = EnvironmentSpec(
@@ -33,12 +34,13 @@ FILES = dict.fromkeys(("pyproject.toml", "setup.cfg", "hatch.toml", "src/box/__i
 
 def looked_into(files: dict[str, bytes]) -> None:
     """Ask everything that a run asks of the packaging files of a commit."""
-    named = declared(files.get)
-    assert all(isinstance(text, str) for text in (named.name or "", named.module or "", *named.packages, *named.roots))
+    metadata = read_metadata(files.get)
+    names = (metadata.name or "", metadata.module or "", *metadata.packages, *metadata.roots)
+    assert all(isinstance(name, str) for name in names)
     layout = locate(FILES, files.get)
     assert isinstance(layout, Layout)
     assert is_project(files.get) in {True, False}
-    assert len(fingerprint(SPEC, layout, FILES, files.get)) == 32
+    assert len(fingerprint(SPEC, CommitFiles(ids=FILES, read=files.get, layout=layout))) == 32
 
 
 @given(document=st.dictionaries(NAMES, VALUES, max_size=4))

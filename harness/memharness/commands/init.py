@@ -18,8 +18,8 @@ from memharness.files.cache_folder import cache_folder
 from memharness.findings.project import blob_reader
 from memharness.git.history import blob_ids, resolve
 from memharness.git.repository import open_repository, work_tree
-from memharness.packages.declared import Read, beside, declared, is_project, takes_any_folder
 from memharness.packages.layout import Layout, find_directory, find_projects, locate, module_names
+from memharness.packages.metadata import Read, is_project, read_metadata, reader_below, takes_any_folder
 from memharness.wording.text import visible
 
 
@@ -47,8 +47,8 @@ def command(*, python: str, directory: str | None, as_json: bool) -> None:
     read = blob_reader(repository, files)
     chosen, given = _choose(root, directory, files, read)
     layout = locate(files, read, directory=chosen)
-    own = beside(read, layout.directory)
-    required = _specifier(declared(own).requires_python)
+    own = reader_below(read, layout.directory)
+    required = _specifier(read_metadata(own).requires_python)
     folder = root / chosen if given and chosen != find_directory(files, read) else root
     home, notes = _home(folder, layout, own)
     starter = Starter(
@@ -90,7 +90,7 @@ def _choose(root: Path, asked: str | None, files: Mapping[str, str], read: Read)
             )
         return chosen, chosen != detected or chosen != "."
     while here != ".":
-        if here != detected and is_project(beside(read, here)):
+        if here != detected and is_project(reader_below(read, here)):
             return here, True
         here = posixpath.dirname(here) or "."
     found = find_projects(files, read)

@@ -1,6 +1,6 @@
 """Builds the environment that a commit is measured in, or says why that failed.
 
-In: what is asked for (`EnvironmentSpec`), the checkout and its files. Out: a value ready for the probe. One provider
+In: what is asked for (`EnvironmentSpec`) and the files of the commit. Out: a value ready for the probe. One provider
 per way of installing; each remembers within its process what it has built.
 """
 
@@ -10,37 +10,38 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, Protocol
 
+from memharness.environments.commit_files import CheckedOutFiles, CommitFiles
 from memharness.environments.existing import ExistingEnvironments
-from memharness.environments.guard import hold, is_whole
+from memharness.environments.guard import guarded, is_intact
 from memharness.environments.interpreters import find_fitting, find_interpreter
 from memharness.environments.uv import UvEnvironments
 from memharness.model.environments import Environment, EnvironmentSpec, Install
-from memharness.model.history import Checkout
 from memharness.model.measurements import Failed
-from memharness.packages.declared import Read
-from memharness.packages.layout import Layout
 
-__all__ = ["Provider", "find_fitting", "find_interpreter", "hold", "is_whole", "provider"]
+__all__ = [
+    "CheckedOutFiles",
+    "CommitFiles",
+    "Provider",
+    "find_fitting",
+    "find_interpreter",
+    "guarded",
+    "is_intact",
+    "provider",
+]
 
 
 class Provider(Protocol):
-    """Makes environments. `files` maps the paths of the checkout's commit to their blob ids."""
+    """Makes environments for commits."""
 
     def prepare(
-        self,
-        spec: EnvironmentSpec,
-        checkout: Checkout,
-        files: Mapping[str, str],
-        cancel: threading.Event | None = None,
+        self, spec: EnvironmentSpec, commit: CheckedOutFiles, cancel: threading.Event | None = None
     ) -> AbstractContextManager[Environment | Failed]:
         """Have an environment for this commit, built now or before, until the block ends: from then on it may go.
 
         Raises Cancelled when `cancel` is set before it is there.
         """
 
-    def known(
-        self, spec: EnvironmentSpec, layout: Layout, files: Mapping[str, str], read: Read
-    ) -> tuple[str, str | None]:
+    def known(self, spec: EnvironmentSpec, commit: CommitFiles) -> tuple[str, str | None]:
         """Return what a commit's environment depends on, as a key, and the id of its facts, None if it is not built.
 
         Nothing is built. Commits with the same key have the same environment, as long as the files are alike that a

@@ -1,17 +1,17 @@
-"""What a build takes in, as far as packaging files say it: they and the paths of a commit -> a `Named`. Pure.
+"""What a build takes in of a commit, as far as its packaging files and scripts tell. Pure.
 
-What cannot be told from them is learned from what was installed; see `installed`.
+What they do not tell is learned from what was installed; see `installed`.
 """
 
 import posixpath
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from pathlib import PurePosixPath
 from typing import Final
 
+from memharness.environments.commit_files import CommitFiles, parents
+from memharness.model.environments import EnvironmentSpec
 from memharness.model.values import Value
-from memharness.packages.declared import Read
-from memharness.packages.layout import Layout
 from memharness.packages.pyproject import Table, read_ini, read_toml, table, text, texts
 
 _NO_BUILD_TOOLS: Final = frozenset(  # tables below [tool] that cannot change what is installed
@@ -29,7 +29,7 @@ _NO_FOLDER_KEYS: Final = re.compile(  # they say what is left out, or name no pa
 )
 _FOLDER_SECTIONS: Final = re.compile(r"options|files|build")  # of setup.cfg
 _UV_KEYS: Final = frozenset({"build-backend", "index", "find-links"})
-_ASIDE: Final = frozenset(  # words that in a script rather name an extra, a command or what is left out
+_NO_FOLDERS: Final = frozenset(  # words that in a script rather name an extra, a command or what is left out
     "test tests testing doc docs example examples sample samples demo demos benchmark benchmarks ci build dist".split()  # noqa: SIM905
 )
 _IMPORT: Final = re.compile(
@@ -38,15 +38,27 @@ _IMPORT: Final = re.compile(
 )
 _LITERAL: Final = re.compile(rb"""(['"])([^'"\n\\]{1,200})\1""")
 _UPWARD: Final = re.compile(r"(\.{0,2}/){1,99}")
-_MOST_BYTES: Final = 1 << 20  # of a source that is searched
-NATIVE: Final = frozenset(
+_WILDCARD: Final = re.compile(r"[*?\[{]")
+_MAX_BYTES: Final = 1 << 20  # of a source that is searched
+_NATIVE: Final = frozenset(
     """.c .h .cc .cpp .cxx .hpp .hh .hxx .inc .inl .pyx .pxd .pxi .rs .f .f90 .f95 .for .s .asm .cu .cuh .m .mm .go
     .zig .i .def .map .a .o .lib .proto""".split()  # noqa: SIM905  (a list of words)
 )
-_WILD: Final = re.compile(r"[*?\[{]")
+_NATIVE_SCRIPTS: Final = frozenset(
+    "meson.build meson.options meson_options.txt CMakeLists.txt configure configure.ac".split()  # noqa: SIM905
+)
+_TEMPLATE: Final = re.compile(r"(\.(in|src|tp|tpl|templ|jinja|j2)){1,9}$")
+_COMPILING_BACKENDS: Final = ("maturin", "mesonpy", "scikit_build_core", "py_build_cmake", "sipbuild")
+_COMPILING_TABLES: Final = (
+    ("setuptools", "ext-modules"),
+    ("setuptools-rust", "ext-modules"),
+    ("mypyc",),
+    ("hatch", "mypyc"),
+)
+_COMPILING_CALLS: Final = ("ext_modules", "cythonize(", "cffi_modules", "rust_extensions", "mypycify(")  # of setup.py
 
 
-class Named(Value):
+class BuildInputs(Value):
     """Files and folders of a commit. Of a folder all counts, also what is new in it, but for the project's packages.
 
     Of a `whole` folder these count too: the build runs what is there.
@@ -56,28 +68,15 @@ class Named(Value):
     folders: frozenset[str]
     whole: frozenset[str]
 
-    def of(self, paths: Iterable[str], layout: Layout) -> set[str]:
-        """Return those of `paths` that are named."""
+    def paths(self, commit: CommitFiles) -> set[str]:
+        """Return the paths of a commit that are build inputs."""
         return {
             path
-            for path in paths
+            for path in commit.ids
             if path in self.files
-            or not self.whole.isdisjoint(_above(path))
-            or not (self.folders.isdisjoint(_above(path)) or is_own(path, layout))
+            or not self.whole.isdisjoint(parents(path))
+            or not (self.folders.isdisjoint(parents(path)) or commit.is_own(path))
         }
-
-
-def is_own(path: str, layout: Layout) -> bool:
-    """Tell whether a path is that of a project's package or module, or of something within."""
-    prefix = "" if layout.import_root == "." else f"{layout.import_root}/"
-    name = path.removeprefix(prefix).partition("/")[0].partition(".")[0]
-    return path.startswith(prefix) and name in layout.packages
-
-
-def holds_own(folder: str, layout: Layout) -> bool:
-    """Tell whether a folder is that of a project's package, or has one, or is the import root."""
-    own = [layout.import_root, *(posixpath.normpath(f"{layout.import_root}/{name}") for name in layout.packages)]
-    return any(path == folder or path.startswith(f"{folder}/") for path in own)
 
 
 def relevant(pyproject: Table) -> Table:
@@ -87,99 +86,119 @@ def relevant(pyproject: Table) -> Table:
     return kept | {"tool": sorted((name, value) for name, value in tools.items() if name not in _NO_BUILD_TOOLS)}
 
 
-def named(paths: Collection[str], read: Read, layout: Layout, directory: str = ".", *, command: str = "") -> Named:
-    """Return what the packaging files in `directory`, and a `command` run there, name of a commit with these `paths`.
+def is_native(path: str) -> bool:
+    """Tell whether a file is a native source, a template of one, or a script of a build tool for such sources."""
+    name = PurePosixPath(_TEMPLATE.sub("", path))
+    return name.name in _NATIVE_SCRIPTS or name.suffix.lower() in {*_NATIVE, ".cmake"}
+
+
+def find_compiled_modules(commit: CommitFiles) -> str:
+    """Return where a commit declares modules that only a build makes, such as "ext_modules in setup.py"; else ""."""
+    backend = text(commit.pyproject, "build-system", "build-backend") or ""
+    if backend.partition(".")[0] in _COMPILING_BACKENDS:
+        return f"build-backend {backend[:80]} in pyproject.toml"
+    for keys in _COMPILING_TABLES:
+        if keys[-1] in table(commit.pyproject, "tool", *keys[:-1]):
+            return f"[tool.{'.'.join(keys)}] in pyproject.toml"
+    script = commit.content("setup.py")
+    for call in _COMPILING_CALLS:
+        if call.encode() in script:
+            return f"{call.strip('(')} in setup.py"
+    sources = (path for path in commit.ids if path.endswith(".pyx"))
+    return min((path for path in sources if not {*path.split("/")}.isdisjoint(commit.layout.packages)), default="")
+
+
+def uncompiled_notes(spec: EnvironmentSpec, commit: CommitFiles) -> tuple[str, ...]:
+    """Return what measurements say that lack the compiled modules which a commit declares."""
+    where = find_compiled_modules(commit)
+    if not where:
+        return ()
+    missing = f'install = "{spec.install}" builds no compiled modules, which the project declares ({where})'
+    return (f"{missing}: this is the memory of what was imported in their place",)
+
+
+def find_build_inputs(commit: CommitFiles, *, command: str = "") -> BuildInputs:
+    """Return what the packaging files of a commit, and a `command` run beside them, name of it.
 
     That is whatever may be a path or a pattern in what back ends are told, but for what they leave out; the same of
     what scripts mention that the build may run; in-tree back ends; and what these and the scripts import of the tree.
     Of the project's packages a script takes in no more than the module itself, which mostly tells the version.
     """
-    commit = _Commit(paths, read, layout, directory)
-    pyproject = read_toml(commit.content("pyproject.toml")) or {}
-    hatch = read_toml(commit.content("hatch.toml")) or {}
-    sections = _setup_cfg(commit.content("setup.cfg"))
-    files = commit.files_among(_words([relevant(pyproject), hatch, sections], _PROSE_KEYS))
-    folders = commit.folders_among(_words(_build_tables(pyproject, hatch, sections), _NO_FOLDER_KEYS))
-    folders |= commit.folders_among(_manifest(commit.content("MANIFEST.in")), aside=_ASIDE)
-
+    names = _Names(commit)
+    directory = commit.layout.directory
+    files, folders = names.configured()
     if command:
-        words = _mentions("", command.encode())
-        files |= commit.files_among([*words, "Makefile"])
-        folders |= commit.folders_among(words, aside=_ASIDE)
+        words = [*_mentions("", command.encode()), "Makefile"]
+        files, folders = files | names.files(words), folders | names.folders(words, leave_out=_NO_FOLDERS)
     scripts = {*map(commit.path, _SCRIPTS), *filter(_is_script, files)}
-    run, whole = commit.follow(scripts, [directory, layout.import_root], own=False)
-    backends = sorted(map(commit.path, texts(pyproject, "build-system", "backend-path")))
+    run, whole = names.imported(scripts, [directory, commit.layout.import_root], own=False)
+    backends = sorted(map(commit.path, texts(commit.pyproject, "build-system", "backend-path")))
     if directory in backends:  # which has everything else too: what the back end imports of it counts
-        module = (text(pyproject, "build-system", "build-backend") or "").partition(":")[0]
-        backend = commit.modules(module, backends)
-        also, folder = commit.follow(backend, backends, own=True)
-        scripts, run, whole = {*scripts, *backend}, run | also, whole | folder
-    mentioned = commit.mentioned(script for script in run if script in scripts or not is_own(script, layout))
-    files, folders = files | mentioned[0], folders | mentioned[1]
-    if directory in backends or commit.path("setup.py") in paths:  # which may import what lies beside it, by any name
-        run |= {path for path in paths if path.endswith(".py") and (posixpath.dirname(path) or ".") == directory}
-    return Named(
-        files=frozenset(files | run),
-        folders=frozenset(folders),
+        module = (text(commit.pyproject, "build-system", "build-backend") or "").partition(":")[0]
+        backend = names.modules(module, backends)
+        more, packages = names.imported(backend, backends, own=True)
+        scripts, run, whole = {*scripts, *backend}, run | more, whole | packages
+    also = names.mentioned(script for script in run if script in scripts or not commit.is_own(script))
+    if directory in backends or commit.path("setup.py") in commit.ids:  # may import its neighbours, by any name
+        run |= {path for path in commit.ids if path.endswith(".py") and (posixpath.dirname(path) or ".") == directory}
+    return BuildInputs(
+        files=frozenset(files | also[0] | run),
+        folders=frozenset(folders | also[1]),
         whole=frozenset(whole | {folder for folder in backends if folder != directory}),
     )
 
 
-def mentioned_by_sources(
-    paths: Collection[str], read: Read, layout: Layout, sources: Iterable[str], installed: Collection[str]
-) -> set[str]:
-    """Return the files, and with a slash at the end the folders, that native `sources` and their scripts mention.
+def find_mentioned_by_sources(commit: CommitFiles, copies: Collection[str]) -> set[str]:
+    """Return the files, and with a slash at the end the folders, that native sources and their scripts mention.
 
-    Python scripts among these files count with what they mention and import in turn. Modules that are `installed` as
-    they are do not count: a build script lists them for that.
+    Python scripts among these files count with what they mention and import in turn. Modules that are installed as
+    they are, the `copies`, do not count: a build script lists them for that.
     """
-    commit = _Commit(paths, read, layout, layout.directory)
+    names = _Names(commit)
     by_name: dict[str, list[str]] = {}
-    for path in paths:
+    for path in commit.ids:
         by_name.setdefault(posixpath.basename(path), []).append(path)
     found: set[str] = set()
-    queue = [*sources]
+    queue = [*filter(is_native, commit.ids)]
     seen = set(queue)
     while queue:
         source = queue.pop()
-        words = {*_mentions(source, (read(source) or b"")[:_MOST_BYTES])} - {"", "."}
-        new = {path for word in words for path in commit.nearest(word, source, by_name)}
-        new = {path for path in new if not (path.endswith((".py", ".pyi")) and path in installed)}
-        if posixpath.splitext(source)[1].lower() not in NATIVE:
-            folder = posixpath.relpath(posixpath.dirname(source) or ".", layout.directory)
-            beside = {posixpath.join(folder, word) for word in words}
-            folders = commit.folders_among(words | beside, aside=_ASIDE)
-            found |= {f"{folder}/" for folder in folders if not holds_own(folder, layout)}
+        words = {*_mentions(source, (commit.read(source) or b"")[:_MAX_BYTES])} - {"", "."}
+        new = {path for word in words for path in names.nearest(word, source, by_name)}
+        new -= {path for path in new if path.endswith((".py", ".pyi")) and path in copies}
+        if posixpath.splitext(source)[1].lower() not in _NATIVE:
+            found |= names.folders_beside(source, words)
         scripts = [path for path in new if path.endswith(".py")]
-        new |= commit.follow(scripts, [*{posixpath.dirname(path) for path in scripts}], own=False)[0]
+        new |= names.imported(scripts, [*{posixpath.dirname(path) for path in scripts}], own=False)[0]
         found |= new
         queue += [path for path in new - seen if _is_script(path)]
         seen |= new
     return found
 
 
-class _Commit:
-    """A commit as its packaging files in `directory` see it."""
+class _Names:
+    """What words in the packaging files and scripts of a commit name of it."""
 
-    def __init__(self, paths: Collection[str], read: Read, layout: Layout, directory: str) -> None:
-        self._paths = frozenset(paths)
-        self._folders = {folder for path in paths for folder in _above(path)}
-        self._read = read
-        self._layout = layout
-        self._directory = directory
+    def __init__(self, commit: CommitFiles) -> None:
+        self._commit = commit
 
-    def path(self, name: str) -> str:
-        """Return the path in the tree of what is called `name` in the directory."""
-        return posixpath.normpath(posixpath.join(self._directory, name.lstrip("/")))
-
-    def content(self, name: str) -> bytes:
-        """Return the contents of a file in the directory, empty where there is none."""
-        return self._read(self.path(name)) or b""
-
-    def files_among(self, words: Iterable[str]) -> set[str]:
+    def files(self, words: Iterable[str]) -> set[str]:
         """Return the files that `words` name, but for prose."""
-        found = self._paths & {self.path(word) for word in words}
+        found = self._commit.ids.keys() & {self._commit.path(word) for word in words}
         return {path for path in found if not _PROSE.match(posixpath.basename(path))}
+
+    def folders(self, words: Iterable[str], leave_out: Collection[str] = ()) -> set[str]:
+        """Return the folders that `words` name, or in which the patterns among them lie."""
+        plain = {word: _WILDCARD.split(word)[0] for word in words if word.strip("./") not in leave_out}
+        found = {start if start == word else start.rpartition("/")[0] for word, start in plain.items()}
+        return set(map(self._commit.path, found)) & self._commit.folders
+
+    def folders_beside(self, script: str, words: Collection[str]) -> set[str]:
+        """Return the folders, with a slash, that `words` in a script name as seen from it or from the directory."""
+        folder = posixpath.relpath(posixpath.dirname(script) or ".", self._commit.layout.directory)
+        seen = {*words, *(posixpath.join(folder, word) for word in words)}
+        found = self.folders(seen, leave_out=_NO_FOLDERS)
+        return {f"{folder}/" for folder in found if not self._commit.holds_own(folder)}
 
     def nearest(self, word: str, source: str, by_name: Mapping[str, list[str]]) -> set[str]:
         """Return the file that a `word` in `source` names, seen from there or from the directory.
@@ -189,19 +208,24 @@ class _Commit:
         alike = by_name.get(posixpath.basename(word), ())
         if not alike or _PROSE.match(posixpath.basename(word)):
             return set()
-        near = {posixpath.normpath(posixpath.join(posixpath.dirname(source), word)), self.path(word)} & {*alike}
+        beside = posixpath.normpath(posixpath.join(posixpath.dirname(source), word))
         ending = f"/{_UPWARD.sub('', word)}"
-        return near or {path for path in alike if f"/{path}".endswith(ending) and not path.endswith(".py")}
+        return ({beside, self._commit.path(word)} & {*alike}) or {
+            path for path in alike if f"/{path}".endswith(ending) and not path.endswith(".py")
+        }
 
-    def folders_among(self, words: Iterable[str], aside: Collection[str] = ()) -> set[str]:
-        """Return the folders that `words` name, or in which the patterns among them lie; one word may stand `aside`."""
-        found = set()
-        for word in words:
-            plain = _WILD.split(word)[0]
-            folder = self.path(plain.rpartition("/")[0] if plain != word else plain)
-            if folder in self._folders and word.strip("./") not in aside:
-                found.add(folder)
-        return found
+    def configured(self) -> tuple[set[str], set[str]]:
+        """Return the files and folders that packaging files name."""
+        commit = self._commit
+        read = relevant(commit.pyproject)
+        hatch = read_toml(commit.content("hatch.toml")) or {}
+        sections = _setup_cfg(commit.content("setup.cfg"))
+        tools = [pair for pair in read["tool"] if pair[0] != "uv"]
+        uv = [value for name, value in table(commit.pyproject, "tool", "uv").items() if name in _UV_KEYS]
+        layouts = {name: section for name, section in sections.items() if _FOLDER_SECTIONS.match(name)}
+        folders = self.folders(_words([tools, uv, hatch, layouts], _NO_FOLDER_KEYS))
+        folders |= self.folders(_manifest(commit.content("MANIFEST.in")), leave_out=_NO_FOLDERS)
+        return self.files(_words([read, hatch, sections], _PROSE_KEYS)), folders
 
     def mentioned(self, scripts: Iterable[str]) -> tuple[set[str], set[str]]:
         """Return the files and folders that scripts mention, and those that the scripts among these mention in turn."""
@@ -210,54 +234,47 @@ class _Commit:
         queue = list(scripts)
         while queue:
             script = queue.pop()
-            words = _mentions(script, self._read(script) or b"")
-            found = self.files_among(words) - files
+            words = _mentions(script, self._commit.read(script) or b"")
+            found = self.files(words) - files
             files |= found
-            folders |= self.folders_among(words, aside=_ASIDE)
-            queue += [path for path in found if _is_script(path) and not is_own(path, self._layout)]
+            folders |= self.folders(words, leave_out=_NO_FOLDERS)
+            queue += [path for path in found if _is_script(path) and not self._commit.is_own(path)]
         return files, folders
 
     def modules(self, name: str, roots: Iterable[str]) -> list[str]:
         """Return the files that importing a dotted `name` from one of `roots` runs."""
-        parts = name.split(".")
-        found = []
-        for root in roots if name else ():
-            for end in range(1, len(parts) + 1):
-                path = posixpath.normpath(posixpath.join(root, *parts[:end]))
-                found += [file for file in (f"{path}/__init__.py", f"{path}.py") if file in self._paths]
-        return found
+        names = parents(f"{name.replace('.', '/')}/") if name else ()
+        paths = [posixpath.normpath(posixpath.join(root, below)) for root in roots for below in names]
+        files = [file for path in paths for file in (f"{path}/__init__.py", f"{path}.py")]
+        return [file for file in files if file in self._commit.ids]
 
-    def follow(self, scripts: Iterable[str], roots: Sequence[str], *, own: bool) -> tuple[set[str], set[str]]:
+    def imported(self, scripts: Iterable[str], roots: Sequence[str], *, own: bool) -> tuple[set[str], set[str]]:
         """Return those of `scripts` that are there with the modules that they import, and folders of which any may be.
 
         `own` tells whether the project's packages are followed like others.
         """
         found: set[str] = set()
         whole: set[str] = set()
-        queue = [script for script in scripts if script in self._paths]
+        queue = [script for script in scripts if script in self._commit.ids]
         given = frozenset(queue)
         while queue:
             script = queue.pop()
             if script in found:
                 continue
             found.add(script)
-            if not own and script not in given and is_own(script, self._layout):
+            if not own and script not in given and self._commit.is_own(script):
                 continue
-            for name in _imported(self._read(script) or b""):
+            for name in _imported_names(self._commit.read(script) or b""):
                 queue += self.modules(name, roots)
-                tops = {posixpath.normpath(posixpath.join(root, name.partition(".")[0])) for root in roots}
-                for top in tops & self._folders - whole:
-                    if own or not is_own(top, self._layout):
-                        whole.add(top)
-                        queue += [path for path in self._paths if path.startswith(f"{top}/") and path.endswith(".py")]
+                for folder in self._packages(name, roots, own=own) - whole:
+                    whole.add(folder)
+                    queue += [path for path in self._commit.ids if folder in parents(path) and path.endswith(".py")]
         return found, whole
 
-
-@lru_cache(maxsize=1 << 16)  # neighbouring commits have the same paths
-def _above(path: str) -> tuple[str, ...]:
-    """Return the folders that a path lies in, but for the tree itself."""
-    parts = path.split("/")
-    return tuple("/".join(parts[:end]) for end in range(1, len(parts)))
+    def _packages(self, name: str, roots: Iterable[str], *, own: bool) -> set[str]:
+        """Return the folders that the first part of a dotted `name` may be."""
+        tops = {posixpath.normpath(posixpath.join(root, name.partition(".")[0])) for root in roots}
+        return {top for top in tops & self._commit.folders if own or not self._commit.is_own(top)}
 
 
 def _setup_cfg(content: bytes) -> dict[str, dict[str, str]]:
@@ -267,22 +284,11 @@ def _setup_cfg(content: bytes) -> dict[str, dict[str, str]]:
     return {name: section for name, section in sections.items() if re.split("[:-]", name)[0] not in unread}
 
 
-def _build_tables(pyproject: Table, hatch: Table, sections: dict[str, dict[str, str]]) -> list[object]:
-    """Return what back ends are told."""
-    tools = [pair for pair in relevant(pyproject)["tool"] if pair[0] != "uv"]
-    uv = [value for name, value in table(pyproject, "tool", "uv").items() if name in _UV_KEYS]
-    layouts = {name: section for name, section in sections.items() if _FOLDER_SECTIONS.match(name)}
-    return [tools, uv, hatch, layouts]
-
-
 def _words(value: object, skipped: re.Pattern[str]) -> Iterator[str]:
     """Yield what may be a path in a configuration: every word in it, but for tables' keys that are `skipped`."""
     if isinstance(value, dict):
-        if value.get("format") == "sdist":
-            return
-        for key, inner in value.items():
-            if not skipped.match(key):
-                yield from _words([key, inner], skipped)
+        kept = {} if value.get("format") == "sdist" else value
+        yield from _words([pair for pair in kept.items() if not skipped.match(pair[0])], skipped)
     elif isinstance(value, list | tuple):
         for inner in value:
             yield from _words(inner, skipped)
@@ -310,14 +316,11 @@ def _mentions(script: str, content: bytes) -> list[str]:
     return re.split(r"[\s'\"`$(){};|&<>=:,]+", content.decode(errors="replace"))
 
 
-def _imported(script: bytes) -> set[str]:
+def _imported_names(script: bytes) -> set[str]:
     """Return the dotted names of what a script may import, absolutely."""
     found: set[str] = set()
     for origin, listed in _IMPORT.findall(script):
         names = [part.split()[0].decode(errors="replace") for part in listed.split(b",") if part.split()]
-        if origin:
-            module = origin.decode(errors="replace")
-            found |= {module, *(f"{module}.{name}" for name in names)}
-        else:
-            found.update(names)
+        module = origin.decode(errors="replace")
+        found.update([module, *(f"{module}.{name}" for name in names)] if module else names)
     return {name for name in found if name and not name.startswith(".")}

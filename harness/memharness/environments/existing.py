@@ -3,25 +3,23 @@
 import contextlib
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import msgspec
 from packaging.utils import canonicalize_name
 
-from memharness.environments import compiled
-from memharness.environments.fingerprint import fingerprint, reader
-from memharness.environments.installed import importable
+from memharness.environments.build_inputs import uncompiled_notes
+from memharness.environments.commit_files import CheckedOutFiles, CommitFiles
+from memharness.environments.fingerprint import fingerprint
+from memharness.environments.installed import importable_names
 from memharness.environments.interpreters import ask
 from memharness.environments.uv_settings import query_variables
 from memharness.errors import MemharnessError
 from memharness.model.environments import Environment, EnvironmentFacts, EnvironmentSpec, Interpreter
-from memharness.model.history import Checkout
 from memharness.model.measurements import Failed
 from memharness.model.values import Value
-from memharness.packages.declared import Read, beside, declared
-from memharness.packages.layout import Layout, layout_of
 
 _QUERY: Final = """
 import json, os, re, site
@@ -33,7 +31,7 @@ print(json.dumps({"site_paths": [path for path in paths if os.path.isdir(path)],
 """
 
 
-class _Found(Value):
+class _Site(Value):
     site_paths: tuple[str, ...]
     packages: dict[str, str]
 
@@ -42,53 +40,48 @@ class ExistingEnvironments:
     """Takes environments as they are; each interpreter is asked once."""
 
     def __init__(self, _cache: Path, _project: str, _keep: int) -> None:
-        self._found: dict[str, _Found] = {}
+        self._sites: dict[str, _Site] = {}
 
     @contextlib.contextmanager
     def prepare(
         self,
         spec: EnvironmentSpec,
-        checkout: Checkout,
-        files: Mapping[str, str],
+        commit: CheckedOutFiles,
         cancel: threading.Event | None = None,  # noqa: ARG002  (nothing here takes long)
     ) -> Iterator[Environment | Failed]:
         """Have the interpreter's own environment; raise MemharnessError where it cannot tell its packages."""
-        layout, read = layout_of(checkout), reader(checkout.tree)
-        site_paths = self._ask(spec.interpreter).site_paths
+        site_paths = self._site(spec.interpreter).site_paths
         yield Environment(
-            key=fingerprint(spec, layout, files, read),
-            facts=self._facts(spec, layout, read),
+            key=fingerprint(spec, commit),
+            facts=self._facts(spec, commit),
             python=spec.interpreter.path,
             cache_tag=spec.interpreter.cache_tag,
             site_paths=site_paths,
             variables=spec.variables,
-            packages=importable(checkout, site_paths),
-            notes=compiled.uncompiled(spec, compiled.declared(beside(read, layout.directory), files, layout.packages)),
+            packages=importable_names(commit.layout, site_paths),
+            notes=uncompiled_notes(spec, commit),
         )
 
-    def known(
-        self, spec: EnvironmentSpec, layout: Layout, files: Mapping[str, str], read: Read
-    ) -> tuple[str, str | None]:
+    def known(self, spec: EnvironmentSpec, commit: CommitFiles) -> tuple[str, str | None]:
         """Return the key of a commit's environment and the id of its facts."""
-        return fingerprint(spec, layout, files, read), self._facts(spec, layout, read).id
+        return fingerprint(spec, commit), self._facts(spec, commit).id
 
-    def _facts(self, spec: EnvironmentSpec, layout: Layout, read: Read) -> EnvironmentFacts:
-        name = declared(beside(read, layout.directory)).name
+    def _facts(self, spec: EnvironmentSpec, commit: CommitFiles) -> EnvironmentFacts:
+        name = commit.metadata.name
         own = canonicalize_name(name) if name else None
-        packages = self._ask(spec.interpreter).packages
+        packages = self._site(spec.interpreter).packages
         return spec.facts({package: version for package, version in packages.items() if package != own})
 
-    def _ask(self, interpreter: Interpreter) -> _Found:
-        if interpreter.path not in self._found:
-            self._found[interpreter.path] = _ask(interpreter)
-        return self._found[interpreter.path]
+    def _site(self, interpreter: Interpreter) -> _Site:
+        if interpreter.path not in self._sites:
+            self._sites[interpreter.path] = _ask(interpreter)
+        return self._sites[interpreter.path]
 
 
-def _ask(interpreter: Interpreter) -> _Found:
-    command = [interpreter.path, "-c", _QUERY]
+def _ask(interpreter: Interpreter) -> _Site:
     try:
-        done = ask(command, query_variables())
-        return msgspec.json.decode(done.stdout, type=_Found)
+        done = ask([interpreter.path, "-c", _QUERY], query_variables())
+        return msgspec.json.decode(done.stdout, type=_Site)
     except (OSError, subprocess.TimeoutExpired) as error:
         reason = str(error)
     except msgspec.DecodeError:

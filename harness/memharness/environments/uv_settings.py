@@ -110,13 +110,17 @@ def _from_variables() -> Table:
     indexes = [_index(text, here) for text in listed]
     if default:
         indexes.append({**_index(default, here), "default": True})
-    found: Table = {"index": indexes} if indexes else {}
-    links = [link.strip() for link in get("UV_FIND_LINKS", "").split(",") if link.strip()]
-    if links:
-        found["find-links"] = [_place(link, here) for link in links]
+    links = [_place(link.strip(), here) for link in get("UV_FIND_LINKS", "").split(",") if link.strip()]
+    lists = {name: value for name, value in (("index", indexes), ("find-links", links)) if value}
+    return {**lists, **_proxies()}
+
+
+def _proxies() -> Table:
+    """Return the proxies whose addresses hold a user or password."""
+    found = {}
     for scheme in ("http", "https"):
         names = (f"{scheme}_proxy", f"{scheme.upper()}_PROXY", "all_proxy", "ALL_PROXY")
-        proxy = next(filter(None, map(get, names)), "")
+        proxy = next(filter(None, map(os.environ.get, names)), "")
         if "@" in proxy:
             found[f"{scheme}-proxy"] = proxy if "://" in proxy else f"http://{proxy}"
     return found

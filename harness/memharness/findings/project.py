@@ -16,8 +16,8 @@ from memharness.model.history import Commit
 from memharness.model.measurements import Measured
 from memharness.model.metrics import METRICS, PassName
 from memharness.model.scenarios import Case
-from memharness.packages.declared import Read, beside, declared
 from memharness.packages.layout import find_directory
+from memharness.packages.metadata import Read, read_metadata, reader_below
 from memharness.scenarios import all_cases, load_scenarios, select_cases, skipped_entries
 from memharness.store import Store
 
@@ -132,5 +132,5 @@ def blob_reader(repository: Repository, files: Mapping[str, str]) -> Read:
 def name_at(config: Config, repository: Repository, files: Mapping[str, str]) -> str | None:
     """Return the name that the project gives itself at a commit, which has `files`: path -> blob id."""
     read = blob_reader(repository, files)
-    named = declared(beside(read, find_directory(files, read, config.project.directory)))
-    return named.module or named.name
+    metadata = read_metadata(reader_below(read, find_directory(files, read, config.project.directory)))
+    return metadata.module or metadata.name

@@ -6,7 +6,7 @@ Decided for each commit, since projects move (`.` to `src/`, or to `python/`) an
 import posixpath
 import re
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -14,14 +14,14 @@ from msgspec.structs import replace
 
 from memharness.model.history import Checkout
 from memharness.model.values import Value
-from memharness.packages.declared import PACKAGING, Declared, Read, beside, declared, is_project
+from memharness.packages.metadata import PACKAGING_FILES, Metadata, Read, is_project, read_metadata, reader_below
 
 _ASIDE: Final = frozenset(
     """test tests testing doc docs documentation example examples sample samples demo demos benchmark benchmarks bench
     asv_bench perf script scripts tool tools ci build dist scenarios setup conftest noxfile tasks fabfile dodo
     versioneer ez_setup hatch_build setupbase runtests bootstrap""".split()  # noqa: SIM905  (a list of words)
 )
-_ELSEWHERE: Final = frozenset("third_party thirdparty vendor vendored external extern deps node_modules".split())  # noqa: SIM905
+_VENDORED: Final = frozenset("third_party thirdparty vendor vendored external extern deps node_modules".split())  # noqa: SIM905
 _LIBRARY_FOLDERS: Final = ("lib", "python", "source")
 _PROJECT_FOLDERS: Final = ("python", "py", "bindings/python", "bindings/py")
 _DEEPEST: Final = 3  # folders down to a project
@@ -31,6 +31,7 @@ STDLIB: Final = sys.stdlib_module_names | frozenset(  # and what former versions
     """.split()  # noqa: SIM905
 )
 _MODULE_ENDINGS: Final = (".py", ".pyx", ".so")
+_KINDS: Final = ("package", "module", "folder")  # as the interpreter prefers them
 _PACKAGE_FILE: Final = re.compile(r"__init__\.(py|pyx|([^/]+\.)?so)$")
 
 
@@ -46,6 +47,11 @@ class Layout(Value):
     others: tuple[str, ...] = ()
     directory: str = "."
 
+    @property
+    def installable(self) -> list[str]:
+        """The top-level names that a build may install: not those of everyday folders that are not declared."""
+        return sorted({*self.packages, *self.others} - (_ASIDE - {*self.packages}))
+
 
 def module_names(files: Collection[str], layout: Layout) -> tuple[str, ...]:
     """Return dotted names to import the project's packages by, public ones first: of a namespace a package within."""
@@ -60,19 +66,9 @@ def module_names(files: Collection[str], layout: Layout) -> tuple[str, ...]:
     return tuple(names)
 
 
-def installable(layout: Layout) -> list[str]:
-    """Return the top-level names that a build may install: not those of everyday folders that are not declared."""
-    return sorted({*layout.packages, *layout.others} - (_ASIDE - {*layout.packages}))
-
-
 def layout_of(checkout: Checkout) -> Layout:
     """Return the layout that a checkout was made with."""
-    return Layout(
-        import_root=checkout.import_root,
-        packages=checkout.packages,
-        others=checkout.others,
-        directory=checkout.directory,
-    )
+    return Layout(**{name: getattr(checkout, name) for name in Layout.__struct_fields__})
 
 
 def locate(
@@ -83,19 +79,20 @@ def locate(
     An import root is relative to the project's directory, or to the tree where the directory has no such folder.
     """
     folder = find_directory(files, read, directory)
-    prefix = "" if folder == "." else f"{folder}/"
-    below = [path.removeprefix(prefix) for path in files if path.startswith(prefix)]
-    named = declared(beside(read, folder))
-    if prefix and import_root is not None and _existing(below, import_root) is None and _existing(files, import_root):
-        return replace(detect(files, named, configured=import_root), directory=folder)
-    found = detect(below, named, configured=import_root)
-    if prefix and not found.packages:  # it packs what lies elsewhere
-        return replace(detect(files, named), directory=folder)
-    return replace(found, import_root=posixpath.normpath(prefix + found.import_root), directory=folder)
+    metadata = read_metadata(reader_below(read, folder))
+    if folder == ".":
+        return find_layout(files, metadata, configured=import_root)
+    below = [path.removeprefix(f"{folder}/") for path in files if path.startswith(f"{folder}/")]
+    if import_root is not None and _existing(below, import_root) is None and _existing(files, import_root):
+        return replace(find_layout(files, metadata, configured=import_root), directory=folder)
+    found = find_layout(below, metadata, configured=import_root)
+    if not found.packages:  # it packs what lies elsewhere
+        return replace(find_layout(files, metadata), directory=folder)
+    return replace(found, import_root=posixpath.normpath(f"{folder}/{found.import_root}"), directory=folder)
 
 
 def find_directory(files: Collection[str], read: Read, configured: str | None = None) -> str:
-    """Return the folder of the project: the configured one where the commit has it, else the one that is likeliest.
+    """Return the folder of the project: the configured one where the commit has it, else the likeliest.
 
     That is "." where it has a project; else the only folder called `python` or the like that has one; "." where
     packages lie there; else the only folder that has one; ".".
@@ -113,18 +110,18 @@ def find_directory(files: Collection[str], read: Read, configured: str | None = 
 
 def find_projects(files: Iterable[str], read: Read) -> tuple[str, ...]:
     """Return the folders that have a project of their own, not those within others and not those of tests and tools."""
-    folders = {posixpath.dirname(path) or "." for path in files if posixpath.basename(path) in PACKAGING}
+    folders = {posixpath.dirname(path) or "." for path in files if posixpath.basename(path) in PACKAGING_FILES}
     found: list[str] = []
-    for folder in sorted(folders, key=lambda folder: (folder.count("/"), folder)):
-        parts = PurePosixPath(folder).parts
-        if (
-            len(parts) <= _DEEPEST
-            and not any(part in _ASIDE | _ELSEWHERE or part.startswith(".") for part in parts)
-            and not any(outer == "." or folder.startswith(f"{outer}/") for outer in found)
-            and is_project(beside(read, folder))
-        ):
+    for folder in sorted(filter(_may_have_project, folders), key=lambda folder: (folder.count("/"), folder)):
+        within = any(outer == "." or folder.startswith(f"{outer}/") for outer in found)
+        if not within and is_project(reader_below(read, folder)):
             found.append(folder)
     return tuple(found)
+
+
+def _may_have_project(folder: str) -> bool:
+    parts = PurePosixPath(folder).parts
+    return len(parts) <= _DEEPEST and not any(part in _ASIDE | _VENDORED or part.startswith(".") for part in parts)
 
 
 def _existing(files: Iterable[str], folder: str) -> str | None:
@@ -139,8 +136,8 @@ def _has_packages(files: Iterable[str]) -> bool:
     return any(len(part) == 2 and _PACKAGE_FILE.match(part[1]) and part[0] not in _ASIDE for part in parts)
 
 
-def detect(paths: Iterable[str], named: Declared, *, configured: str | None = None) -> Layout:
-    """Find the import root among the `paths` of a project, whose packaging files say what is `named`.
+def find_layout(paths: Iterable[str], metadata: Metadata, *, configured: str | None = None) -> Layout:
+    """Find the import root among the `paths` of a project, whose packaging files say `metadata`.
 
     In this order: the configured folder where the commit has it; the folders declared; the folder that holds a package
     declared or named like the project, the shortest path first; `src`; "." where it holds packages; a folder like
@@ -149,13 +146,13 @@ def detect(paths: Iterable[str], named: Declared, *, configured: str | None = No
     files = frozenset(path for path in paths if path.endswith((".py", ".pyx", ".pyi", ".so")))
     root = _existing(files, configured) if configured is not None else None
     if root is None:
-        root = _declared_root(files, named)
-    for names in ([named.module], named.packages, [named.name]):
+        root = _declared_root(files, metadata)
+    for names in ([metadata.module], metadata.packages, [metadata.name]):
         if root is None:
             root = _root_of(files, _forms(names))
     if root is None:
         root = _usual_root(files)
-    packages, others = _sort(files, root, named)
+    packages, others = _sort(files, root, metadata)
     return Layout(import_root=root, packages=packages, others=others)
 
 
@@ -169,12 +166,12 @@ def _forms(names: Iterable[str | None]) -> set[str]:
     return {form for form in found if form.strip("/_")}
 
 
-def _declared_root(files: frozenset[str], named: Declared) -> str | None:
+def _declared_root(files: frozenset[str], metadata: Metadata) -> str | None:
     """Return the folder declared to hold packages; of several the one that holds what is declared or named."""
-    roots = [root for root in named.roots if _existing(files, root) is not None]
+    roots = [root for root in metadata.roots if _existing(files, root) is not None]
     if not roots:
-        return None if _forms(named.packages).isdisjoint(_importable(files, ".")) else "."
-    forms = _forms((named.module, *named.packages, named.name))
+        return None if _forms(metadata.packages).isdisjoint(_importable(files, ".")) else "."
+    forms = _forms((metadata.module, *metadata.packages, metadata.name))
     return next((root for root in roots if not forms.isdisjoint(_importable(files, root))), roots[0])
 
 
@@ -213,18 +210,20 @@ def _may_be_root(files: frozenset[str], root: str) -> bool:
 
 
 def _usual_root(files: frozenset[str]) -> str:
-    if any(name not in _ASIDE for name in _kinds(files, "src")):
+    below = _kinds(files, "src")
+    if any(name not in _ASIDE for name in below):
         return "src"
     folders = sorted({path.split("/")[0] for path in files if path.count("/") >= 2})
-    candidates = [".", *_LIBRARY_FOLDERS, *(folder for folder in folders if _may_be_root(files, folder))]
-    for root in candidates:
-        if f"{root}/__init__.py" not in files and any(
-            kind == "package" and name not in _ASIDE for name, kind in _kinds(files, root).items()
-        ):
+    for root in (".", *_LIBRARY_FOLDERS, *(folder for folder in folders if _may_be_root(files, folder))):
+        if f"{root}/__init__.py" not in files and _project_names(_kinds(files, root), "package"):
             return root
-    below = _kinds(files, "src")
-    modules = any(kind == "module" and name not in _ASIDE for name, kind in _kinds(files, ".").items())
+    modules = _project_names(_kinds(files, "."), "module")
     return "src" if "package" in below.values() or (below and not modules) else "."
+
+
+def _project_names(kinds: Mapping[str, str], kind: str) -> set[str]:
+    """Return the names of this kind that are not those of everyday files and folders."""
+    return {name for name, found in kinds.items() if found == kind and name not in _ASIDE}
 
 
 def _kinds(files: frozenset[str], root: str) -> dict[str, str]:
@@ -232,18 +231,17 @@ def _kinds(files: frozenset[str], root: str) -> dict[str, str]:
     found: dict[str, str] = {}
     prefix = "" if root == "." else f"{root}/"
     for path in files:
+        if not path.startswith(prefix) or not path.endswith(_MODULE_ENDINGS):
+            continue
         first, _, rest = path[len(prefix) :].partition("/")
         name = first if rest else first.partition(".")[0] if first.endswith(".so") else first.rpartition(".")[0]
-        importable = name.isidentifier() and name not in {"__init__", "__main__"} and path.endswith(_MODULE_ENDINGS)
-        if not path.startswith(prefix) or not importable:
-            continue
-        kind = "package" if _PACKAGE_FILE.match(rest) else "folder" if rest else "module"
-        order = ("package", "module", "folder")  # as the interpreter prefers them
-        found[name] = min(kind, found.get(name, kind), key=order.index)
+        if name.isidentifier() and name not in {"__init__", "__main__"}:
+            kind = "package" if _PACKAGE_FILE.match(rest) else "folder" if rest else "module"
+            found[name] = min(kind, found.get(name, kind), key=_KINDS.index)
     return found
 
 
-def _sort(files: frozenset[str], root: str, named: Declared) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _sort(files: frozenset[str], root: str, metadata: Metadata) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the project's top-level names below `root`, and the others.
 
     Below a root of its own all are the project's. Where that is the whole tree, those are that are declared, or named
@@ -253,10 +251,8 @@ def _sort(files: frozenset[str], root: str, named: Declared) -> tuple[tuple[str,
     kinds = _kinds(files, root)
     if root != ".":
         return tuple(sorted(kinds)), ()
-    forms = _forms((named.module, *named.packages, named.name)) & _importable(files, root)
+    forms = _forms((metadata.module, *metadata.packages, metadata.name)) & _importable(files, root)
     own = {path.partition("/")[0] for path in forms} & kinds.keys()
     rest = {name: kind for name, kind in kinds.items() if name not in own | STDLIB}
-    more = {name for name, kind in rest.items() if name not in _ASIDE and kind == "package"}
-    if not own | more:
-        more = {name for name, kind in rest.items() if name not in _ASIDE and kind == "module"}
-    return tuple(sorted(own | more)), tuple(sorted(rest.keys() - more))
+    own = own | _project_names(rest, "package") or _project_names(rest, "module")
+    return tuple(sorted(own)), tuple(sorted(rest.keys() - own))

@@ -1,7 +1,6 @@
-"""Packaging files of a commit, written by anyone: contents -> values of the types that are asked for. Pure.
+"""Packaging files of a commit, which anyone may have written: their contents -> values of the type asked for. Pure.
 
-pyproject.toml and its like may hold anything at any place. What cannot be read is None, what is of another type than
-asked for counts as absent; the build will say what is wrong with it.
+A document that cannot be read is None, and a value of another type counts as absent: the build will say what is wrong.
 """
 
 import configparser
@@ -12,15 +11,15 @@ from typing import Any, Final
 
 Table = dict[str, Any]
 
-_MOST_BYTES: Final = 1 << 20  # parsing takes about a second for each MB
-_MOST_LEVELS: Final = 100
-_INTEGERS: Final = range(-(1 << 63), 1 << 63)  # those of TOML; others cannot even be printed
+_MAX_BYTES: Final = 1 << 20  # parsing takes about a second for each MB
+_MAX_DEPTH: Final = 100
+_TOML_INTEGERS: Final = range(-(1 << 63), 1 << 63)  # others cannot even be printed
 
 
-@lru_cache(maxsize=64)  # asked for several times at every commit
+@lru_cache(maxsize=64)  # every commit is asked several times
 def read_toml(content: bytes) -> Table | None:
-    """Return a TOML document; None where it is not one that everybody can read: too large, too deep, damaged."""
-    if len(content) > _MOST_BYTES:
+    """Return a TOML document; None where it is too large, too deep or damaged."""
+    if len(content) > _MAX_BYTES:
         return None
     try:
         document = tomllib.loads(content.decode("utf-8-sig"))
@@ -33,7 +32,7 @@ def read_toml(content: bytes) -> Table | None:
 def read_ini(content: bytes) -> dict[str, dict[str, str]] | None:
     """Return the sections of a file such as setup.cfg; None where it cannot be read."""
     parser = configparser.RawConfigParser(strict=False)
-    if len(content) > _MOST_BYTES:
+    if len(content) > _MAX_BYTES:
         return None
     try:
         parser.read_string(content.decode("utf-8-sig", errors="replace"))
@@ -43,21 +42,33 @@ def read_ini(content: bytes) -> dict[str, dict[str, str]] | None:
 
 
 def table(value: object, *keys: str) -> Table:
-    """Return the table below `keys`; an empty one where there is none."""
+    """Return the table below `keys`, empty where there is none."""
     found = _get(value, keys)
     return found if isinstance(found, dict) else {}
 
 
+def tables(value: object, *keys: str) -> list[Table]:
+    """Return the tables in the array below `keys`."""
+    found = _get(value, keys)
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+
+
 def text(value: object, *keys: str) -> str | None:
-    """Return the text below `keys`; None where there is none."""
+    """Return the text below `keys`, None where there is none."""
     found = _get(value, keys)
     return found if isinstance(found, str) else None
 
 
 def texts(value: object, *keys: str) -> tuple[str, ...]:
-    """Return the texts in the array below `keys`; other items of it are left out."""
+    """Return the texts in the array below `keys`."""
     found = _get(value, keys)
     return tuple(item for item in found if isinstance(item, str)) if isinstance(found, list) else ()
+
+
+def text_or_texts(value: object, *keys: str) -> tuple[str, ...]:
+    """Return the text below `keys` alone, or those of the array there."""
+    one = text(value, *keys)
+    return texts(value, *keys) if one is None else (one,)
 
 
 def _get(value: object, keys: Iterable[str]) -> object:
@@ -69,11 +80,16 @@ def _get(value: object, keys: Iterable[str]) -> object:
 def _is_plain(document: Table) -> bool:
     """Tell whether a document is no deeper than anyone writes by hand, and its numbers are those of TOML."""
     level: list[object] = [document]
-    for _ in range(_MOST_LEVELS):
-        if any(isinstance(value, int) and value not in _INTEGERS for value in level):
+    for _ in range(_MAX_DEPTH):
+        if any(isinstance(value, int) and value not in _TOML_INTEGERS for value in level):
             return False
-        holders = [value for value in level if isinstance(value, dict | list)]
-        level = [inner for holder in holders for inner in (holder.values() if isinstance(holder, dict) else holder)]
+        level = [inner for value in level for inner in _inner(value)]
         if not level:
             return True
     return False
+
+
+def _inner(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from functools import lru_cache, partial
 from typing import NamedTuple
 
-from memharness.environments import Provider
+from memharness.environments import CommitFiles, Provider
 from memharness.findings.project import Project
 from memharness.git.snapshot import snapshot
 from memharness.git.submodules import fetch_submodules, submodule_ids
 from memharness.model.environments import EnvironmentSpec
 from memharness.model.scenarios import Case
-from memharness.packages.declared import Read
 from memharness.packages.layout import Layout, locate
+from memharness.packages.metadata import Read
 from memharness.plan.reuse import CommitTree, ReuseKey
 
 _CACHED = 64  # commits: more than all workers are busy with
@@ -52,8 +52,9 @@ class InputReader:
         key = (commit, spec.family)
         if key not in self._known:
             inputs = self.at(commit)
-            files = inputs.tree.files
-            self._known[key] = self._environments.known(spec, inputs.layout, files, self._reader(files))
+            ids = inputs.tree.files
+            files = CommitFiles(ids=ids, read=self._reader(ids), layout=inputs.layout)
+            self._known[key] = self._environments.known(spec, files)
         return self._known[key]
 
     def _read(self, commit: str) -> CommitInputs:

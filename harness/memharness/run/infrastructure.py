@@ -11,7 +11,7 @@ from typing import Final
 from memharness.checkout.slot import Slot
 from memharness.child.exchange import REQUEST
 from memharness.child.interpreter import probe_is_there
-from memharness.environments import is_whole
+from memharness.environments import is_intact
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.files.cache_folder import cache_folder
 from memharness.model.environments import Environment, EnvironmentSpec
@@ -44,7 +44,7 @@ def is_alike(failure: str, other: str) -> bool:
 
 def is_disturbed(slot: Slot, environment: Environment | None) -> bool:
     """Tell whether something that memharness gave to the children is gone or changed, be it by one of them."""
-    return slot.has_changed() or (environment is not None and not is_whole(environment))
+    return slot.has_changed() or (environment is not None and not is_intact(environment))
 
 
 def lost_request(slot: Slot) -> bool:

@@ -14,7 +14,7 @@ from memharness.child.children import Hold
 from memharness.child.interpreter import compile_bytecode
 from memharness.child.passes import observe
 from memharness.child.terms import Terms
-from memharness.environments import Provider, hold
+from memharness.environments import CheckedOutFiles, Provider, guarded
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.files.cache_folder import cache_folder
 from memharness.findings.project import Project
@@ -149,7 +149,7 @@ class Worker:
             self._slot = self._lease()
         inputs = self._inputs.at(task.commit.id)
         checkout = self._slot.checkout(task.commit.id, **asdict(inputs.layout))
-        prepared = self._environments.prepare(task.spec, checkout, inputs.tree.files, cancel)
+        prepared = self._environments.prepare(task.spec, CheckedOutFiles.of(checkout, inputs.tree.files), cancel)
         environment = held.enter_context(prepared)
         if isinstance(environment, Failed):
             return with_missing_files(Observation(outcome=environment), inputs.missing, is_built=True)
@@ -199,13 +199,13 @@ class Worker:
         """Return what holds the environment for a child; None where none was built."""
         if job.environment.folder is None:
             return None
-        return partial(hold, Path(job.environment.folder), partial(self._rebuild, job), job.cancel)
+        return partial(guarded, Path(job.environment.folder), partial(self._rebuild, job), job.cancel)
 
     def _rebuild(self, job: _Job) -> None:
         """Build an environment again that a child changed."""
         self._slot.restore()
-        prepared = self._environments.prepare(job.task.spec, job.checkout, job.inputs.tree.files, job.cancel)
-        with prepared as again:
+        files = CheckedOutFiles.of(job.checkout, job.inputs.tree.files)
+        with self._environments.prepare(job.task.spec, files, job.cancel) as again:
             if isinstance(again, Failed) or again.facts != job.environment.facts:
                 why = again.reason if isinstance(again, Failed) else "it would hold other versions now"
                 raise MemharnessError(

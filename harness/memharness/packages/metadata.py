@@ -1,0 +1,237 @@
+"""What a project's packaging files say of it: their contents -> its names, and the folders of its packages. Pure.
+
+Read are the tables of setuptools, hatch, flit, Poetry, PDM, uv, maturin and scikit-build in pyproject.toml, setup.cfg,
+and the literal arguments of `setup()` in setup.py. What is odd or cannot be read is passed over: the build will say so.
+"""
+
+import ast
+import posixpath
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Final
+
+from memharness.model.values import Value
+from memharness.packages.pyproject import Table, read_ini, read_toml, table, tables, text, text_or_texts, texts
+
+Read = Callable[[str], bytes | None]  # path of a file -> its contents, None where there is no such file
+
+PACKAGING_FILES: Final = ("pyproject.toml", "setup.cfg", "setup.py")
+_MAX_BYTES: Final = 1 << 20  # of a setup.py that is parsed
+_FINDERS: Final = frozenset({"find_packages", "find_namespace_packages", "find"})
+# Where packaging files say something: the first that does counts.
+_NAMES: Final = (
+    "pyproject.toml/project/name",
+    "pyproject.toml/tool/poetry/name",
+    "setup.cfg/metadata/name",
+    "setup.py/name",
+)
+_MODULES: Final = (
+    "pyproject.toml/tool/flit/module/name",
+    "pyproject.toml/tool/flit/metadata/module",
+    "pyproject.toml/tool/uv/build-backend/module-name",
+    "pyproject.toml/tool/maturin/module-name",
+)
+_PYTHONS: Final = (
+    "pyproject.toml/project/requires-python",
+    "pyproject.toml/tool/poetry/dependencies/python",
+    "setup.cfg/options/python_requires",
+    "setup.py/python-requires",
+)
+_PACKAGE_PATHS: Final = ("hatch/build/targets/wheel/packages", "hatch/build/packages", "scikit-build/wheel/packages")
+_ROOTS: Final = ("pdm/build/package-dir", "uv/build-backend/module-root", "maturin/python-source")
+
+
+class Metadata(Value):
+    """The `name` of the distribution, and the dotted `module` that it is said to hold where that is another.
+
+    `packages` are dotted names of packages and modules that it lists; `roots` are the folders that these lie in,
+    relative to that of the packaging files. `requires_python` is a specifier, as PEP 440 has them.
+    """
+
+    name: str | None = None
+    module: str | None = None
+    packages: tuple[str, ...] = ()
+    roots: tuple[str, ...] = ()
+    requires_python: str | None = None
+
+
+def reader_below(read: Read, folder: str) -> Read:
+    """Return a reader of paths that are relative to a `folder` of what `read` reads; they may lead out of it."""
+    return read if folder == "." else lambda name: read(posixpath.normpath(posixpath.join(folder, name)))
+
+
+def is_project(read: Read) -> bool:
+    """Tell whether a folder has anything to build: setup.py, or a pyproject.toml with a project or a back end.
+
+    A pyproject.toml that cannot be read is something to build: the build says what is wrong with it.
+    """
+    pyproject = read_toml(read("pyproject.toml") or b"")
+    return pyproject is None or not {"build-system", "project"}.isdisjoint(pyproject) or read("setup.py") is not None
+
+
+def read_metadata(read: Read) -> Metadata:
+    """Return what the packaging files of one folder say; `read` takes their names."""
+    return _metadata(*(read(name) or b"" for name in PACKAGING_FILES))
+
+
+@lru_cache(maxsize=64)
+def _metadata(pyproject: bytes, setup_cfg: bytes, setup_py: bytes) -> Metadata:
+    files = _parse(pyproject, setup_cfg, setup_py)
+    names: list[str] = []
+    roots: list[str] = []
+    for package, root in (
+        *_of_tools(table(files, "pyproject.toml", "tool")),
+        *_of_setuptools(_setuptools_of_cfg(table(files, "setup.cfg"))),
+        *_of_setuptools(table(files, "setup.py")),
+    ):
+        names += [package] if package else []
+        roots += [] if root is None else [posixpath.normpath(root or ".")]
+    python = _first(files, _PYTHONS)
+    return Metadata(
+        name=_first(files, _NAMES),
+        module=_first(files, _MODULES),
+        packages=tuple(dict.fromkeys(names)),
+        roots=tuple(dict.fromkeys(roots)),
+        requires_python=python and _specifier(python),
+    )
+
+
+def takes_any_folder(read: Read) -> bool:
+    """Tell whether a build takes any folder beside packaging files in a flat layout for a package, or ships it.
+
+    That is what setuptools does where it looks for packages by itself, or for namespace packages, and refuses to build
+    where it finds several; others do where their patterns stand for everything.
+    """
+    if not is_project(read):
+        return False
+    content = [read(name) or b"" for name in PACKAGING_FILES]
+    files = _parse(*content)
+    backend = text(files, "pyproject.toml", "build-system", "build-backend") or "setuptools"
+    if backend.partition(".")[0] == "setuptools":
+        return _finds_any_folder(files, namespaces=b"find_namespace" in content[-1])
+    tools = table(files, "pyproject.toml", "tool")
+    wheel = table(tools, "hatch", "build", "targets", "wheel")
+    patterns = [pattern for key in ("include", "only-include", "packages") for pattern in texts(wheel, key)]
+    patterns += [item for entry in tables(tools, "poetry", "packages") for item in text_or_texts(entry, "include")]
+    return any(not pattern.strip("./*") for pattern in patterns)
+
+
+def _finds_any_folder(files: Table, *, namespaces: bool) -> bool:
+    """Tell whether setuptools does; `namespaces` tells whether setup.py looks for namespace packages."""
+    setuptools, arguments = table(files, "pyproject.toml", "tool", "setuptools"), table(files, "setup.py")
+    options = table(files, "setup.cfg", "options")
+    listed = text(options, "packages") or text(options, "py_modules") or ""
+    if "find" in table(setuptools, "packages"):
+        find = table(setuptools, "packages", "find")
+        below = "." in (text_or_texts(find, "where") or (".",))
+        return below and find.get("namespaces") is not False and not find.get("include")
+    if "find_namespace:" in listed:
+        find = table(files, "setup.cfg", "options.packages.find")
+        return (find.get("where") or ".") == "." and not find.get("include")
+    if namespaces:
+        return text(arguments, "find", "where") in {".", None}
+    return not (listed or {"packages", "py-modules"} & {*setuptools, *arguments})
+
+
+def _parse(pyproject: bytes, setup_cfg: bytes, setup_py: bytes) -> Table:
+    """Return all packaging files as one document; setup.py has its arguments below the names of [tool.setuptools]."""
+    contents = (read_toml(pyproject) or {}, read_ini(setup_cfg) or {}, _setup_arguments(setup_py))
+    return dict(zip(PACKAGING_FILES, contents, strict=True))
+
+
+def _first(files: Table, places: tuple[str, ...]) -> str | None:
+    found = (name for place in places for name in text_or_texts(files, *place.split("/")))
+    return next((name for name in found if name.strip()), None)
+
+
+def _specifier(python: str) -> str:
+    """Return the specifier for a version that may be in the style of Poetry: "^3.9" and "~3.9" mean ranges."""
+    found = re.fullmatch(r"([\^~])(\d{1,3})(?:\.(\d{1,3}))?(\.\d{1,3})?", python.strip())
+    if not found:
+        return python
+    sign, major, minor, patch = found.groups()
+    first = f"{major}.{minor or 0}{patch or ''}"
+    last = f"{int(major) + 1}" if sign == "^" or minor is None else f"{major}.{int(minor) + 1}"
+    return f">={first},<{last}"
+
+
+_Found = Iterator[tuple[str, str | None]]  # a package or "", and the folder that packages lie in, if it is told
+
+
+def _of_tools(tools: Table) -> _Found:
+    yield from _of_setuptools(table(tools, "setuptools"))
+    for keys in _PACKAGE_PATHS:
+        for path in texts(tools, *keys.split("/")):
+            root, _, name = posixpath.normpath(path).rpartition("/")
+            yield name, root
+    for entry in tables(tools, "poetry", "packages"):
+        for name in text_or_texts(entry, "include"):
+            yield name.strip("/*").replace("/", "."), None
+        yield from (("", root) for root in text_or_texts(entry, "from"))
+    for keys in _ROOTS:
+        yield from (("", root) for root in text_or_texts(tools, *keys.split("/")))
+
+
+def _of_setuptools(setuptools: Table) -> _Found:
+    for key in ("packages", "py-modules"):
+        yield from ((name, None) for name in texts(setuptools, key))
+    yield from (("", root) for root in _package_roots(table(setuptools, "package-dir")))
+    yield from (("", root) for root in text_or_texts(setuptools, "packages", "find", "where"))
+    yield from (("", root) for root in text_or_texts(setuptools, "find", "where"))
+
+
+def _setuptools_of_cfg(sections: Mapping[str, Mapping[str, str]]) -> Table:
+    """Return what setup.cfg says in the form of [tool.setuptools]."""
+    options = sections.get("options", {})
+    pairs = [line.partition("=") for line in re.split(r"[\n,]+", options.get("package_dir", ""))]
+    words = re.split(r"[\s,]+", f"{options.get('packages', '')} {options.get('py_modules', '')}")
+    return {
+        "packages": [word for word in words if not word.endswith(":")],  # which says how to find them
+        "package-dir": {name.strip(): folder.strip() for name, sign, folder in pairs if sign},
+        "find": {"where": sections.get("options.packages.find", {}).get("where", "").split()},
+    }
+
+
+def _package_roots(package_dir: Table) -> Iterator[str]:
+    """Yield the folders that packages lie in: that of all, and those of packages in a folder of their own name."""
+    for name, folder in package_dir.items():
+        if isinstance(name, str) and isinstance(folder, str):
+            path, below = posixpath.normpath(folder or "."), name.replace(".", "/")
+            if not name:
+                yield path
+            elif path.endswith(f"/{below}"):
+                yield path.removesuffix(f"/{below}")
+
+
+def _setup_arguments(setup_py: bytes) -> Table:
+    """Return the literal arguments of the call of `setup`, and of `find_packages` in it the folder, as find.where."""
+    if len(setup_py) > _MAX_BYTES:
+        return {}
+    try:
+        tree = ast.parse(setup_py)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return {}
+    arguments: Table = {}
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        if _called(call) == "setup":
+            arguments |= {word.arg.replace("_", "-"): _literal(word.value) for word in call.keywords if word.arg}
+        elif _called(call) in _FINDERS:
+            folders = [*call.args[:1], *(word.value for word in call.keywords if word.arg == "where")]
+            arguments["find"] = {"where": _literal(folders[0]) if folders else "."}
+    return arguments
+
+
+def _called(call: ast.Call) -> str | None:
+    function = call.func
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else None
+
+
+def _literal(node: ast.expr) -> object:
+    try:
+        value = ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return None
+    return [*value] if isinstance(value, tuple) else value
