@@ -144,6 +144,8 @@ def test_file_edits(builder: RepositoryBuilder, tmp_path: Path) -> None:
             "old name.py": body,
             "a/moved \t.py": body + "whole\n",
             "spaces.py": body,
+            'in\t"dented.py': body,
+            "spaces.txt": body,
             "gone.py": body.upper(),
             'ünï\t"x.py': "1\n",
             "with space.py": "1\n",
@@ -161,6 +163,8 @@ def test_file_edits(builder: RepositoryBuilder, tmp_path: Path) -> None:
             "a/moved \t.py": None,
             "b/moved .py": body + "whole\n",
             "spaces.py": body.replace("line 2", "    line  2"),
+            'in\t"dented.py': body.replace("line 2", "    line 2"),
+            "spaces.txt": body.replace("line 2", "    line 2"),
             "gone.py": None,
             'ünï\t"x.py': "2\n",
             "with space.py": "1\n2",
@@ -186,6 +190,8 @@ def test_file_edits(builder: RepositoryBuilder, tmp_path: Path) -> None:
         "with space.py": edit("with space.py", (1, 0, 2, 1)),
         "trap.py": edit("trap.py", (1, 1, 1, 1)),
         "fresh.py": edit("fresh.py", (0, 0, 1, 2), before=None),
+        "spaces.py": edit("spaces.py"),
+        'in\t"dented.py': edit('in\t"dented.py'),
     }
     assert file_edits(repository, second, second) == ()
 

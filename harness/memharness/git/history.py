@@ -32,6 +32,7 @@ _HEADERS: Final = {
 }
 _NAME: Final = re.compile(rb"(--- |\+\+\+ |rename from |rename to )(.*)", re.DOTALL)
 _SUBMODULE_MODE: Final = re.compile(rb"^(index \S+|(new|old|deleted)( file)? mode) 160000$", re.MULTILINE)
+_MODIFIED_PYTHON: Final = re.compile(rb":\d+ 100\d+ \w+ \w+ M\t(.*\.py\"?)")
 _HUNK: Final = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 
 
@@ -144,7 +145,8 @@ def count_between(repository: Repository, old: str, new: str) -> int:
 def file_edits(repository: Repository, old: str, new: str) -> tuple[FileEdit, ...]:
     """Return what differs between two commits, file by file, also within submodules that are at hand.
 
-    White space alone is no change, and a renamed file is compared with its former self.
+    A renamed file is compared with its former self. Lines in which white space alone changed are in no hunk; a Python
+    file without any other change is there all the same, since its blocks may have changed.
     """
     output = _difference(repository, old, new)
     if _SUBMODULE_MODE.search(output):
@@ -152,12 +154,15 @@ def file_edits(repository: Repository, old: str, new: str) -> tuple[FileEdit, ..
     names: dict[str, str | None] = {}
     hunks: list[Hunk] = []
     edits: list[FileEdit] = []
+    modified: list[str | None] = []
     lines = iter((*output.split(b"\n"), b"diff --git end"))
     for line in lines:
         if hunk := _HUNK.match(line):
             removed, added = int(hunk[2] or 1), int(hunk[4] or 1)
             hunks.append(Hunk(before=int(hunk[1]), removed=removed, after=int(hunk[3]), added=added))
             _skip(lines, removed + added)
+        elif raw := _MODIFIED_PYTHON.match(line):
+            modified.append(_diff_path(raw[1], b""))
         elif name := _NAME.match(line):
             side, prefix = _HEADERS[name[1]]
             names[side] = _diff_path(name[2], prefix)
@@ -165,13 +170,14 @@ def file_edits(repository: Repository, old: str, new: str) -> tuple[FileEdit, ..
             if names:
                 edits.append(FileEdit(before=names["before"], after=names["after"], hunks=tuple(hunks)))
             names, hunks = {}, []
-    return tuple(edits)
+    with_hunks = {edit.after for edit in edits}
+    return (*edits, *(FileEdit(before=path, after=path) for path in modified if path not in with_hunks))
 
 
 def _difference(repository: Repository, old: str, new: str) -> bytes:
     return repository.git(
-        *("-c", "core.quotePath=false", "diff-tree", "-r", "-p", "-U0", "-w", "-M", "--no-color", "--submodule=short"),
-        *("--no-ext-diff", "--no-textconv", "--full-index", "--end-of-options", old, new, "--"),
+        *("-c", "core.quotePath=false", "diff-tree", "-r", "-p", "--raw", "-U0", "-w", "-M", "--no-color"),
+        *("--submodule=short", "--no-ext-diff", "--no-textconv", "--full-index", "--end-of-options", old, new, "--"),
     )
 
 

@@ -180,3 +180,13 @@ def test_an_unchanged_line_is_blamed_on_the_constant_that_it_uses(grows: bool) -
     before, after = ([stat(3, size, source="return WIDTH * [0]")] for size in sizes)
     (line,), _ = blame(sizes[1] - sizes[0], line_differences(before, after, edits), edits, Profile(), Profile())
     assert line.caller == Frame(path="a.py", line=1, function="<module>", source="WIDTH = 9")
+
+
+def test_a_constant_that_was_put_under_a_condition_has_changed() -> None:
+    old = "A = 1\nif fast():\n    A = 2\n    A = 3\ndef f():\n    return A\n"
+    new = old.replace("    A = 3", "A = 3")
+    edits = Edits([FileEdit(before="a.py", after="a.py")], before={"a.py": old}, after={"a.py": new})
+    for view in (edits.before, edits.after):
+        found = changed_binding(view, [("a.py", 6)])
+        assert found == Frame(path="a.py", line=4, function="<module>", source="A = 3")
+    assert changed_binding(edits.after, [("a.py", 2)]) is None

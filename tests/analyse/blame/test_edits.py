@@ -1,8 +1,10 @@
 import textwrap
+from difflib import SequenceMatcher
 
 import pytest
 
-from memharness.analyse.blame.edits import Edits, Function, Position, functions_of
+from memharness.analyse.blame.edits import Edits, Position
+from memharness.analyse.blame.statements import functions_of
 from memharness.model.history import FileEdit, Hunk
 from memharness.model.measurements import Frame
 
@@ -110,20 +112,6 @@ CHANGED = Edits(
 )
 
 
-def test_functions_are_named_as_in_profiles_and_hold_their_own_lines() -> None:
-    assert functions_of(OLD) == (
-        Function(
-            name="keep",
-            first=4,
-            last=9,
-            text=("def keep():", "rows = []", "for _ in range(LIMIT):", "rows.append(make())", "return rows"),
-        ),
-        Function(name="Store.size", first=13, last=15, text=("@property", "def size(self):", "return 1")),
-        Function(name="Store.fill", first=17, last=20, text=("def fill(self):", "return inner")),
-        Function(name="Store.fill.<locals>.inner", first=18, last=19, text=("def inner():", "return 1")),
-    )
-
-
 @pytest.mark.parametrize("source", ["def f(:\n", "x = '\0'\n", "match x:\n"])
 def test_of_a_file_that_cannot_be_parsed_no_functions_are_known(source: str) -> None:
     assert functions_of(source) == ()
@@ -156,7 +144,7 @@ def test_what_moved_as_a_whole_to_another_file_was_not_edited() -> None:
     assert [n for n in range(1, 8) if edits.after.touched(("new.py", n))] == []
     assert edits.after.changed_around(("new.py", 5)) is None
     grown = Edits(files, before={"a.py": OLD}, after={"a.py": OLD, "new.py": moved.replace("rows = []", "rows = [0]")})
-    assert [n for n in range(1, 8) if grown.after.touched(("new.py", n))] == [3, 4]  # the doc string counts for nothing
+    assert [n for n in range(1, 8) if grown.after.touched(("new.py", n))] == [4]  # the doc string counts for nothing
     function = grown.after.changed_around(("new.py", 5))
     assert function is not None
     assert function.name == "keep"
@@ -186,3 +174,163 @@ def test_where_lines_only_went_from_a_function_the_line_stands_for_the_change() 
     edits = Edits([edited((3, 1, 2, 0))], before={"a.py": old}, after={"a.py": new})
     assert edits.after.nearest_change(("a.py", 2)) == Frame(path="a.py", line=2, function="f", source="rows = make()")
     assert edits.after.nearest_change(("a.py", 9)) is None
+
+
+# --- blocks and layout -----------------------------------------------------------------------------------
+
+
+def differing(old: str, new: str) -> Edits:
+    """Return the edits between two texts of one file, with the hunks of a diff that ignores white space."""
+    lines = [[" ".join(line.split()) for line in source.splitlines()] for source in (old, new)]
+    opcodes = SequenceMatcher(None, *lines, autojunk=False).get_opcodes()
+    hunks = [(b + (e > b), e - b, a + (z > a), z - a) for tag, b, e, a, z in opcodes if tag != "equal"]
+    return Edits([edited(*hunks)], before={"a.py": old}, after={"a.py": new})
+
+
+LOOP = "def work(n):\n    for _ in range(n):\n        prepare()\n    rows.append(make())\n    return rows\n"
+NESTED = (
+    "def f():\n    def inner(n):\n        with lock:\n            prepare()\n        rows = make()\n    return inner\n"
+)
+MODULE = "rows = []\nif fast():\n    prepare()\nrows.append(make())\n"
+INDENTED = {
+    "into a loop": (LOOP, LOOP.replace("    rows.append", "        rows.append")),
+    "into a new loop": (LOOP, LOOP.replace("    rows.append", "    while more():\n        rows.append")),
+    "out of a guard": ("def f(n):\n    if n:\n        use(make())\n", "def f(n):\n    use(make())\n"),
+    "from one block to another": (
+        "def f(n):\n    if n:\n        g()\n        for m in n:\n            a()\n        make()\n",
+        "def f(n):\n    if n:\n        g()\n    for m in n:\n        a()\n        make()\n",
+    ),
+    "into a try": (
+        "def f(n):\n    make()\n    g()\n",
+        "def f(n):\n    try:\n        make()\n        g()\n    finally:\n        h()\n",
+    ),
+    "into a handler": (
+        "def f(n):\n    try:\n        g()\n    except E:\n        h()\n    make()\n",
+        "def f(n):\n    try:\n        g()\n    except E:\n        h()\n        make()\n",
+    ),
+    "into an else": (
+        "def f(n):\n    if n:\n        g()\n    else:\n        h()\n    make()\n",
+        "def f(n):\n    if n:\n        g()\n    else:\n        h()\n        make()\n",
+    ),
+    "into a case": (
+        "def f(n):\n    match n:\n        case 1:\n            h()\n    make()\n",
+        "def f(n):\n    match n:\n        case 1:\n            h()\n            make()\n",
+    ),
+    "in a nested function": (NESTED, NESTED.replace("        rows", "            rows")),
+    "into a nested function": (
+        "def f():\n    def g():\n        h()\n    make()\n    return g\n",
+        "def f():\n    def g():\n        h()\n        make()\n    return g\n",
+    ),
+    "into a comprehension": (
+        "def f(n):\n    return list(\n        make()\n    )\n",
+        "def f(n):\n    return list(\n        make()\n        for _ in n\n    )\n",
+    ),
+    "into a dict of many": (
+        "def f(n):\n    return {\n        1:\n        make()\n    }\n",
+        "def f(n):\n    return {\n        1:\n        make()\n        for _ in n\n    }\n",
+    ),
+    "into a lambda": (
+        "def f(n):\n    return (\n        make()\n    )\n",
+        "def f(n):\n    return (\n        lambda:\n        make()\n    )\n",
+    ),
+    "of a module": (MODULE, MODULE.replace("rows.append", "    rows.append")),
+    "of a module into a function": ("def f():\n    g()\nmake()\n", "def f():\n    g()\n    make()\n"),
+}
+
+
+@pytest.mark.parametrize("how", INDENTED)
+def test_a_line_that_was_put_into_other_blocks_has_changed(how: str) -> None:
+    old, new = INDENTED[how]
+    edits = differing(old, new)
+    for view, source in ((edits.before, old), (edits.after, new)):
+        touched = [line for number, line in enumerate(source.split("\n"), 1) if view.touched(("a.py", number))]
+        assert "make()" in "".join(touched)
+        assert not {"    return rows", "    return inner", "def work(n):", "rows = []"} & set(touched)
+
+
+def test_a_function_in_which_a_call_was_indented_has_changed_around_it() -> None:
+    edits = differing(*INDENTED["into a loop"])
+    function = edits.after.changed_around(("a.py", 3))
+    assert function is not None
+    found = edits.after.nearest_change(("a.py", 3))
+    assert found == Frame(path="a.py", line=4, function="work", source="rows.append(make())")
+
+
+WRAPPED = """\
+class Shop:
+\tdef work(self, n):
+\t\t'''Work.'''
+\t\trows = [make(1) for _ in range(n)]
+\t\tif n: return rows
+\t\telif rows: return 'none'
+\t\telse:
+\t\t\tif self: return use(rows, n, names={'a': 1})
+"""
+FORMATTED = '''\
+class Shop:
+    def work(self, n):
+        """Work well."""
+        # All of them.
+        rows = [
+            make(1)
+            for _ in range(n)
+        ]
+
+        if n:
+            return rows
+        elif rows:
+            return "none"
+        elif self:
+            return use(
+                rows,
+                n,
+                names={"a": 1},
+            )
+'''
+
+
+def lines_touched(edits: Edits, source: str) -> list[int]:
+    return [line for line in range(1, source.count("\n") + 1) if edits.after.touched(("a.py", line))]
+
+
+def test_formatting_changes_no_line_and_no_function() -> None:
+    edits = differing(WRAPPED, FORMATTED)
+    assert lines_touched(edits, FORMATTED) == []
+    assert [edits.after.changed_around(("a.py", line)) for line in range(1, 20)] == [None] * 19
+    grown = FORMATTED.replace("make(1)", "make(2)")
+    assert lines_touched(differing(WRAPPED, grown), grown) == [5, 6, 7, 8]
+    assert lines_touched(differing(FORMATTED, grown), grown) == [6]
+
+
+def test_moving_functions_into_other_blocks_changes_none_of_their_lines() -> None:
+    inside = "\n    def work(self):\n        rows = make()\n        return rows\n"
+    plain = "def work(self):\n    rows = make()\n    return rows\n"
+    for old, new in ((plain, f"class Shop:{inside}"), (plain, f"if fast():{inside}"), (plain, f"def shop():{inside}")):
+        edits = differing(old, new)
+        assert lines_touched(edits, new) == [1]
+        grown = new.replace("return rows", "return [rows]")
+        assert lines_touched(differing(old, grown), grown) == [1, 4]
+
+
+def test_a_further_branch_changes_none_of_those_that_were_there() -> None:
+    old = "def f(n):\n    if n:\n        a()\n    else:\n        make()\n"
+    new = "def f(n):\n    if n:\n        a()\n    elif n is None:\n        b()\n    else:\n        make()\n"
+    assert lines_touched(differing(old, new), new) == [4, 5]
+    loop = "def f(n):\n    while n:\n        a()\n"
+    assert lines_touched(differing(loop, loop.replace("while n:", "for n in n:")), loop) == [2]
+
+
+def test_statements_in_another_order_have_changed() -> None:
+    old = "def f():\n    a()\n    b()\n    c()\n"
+    new = "def f():\n    b()\n    a()\n    c()\n"
+    assert len(lines_touched(differing(old, new), new)) == 1
+    twice = "def f(n):\n    for m in n:\n        keep()\n    keep()\n"
+    both = twice.replace("    keep()\n", "        keep()\n").replace("            ", "        ")
+    assert lines_touched(differing(twice, both), both) == [4]
+
+
+def test_what_cannot_be_parsed_has_the_lines_of_the_diff() -> None:
+    old, new = "print 1\nprint 2\n", "print 1\n    print 2\nprint 3\n"
+    assert lines_touched(differing(old, new), new) == [3]
+    mended = "if x():\n  use()\n"
+    assert lines_touched(differing("print 1\nuse()\n", mended), mended) == [1]

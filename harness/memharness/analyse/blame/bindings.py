@@ -7,17 +7,19 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
-from memharness.analyse.blame.edits import Place, View, tree_of
+from memharness.analyse.blame.edits import Place, View
+from memharness.analyse.blame.statements import CLASS, own_statements, tree_of
 from memharness.model.measurements import Frame
 from memharness.model.values import Value
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
+_Assignment = ast.Assign | ast.AnnAssign | ast.AugAssign
 
 
 class Binding(Value):
     """A name that a statement of a module binds, outside of functions and classes. `first` to `last` are its lines.
 
-    `text` is the same where the binding is. `origin` is what an import statement asks for: level, module, and the name
+    `text` is equal in equal bindings. `origin` is what an import statement asks for: level, module, and the name
     in it, which is empty for the module itself.
     """
 
@@ -85,34 +87,29 @@ def _files(path: str, level: int, module: str) -> Iterator[str]:
 @lru_cache(maxsize=256)
 def bindings_of(source: str) -> tuple[Binding, ...]:
     """Return what the statements of a module bind, in their order; nothing where this Python cannot parse it."""
-    return tuple(binding for statement in _statements(tree_of(source)) for binding in _bound(statement))
+    bindings = (
+        _assigned(blocks, node) if isinstance(node, _Assignment) else _imported_names(node)
+        for blocks, node in own_statements(tree_of(source))
+        if isinstance(node, _Assignment | ast.Import | ast.ImportFrom) and CLASS not in blocks
+    )
+    return tuple(binding for found in bindings for binding in found)
 
 
-def _statements(node: ast.AST) -> Iterator[ast.stmt]:
-    """Yield the statements below `node` that run in its own scope."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, _Function | ast.ClassDef):
-            continue
-        if isinstance(child, ast.stmt):
-            yield child
-        if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
-            yield from _statements(child)
+def _assigned(blocks: Sequence[str], statement: ast.Assign | ast.AnnAssign | ast.AugAssign) -> Iterator[Binding]:
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    for node in (node for target in targets for node in ast.walk(target)):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            text = f"{'/'.join(blocks)} {ast.dump(statement)}"
+            yield Binding(name=node.id, first=statement.lineno, last=statement.end_lineno or 0, text=text)
 
 
-def _bound(statement: ast.stmt) -> Iterator[Binding]:
-    first, last = statement.lineno, statement.end_lineno or statement.lineno
-    match statement:
-        case ast.Assign() | ast.AnnAssign() | ast.AugAssign():
-            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-            nodes = (node for target in targets for node in ast.walk(target))
-            for name in (node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)):
-                yield Binding(name=name, first=first, last=last, text=ast.dump(statement))
-        case ast.Import() | ast.ImportFrom():
-            for alias in statement.names:
-                origin = (0, alias.name, "")
-                if isinstance(statement, ast.ImportFrom):
-                    origin = (statement.level, statement.module or "", alias.name)
-                yield Binding(name=alias.asname or alias.name, first=first, last=last, text=repr(origin), origin=origin)
+def _imported_names(statement: ast.Import | ast.ImportFrom) -> Iterator[Binding]:
+    first, last = statement.lineno, statement.end_lineno or 0
+    for alias in statement.names:
+        origin = (0, alias.name, "")
+        if isinstance(statement, ast.ImportFrom):
+            origin = (statement.level, statement.module or "", alias.name)
+        yield Binding(name=alias.asname or alias.name, first=first, last=last, text=repr(origin), origin=origin)
 
 
 @lru_cache(maxsize=256)

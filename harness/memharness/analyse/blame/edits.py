@@ -4,14 +4,15 @@ In: the `FileEdit` values of a git diff, and the sources of the edited files as 
 profiles: what starts with "<" or "/" is no file of the project, and nothing is known of it.
 """
 
-import ast
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import SequenceMatcher
 from functools import cached_property, lru_cache
 
 from msgspec.structs import replace
 
+from memharness.analyse.blame.statements import MODULE, Code, Function, function_at, functions_of
 from memharness.model.history import FileEdit, Hunk
 from memharness.model.measurements import Frame
 from memharness.model.values import Value
@@ -34,18 +35,6 @@ class Position(Value):
     hunk: int
     line: int
     even: bool
-
-
-class Function(Value):
-    """A function of a source file: `first` (decorators included) to `last` line, and the text of its own lines.
-
-    Nested functions, the doc string, comments on their own and white space are left out of `text`.
-    """
-
-    name: str  # qualified, as in profiles
-    first: int
-    last: int
-    text: tuple[str, ...]
 
 
 class Edits:
@@ -90,16 +79,16 @@ class View:
         self._read, self._read_other = read
 
     @cached_property
-    def _moved(self) -> frozenset[tuple[str, ...] | str]:
-        return _texts(self._others)
+    def _by_name(self) -> Mapping[str, Sequence[Code]]:
+        """The code of all functions on the other side."""
+        found: dict[str, list[Code]] = defaultdict(list)
+        for function in (function for source in self._others.values() for function in functions_of(source)):
+            found[function.name].append(function.code)
+        return found
 
     @cached_property
-    def _by_name(self) -> Mapping[str, Sequence[tuple[str, ...]]]:
-        """The texts of the functions on the other side."""
-        found: dict[str, list[tuple[str, ...]]] = defaultdict(list)
-        for function in (function for source in self._others.values() for function in functions_of(source)):
-            found[function.name].append(function.text)
-        return found
+    def _anywhere(self) -> frozenset[Code]:
+        return frozenset(code for codes in self._by_name.values() for code in codes)
 
     def other_path(self, path: str) -> str | None:
         """Return the path on the other side; None where the file is not there."""
@@ -145,26 +134,31 @@ class View:
         return Position(file=number, hunk=at, line=line - hunk.before, even=hunk.removed == hunk.added)
 
     def touched(self, place: Place) -> bool:
-        """Tell whether the line itself was edited. One that came from another file with its function was not."""
-        if self.position(place) is None:
-            return False
+        """Tell whether the commit edited the line or put it into other blocks, such as a loop.
+
+        Neither is true of a line that was only formatted, or that moved as a part of its function.
+        """
         path, line = place
-        if path not in self._sources:
-            return True
-        text = _line(self._sources[path], line)
-        function = _function_at(self._sources[path], line)
+        in_diff = self.position(place) is not None
+        if path not in self._files or path not in self._sources:
+            return in_diff
+        function = function_at(self._sources[path], line)
         if function is None:
-            return text not in self._moved
-        moved = () if self._namesakes(path, function) else self._by_name.get(function.name, ())
-        return self._changed(path, function) and not any(text in lines for lines in moved)
+            return in_diff
+        edited = self._edited(path, function).intersection(function.at(line))
+        if in_diff or not edited:
+            return bool(edited)
+        return self._in_other_blocks(place, function) or any(self._reordered(path, function, n) for n in edited)
 
     def changed_around(self, place: Place) -> Function | None:
         """Return the innermost function around a line if the commit changed it."""
         path, line = place
         if path not in self._files or path not in self._sources:
             return None
-        function = _function_at(self._sources[path], line)
-        return function if function is not None and self._changed(path, function) else None
+        function = function_at(self._sources[path], line)
+        if function is None or function.name == MODULE:
+            return None
+        return function if self._changed(path, function) else None
 
     def nearest_change(self, place: Place) -> Frame | None:
         """Return the changed line next to an unchanged one in the same function; None where that did not change.
@@ -175,24 +169,52 @@ class View:
         function = self.changed_around(place)
         if function is None:
             return None
-        lines = range(function.first, function.last + 1)
-        own = [n for n in lines if _function_at(self._sources[path], n) == function and _line(self._sources[path], n)]
-        near = min((n for n in own if self.position((path, n))), key=lambda n: (abs(n - line), n), default=line)
-        return Frame(path=path, line=near, function=function.name, source=_line(self._sources[path], near))
+        lines = (n for statement in function.statements for n in range(statement.first, statement.last + 1))
+        changed = (n for n in lines if self.text((path, n)) and self.touched((path, n)))
+        near = min(changed, key=lambda n: (abs(n - line), n), default=line)
+        return Frame(path=path, line=near, function=function.name, source=self.text((path, near)))
+
+    def _changed(self, path: str, function: Function) -> bool:
+        """Tell whether the function says something else on the other side, or, if it is not there, nothing does."""
+        return function.code not in (self._namesakes(path, function) or self._anywhere)
+
+    def _edited(self, path: str, function: Function) -> frozenset[int]:
+        """Return the indexes of the statements that the function does not have on the other side, in their order.
+
+        A module has those that no module has there, in whatever order.
+        """
+        if function.name == MODULE:
+            there = {statement for code in self._by_name.get(MODULE, ()) for statement in code}
+            return frozenset(n for n, statement in enumerate(function.code) if statement not in there)
+        if not self._changed(path, function):
+            return frozenset()
+        others = self._namesakes(path, function) or self._by_name.get(function.name, ())
+        return _unmatched(function.code, tuple(others))
+
+    def _reordered(self, path: str, function: Function, index: int) -> bool:
+        """Tell whether a statement changed its place in its function, though the diff shows others around it."""
+        statement = function.statements[index]
+        lines = range(statement.first, statement.last + 1)
+        return bool(self._namesakes(path, function)) and not any(self.position((path, line)) for line in lines)
+
+    def _in_other_blocks(self, place: Place, function: Function) -> bool:
+        """Tell whether an unedited line stands in other blocks, or in another function, on the other side."""
+        there = self.across(place)
+        other = function_at(self.other_source(place[0]), there[1]) if there else None
+        if there is None or other is None:
+            return False
+        moved = other.depth != function.depth and other.bare_name != function.bare_name
+        return moved or other.blocks_at(there[1]) != function.blocks_at(place[1])
 
     def _hunk_before(self, place: Place) -> int:
         """Return the index of the last hunk that begins at the line or above it, -1 where there is none."""
         path, line = place
         return bisect_right(self._starts.get(path, ()), line) - 1
 
-    def _changed(self, path: str, function: Function) -> bool:
-        """Tell whether the function reads differently on the other side, or, if it is not there, nowhere alike."""
-        return function.text not in (self._namesakes(path, function) or self._moved)
-
-    def _namesakes(self, path: str, function: Function) -> list[tuple[str, ...]]:
-        """Return the texts of the functions with that name in the same file on the other side."""
+    def _namesakes(self, path: str, function: Function) -> list[Code]:
+        """Return the code of the functions with that name in the same file on the other side."""
         other = self._others.get(self.other_path(path) or "", "")
-        return [f.text for f in functions_of(other) if f.name == function.name]
+        return [found.code for found in functions_of(other) if found.name == function.name]
 
 
 def in_project(path: str) -> bool:
@@ -220,57 +242,6 @@ def _offset(hunk: Hunk) -> int:
     return added - (_first(hunk) + hunk.removed)
 
 
-# --- functions of a source -------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=256)
-def functions_of(source: str) -> tuple[Function, ...]:
-    """Return the functions of a source, outer ones first; none where this Python cannot parse it."""
-    found: list[Function] = []
-    _collect(tree_of(source), "", _lines(source), found)
-    return tuple(found)
-
-
-@lru_cache(maxsize=16)  # trees are large
-def tree_of(source: str) -> ast.Module:
-    """Return the syntax tree of a source, an empty one where this Python cannot parse it."""
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
-        return ast.Module(body=[], type_ignores=[])
-
-
-def _collect(node: ast.AST, prefix: str, lines: tuple[str, ...], found: list[Function]) -> set[int]:
-    """Add the functions below `node` to `found` and return the numbers of all their lines."""
-    covered: set[int] = set()
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
-            name = prefix + child.name
-            at = len(found)
-            inner = _collect(child, name + ".<locals>.", lines, found)
-            first = min([child.lineno, *(decorator.lineno for decorator in child.decorator_list)])
-            own = range(first, (child.end_lineno or first) + 1)
-            text = tuple(lines[n - 1] for n in own if n not in inner and n not in _doc(child) and _code(lines[n - 1]))
-            found.insert(at, Function(name=name, first=own[0], last=own[-1], text=text))
-            covered.update(own)
-        elif not isinstance(child, ast.expr):  # most nodes are, and hold none
-            inside = f"{prefix}{child.name}." if isinstance(child, ast.ClassDef) else prefix
-            covered |= _collect(child, inside, lines, found)
-    return covered
-
-
-def _doc(function: ast.FunctionDef | ast.AsyncFunctionDef) -> range:
-    first = function.body[0]
-    if ast.get_docstring(function, clean=False) is None:
-        return range(0)
-    return range(first.lineno, (first.end_lineno or first.lineno) + 1)
-
-
-def _function_at(source: str, line: int) -> Function | None:
-    around = [function for function in functions_of(source) if function.first <= line <= function.last]
-    return max(around, key=lambda f: f.first, default=None)
-
-
 @lru_cache(maxsize=256)
 def _lines(source: str) -> tuple[str, ...]:
     """Return the lines with white space normalised, as in profiles; split as Python and git count lines."""
@@ -282,16 +253,8 @@ def _line(source: str, line: int) -> str:
     return lines[line - 1] if 0 < line <= len(lines) else ""
 
 
-def _code(line: str) -> bool:
-    return bool(line) and not line.startswith("#")
-
-
-def _texts(sources: Mapping[str, str]) -> frozenset[tuple[str, ...] | str]:
-    """Return the texts of all functions, and of every line outside of functions."""
-    texts: set[tuple[str, ...] | str] = set()
-    for source in sources.values():
-        functions = functions_of(source)
-        texts |= {function.text for function in functions}
-        covered = {line for f in functions for line in range(f.first, f.last + 1)}
-        texts |= {text for number, text in enumerate(_lines(source), start=1) if number not in covered}
-    return frozenset(texts)
+@lru_cache(maxsize=256)
+def _unmatched(code: Code, others: tuple[Code, ...]) -> frozenset[int]:
+    """Return the indexes of the statements that none of the other versions of a function has, in order."""
+    matches = (block for other in others for block in SequenceMatcher(None, code, other, False).get_matching_blocks())
+    return frozenset(range(len(code))) - {block.a + at for block in matches for at in range(block.size)}
