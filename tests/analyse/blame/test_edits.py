@@ -181,8 +181,8 @@ def test_where_lines_only_went_from_a_function_the_line_stands_for_the_change() 
 
 def differing(old: str, new: str) -> Edits:
     """Return the edits between two texts of one file, with the hunks of a diff that ignores white space."""
-    lines = [[" ".join(line.split()) for line in source.splitlines()] for source in (old, new)]
-    opcodes = SequenceMatcher(None, *lines, autojunk=False).get_opcodes()
+    one, other = ([" ".join(line.split()) for line in source.splitlines()] for source in (old, new))
+    opcodes = SequenceMatcher(None, one, other, autojunk=False).get_opcodes()
     hunks = [(b + (e > b), e - b, a + (z > a), z - a) for tag, b, e, a, z in opcodes if tag != "equal"]
     return Edits([edited(*hunks)], before={"a.py": old}, after={"a.py": new})
 
