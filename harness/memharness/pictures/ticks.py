@@ -1,8 +1,8 @@
 """Where the axes of a plot are labelled, and with what. Pure; a label is exact, never rounded."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil, floor, log10
 from typing import Final
 
 from memharness.model.findings import Trend, TrendPoint
@@ -29,21 +29,25 @@ def trend_limits(panel: Sequence[Trend]) -> tuple[float, float] | None:
 
     They reach to a limit if that does not make the differences of values hard to see.
     """
-    values = [size for trend in panel for p in trend.points for size in (p.value, p.low, p.high) if size is not None]
-    values += [change.after for trend in panel for change in trend.changes]
+    values = [size for trend in panel for size in _sizes(trend)]
     if not values:
         return None
     low, high = value_limits(values)
-    span = high - low
-    near = [t.limit for t in panel if t.limit is not None and low - span <= t.limit <= high + span]
+    limits = (trend.limit for trend in panel if trend.limit is not None)
+    near = [limit for limit in limits if 2 * low - high <= limit <= 2 * high - low]
     return value_limits([*values, *near])
+
+
+def _sizes(trend: Trend) -> Iterator[int]:
+    for point in trend.points:
+        yield from (size for size in (point.value, point.low, point.high) if size is not None)
+    yield from (change.after for change in trend.changes)
 
 
 def trend_ticks(panel: Sequence[Trend], bounds: tuple[float, float]) -> list[tuple[float, str]]:
     """Return positions within the bounds of an axis and their labels; none is below 0 unless a value is."""
     low, high = bounds
-    least = (p.value if p.low is None else p.low for trend in panel for p in trend.points)
-    below = low < 0 and any(value is not None and value < 0 for value in least)
+    below = any(size < 0 for trend in panel for size in _sizes(trend))
     return value_ticks(low if below else max(low, 0), high, panel[0].unit)
 
 
@@ -118,18 +122,7 @@ def _add_if_apart(chosen: list[int], index: int, apart: int) -> None:
 
 def _round_step(rough: Fraction) -> tuple[Fraction, int]:
     """Return the least of 1, 2, 5 times a power of ten that is not below `rough`, and the decimals it needs."""
-    power = floor(_log10(rough))
-    for factor in (1, 2, 5, 10):
-        step = factor * Fraction(10) ** power
-        if step >= rough:
-            break
-    return step, max(0, -power - (factor == 10))
-
-
-def _log10(value: Fraction) -> int:
-    power = 0
-    while Fraction(10) ** (power + 1) <= value:
-        power += 1
-    while Fraction(10) ** power > value:
-        power -= 1
-    return power
+    power = floor(log10(rough)) - 1  # one less, in case the logarithm is rounded up
+    powers = range(power, power + 3)
+    steps = ((factor * Fraction(10) ** power, max(0, -power)) for power in powers for factor in (1, 2, 5))
+    return next(pair for pair in steps if pair[0] >= rough)
