@@ -51,12 +51,21 @@ def _stroke(run: Sequence[TrendPoint], first: int, parts: Sequence[tuple[int, in
     kept = [index for part in parts for index in _extremes(values, *part)]
     if not whole:
         kept = _corners(values, kept)
+    band = _band(run, values, parts)
+    return Stroke(
+        [first + index for index in kept],
+        [values[index] for index in kept],
+        [(first + middle, low, high) for middle, low, high in band],
+    )
+
+
+def _band(
+    run: Sequence[TrendPoint], values: Sequence[int], parts: Sequence[tuple[int, int]]
+) -> list[tuple[float, int, int]]:
+    """Return the middle of each part with the least and the greatest repeat in it; nothing where none differ."""
     lows = [value if point.low is None else point.low for point, value in zip(run, values, strict=True)]
     highs = [value if point.high is None else point.high for point, value in zip(run, values, strict=True)]
-    band = []
-    if lows != highs:  # each column's middle, and the least and the greatest repeat in it
-        band = [(first + (a + b - 1) / 2, min(lows[a:b]), max(highs[a:b])) for a, b in parts]
-    return Stroke([first + index for index in kept], [values[index] for index in kept], band)
+    return [] if lows == highs else [((a + b - 1) / 2, min(lows[a:b]), max(highs[a:b])) for a, b in parts]
 
 
 def _extremes(values: Sequence[int], start: int, stop: int) -> list[int]:

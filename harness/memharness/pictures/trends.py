@@ -183,17 +183,25 @@ def _legend(panels: Sequence[Sequence[Trend]], families: Sequence[str], theme: T
     """Yield a key for each family, and for each of the other marks that occur."""
     trends = [trend for panel in panels for trend in panel]
     points = [point for trend in trends for point in trend.points]
-    for number, family in enumerate(families):
-        yield _key(shortened(family, 60) or "measured", **family_style(theme, number))
-    if any(point.low is not None for point in points):
-        yield _key("spread of repeats", color=theme.series[0], alpha=0.25, linewidth=6)
-    for verdict in dict.fromkeys(change.verdict for trend in trends for change in trend.changes):
-        yield _key(verdict, markersize=7, **change_style(theme, verdict))
+    yield from _line_keys(families, points, theme)
+    yield from _change_keys(trends, theme)
     if any(point.failed for point in points):
         yield _key("could not be measured", color=theme.muted, **FAILED)
     if any(trend.limit is not None for trend in trends):
         yield _key("limit", **LIMIT)
     yield from _tag_key([panel[0].points for panel in panels], theme, named)
+
+
+def _line_keys(families: Sequence[str], points: Sequence[TrendPoint], theme: Theme) -> Iterator[Line2D]:
+    for number, family in enumerate(families):
+        yield _key(shortened(family, 60) or "measured", **family_style(theme, number))
+    if any(point.low is not None for point in points):
+        yield _key("spread of repeats", color=theme.series[0], alpha=0.25, linewidth=6)
+
+
+def _change_keys(trends: Sequence[Trend], theme: Theme) -> Iterator[Line2D]:
+    for verdict in dict.fromkeys(change.verdict for trend in trends for change in trend.changes):
+        yield _key(verdict, markersize=7, **change_style(theme, verdict))
 
 
 def _tag_key(histories: Sequence[Sequence[TrendPoint]], theme: Theme, named: int) -> Iterator[Line2D]:

@@ -1,6 +1,6 @@
 """Changes: what happened to which metric, at which commit, and the lines, modules and objects that hold it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from rich.console import Console
@@ -60,6 +60,8 @@ def draw_changes(
             _draw_where(console, change, commits)
         _draw_judgement(console, change, commits)
         _draw_lines(console, change, previous)
+        _draw_share(console, change)
+        _draw_types(console, change, previous)
         _draw_modules(console, change, imported)
         draw_survivors(console, change.survivors)
         if change.stack is not None and (previous is None or change.stack != previous.stack):
@@ -124,11 +126,18 @@ def _draw_lines(console: Console, change: Change, previous: Change | None) -> No
         against = change.blame[len(with_it) :]
         rows = [_line_row(line) for line in (*with_it[:TOP_LINES], *against[:_TOP_AGAINST])]
         hidden = [line.bytes for line in (*with_it[TOP_LINES:], *against[_TOP_AGAINST:])]
-        rows += _rest(change, len(rows), hidden, "line", change.elsewhere, ("", ""))
+        rows += _rest(change, len(rows), hidden, "line", change.elsewhere, columns=4)
         draw_rows(console, ("size", "+diff", "count", "average"), rows, indent=2, label="line")
-    explained = None if change.explained is None else share_text(change.explained)
-    if explained is not None:
-        draw_text(console, Text(f"lines explain {explained} of the peak", style="dim"), indent=2)
+
+
+def _draw_share(console: Console, change: Change) -> None:
+    share = None if change.explained is None else share_text(change.explained)
+    if share is not None:
+        draw_text(console, Text(f"lines explain {share} of the peak", style="dim"), indent=2)
+
+
+def _draw_types(console: Console, change: Change, previous: Change | None) -> None:
+    """Print the types that grew, unless the lines named theirs, or the change before had the same."""
     repeated = previous is not None and previous.types == change.types
     if not repeated and not any(line.types for line in change.blame):
         draw_items(console, "objects", _type_items(change.types), indent=2)
@@ -186,7 +195,7 @@ def _draw_modules(console: Console, change: Change, imported: Change | None) -> 
         Row((bytes_text(row.after), delta_text(row.module.size, "bytes")), module_text(row.module))
         for row in change.modules[:TOP_LINES]
     ]
-    rows += _rest(change, len(rows), sizes[TOP_LINES:], "module", rest, ())
+    rows += _rest(change, len(rows), sizes[TOP_LINES:], "module", rest, columns=2)
     draw_rows(console, ("size", "+diff"), rows, indent=2, label="module")
 
 
@@ -199,16 +208,15 @@ def _elsewhere(size: int) -> str:
 
 
 def _rest(
-    change: Change, shown: int, hidden: Sequence[int], noun: str, elsewhere: int, empty: tuple[str, ...]
-) -> list[Row]:
-    """Return rows for the parts that are not shown, for what is elsewhere, and for the sum if there are several."""
-    rows = []
+    change: Change, shown: int, hidden: Sequence[int], noun: str, elsewhere: int, *, columns: int
+) -> Iterator[Row]:
+    """Yield rows for the parts that are not shown, for what is elsewhere, and for the sum if there are several."""
+    parts = []
     if hidden:
-        more = Text(number_text(len(hidden), f"more {noun}"), style="dim")
-        rows.append(Row(("", delta_text(sum(hidden), "bytes"), *empty), more))
+        parts.append((sum(hidden), number_text(len(hidden), f"more {noun}")))
     if elsewhere:
-        rows.append(Row(("", delta_text(elsewhere, "bytes"), *empty), Text("elsewhere", style="dim")))
-    if shown > 1 or rows:
-        total = delta_text(change.after - change.before, "bytes")
-        rows.append(Row(("", total, *empty), Text("together", style="dim")))
-    return rows
+        parts.append((elsewhere, "elsewhere"))
+    if shown > 1 or parts:
+        parts.append((change.after - change.before, "together"))
+    for size, words in parts:
+        yield Row(("", delta_text(size, "bytes"), *[""] * (columns - 2)), Text(words, style="dim"))

@@ -83,25 +83,27 @@ def _draw_exceeded(console: Console, report: Report, commits: Mapping[str, Commi
     if report.exceeded:
         console.print()
     for exceeded in report.exceeded:
-        first, last = (commit_text(commit, commits, with_author=False) for commit in (exceeded.first, exceeded.last))
         was, style = ("", "bold red") if exceeded.open else ("was ", "dim")
         head = Text().append(f"✗ {was}over its limit", style=style)
-        head.append(f"  {exceeded.metric} {_over(exceeded)}", style="bold")
-        head.append(f"  {visible(exceeded.case)}")
+        head.append(f"  {exceeded.metric} {_over(exceeded)}", style="bold").append(f"  {visible(exceeded.case)}")
         if several_families(report):
             head.append(f"  {visible(exceeded.family)}")
         draw_text(console, head)
-        if exceeded.open:
-            where = Text("first seen at ").append_text(first)
-        elif exceeded.first == exceeded.last:
-            where = Text("only at ").append_text(first)
-        else:
-            where = Text("from ").append_text(first).append("\n  to ").append_text(last)
-        draw_text(console, where, indent=4)
+        draw_text(console, _since(exceeded, commits), indent=4)
         if exceeded.suspected:
             draw_text(console, Text(certainty(exceeded.metric), style="yellow"), indent=4)
     if any(exceeded.open for exceeded in report.exceeded):
         draw_text(console, Text(_LIMITS, style="dim"))
+
+
+def _since(exceeded: Exceeded, commits: Mapping[str, Commit]) -> Text:
+    """Return where a limit was exceeded: since when, or from which commit to which."""
+    first, last = (commit_text(commit, commits, with_author=False) for commit in (exceeded.first, exceeded.last))
+    if exceeded.open:
+        return Text("first seen at ").append_text(first)
+    if exceeded.first == exceeded.last:
+        return Text("only at ").append_text(first)
+    return Text("from ").append_text(first).append("\n  to ").append_text(last)
 
 
 def _over(exceeded: Exceeded) -> str:

@@ -50,28 +50,37 @@ def draw_rows(
         return
     columns = _trend_columns(figures, console.width - left)
     room = console.width - left - (columns and columns + 2)
-    beside = room >= min(_ROOM, max((_width(row.text) for row in figures), default=0))
-
-    def aligned(cells: Iterable[str], trend: str) -> str:
-        first, *others = zip(cells, widths, strict=True)
-        start = first[0].rjust(first[1]) if label else first[0].ljust(first[1])
-        ends = [trend.ljust(columns)] if columns else []
-        return " " * indent + "  ".join((start, *(cell.rjust(width) for cell, width in others), *ends))
+    beside = room >= min(_ROOM, _widest(figures))
 
     if any(headings):
-        draw_text(console, Text(f"{aligned(headings, 'trend')}  {label if beside else ''}".rstrip(), style="dim"))
+        start = _aligned(headings, widths, "trend", columns, indent=indent, names=not label)
+        draw_text(console, Text(f"{start}  {label if beside else ''}".rstrip(), style="dim"))
     for row in rows:
         if isinstance(row, Text):
             draw_text(console, row)
-            continue
-        start = aligned(row.cells, sparkline(row.trend, columns) if columns else "")
-        if row.text and (beside or ("\n" not in row.text.plain and _width(row.text) <= room)):
-            for line in _wrapped(console, row.text, room):
-                _print(console, Text(f"{start}  ").append_text(line))
-                start = " " * len(start)
         else:
-            _print(console, Text(start.rstrip()))
-            draw_text(console, row.text, indent=indent + 2)
+            trend = sparkline(row.trend, columns) if columns else ""
+            start = _aligned(row.cells, widths, trend, columns, indent=indent, names=not label)
+            _draw_row(console, start, row.text, indent, room, beside=beside)
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int], trend: str, columns: int, *, indent: int, names: bool) -> str:
+    """Return figures below one another, the first cell to the left if it is a name, and the trend in its columns."""
+    aligned = [cell.rjust(width) for cell, width in zip(cells, widths, strict=True)]
+    if names:
+        aligned[0] = cells[0].ljust(widths[0])
+    return " " * indent + "  ".join([*aligned, trend.ljust(columns)] if columns else aligned)
+
+
+def _draw_row(console: Console, start: str, text: Text, indent: int, room: int, *, beside: bool) -> None:
+    """Print the figures of a row, and its text beside them, or below where its lines are too long for the room."""
+    if text and (beside or ("\n" not in text.plain and _width(text) <= room)):
+        for line in _wrapped(console, text, room):
+            _print(console, Text(f"{start}  ").append_text(line))
+            start = " " * len(start)
+    else:
+        _print(console, Text(start.rstrip()))
+        draw_text(console, text, indent=indent + 2)
 
 
 def _trend_columns(rows: Sequence[Row], room: int) -> int:
@@ -80,8 +89,7 @@ def _trend_columns(rows: Sequence[Row], room: int) -> int:
     They leave room for all texts beside them, or, where that is too much, for short ones: others go below.
     """
     longest = max((len(row.trend) for row in rows), default=0)
-    texts = [_width(row.text) for row in rows if row.text]
-    widest, least = max(texts, default=0), min(texts, default=0)
+    widest, least = _widest(rows), min((_width(row.text) for row in rows if row.text), default=0)
     for words in (widest, min(widest, _WORDS), least if least <= room else 0):
         space = room - (words and words + 2)
         columns = longest if longest <= space else space - space % 2  # two for each stretch of commits
@@ -147,11 +155,6 @@ def _wrapped(console: Console, text: Text, width: int) -> Iterator[Text]:
     """Yield the lines of a text, each broken at words where it is too long, its rest further right than it began."""
     if _COMMAND in text.plain:
         width -= 3  # a part that begins with it is three characters longer when printed
-    if text and "\n" not in text.plain and cell_len(text.plain) <= width:
-        whole = text.copy()
-        whole.rstrip()
-        yield whole
-        return
     for line in text.split() if text else ():
         lead = len(line.plain) - len(line.plain.lstrip(" "))
         room = width - lead
@@ -160,6 +163,10 @@ def _wrapped(console: Console, text: Text, width: int) -> Iterator[Text]:
         for number, part in enumerate([words] if fits else words.wrap(console, max(room - 2, 1))):
             part.rstrip()
             yield Text(" " * (lead + 2 * (number > 0))).append_text(part)
+
+
+def _widest(rows: Sequence[Row]) -> int:
+    return max((_width(row.text) for row in rows), default=0)
 
 
 def _width(text: Text) -> int:
