@@ -23,7 +23,7 @@ from memharness.model.scenarios import Thresholds
 from memharness.model.values import Value
 
 FILE: Final = "memharness.toml"
-_DEFAULT: Final = "default"  # the place of a value that nobody gave
+_DEFAULT: Final = "default"  # the location of a value that nobody gave
 _BUILD_SECONDS: Final = 600.0
 _OTHER_VARIABLES: Final = ("MEMHARNESS_CACHE", "MEMHARNESS_TOKEN")  # the cache's folder; set for measured code
 
@@ -92,7 +92,7 @@ class Config(Value):
 
 
 class RawValue(NamedTuple):
-    """A raw value with its place, and the folder that a relative path in it starts from."""
+    """A value as it was given, where, and the folder that a relative path in it starts from."""
 
     value: Any
     where: Location
@@ -114,36 +114,39 @@ def load_config(
     start = start.resolve()
     document, table, notes = _open(start / file) if file else _find(start)
     folder = document.file.parent if document else _git_root(start)
-    settings = {
+    given = {
         **{name: RawValue(key.default(), _DEFAULT, folder) for name, key in KEYS.items() if key.default},
         **(_from_file(document, table) if document else {}),
         **_from_environment(environment, start),
         **_from_overrides(overrides or {}, start),
     }
-    values: dict[str, dict[str, object]] = {section: {} for section in SECTIONS}
-    for name, setting in settings.items():
-        section, _, field = name.partition(".")
-        values[section][field.replace("-", "_")] = KEYS[name].read(setting)
-    limits = {name: values["thresholds"].pop(name) for name in FLAGGING if name in values["thresholds"]}
-    values["thresholds"]["metrics"] = limits
-    timeout = values["run"]["timeout"]
-    assert isinstance(timeout, float)
-    values["environment"].setdefault("build_timeout", min(_BUILD_SECONDS, 10 * timeout))
     source = document.file if document else None
     notes += _unknown_variables(environment)
-    return msgspec.convert({"folder": folder, "source": source, "notes": notes, **values}, Config)
+    return msgspec.convert({"folder": folder, "source": source, "notes": notes, **_sections(given)}, Config)
+
+
+def _sections(given: Mapping[str, RawValue]) -> dict[str, dict[str, Any]]:
+    """Return the fields of each section, from raw values by key."""
+    values: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+    for name, raw in given.items():
+        section, _, key = name.partition(".")
+        values[section][key.replace("-", "_")] = KEYS[name].read(raw)
+    thresholds = values["thresholds"]
+    thresholds["metrics"] = {name: thresholds.pop(name) for name in FLAGGING if name in thresholds}
+    values["environment"].setdefault("build_timeout", min(_BUILD_SECONDS, 10 * values["run"]["timeout"]))
+    return values
 
 
 def variable_name(name: str) -> str:
-    """Return the variable of a key: MEMHARNESS_TIMEOUT for run.timeout, MEMHARNESS_THRESHOLDS_PEAK, _PUBLISH_URL."""
-    section, _, field = name.partition(".")
-    field = f"{section}_{field}" if section in {"thresholds", "publish"} else field
-    return f"MEMHARNESS_{field.upper().replace('-', '_')}"
+    """Return the variable of a key: MEMHARNESS_TIMEOUT for run.timeout, MEMHARNESS_PUBLISH_URL for publish.url."""
+    section, _, key = name.partition(".")
+    key = f"{section}_{key}" if section in {"thresholds", "publish"} else key
+    return f"MEMHARNESS_{key.upper().replace('-', '_')}"
 
 
 # --- where values come from ------------------------------------------------------------------------------
 
-_Found = tuple[Document | None, tuple[str, ...], tuple[str, ...]]  # the table's key and notes
+_Found = tuple[Document | None, tuple[str, ...], tuple[str, ...]]  # with the key of the table, and notes
 
 
 def _find(start: Path) -> _Found:
@@ -182,22 +185,22 @@ def _git_root(start: Path) -> Path:
 
 
 def _from_file(document: Document, table: tuple[str, ...]) -> dict[str, RawValue]:
-    settings = {}
+    given = {}
     _check_known(document.get(*table), SECTIONS, document.location(*table))
     for section, values in document.get(*table).items():
         location = document.location(*table, section)
         _check_known(values, [name.partition(".")[2] for name in KEYS if name.startswith(f"{section}.")], location)
-        for field, value in values.items():
-            settings[f"{section}.{field}"] = RawValue(value, location.at(field), document.file.parent)
-    return settings
+        for key, value in values.items():
+            given[f"{section}.{key}"] = RawValue(value, location.at(key), document.file.parent)
+    return given
 
 
 def _check_known(table: object, known: list[str], where: Location) -> None:
     """Check as `check_keys` does, and for a key of another section say which."""
-    for field in table if isinstance(table, dict) else ():
-        homes = [section for section in SECTIONS if f"{section}.{field}" in KEYS and field not in known]
-        if homes:
-            raise MemharnessError(f"{inside(where, field)}: unknown key", hint=f"It belongs in [{homes[0]}].")
+    for key in table if isinstance(table, dict) else ():
+        sections = [section for section in SECTIONS if f"{section}.{key}" in KEYS and key not in known]
+        if sections:
+            raise MemharnessError(f"{inside(where, key)}: unknown key", hint=f"It belongs in [{sections[0]}].")
     check_keys(table, known, where)
 
 
@@ -216,13 +219,13 @@ def _unknown_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _from_overrides(overrides: Mapping[str, object], start: Path) -> dict[str, RawValue]:
-    settings = {}
+    given = {}
     for name, value in overrides.items():
         split = KEYS[name].split
         raw = split(value) if split and isinstance(value, str) else value
         if raw is not None:
-            settings[name] = RawValue(raw, f"command line, {name}", start)
-    return settings
+            given[name] = RawValue(raw, f"command line, {name}", start)
+    return given
 
 
 # --- what the values are ---------------------------------------------------------------------------------
@@ -237,22 +240,22 @@ class KeySpec(NamedTuple):
 
 
 def _plain(read: Callable[[Any, Location], object]) -> Callable[[RawValue], object]:
-    return lambda setting: read(setting.value, setting.where)
+    return lambda raw: read(raw.value, raw.where)
 
 
-def _folder(setting: RawValue) -> Path:
-    return (setting.folder / Path(readers.text(setting.value, setting.where)).expanduser()).resolve()
+def _folder(raw: RawValue) -> Path:
+    return (raw.folder / Path(readers.text(raw.value, raw.where)).expanduser()).resolve()
 
 
-def _written_folder(setting: RawValue) -> Path:
+def _written_folder(raw: RawValue) -> Path:
     """Read a folder that memharness writes into.
 
-    Links are followed on the way to it where the user names it. What a file or the default names may have come with a
-    clone, and then no link leads out of the folder that it starts from.
+    A folder that a file or the default names may have come with a clone: then links on the way to it must not lead out
+    of the folder of the file. One that the user names may lie anywhere.
     """
-    folder, start = _folder(setting), setting.folder
-    named = Path(os.path.normpath(start / Path(readers.text(setting.value, setting.where)).expanduser()))
-    given = isinstance(setting.where, str) and setting.where != _DEFAULT
+    folder, start = _folder(raw), raw.folder
+    named = Path(os.path.normpath(start / Path(readers.text(raw.value, raw.where)).expanduser()))
+    given = isinstance(raw.where, str) and raw.where != _DEFAULT
     if not given and named.is_relative_to(start) and not folder.is_relative_to(start.resolve()):
         raise MemharnessError(
             f"{named} leads to {folder} by a symbolic link, which is not followed",
@@ -261,9 +264,9 @@ def _written_folder(setting: RawValue) -> Path:
     return folder
 
 
-def _repo(setting: RawValue) -> str:
-    text = readers.text(setting.value, setting.where)
-    folder = _folder(setting)
+def _repo(raw: RawValue) -> str:
+    text = readers.text(raw.value, raw.where)
+    folder = _folder(raw)
     return text if re.match(r"[^/]+:", text) and not folder.exists() else str(folder)
 
 
@@ -275,9 +278,9 @@ def _inner_folder(value: object, where: Location) -> str:
     return path.as_posix()
 
 
-def _python(setting: RawValue) -> tuple[str, ...]:
-    requests = readers.distinct(setting.value, setting.where)
-    paths = (setting.folder / Path(request).expanduser() for request in requests)
+def _python(raw: RawValue) -> tuple[str, ...]:
+    requests = readers.distinct(raw.value, raw.where)
+    paths = (raw.folder / Path(request).expanduser() for request in requests)
     return tuple(str(path) if "/" in text else text for text, path in zip(requests, paths, strict=True))
 
 

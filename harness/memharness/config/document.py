@@ -1,6 +1,6 @@
-"""A TOML text and where it came from, so that every complaint names file, line and key.
+"""A TOML text and where it came from, so that every error names file, line and key.
 
-Configuration files and the metadata blocks of scenario files are read through it.
+Configuration files, metadata blocks of scenario files and the ledger are read through it.
 """
 
 import difflib
@@ -18,7 +18,7 @@ _SYNTAX_ERROR = re.compile(r"(?P<reason>.*) \(at (?:line (?P<line>\d+), column (
 
 
 class Document:
-    """A parsed TOML text. `indent` is the width of what was cut off the front of every line (comment signs)."""
+    """A parsed TOML text. `indent` is the width of the comment signs that were cut off the front of every line."""
 
     def __init__(self, file: Path, text: str, *, indent: int = 0) -> None:
         self.file = file
@@ -48,7 +48,7 @@ class Document:
         return _get(self.table, key)
 
     def location(self, *key: str) -> "KeyLocation":
-        """Return what prints as the place of a key."""
+        """Return the location of a key."""
         return KeyLocation(self, key)
 
     def line(self, key: KeyPath, item: str | None = None) -> int:
@@ -72,7 +72,7 @@ class Document:
 
 
 class KeyLocation:
-    """Prints as `file:line: key`. The line is looked up only when a message needs it."""
+    """The location of a key, or of an item of its list; prints as `file:line: key`, looking up the line only then."""
 
     def __init__(self, document: Document, key: KeyPath, item: str | None = None) -> None:
         self._document = document
@@ -84,7 +84,7 @@ class KeyLocation:
         return f"{self._document.file}:{self._document.line(self._key, self._item)}: {name}"
 
     def at(self, key_or_item: str) -> "KeyLocation":
-        """Return the place of a key of this table, or of an item of this list."""
+        """Return the location of a key of this table, or of an item of this list."""
         if isinstance(self._document.get(*self._key), dict):
             return KeyLocation(self._document, (*self._key, key_or_item))
         return KeyLocation(self._document, self._key, key_or_item)
@@ -112,7 +112,7 @@ def read_text(file: Path) -> str:
 
 
 def inside(where: Location, part: str) -> Location:
-    """Return the place of a key or item of the value at `where`."""
+    """Return the location of a key or item of the value at `where`."""
     return where.at(part) if isinstance(where, KeyLocation) else where
 
 

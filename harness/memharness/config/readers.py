@@ -1,6 +1,6 @@
-"""Readers of single values from configuration and metadata: a raw TOML value in, a typed one out.
+"""Readers of single values of configuration and metadata: a TOML value in, a typed one out.
 
-Each raises a MemharnessError that begins with the place `where` the value stands.
+Each raises a MemharnessError that begins with the location `where` the value stands.
 """
 
 import math

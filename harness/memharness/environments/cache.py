@@ -18,6 +18,7 @@ import msgspec
 
 from memharness.environments.guard import STORED, is_intact, record
 from memharness.environments.locks import locked
+from memharness.files.folder import Folder
 from memharness.files.removal import remove
 from memharness.model.environments import Environment
 from memharness.model.values import Value
@@ -72,10 +73,10 @@ class EnvironmentCache:
 
     def put(self, name: str, built: Built) -> None:
         """Store what an environment is, of which everything else is there."""
-        unfinished = self._folder / name / f"{STORED}.new"
-        unfinished.write_text(json.dumps(msgspec.to_builtins(built)))  # escapes what is not UTF-8 in a path
-        unfinished.replace(self._folder / name / STORED)
-        record(self._folder / name)
+        folder = self._folder / name
+        content = json.dumps(msgspec.to_builtins(built)).encode()  # escapes what is not UTF-8 in a path
+        Folder(folder).write(folder / STORED, content, durable=False)
+        record(folder)
 
     def prune(self) -> None:
         """Remove what is too much and not in use, what killed builds left, and what is of projects that are gone."""

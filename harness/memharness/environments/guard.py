@@ -21,6 +21,7 @@ import msgspec
 
 from memharness.environments.locks import locked
 from memharness.errors import INCOMPLETE, MemharnessError
+from memharness.files.folder import Folder
 from memharness.files.removal import remove
 from memharness.model.environments import Environment
 
@@ -33,9 +34,7 @@ _Status = tuple[int, int, int, int]  # mode, inode, size and ctime of a path; di
 
 def record(folder: Path) -> None:
     """Record that everything below `folder` is as it should be. To be called last when it is built."""
-    unfinished = folder / f"{_RECORD}.new"
-    unfinished.write_bytes(msgspec.msgpack.encode(_scan(folder)))
-    unfinished.replace(folder / _RECORD)
+    Folder(folder).write(folder / _RECORD, msgspec.msgpack.encode(_scan(folder)), durable=False)
 
 
 def is_recorded(folder: Path) -> bool:

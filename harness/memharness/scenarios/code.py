@@ -1,4 +1,4 @@
-"""What of a syntax tree is code: the same digest under every Python that memharness runs on, and for every formatting.
+"""Digests of what code does, which no comment, formatting or version of Python changes.
 
 In: trees as `ast.parse` makes them. They may be as deep as Python reads them, so nothing here recurses.
 """
@@ -12,6 +12,7 @@ _Documented = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 _READERS: Final = ("__doc__", "getdoc", "doctest")  # by which code looks at its own docstrings
 _CALLED: Final = ("run", "setup", "teardown")
 _TEXTS: Final = ("JoinedStr", "TemplateStr")
+_BODIES: Final = ("body", "orelse", "finalbody")
 _IRRELEVANT: Final = ("ctx", "kind", "type_comment", "type_ignores")  # follows from the place, or has no effect
 
 
@@ -57,17 +58,24 @@ def _fields(node: ast.AST, *, read_all: bool, named: Set[str]) -> Iterator[objec
     if isinstance(node, ast.Constant):
         yield _constant(node.value)
         return
-    for field, value in ast.iter_fields(node):
-        if value is None or value == [] or field in _IRRELEVANT:
-            continue
+    documented = isinstance(node, _Documented) and (read_all or _is_handed_on(node, named))
+    for field, value in _filled_fields(node):
         yield field
-        if isinstance(value, list) and field in {"body", "orelse", "finalbody"}:
-            documented = isinstance(node, _Documented) and (read_all or _is_handed_on(node, named))
-            yield _statements(value, first=documented) or [ast.Pass()]
-        elif field == "values" and type(node).__name__ in _TEXTS:
-            yield _parts(value)
-        else:
-            yield value if isinstance(value, ast.AST | list) else ascii(value)
+        match value:
+            case list() if field in _BODIES:
+                yield _statements(value, first=documented) or [ast.Pass()]
+            case list() if field == "values" and type(node).__name__ in _TEXTS:
+                yield _parts(value)
+            case ast.AST() | list():
+                yield value
+            case _:
+                yield ascii(value)
+
+
+def _filled_fields(node: ast.AST) -> Iterator[tuple[str, object]]:
+    for field, value in ast.iter_fields(node):
+        if not (value is None or value == [] or field in _IRRELEVANT):
+            yield field, value
 
 
 def _is_handed_on(node: _Documented, named: Set[str]) -> bool:

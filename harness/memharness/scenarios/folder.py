@@ -1,8 +1,8 @@
-"""The folder of scenario files into scenarios sorted by name."""
+"""The scenarios of a folder of scenario files."""
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -25,22 +25,26 @@ def load_scenarios(folder: Path) -> tuple[Scenario, ...]:
     sources = [read(file) for file in _files(folder)]
     _check_names(sources)
     reached = {source.file: reached_sources(source, folder, read) for source in sources}
-    used = {file for start, files in reached.items() for file in files if file != start}
-    scenarios = []
-    for source in sources:
-        if "run" in source.functions:
-            scenarios.append(_scenario(source, tuple(reached[source.file].values()), folder))
-        elif source.file.name != "__init__.py" and source.file not in used:
-            raise MemharnessError(
-                f"{source.file}:1: no function run",
-                hint=f"Define it with def at the top level, or name a helper _{source.file.name}.",
-            )
+    _check_helpers([source.file for source in sources if "run" not in source.functions], reached)
+    workloads = [source for source in sources if "run" in source.functions]
+    scenarios = [_scenario(source, tuple(reached[source.file].values()), folder) for source in workloads]
     if not scenarios:
         raise MemharnessError(
             f"{folder}: no scenarios",
             hint="Run `memharness init`, or add a file that defines run. See `memharness help scenarios`.",
         )
     return tuple(sorted(scenarios, key=lambda scenario: scenario.name))
+
+
+def _check_helpers(files: Iterable[Path], reached: Mapping[Path, Collection[Path]]) -> None:
+    """Raise where a file without `run` is neither a package nor imported by another one."""
+    used = {file for start, imported in reached.items() for file in imported if file != start}
+    for file in files:
+        if file.name != "__init__.py" and file not in used:
+            raise MemharnessError(
+                f"{file}:1: no function run",
+                hint=f"Define it with def at the top level, or name a helper _{file.name}.",
+            )
 
 
 def _files(folder: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""The metadata block of a scenario file: TOML in comments, as PEP 723 has it."""
+"""The metadata block of a scenario file: TOML in comments, as defined by PEP 723."""
 
 import keyword
 import math
@@ -108,16 +108,8 @@ def _requires_python(value: object, where: Location) -> str:
 
 
 def _params(value: object, where: Location) -> dict[str, tuple[Scalar, ...]]:
-    params = {}
-    for name, given in readers.typed(value, dict[str, Any], where).items():
-        location = inside(where, name)
-        if not name.isidentifier() or keyword.iskeyword(name):
-            raise MemharnessError(f"{location}: not a parameter's name", hint="Write a Python identifier.")
-        params[name] = tuple(_scalar(item, location) for item in (given if isinstance(given, list) else [given]))
-        if not params[name]:
-            raise MemharnessError(f"{location}: no values", hint="Write at least one, such as [100].")
-        if len({(type(item), item) for item in params[name]}) < len(params[name]):
-            raise MemharnessError(f"{location}: a value stands twice", hint="Leave one out.")
+    table = readers.typed(value, dict[str, Any], where)
+    params = {name: _values(name, given, inside(where, name)) for name, given in table.items()}
     count = math.prod(len(values) for values in params.values())
     if count > MOST_CASES:
         raise MemharnessError(
@@ -125,6 +117,17 @@ def _params(value: object, where: Location) -> dict[str, tuple[Scalar, ...]]:
             hint="Leave values out, or split the scenario.",
         )
     return params
+
+
+def _values(name: str, given: object, where: Location) -> tuple[Scalar, ...]:
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise MemharnessError(f"{where}: not a parameter's name", hint="Write a Python identifier.")
+    values = tuple(_scalar(item, where) for item in (given if isinstance(given, list) else [given]))
+    if not values:
+        raise MemharnessError(f"{where}: no values", hint="Write at least one, such as [100].")
+    if len({(type(item), item) for item in values}) < len(values):
+        raise MemharnessError(f"{where}: a value stands twice", hint="Leave one out.")
+    return values
 
 
 def _scalar(value: object, where: Location) -> Scalar:
@@ -137,12 +140,13 @@ def _scalar(value: object, where: Location) -> Scalar:
 
 
 def _calls(value: object, where: Location) -> int:
-    if readers.typed(value, int, where) not in CALLS:
+    calls = readers.typed(value, int, where)
+    if calls not in CALLS:
         raise MemharnessError(
-            f"{where}: {value} is no number of calls that the leak rule has windows for",
+            f"{where}: {calls} is no number of calls that the leak rule has windows for",
             hint=f"Use one of {', '.join(map(str, CALLS))}, or leave the key out: memharness then finds it.",
         )
-    return readers.typed(value, int, where)
+    return calls
 
 
 def _limits(value: object, where: Location) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""The signatures of setup, run and teardown into calls, checked against the parameters of the metadata."""
+"""How `setup`, `run` and `teardown` are called: their signatures, checked against the parameters of the metadata."""
 
 import ast
 from collections.abc import Iterable, Iterator
@@ -48,20 +48,24 @@ class _Signature:
     def call(self, *, has_state: bool) -> Call:
         self._check_kind()
         takes_state = self._takes_state(has_state=has_state)
-        filled = {*self.positional[:1]} if takes_state else set()
         accepted = self.params if self.function.args.kwarg else [p for p in self.params if p in self.named]
-        required = [name for name in (*self.positional, *self.named) if name not in self.optional | filled]
-        unknown = [name for name in dict.fromkeys(required) if name not in accepted]
-        if unknown:
-            by_position = [name for name in unknown if name in self.params]
-            raise self.error(
-                f"{self.function.name} needs {', '.join(unknown)}, which "
-                + ("can only be passed by position" if by_position else "is no parameter"),
-                "Parameters are passed by name: take the / out of the signature."
-                if by_position
-                else "Add it to params in the metadata, put it first if it takes the state, or give it a default.",
-            )
+        filled = {*accepted, *self.optional, *self.positional[:takes_state]}
+        lacking = [name for name in dict.fromkeys((*self.positional, *self.named)) if name not in filled]
+        if lacking:
+            raise self._unfilled(lacking)
         return Call(takes_state=takes_state, params=tuple(accepted))
+
+    def _unfilled(self, names: list[str]) -> MemharnessError:
+        needs = f"{self.function.name} needs {', '.join(names)}, which"
+        if set(names) & set(self.params):
+            return self.error(
+                f"{needs} can only be passed by position",
+                "Parameters are passed by name: take the / out of the signature.",
+            )
+        return self.error(
+            f"{needs} is no parameter",
+            "Add it to params in the metadata, put it first if it takes the state, or give it a default.",
+        )
 
     def _takes_state(self, *, has_state: bool) -> bool:
         """Tell whether a leading positional parameter that is not one of the scenario's, or *args, takes the state."""
