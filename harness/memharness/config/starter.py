@@ -13,6 +13,7 @@ from memharness.model.values import Value
 CONFIGURATION: Final = """\
 # memharness: what to measure, in what, and where the results go.
 # A line that begins with "# " and a key shows the default. Paths are relative to this file.
+# `memharness help configuration` explains every key.
 
 [project]
 # repo = "."                  # the repository under measurement: a path or a URL
@@ -55,7 +56,7 @@ SCENARIO: Final = '''\
 """{summary}
 
 Replace the body of `run` by a workload whose memory matters to you. What it returns counts as `result`, what stays
-alive after that as `retained`, what every further call leaves behind as `growth`.
+alive after that as `retained`, what every further call leaves behind as `growth`. See `memharness help scenarios`.
 """
 
 # /// script
