@@ -133,8 +133,7 @@ def _scan(folder: Path) -> dict[str, _Status]:
                 found[entry.path[start:]] = (status.st_mode, status.st_ino, status.st_size, status.st_ctime_ns)
                 if stat.S_ISDIR(status.st_mode):
                     waiting.append(entry.path)
-    for name in (_RECORD, f"{_RECORD}.new"):
-        found.pop(name, None)
+    found.pop(_RECORD, None)
     if STORED in found:
         found[STORED] = (*found[STORED][:3], 0)
     return found

@@ -1,8 +1,7 @@
-"""A copy of a folder of scenarios, with what they may read beside them.
+"""Copies of a folder of scenarios, with the files that they may read beside them.
 
-Links are followed, to files and folders elsewhere too. What cannot be copied is left out, as nothing could read it:
-pipes, sockets, devices, links to nothing or back to where they lie, what this user may not read, and folders that are
-nested without end.
+Links are followed, to files and folders elsewhere too. What nothing could read is left out: pipes, sockets, devices,
+links to nothing or to a folder that they lie in, what this user may not read, and folders that are nested without end.
 """
 
 import errno
@@ -14,7 +13,6 @@ from typing import Final
 
 MOST_DEEP: Final = 64  # folders in one another
 _LEFT_OUT: Final = ("__pycache__", ".git")
-_PIECE: Final = 1 << 20
 
 
 def copy_folder(source: Path, target: Path) -> None:
@@ -38,7 +36,7 @@ def _id(status: os.stat_result) -> tuple[int, int]:
 
 
 def _entries(folder: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield what is in a folder, links as what they lead to."""
+    """Yield names and status of what is in a folder, of links that of what they lead to."""
     try:
         with os.scandir(folder) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
@@ -64,7 +62,9 @@ def _copy_file(source: str, target: str) -> None:
         try:
             os.truncate(writing, status.st_size)
             for begin, end in _extents(reading, status.st_size):
-                _copy_extent(reading, writing, begin, end)
+                os.lseek(writing, begin, os.SEEK_SET)
+                while begin < end and (sent := os.sendfile(writing, reading, begin, end - begin)):
+                    begin += sent
             os.utime(writing, ns=(status.st_atime_ns, status.st_mtime_ns))
         finally:
             os.close(writing)
@@ -80,17 +80,7 @@ def _extents(descriptor: int, size: int) -> Iterator[tuple[int, int]]:
             begin = os.lseek(descriptor, end, os.SEEK_DATA)
             end = os.lseek(descriptor, begin, os.SEEK_HOLE)
         except OSError as error:
-            if error.errno != errno.ENXIO:  # there is no such notion on this file system
+            if error.errno != errno.ENXIO:  # this file system knows no holes
                 yield end, size
             return
         yield begin, end
-
-
-def _copy_extent(reading: int, writing: int, begin: int, end: int) -> None:
-    os.lseek(reading, begin, os.SEEK_SET)
-    os.lseek(writing, begin, os.SEEK_SET)
-    while begin < end and (piece := os.read(reading, min(_PIECE, end - begin))):
-        view = memoryview(piece)
-        while view:
-            view = view[os.write(writing, view) :]
-        begin += len(piece)

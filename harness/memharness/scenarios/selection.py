@@ -1,4 +1,4 @@
-"""The cases of scenarios, and the choice among them by a -k expression and tags."""
+"""The cases of scenarios, and the choice among them by a `-k` expression and tags."""
 
 import itertools
 import re
@@ -73,22 +73,22 @@ class _Expression:
             raise self._error()
         return predicate
 
-    def _next(self, *tokens: str) -> bool:
-        found = self.tokens[self.position : self.position + 1]
-        self.position += bool(found) and found[0] in tokens
-        return bool(found) and found[0] in tokens
+    def _next(self, token: str) -> bool:
+        found = self.tokens[self.position : self.position + 1] == [token]
+        self.position += found
+        return found
 
     def _any(self) -> Predicate:
-        parts = [self._all()]
-        while self._next("or"):
-            parts.append(self._all())
-        return lambda name: any(part(name) for part in parts)
+        return self._series("or", self._all, any)
 
     def _all(self) -> Predicate:
-        parts = [self._one()]
-        while self._next("and"):
-            parts.append(self._one())
-        return lambda name: all(part(name) for part in parts)
+        return self._series("and", self._one, all)
+
+    def _series(self, word: str, read: Callable[[], Predicate], fold: Callable[[Iterable[bool]], bool]) -> Predicate:
+        parts = [read()]
+        while self._next(word):
+            parts.append(read())
+        return lambda name: fold(part(name) for part in parts)
 
     def _one(self) -> Predicate:
         if self._next("not"):

@@ -45,7 +45,9 @@ def run_lock(folder: Path) -> Iterator[None]:
 @contextmanager
 def _held(lock: filelock.BaseFileLock, seconds: float, taken: Callable[[], MemharnessError]) -> Iterator[None]:
     path = Path(lock.lock_file)
-    ResultFiles(path.parent).prepare_lock(path)
+    folder = ResultFiles(path.parent)
+    folder.make(path.parent)
+    folder.check_lock(path)  # taking the lock may empty the file
     with reporting("lock", path):
         try:
             lock.acquire(timeout=seconds)

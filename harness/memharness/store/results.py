@@ -173,10 +173,9 @@ class Store:
 
     def stamps(self, family: str) -> dict[str, tuple[int, int]]:
         """Return by full id what tells that the record of a commit was rewritten: its file's mtime (ns) and size."""
+        files = self._files.files(self._family(family)).items()
         return {
-            match[1]: stamp
-            for name, stamp in self._files.stamps(self._family(family)).items()
-            if (match := _RECORD.fullmatch(name))
+            match[1]: (file.st_mtime_ns, file.st_size) for name, file in files if (match := _RECORD.fullmatch(name))
         }
 
     def record(self, family: str, commit_id: str) -> Record | None:
@@ -258,7 +257,7 @@ class Store:
 
     def _list_profiles(self, prefix: str) -> frozenset[str]:
         """Return the names of the profiles in a folder: a run with nothing to do asks for tens of thousands."""
-        return frozenset(self._files.stamps(self._home / _PROFILES / prefix))
+        return frozenset(self._files.files(self._home / _PROFILES / prefix))
 
     def _read_profile(self, profile_id: str) -> Profile | None:
         stored = self._load(self._profile_path(profile_id), partial(decompress, kind=StoredProfile))
