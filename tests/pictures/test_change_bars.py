@@ -7,45 +7,15 @@ import pytest
 from matplotlib.figure import Figure
 from msgspec.structs import replace
 
-from drawings import MIB, SVG, coordinates, texts
+from drawings import DOUBLED, SVG, blamed_line, change, coordinates, texts
 from memharness.errors import MemharnessError
-from memharness.model.findings import BlamedLine, Change, ModuleChange
-from memharness.model.measurements import ModuleCost
+from memharness.model.findings import Change
 from memharness.pictures import change_bars
-from memharness.pictures.captions import difference_parts, note_text, size_text
 from memharness.pictures.change_bars import draw_change_bars, largest_share_first
 from memharness.pictures.look import Look
 from values import commit
 
 AT = commit(7)
-
-
-def line(number: int, size: int, *, path: str = "box.py", function: str = "fill") -> BlamedLine:
-    return BlamedLine(
-        path=path, line=number, function=function, source="", size=size, bytes=size, count=1, changed_here=True
-    )
-
-
-def change(
-    before: int, after: int, *lines: BlamedLine, case: str = "waste", metric: str = "peak", unit: str = "bytes"
-) -> Change:
-    return Change(
-        case=case,
-        metric=metric,
-        family="cpython-3.11.7-auto",
-        verdict="regressed" if after > before else "improved",
-        confidence="confirmed",
-        commit=AT.id,
-        range=(commit(6).id, AT.id),
-        between=1,
-        before=before,
-        after=after,
-        unit=unit,
-        blame=lines,
-    )
-
-
-DOUBLED = change(2 * MIB, 4 * MIB, line(4, MIB + 10), line(9, MIB - 20, function="<listcomp>"))
 
 
 def draw(folder: Path, *changes: Change, look: Look | None = None, subject: str = "Keep two") -> ET.Element:
@@ -105,7 +75,7 @@ def test_a_change_is_as_high_as_was_asked_for_and_never_too_low(tmp_path: Path, 
 def test_long_names_are_cut_and_the_line_number_never_is(tmp_path: Path) -> None:
     path, function = "W" * 300 + "/core.py", "f" * 300
     root = draw(
-        tmp_path, change(100, 200, line(4, 100, path=path, function=function), case="c" * 300), subject="s" * 300
+        tmp_path, change(100, 200, blamed_line(4, 100, path=path, function=function), case="c" * 300), subject="s" * 300
     )
     long = [text for text in texts(root) if "…" in text]
     assert [text[:1] + text[-1:] for text in long] == ["s…", "c…", "…4", "f…"]
@@ -121,14 +91,14 @@ def test_no_text_leaves_the_picture(tmp_path: Path, look: Look, monkeypatch: pyt
         edges.extend(text.get_window_extent().x1 / figure.dpi for text in figure.texts)
 
     monkeypatch.setattr(change_bars, "save", measure)
-    wide = change(100, 200, line(4, 100, path="W" * 99, function="M" * 99), case="W" * 99)
+    wide = change(100, 200, blamed_line(4, 100, path="W" * 99, function="M" * 99), case="W" * 99)
     draw_change_bars(replace(AT, subject="m" * 300), [wide, DOUBLED], tmp_path / "changes.png", look)
     assert len(edges) == 27
     assert max(edges) < (look.width or 20 / 3) - 0.1
 
 
 def test_foreign_text_hides_nothing_and_is_no_formula(tmp_path: Path) -> None:
-    hostile = change(100, 200, line(4, 100, path="$a$\u202e.py", function="\x1b[1m<b>"), case="c\n")
+    hostile = change(100, 200, blamed_line(4, 100, path="$a$\u202e.py", function="\x1b[1m<b>"), case="c\n")
     root = draw(tmp_path, hostile, subject="\x1b]0;$x^2$")
     assert {
         r"\x1b]0;$x^2$",
@@ -149,33 +119,6 @@ def test_an_unknown_format_is_an_error(tmp_path: Path) -> None:
         draw_change_bars(AT, [DOUBLED], tmp_path / "changes.bmp")
 
 
-def test_parts_add_up_to_the_difference() -> None:
-    lines = [line(number, 100 - number) for number in range(8)]
-    assert difference_parts(change(0, 1000, *lines)) == [
-        ("+100 B", "box.py:0", "fill"),
-        ("+99 B", "box.py:1", "fill"),
-        ("+98 B", "box.py:2", "fill"),
-        ("+97 B", "box.py:3", "fill"),
-        ("+96 B", "box.py:4", "fill"),
-        ("+510 B", "in 3 more lines and elsewhere", ""),
-    ]
-
-
-def test_of_imports_the_modules_are_named_and_of_a_library_its_caller() -> None:
-    modules = tuple(
-        ModuleChange(module=ModuleCost(name=name, origin="library", path=path, line=3, size=size), before=0, after=size)
-        for name, path, size in (("json", "box.py", 70), ("the rest", "", 30))
-    )
-    imported = replace(change(0, 100, metric="import"), modules=modules)
-    assert difference_parts(imported) == [
-        ("+70 B", "box.py:3", "import of json"),
-        ("+30 B", "(no line)", "import of the rest"),
-    ]
-    called = change(0, 9, replace(line(4, 9), library="json"))
-    assert difference_parts(called) == [("+9 B", "box.py:4", "fill in json")]
-    assert difference_parts(change(0, 9)) == [("", "no line is known", "")]
-
-
 def test_what_was_there_before_decides_the_order() -> None:
     changes = [change(10, 5), change(100, 160), change(0, 1), change(0, 7), change(10, 12)]
     assert [(c.before, c.after) for c in largest_share_first(changes)] == [
@@ -185,42 +128,3 @@ def test_what_was_there_before_decides_the_order() -> None:
         (10, 5),
         (10, 12),
     ]
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "unit", "text"),
-    [
-        (100, 150, "bytes", "+50 B, +50.0%"),
-        (0, 1536, "bytes", "+1.5 KiB"),
-        (3000, 1000, "objects", "-2,000, -66.6%"),
-    ],
-)
-def test_the_head_is_the_difference_and_its_share(before: int, after: int, unit: str, text: str) -> None:
-    assert size_text(change(before, after, unit=unit)) == text
-
-
-@pytest.mark.parametrize(
-    ("found", "note"),
-    [
-        (replace(DOUBLED, also=("warm_peak",)), "regressed (confirmed), warm_peak likewise"),
-        (
-            replace(DOUBLED, commit=None, confidence="range", between=3),
-            "regressed (range), at one of 3 commits up to this one",
-        ),
-        (
-            replace(DOUBLED, commit=None, verdict="drifting", drift=True, confidence="range", between=9),
-            "drifting, over 9 commits up to this one",
-        ),
-        (
-            replace(DOUBLED, merge="ab" * 20, verdict="accepted", reason="worth it"),
-            "accepted (confirmed), on the branch merged by ababababab, worth it",
-        ),
-        (
-            replace(DOUBLED, verdict="transient", undone_by="cd" * 20),
-            "transient (confirmed), taken back by cdcdcdcdcd",
-        ),
-    ],
-)
-def test_the_note_says_what_is_known_of_a_change(found: Change, note: str) -> None:
-    assert note_text(found, with_family=False) == note
-    assert note_text(found, with_family=True) == f"{note}, cpython-3.11.7-auto"

@@ -1,9 +1,5 @@
 """Pictures for pages, read back from their bytes."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -126,28 +122,3 @@ def test_foreign_text_hides_nothing_and_is_no_formula_and_no_markup() -> None:
     assert {r"a\x1b[1m</text><script>: \x07&, up to 0000000001", r"$x^2$\u202e"} <= set(texts(root))
     assert not list(root.iter(f"{SVG}script"))
     assert not {"\x1b", "\x07", "\u202e"} & set(draw_small_trend(hostile).decode())
-
-
-def test_equal_trends_make_equal_bytes_whatever_was_drawn_before(tmp_path: Path) -> None:
-    (tmp_path / "matplotlibrc").write_text("font.family: serif\nsvg.fonttype: path\nlines.markeredgewidth: 9\n")
-    code = """
-import sys
-from drawings import STEP
-from memharness.pictures.small_trend import draw_small_trend
-sys.stdout.buffer.write(draw_small_trend(STEP))
-assert "matplotlib.pyplot" not in sys.modules
-"""
-    variables = {
-        "PYTHONPATH": str(Path(__file__).parents[1] / "support"),
-        "MATPLOTLIBRC": str(tmp_path),
-        "SOURCE_DATE_EPOCH": "0",
-    }
-    other = subprocess.run(
-        [sys.executable, "-c", code],
-        check=True,
-        capture_output=True,
-        env={**os.environ, **variables, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"},
-    ).stdout
-    draw_small_trend(trend([5, 9, 7], steps=(1, 2), limit=8))
-    assert draw_small_trend(STEP) == other
-    assert b"<dc:date>" not in other

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from drawings import trend
 from memharness.model.findings import TrendPoint
-from memharness.pictures.captions import shortened
 from memharness.pictures.ticks import (
     commit_ticks,
     limit_label,
@@ -106,13 +105,3 @@ def test_labels_never_crowd(number: int, tagged: set[int], room: int) -> None:
     gaps = [right - left for left, right in pairwise(indexes)]
     assert all(gap * room >= number for gap in gaps)
     assert all(0 <= index < number for index in indexes)
-
-
-def test_the_end_of_a_path_is_kept_where_that_is_wanted() -> None:
-    assert shortened("folder/box.py:4", 9, keep_end=True) == "…box.py:4"
-    assert shortened("box.py:4", 8, keep_end=True) == "box.py:4"
-
-
-def test_foreign_text_is_shortened_after_it_is_made_visible() -> None:
-    assert shortened("\u202e" + "x" * 9, 9) == r"\u202exx…"
-    assert shortened("exactly", 7) == "exactly"

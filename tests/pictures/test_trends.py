@@ -1,16 +1,15 @@
 """Trend plots, read back from the files."""
 
 import math
-import os
 import re
-import subprocess
-import sys
+from collections import Counter
 from itertools import combinations, pairwise
 from pathlib import Path
 from typing import get_args
 from xml.etree import ElementTree as ET
 
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.text import Text
 from msgspec.structs import replace
 
@@ -22,14 +21,27 @@ from memharness.pictures.canvas import settings
 from memharness.pictures.look import Look
 
 
-def draw(folder: Path, *trends: Trend) -> ET.Element:
+def draw(folder: Path, *trends: Trend, look: Look | None = None) -> ET.Element:
     file = folder / "trend.svg"
-    module.draw_trends(trends, file)
+    module.draw_trends(trends, file, look)
     return ET.fromstring(file.read_text(encoding="utf-8"))
 
 
-def test_a_plot_says_all_that_is_known(tmp_path: Path) -> None:
-    assert set(texts(draw(tmp_path, STEP))) == {
+def axes_of(*trends: Trend, look: Look | None = None) -> Axes:
+    """The axes of a picture with one panel, laid out."""
+    look = look or Look()
+    with settings(look.colors):
+        (ax,) = module._draw([trends], look).axes
+    return ax
+
+
+@pytest.fixture(scope="module")
+def step(tmp_path_factory: pytest.TempPathFactory) -> ET.Element:
+    return draw(tmp_path_factory.mktemp("step"), STEP)
+
+
+def test_a_picture_says_all_that_is_known(step: ET.Element) -> None:
+    assert set(texts(step)) == {
         "v1.0",
         "v1.1, lts",
         *(f"{index:010x}" for index in range(1, 7)),
@@ -41,40 +53,37 @@ def test_a_plot_says_all_that_is_known(tmp_path: Path) -> None:
     }
 
 
-def test_a_gap_breaks_the_line(tmp_path: Path) -> None:
-    drawn = lines(draw(tmp_path, STEP), "#0072b2")
+def test_gaps_break_the_line_and_failures_alone_have_a_mark(step: ET.Element) -> None:
+    drawn = lines(step, "#0072b2")
     assert len(drawn) == 2  # the series and its place in the legend
-    moves = [max(drawn, key=len).count("M"), max(drawn, key=len).count("L")]
-    assert moves == [3, 2]  # 2 points, gap, 2 points, gap, 1 point
+    assert [len(stroke) for stroke in coordinates(max(drawn, key=len))] == [2, 2, 1]
+    assert marks(step, "stroke: #555555") == 2 + 1  # and one in the legend
 
 
-def test_each_failure_has_a_mark_and_a_mere_gap_has_none(tmp_path: Path) -> None:
-    root = draw(tmp_path, STEP)
-    crosses = [use for use in root.iter(f"{SVG}use") if "stroke: #555555" in use.get("style", "")]
-    assert len(crosses) == 2 + 1  # and one in the legend
+@pytest.mark.parametrize(("theme", "paper", "line"), [("light", "#ffffff", "#0072b2"), ("dark", "#14171c", "#56b4e9")])
+def test_a_theme_has_its_paper_and_lines(tmp_path: Path, theme: str, paper: str, line: str) -> None:
+    root = draw(tmp_path, trend([5]), look=Look(theme=theme))
+    assert f"fill: {paper}" in next(root.iter(f"{SVG}path")).get("style", "")
+    assert len(lines(root, line)) == 2
 
 
 def test_of_failures_too_many_to_show_each_column_has_one(tmp_path: Path) -> None:
     root = draw(tmp_path, trend([None] * 5000, failed=tuple(range(5000))))
     assert marks(root, "stroke: #555555") == 11 * 120 + 1
+    assert [text for text in texts(root) if text.endswith(" B")] == []  # no values to name
 
 
-@pytest.mark.parametrize(("values", "verdict", "size"), [([9, 5], "improved", "-4 B"), ([5, 9], "regressed", "+4 B")])
-def test_a_change_is_marked_with_its_direction(
-    tmp_path: Path, values: list[int | None], verdict: str, size: str
-) -> None:
-    shown = texts(draw(tmp_path, trend(values, steps=(1,), subject="")))
-    assert [text for text in shown if text in ("improved", "regressed")] == [verdict]
-    assert f"{size} at 0000000001" in shown
-
-
-@pytest.mark.parametrize("verdict", get_args(Verdict))
-def test_every_verdict_has_a_mark_of_its_own(tmp_path: Path, verdict: Verdict) -> None:
-    plain = trend([5, 9], steps=(1,), subject="")
-    change = replace(plain.changes[0], verdict=verdict)
-    root = draw(tmp_path, replace(plain, changes=(change,)))
-    marks = [use for use in root.iter(f"{SVG}use") if f"fill: {MARKS[verdict]}" in use.get("style", "")]
-    assert (verdict in texts(root), len(marks)) == (True, 2)  # the change and its place in the legend
+def test_every_verdict_has_a_mark_of_its_own_and_changes_have_their_direction(tmp_path: Path) -> None:
+    plain = trend([5, 9, 5, 9, 5, 9], steps=(1, 2, 3, 4, 5), subject="")
+    assert [change.verdict for change in plain.changes[:2]] == ["regressed", "improved"]
+    verdicts = get_args(Verdict)
+    changes = [replace(change, verdict=verdict) for change, verdict in zip(plain.changes, verdicts, strict=True)]
+    root = draw(tmp_path, replace(plain, changes=tuple(changes)))
+    shown = texts(root)
+    assert [text for text in shown if text in verdicts] == list(verdicts)
+    assert {f"{'-' if at % 2 == 0 else '+'}4 B at 000000000{at}" for at in range(1, 6)} <= set(shown)
+    for color, number in Counter(MARKS.values()).items():  # each change and its place in the legend
+        assert marks(root, f"fill: {color}") == 2 * number
 
 
 MARKS: dict[Verdict, str] = {
@@ -113,39 +122,12 @@ def test_characters_without_a_glyph_are_drawn_all_the_same(tmp_path: Path) -> No
     assert (tmp_path / "trend.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize(("name", "magic"), [("a.svg", b"<?xml"), ("a.PNG", b"\x89PNG"), ("a.pdf", b"%PDF")])
-def test_equal_trends_make_equal_files_whatever_the_users_settings(tmp_path: Path, name: str, magic: bytes) -> None:
-    (tmp_path / "matplotlibrc").write_text("font.size: 30\nsvg.fonttype: path\naxes.facecolor: red\n")
-    code = """
-import os, sys
-from pathlib import Path
-from drawings import STEP
-from memharness.pictures.trends import draw_trends
-draw_trends([STEP], Path(sys.argv[1]))
-assert "matplotlib.pyplot" not in sys.modules
-"""
-    for folder, variables in (("one", {}), ("two", {"MATPLOTLIBRC": str(tmp_path), "TZ": "Asia/Tokyo"})):
-        (tmp_path / folder).mkdir()
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "support"), **variables}
-        subprocess.run(
-            [sys.executable, "-c", code, str(tmp_path / folder / name)],
-            check=True,
-            env={**environment, "SOURCE_DATE_EPOCH": "0"} if variables else environment,
-        )
-    content = (tmp_path / "one" / name).read_bytes()
-    assert content.startswith(magic)
-    assert content == (tmp_path / "two" / name).read_bytes()
-
-
 @pytest.mark.parametrize("number", [3, 40, 1000])
 def test_labels_of_changes_stay_apart_and_inside(number: int) -> None:
     steps = tuple(range(1, number, max(2, number // 30)))
     values: list[int | None] = [MIB + 9000 * sum(step <= index for step in steps) for index in range(number)]
-    with settings(Look().colors):
-        figure = module._draw([[trend(values, steps=steps, limit=MIB)]], Look())
-        (ax,) = figure.axes
-        figure.draw_without_rendering()
-        boxes = [label.get_window_extent() for label in ax.texts]
+    ax = axes_of(trend(values, steps=steps, limit=MIB))
+    boxes = [label.get_window_extent() for label in ax.texts]
     labels = [label.get_text() for label in ax.texts if not label.get_text().startswith("limit")]
     unlabelled = re.match(r"\d+", ax.get_title(loc="right"))
     assert len(boxes) == len(labels) + 1
@@ -157,47 +139,36 @@ def test_labels_of_changes_stay_apart_and_inside(number: int) -> None:
 
 
 def test_the_label_of_a_change_does_not_cover_that_of_the_limit() -> None:
-    with settings(Look().colors):
-        figure = module._draw([[trend([MIB, MIB, 2 * MIB], steps=(2,), limit=2 * MIB)]], Look())
-        limit, change = (label.get_window_extent() for label in figure.axes[0].texts)
-    assert not limit.overlaps(change)
+    limit, change = axes_of(trend([MIB, MIB, 2 * MIB], steps=(2,), limit=2 * MIB)).texts
+    assert not limit.get_window_extent().overlaps(change.get_window_extent())
 
 
-@pytest.mark.parametrize("width", [3.0, 11.0])
-def test_a_title_leaves_room_for_the_number_of_changes_without_a_label(width: float) -> None:
-    steps = tuple(range(1, 400))
-    with settings(Look().colors):
-        figure = module._draw(
-            [[trend([MIB + index % 7 * 99999 for index in range(400)], case="W" * 200, steps=steps)]], Look(width=width)
-        )
-        (ax,) = figure.axes
-        titles = [title for title in ax.get_children() if isinstance(title, Text) and title.get_text()]
-        left, right = (next(t for t in titles if part in t.get_text()) for part in ("WW…", "not labelled"))
-        edges = left.get_window_extent().x1, right.get_window_extent().x0
-    assert edges[0] < edges[1] - 4
+@pytest.mark.parametrize(("width", "number"), [(3.0, 60), (11.0, 200)])
+def test_a_title_leaves_room_for_the_number_of_changes_without_a_label(width: float, number: int) -> None:
+    values: list[int | None] = [MIB + index % 7 * 99999 for index in range(number)]
+    ax = axes_of(trend(values, case="W" * 200, steps=tuple(range(1, number))), look=Look(width=width))
+    titles = [title for title in ax.get_children() if isinstance(title, Text) and title.get_text()]
+    left, right = (next(t for t in titles if part in t.get_text()) for part in ("WW…", "not labelled"))
+    assert left.get_window_extent().x1 < right.get_window_extent().x0 - 4
 
 
 @pytest.mark.parametrize(("number", "width"), [(9, 3.0), (40, 11.0), (300, 6.0), (5000, 40.0)])
 def test_names_of_commits_do_not_overlap(number: int, width: float) -> None:
     tags = dict.fromkeys(range(0, number, 2), ("a-long-name-of-a-release",))
-    with settings(Look().colors):
-        figure = module._draw([[trend([5] * number, tags=tags)]], Look(width=width))
-        (ax,) = figure.axes
-        figure.draw_without_rendering()
-        names = [label for label in ax.get_xticklabels() if label.get_text()]
-        ends = [ax.transData.transform((label.get_position()[0], 0))[0] for label in names]
-        letter = figure.dpi * 8 / 72
+    ax = axes_of(trend([5] * number, tags=tags), look=Look(width=width))
+    names = [label for label in ax.get_xticklabels() if label.get_text()]
+    ends = [ax.transData.transform((label.get_position()[0], 0))[0] for label in names]
     apart = [(right - left) * math.sin(math.radians(40)) for left, right in pairwise(ends)]
     assert len(names) >= 4
-    assert min(apart) > 1.2 * letter
+    assert min(apart) > 1.2 * 100 * 8 / 72  # of the height of a letter, in pixels
 
 
 def test_a_lone_value_of_a_long_history_is_visible(tmp_path: Path) -> None:
     values: list[int | None] = [5] * 500
     values[100] = values[102] = None
-    drawn = max(lines(draw(tmp_path, trend(values)), "#0072b2"), key=len)
-    assert [len(stroke) for stroke in coordinates(drawn)] == [100, 1, 397]
-    assert marks(draw(tmp_path, trend(values)), "fill: #0072b2") == 1 + 1  # and one in the legend
+    root = draw(tmp_path, trend(values))
+    assert [len(stroke) for stroke in coordinates(max(lines(root, "#0072b2"), key=len))] == [100, 1, 397]
+    assert marks(root, "fill: #0072b2") == 1 + 1  # and one in the legend
 
 
 def test_a_long_history_keeps_its_spike_in_few_points(tmp_path: Path) -> None:
@@ -251,16 +222,6 @@ def test_of_many_tags_those_that_are_named_have_lines(tmp_path: Path) -> None:
     assert len(dashed) == len(named) + 1  # and one in the legend
 
 
-@pytest.mark.parametrize(("theme", "paper", "line"), [("light", "#ffffff", "#0072b2"), ("dark", "#14171c", "#56b4e9")])
-def test_a_theme_has_its_paper_and_lines(tmp_path: Path, theme: str, paper: str, line: str) -> None:
-    file = tmp_path / "trend.svg"
-    module.draw_trends([STEP], file, Look(theme=theme))
-    root = ET.fromstring(file.read_text(encoding="utf-8"))
-    fills = [path.get("style", "") for path in root.iter(f"{SVG}path")]
-    assert f"fill: {paper}" in fills[0]
-    assert len(lines(root, line)) == 2
-
-
 @pytest.mark.parametrize(
     ("look", "size"),
     [(Look(), (1320, 480)), (Look(width=5, height=2, dpi=100), (500, 310)), (Look(dpi=60), (660, 240))],
@@ -272,21 +233,14 @@ def test_a_png_is_as_large_as_was_asked_for(tmp_path: Path, look: Look, size: tu
 
 
 def test_a_legend_of_many_rows_does_not_make_panels_lower() -> None:
-    few, many = ([trend([5, 9], family=f"python {number}") for number in range(most)] for most in (2, 9))
-    with settings(Look().colors):
-        figures = [module._draw([panel], Look(width=3)) for panel in (few, many)]
-    heights = [figure.axes[0].bbox.height for figure in figures]
-    assert heights[1] == pytest.approx(heights[0], abs=10)
+    trends = [trend([5, 9], family=f"python {number}") for number in range(9)]
+    few, many = (axes_of(*trends[:most], look=Look(width=3)).bbox.height for most in (2, 9))
+    assert many == pytest.approx(few, abs=10)
 
 
 def test_a_picture_of_too_many_pixels_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(MemharnessError, match=r"^24,000 x 12,660 pixels are more than one picture can have$"):
         module.draw_trends([STEP], tmp_path / "trend.png", Look(width=40, height=20, dpi=600))
-
-
-def test_a_case_that_always_failed_has_no_values_to_name(tmp_path: Path) -> None:
-    shown = texts(draw(tmp_path, trend([None, None], failed=(0, 1))))
-    assert [text for text in shown if text.endswith(" B")] == []
 
 
 @pytest.mark.parametrize(("name", "shown"), [("trend.gif", ".gif"), ("trend", "(no suffix)")])

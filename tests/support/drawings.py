@@ -1,10 +1,11 @@
-"""Trends to be drawn, and what is read back from an SVG."""
+"""Trends and changes to be drawn, and what is read back from an SVG."""
 
 import re
 from collections.abc import Mapping
 from xml.etree import ElementTree as ET
 
-from memharness.model.findings import Trend, TrendChange, TrendPoint
+from memharness.model.findings import BlamedLine, Change, Trend, TrendChange, TrendPoint
+from values import commit
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -61,6 +62,34 @@ STEP = trend(
     tags={0: ("v1.0",), 7: ("v1.1", "lts")},
     steps=(4,),
 )
+
+
+def blamed_line(number: int, size: int, *, path: str = "box.py", function: str = "fill") -> BlamedLine:
+    return BlamedLine(
+        path=path, line=number, function=function, source="", size=size, bytes=size, count=1, changed_here=True
+    )
+
+
+def change(
+    before: int, after: int, *lines: BlamedLine, case: str = "waste", metric: str = "peak", unit: str = "bytes"
+) -> Change:
+    return Change(
+        case=case,
+        metric=metric,
+        family="cpython-3.11.7-auto",
+        verdict="regressed" if after > before else "improved",
+        confidence="confirmed",
+        commit=commit(7).id,
+        range=(commit(6).id, commit(7).id),
+        between=1,
+        before=before,
+        after=after,
+        unit=unit,
+        blame=lines,
+    )
+
+
+DOUBLED = change(2 * MIB, 4 * MIB, blamed_line(4, MIB + 10), blamed_line(9, MIB - 20, function="<listcomp>"))
 
 
 def texts(root: ET.Element) -> list[str]:
