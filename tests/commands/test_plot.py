@@ -1,6 +1,7 @@
 """`memharness plot` on what is stored of a real repository, with a real store."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -64,16 +65,21 @@ FAILED = Failed(phase="import", reason="no")
 SAME = "It is measured, and its figures are those of the commit before it, as far as they are judged."
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Stored:
+    return Stored(tmp_path_factory.mktemp("stored"))
+
+
 @pytest.fixture
-def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stored:
+def stored(built: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stored:
+    """What is stored, for commands that run in its repository and write into the test's own folder."""
     monkeypatch.setenv("MEMHARNESS_CACHE", str(tmp_path / "cache"))
-    found = Stored(tmp_path)
-    monkeypatch.chdir(found.path)
-    return found
+    monkeypatch.chdir(built.path)
+    return built
 
 
-def drawn(name: str) -> set[str]:
-    return set(texts(ET.fromstring(Path(name).read_text(encoding="utf-8"))))
+def drawn(file: Path) -> set[str]:
+    return set(texts(ET.fromstring(file.read_text(encoding="utf-8"))))
 
 
 def test_trends_hold_repeats_that_differ_failures_and_the_limit(stored: Stored) -> None:
@@ -90,11 +96,13 @@ def test_trends_hold_repeats_that_differ_failures_and_the_limit(stored: Stored) 
     assert trends(stored.results(), "peak") == (peak,)
 
 
-def test_metrics_are_drawn_below_one_another(stored: Stored, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["plot", "-m", "peak", "-m", "result", "-m", "growth", "-o", "trend.svg", "--theme", "dark"]
-    assert main(arguments) == 0
+def test_metrics_are_drawn_below_one_another(
+    stored: Stored, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "trend.svg"
+    assert main(["plot", "-m", "peak", "-m", "result", "-m", "growth", "-o", str(file), "--theme", "dark"]) == 0
     out, err = capsys.readouterr()
-    assert out == "trend.svg\n"
+    assert out == f"{file}\n"
     assert f"note: no value of growth is stored for the chosen commits and cases in {stored.config.run.results}" in err
     assert {
         "idle: peak of the first call",
@@ -105,7 +113,7 @@ def test_metrics_are_drawn_below_one_another(stored: Stored, capsys: pytest.Capt
         "limit 3.81 MiB, above ↑",
         f"+488.28 KiB at {stored.ids[4][:10]}",
         r"Keep \u202e$more$",
-    } <= drawn("trend.svg")
+    } <= drawn(file)
 
 
 def test_where_only_failures_are_stored_they_are_said_to_be(stored: Stored, capsys: pytest.CaptureFixture[str]) -> None:
@@ -119,15 +127,16 @@ def test_where_only_failures_are_stored_they_are_said_to_be(stored: Stored, caps
     assert "Measure them with `memharness run`" in capsys.readouterr().err
 
 
-def test_before_and_after_of_a_commit(stored: Stored, capsys: pytest.CaptureFixture[str]) -> None:
-    code = main(["plot", "--before-after", "HEAD", "-o", "changes.svg", "--json"])
+def test_before_and_after_of_a_commit(stored: Stored, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "changes.svg"
+    code = main(["plot", "--before-after", "HEAD", "-o", str(file), "--json"])
     answer: dict[str, Any] = json.loads(capsys.readouterr().out)
-    assert (code, answer["file"], answer["commit"]["id"]) == (0, "changes.svg", stored.ids[4])
+    assert (code, answer["file"], answer["commit"]["id"]) == (0, str(file), stored.ids[4])
     assert [(c["metric"], c["before"], c["after"]) for c in answer["changes"]] == [
         ("peak", 1_000_000, 1_500_000),
         ("result", 2_000_000, 3_000_000),
     ]
-    assert drawn("changes.svg") == {
+    assert drawn(file) == {
         stored.ids[4][:10],
         r"Keep \u202e$more$",
         "idle: peak of the first call",
@@ -173,9 +182,10 @@ def test_a_commit_without_a_change_is_an_error_that_says_what_to_do(
 
 
 def test_a_commit_that_is_not_measured_is_named_with_the_command_that_does_it(
-    stored: Stored, capsys: pytest.CaptureFixture[str]
+    stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (record,) = stored.config.run.results.rglob(f"{stored.ids[3]}.json")
+    monkeypatch.chdir(shutil.copytree(stored.path, tmp_path / "copy"))
+    (record,) = Path().rglob(f"{stored.ids[3]}.json")
     record.unlink()
     assert main(["plot", "-o", "x.png", "--before-after", "HEAD~1"]) == 2
     short = stored.ids[3][:10]
