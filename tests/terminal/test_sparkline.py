@@ -112,65 +112,64 @@ def drawn(width: int, encoding: str = "utf-8") -> str:
     return "\n" + file.read()
 
 
-def test_at_120_columns_a_trend_has_all_the_room_it_needs() -> None:
-    assert (
-        drawn(120)
-        == """
+@pytest.mark.parametrize(
+    ("width", "encoding", "text"),
+    [
+        pytest.param(
+            120,
+            "utf-8",
+            """
   metric          value    difference  trend
 case
   peak      1023.99 KiB  +1023.99 KiB  ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁    ✗✗✗✗████████  ▲ regressed
   retained          0 B             =  ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁█
   growth      16 B/call                                                  ▲ 2 regressed, ▼ 3 improved, ↗ drifting  noisy
-"""
-    )
-
-
-def test_at_80_columns_it_leaves_room_for_the_verdict() -> None:
-    assert (
-        drawn(80)
-        == """
+""",
+            id="at 120 columns a trend has all the room it needs",
+        ),
+        pytest.param(
+            80,
+            "utf-8",
+            """
   metric          value    difference  trend
 case
   peak      1023.99 KiB  +1023.99 KiB  ▁▁▁▁▁▁▁▁▁▁▁▁  ✗✗✗█████  ▲ regressed
   retained          0 B             =  ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁█
   growth      16 B/call
     ▲ 2 regressed, ▼ 3 improved, ↗ drifting  noisy
-"""
-    )
-
-
-def test_at_60_columns_it_still_has_the_step_and_the_failures() -> None:
-    assert (
-        drawn(60)
-        == """
+""",
+            id="at 80 columns it leaves room for the verdict",
+        ),
+        pytest.param(
+            60,
+            "utf-8",
+            """
   metric          value    difference  trend
 case
   peak      1023.99 KiB  +1023.99 KiB  ▁▁▁▁✗✗██  ▲ regressed
   retained          0 B             =  ▁▁▁▁▁▁▁█
   growth      16 B/call
     ▲ 2 regressed, ▼ 3 improved, ↗ drifting  noisy
-"""
-    )
-
-
-def test_with_less_room_it_goes_before_anything_else() -> None:
-    assert (
-        drawn(58)
-        == """
+""",
+            id="at 60 columns it still has the step and the failures",
+        ),
+        pytest.param(
+            58,
+            "utf-8",
+            """
   metric          value    difference
 case
   peak      1023.99 KiB  +1023.99 KiB  ▲ regressed
   retained          0 B             =
   growth      16 B/call
     ▲ 2 regressed, ▼ 3 improved, ↗ drifting  noisy
-"""
-    )
-
-
-def test_where_figures_have_no_room_side_by_side_they_are_listed() -> None:
-    assert (
-        drawn(35)
-        == """
+""",
+            id="with less room it goes before anything else",
+        ),
+        pytest.param(
+            35,
+            "utf-8",
+            """
 case
   peak: value 1023.99 KiB,
     difference +1023.99 KiB
@@ -180,22 +179,26 @@ case
   growth: value 16 B/call
     ▲ 2 regressed, ▼ 3 improved,
       ↗ drifting  noisy
-"""
-    )
-
-
-def test_an_encoding_without_blocks_gets_ascii_of_the_same_width() -> None:
-    assert (
-        drawn(80, "latin-1")
-        == """
+""",
+            id="where figures have no room side by side they are listed",
+        ),
+        pytest.param(
+            80,
+            "latin-1",
+            """
   metric          value    difference  trend
 case
   peak      1023.99 KiB  +1023.99 KiB  ____________  xxx#####  ^ regressed
   retained          0 B             =  _____________________#
   growth      16 B/call
     ^ 2 regressed, v 3 improved, / drifting  noisy
-"""
-    )
+""",
+            id="an encoding without blocks gets ascii of the same width",
+        ),
+    ],
+)
+def test_a_table_of_trends(width: int, encoding: str, text: str) -> None:
+    assert drawn(width, encoding) == text
 
 
 @pytest.mark.parametrize("width", range(30, 130, 7))

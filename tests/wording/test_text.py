@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memharness.wording.text import bytes_text, difference_text, visible
+from memharness.wording.text import average_text, bytes_text, difference_text, percent_text, visible
 
 UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40, "PiB": 1 << 50, "EiB": 1 << 60}
 
@@ -71,3 +71,31 @@ def test_differences_carry_their_sign(size: int, text: str) -> None:
 )
 def test_nothing_in_a_text_can_hide(text: str, shown: str) -> None:
     assert visible(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "text"),
+    [
+        (1000, 1998, "+99.8%"),
+        (100_000, 199_998, "+99.9%"),
+        (100_000, 1, "-99.9%"),
+        (100, 0, "-100.0%"),
+        (100, 100, "+0.0%"),
+        (100, 200, "+100.0%"),
+        (100_000, 100_001, "+<0.1%"),
+        (100_000, 99_999, "-<0.1%"),
+        (1000, 1001, "+0.1%"),
+        (10, 109, "+990.0%"),
+        (1000, 1_234_999, "1,234.9 x"),
+    ],
+)
+def test_a_percentage_claims_no_more_than_there_is(before: int, after: int, text: str) -> None:
+    assert percent_text(before, after) == text
+
+
+@pytest.mark.parametrize(
+    ("size", "count", "text"),
+    [(1330000, 10000, "133 B"), (-90, -2, "45 B"), (1, 2, "< 1 B"), (5, 0, ""), (5, -1, ""), (0, 3, "")],
+)
+def test_an_average_is_given_where_it_means_something(size: int, count: int, text: str) -> None:
+    assert average_text(size, count) == text
