@@ -1,6 +1,6 @@
-"""A series in few cells: what a report holds of each, and what a terminal has room for.
+"""A series in few cells: what a report holds of each, and what a line of text or a table has room for. Pure.
 
-In: the cells of a series, one for every commit. Out: no more cells than asked for, in the same order.
+In: the cells of a series, one for each commit. Out: which of them show the same steps and spikes.
 """
 
 from collections.abc import Sequence
@@ -16,18 +16,22 @@ def thin(cells: Sequence[Cell], most: int) -> tuple[Cell, ...]:
     no spike is lost, however narrow; thinning again loses none either. A failure shows where the stretch has only one
     value or none, and a gap where it has nothing else.
     """
+    return tuple(cells[at] for at in extreme_positions(cells, most))
+
+
+def extreme_positions(cells: Sequence[Cell], most: int) -> list[int]:
+    """Return the positions of the cells that `thin` keeps, in ascending order."""
     if len(cells) <= most:
-        return tuple(cells)
+        return list(range(len(cells)))
     stretches = most // 2
     bounds = [len(cells) * number // stretches for number in range(stretches + 1)]
-    return tuple(cell for start, end in pairwise(bounds) for cell in _pair(cells[start:end]))
+    return [start + at for start, end in pairwise(bounds) for at in _pair(cells[start:end])]
 
 
-def _pair(cells: Sequence[Cell]) -> tuple[Cell, Cell]:
+def _pair(cells: Sequence[Cell]) -> Sequence[int]:
     values = [cell for cell in cells if isinstance(cell, int)]
-    failed = "failed" in cells
+    failed = [cells.index("failed")] if "failed" in cells else []
     if not values:
-        return ("failed", "failed") if failed else (None, None)
-    low, high = min(values), max(values)
-    other: Cell = "failed" if low == high and failed else high
-    return (low, other) if cells.index(low) <= cells.index(other) else (other, low)
+        return 2 * (failed or [0])
+    low, high = cells.index(min(values)), cells.index(max(values))
+    return sorted([low, failed[0] if failed and cells[low] == cells[high] else high])
