@@ -1,5 +1,7 @@
 """Rule: the line differences sum to the difference of the profiles, and blame plus elsewhere to the total."""
 
+from collections import Counter
+
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -88,19 +90,28 @@ def test_carried_differences_keep_their_sum(
     assert all(place in places for d in found for place in d.new)
 
 
-@given(lines, lines, edits())
-def test_elsewhere_is_what_the_lines_that_are_not_listed_hold(
-    before: list[ProfileLine], after: list[ProfileLine], between: Edits
+@given(lines, lines, edits(), st.integers(1, 3))
+def test_the_lines_that_moved_most_are_named_and_the_rest_is_elsewhere(
+    before: list[ProfileLine], after: list[ProfileLine], between: Edits, most: int
 ) -> None:
     differences = line_differences(before, after, between)
     total = sum(s.size for s in after) - sum(s.size for s in before)
-    blamed, elsewhere = blame(total, differences, between, Profile(), Profile(), most=3)
-    assert elsewhere == total - sum(line.bytes for line in blamed)
-    moves = [d.size * (1 if total >= 0 else -1) for d in differences]
-    along = sorted((move for move in moves if move > 0), reverse=True)[:3]
-    against = sorted(move for move in moves if move < 0)[:3]
-    worth = [move for move in (*along[1:], *against) if abs(move) * 1000 >= abs(total)]
-    assert [line.bytes * (1 if total >= 0 else -1) for line in blamed] == along[:1] + worth
+    blamed, elsewhere = blame(total, differences, between, Profile(), Profile(), most=most)
+    rest = Counter((d.stat.path, d.stat.line, d.stat.library, d.size) for d in differences)
+    rest.subtract((line.path, line.line, line.library, line.bytes) for line in blamed)
+    assert min(rest.values(), default=0) >= 0
+    left = [size for (*_, size), count in rest.items() for _ in range(count)]
+    assert elsewhere == sum(left)
+    for sign in (1, -1) if total >= 0 else (-1, 1):  # first those that moved with the total
+        named = [abs(line.bytes) for line in blamed if line.bytes * sign > 0]
+        unnamed = [abs(size) for size in left if size * sign > 0]
+        assert named == sorted(named, reverse=True)[:most]
+        assert all(abs(line.bytes) * 1000 >= abs(total) for line in blamed[1:])
+        assert len(named) == most or all(size * 1000 < abs(total) for size in unnamed)
+        assert named or not unnamed or sign * total < 0
+        assert max(unnamed, default=0) <= min(named, default=abs(total))
+        assert [line.bytes * sign > 0 for line in blamed[: len(named)]] == [True] * len(named)
+        blamed = blamed[len(named) :]
 
 
 @given(lines, lines, edits())

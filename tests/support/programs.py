@@ -41,7 +41,7 @@ class Program:
         self.slots += 1
         size = self.random.randrange(600, 9000)
         target = self.random.choice(["out", "out", "KEPT"])
-        value = self.random.choice([f"bytearray({size})", f"make({size})", f"[None] * {size // 8}"])
+        value = self.random.choice([f"bytearray({size})", f"make({size})", f"(len,) * {size // 8}"])
         return f"{target}[{self.slots}] = {value}"
 
     def any_function(self) -> tuple[str, Function]:
