@@ -3,7 +3,7 @@ from msgspec.structs import replace
 
 from memharness.analyse.blame.edits import Edits
 from memharness.analyse.blame.imports import module_changes
-from memharness.analyse.changes import Side, Stretch, fold_warm_peaks, make_change, same_lines
+from memharness.analyse.changes import CommitProfiles, Stretch, fold_warm_peaks, make_change, same_lines
 from memharness.analyse.series import Point, Series, SeriesKey
 from memharness.analyse.steps import Step
 from memharness.model.findings import BlamedLine, Change, Confidence, ModuleChange
@@ -17,7 +17,12 @@ COMMITS = (commit(0), commit(1), commit(2))
 
 
 def change(
-    metric: str, *, good: int = 0, bad: int = 1, before: Side | None = None, after: Side | None = None
+    metric: str,
+    *,
+    good: int = 0,
+    bad: int = 1,
+    before: CommitProfiles | None = None,
+    after: CommitProfiles | None = None,
 ) -> Change:
     series = Series(
         key=SUBJECT,
@@ -26,7 +31,7 @@ def change(
     )
     confidence: Confidence = "located" if bad == good + 1 else "range"
     step = Step(good=good, bad=bad, before=100, after=300, confidence=confidence)
-    return make_change(series, step, before or Side(), after or Side(), EDITS, between=bad - good)
+    return make_change(series, step, before or CommitProfiles(), after or CommitProfiles(), EDITS, between=bad - good)
 
 
 def blamed(size: int, *, count: int = 1) -> BlamedLine:
@@ -56,7 +61,7 @@ def blamed(size: int, *, count: int = 1) -> BlamedLine:
     ],
 )
 def test_each_metric_is_blamed_on_its_own_profile(metric: str, lines: tuple[BlamedLine, ...]) -> None:
-    after = Side(
+    after = CommitProfiles(
         alive=Profile(lines=(stat(1, 150, count=7),)),
         retained=Profile(lines=(stat(1, 40, count=2),)),
         leak=Profile(lines=(stat(1, 900, count=100),)),
@@ -105,23 +110,23 @@ def module(name: str, size: int, *, line: int = 1) -> ModuleCost:
 
 @pytest.mark.parametrize("metric", ["peak", "warm_peak"])
 def test_peaks_are_blamed_on_the_lines_of_the_peak_where_both_sides_know_them(metric: str) -> None:
-    before = Side(alive=lines(1, 5), peak=lines(10))
-    found = change(metric, before=before, after=Side(alive=lines(2, 6), peak=lines(10, 230)))
+    before = CommitProfiles(alive=lines(1, 5), peak=lines(10))
+    found = change(metric, before=before, after=CommitProfiles(alive=lines(2, 6), peak=lines(10, 230)))
     assert [(line.line, line.bytes) for line in found.blame] == [(2, 230)]
     assert found.explained == (0.8 if metric == "peak" else None)
-    plain = change(metric, before=before, after=Side(alive=lines(2, 60)))
+    plain = change(metric, before=before, after=CommitProfiles(alive=lines(2, 60)))
     assert [(line.line, line.bytes) for line in plain.blame] == [(2, 55), (1, 1)]
     assert plain.explained is None
 
 
 def test_lines_never_explain_more_than_the_whole_peak() -> None:
-    assert change("peak", before=Side(peak=lines(10)), after=Side(peak=lines(301))).explained == 1.0
+    assert change("peak", before=CommitProfiles(peak=lines(10)), after=CommitProfiles(peak=lines(301))).explained == 1.0
 
 
 def test_imports_are_blamed_on_lines_where_both_sides_know_them_and_on_modules() -> None:
     before = Profile(lines=(stat(1, 10),), modules=(module("gone", 9), module("json", 50), module("same", 7)))
     after = Profile(lines=(stat(1, 80),), modules=(module("json", 90, line=2), module("new", 4), module("same", 7)))
-    found = change("import", before=Side(imports=before), after=Side(imports=after))
+    found = change("import", before=CommitProfiles(imports=before), after=CommitProfiles(imports=after))
     assert found.blame == (replace(blamed(80), bytes=70, count=0, status="grown", blocks=1),)
     assert found.modules == (
         ModuleChange(module=module("json", 40, line=2), before=50, after=90),
@@ -129,11 +134,13 @@ def test_imports_are_blamed_on_lines_where_both_sides_know_them_and_on_modules()
         ModuleChange(module=module("new", 4), before=0, after=4),
     )
     assert found.types == ()
-    plain = change("import", before=Side(imports=replace(before, lines=())), after=Side(imports=after))
+    plain = change(
+        "import", before=CommitProfiles(imports=replace(before, lines=())), after=CommitProfiles(imports=after)
+    )
     assert plain.blame == ()
     assert plain.elsewhere == 200
     assert plain.modules == found.modules
-    assert change("peak", before=Side(imports=before), after=Side(imports=after)).modules == ()
+    assert change("peak", before=CommitProfiles(imports=before), after=CommitProfiles(imports=after)).modules == ()
 
 
 def test_all_modules_that_differ_by_more_than_next_to_nothing_are_named() -> None:
@@ -151,9 +158,11 @@ def test_a_library_that_another_import_loads_now_is_not_blamed() -> None:
     one, two = stat(1, 0), stat(2, 10)
     before = Profile(lines=(two, replace(two, size=90, library="re")))
     after = Profile(lines=(replace(one, size=60, library="html"), replace(one, size=90, library="re"), two))
-    found = change("import", before=Side(imports=before), after=Side(imports=after))
+    found = change("import", before=CommitProfiles(imports=before), after=CommitProfiles(imports=after))
     assert [(line.line, line.library, line.bytes) for line in found.blame] == [(1, "html", 60)]
-    assert change("peak", before=Side(alive=before), after=Side(alive=after)).blame[0].library == "re"
+    assert (
+        change("peak", before=CommitProfiles(alive=before), after=CommitProfiles(alive=after)).blame[0].library == "re"
+    )
 
 
 def test_a_leak_in_a_library_is_blamed_on_the_line_that_called_it_and_shows_what_survives() -> None:
@@ -163,7 +172,7 @@ def test_a_leak_in_a_library_is_blamed_on_the_line_that_called_it_and_shows_what
         Frame(path=path, line=9, function="w", source=""),
     )
     survivor = Survivor(path=path, line=9, name="Row", text="<Row 1>")
-    after = Side(
+    after = CommitProfiles(
         retained=Profile(lines=(stat(1, 40),), stacks=(Stack(size=40, count=1, frames=frames),)),
         leak=Profile(lines=(stat(9, 900, path=path, count=100),), survivors=(survivor,)),
         leak_calls=100,
@@ -180,8 +189,8 @@ def rows(count: int, name: str = "Row", *, line: int = 1) -> LineInstances:
 
 
 def test_the_types_that_grew_most_are_summed_over_the_lines() -> None:
-    before = Side(alive=Profile(types=(rows(5), rows(2, line=2), rows(9, "Cell"))))
-    after = Side(alive=Profile(types=(rows(9), rows(3, line=4), rows(8, "Cell"), rows(1, "New"))))
+    before = CommitProfiles(alive=Profile(types=(rows(5), rows(2, line=2), rows(9, "Cell"))))
+    after = CommitProfiles(alive=Profile(types=(rows(9), rows(3, line=4), rows(8, "Cell"), rows(1, "New"))))
     assert change("result", before=before, after=after).types == (
         TypeCount(name="Row", before=7, after=12),
         TypeCount(name="New", before=0, after=1),
@@ -189,22 +198,30 @@ def test_the_types_that_grew_most_are_summed_over_the_lines() -> None:
 
 
 def test_without_types_by_line_those_that_the_first_call_made_stand_in() -> None:
-    before = Side(types=(TypeCount(name="Row", before=100, after=110), TypeCount(name="Cell", before=5, after=9)))
-    after = Side(types=(TypeCount(name="Row", before=300, after=350), TypeCount(name="Cell", before=5, after=9)))
+    before = CommitProfiles(
+        types=(TypeCount(name="Row", before=100, after=110), TypeCount(name="Cell", before=5, after=9))
+    )
+    after = CommitProfiles(
+        types=(TypeCount(name="Row", before=300, after=350), TypeCount(name="Cell", before=5, after=9))
+    )
     assert change("peak", before=before, after=after).types == (TypeCount(name="Row", before=10, after=50),)
 
 
 def test_a_side_knows_its_files_and_its_depth() -> None:
     frames = (Frame(path="b.py", line=1, function="f", source=""),)
-    deep = Side(retained=Profile(stacks=(Stack(size=1, count=1, frames=frames),)), leak=lines(5))
+    deep = CommitProfiles(retained=Profile(stacks=(Stack(size=1, count=1, frames=frames),)), leak=lines(5))
     assert (deep.paths, deep.plain) == (frozenset({"a.py", "b.py"}), False)
-    assert (Side(alive=lines(5)).plain, Side().plain, Side().paths) == (True, False, frozenset())
+    assert (CommitProfiles(alive=lines(5)).plain, CommitProfiles().plain, CommitProfiles().paths) == (
+        True,
+        False,
+        frozenset(),
+    )
 
 
 # --- drifts ----------------------------------------------------------------------------------------------
 
 
-def stretch(before: Side, after: Side) -> Stretch:
+def stretch(before: CommitProfiles, after: CommitProfiles) -> Stretch:
     return Stretch(before=before, after=after, edits=Edits(), back=Edits(), onward=Edits())
 
 
@@ -212,13 +229,13 @@ def held(line: int, size: int) -> Stack:
     return Stack(size=size, count=1, frames=(Frame(path="a.py", line=line, function="f", source=f"line {line}"),))
 
 
-def drift(metric: str, *quiet: tuple[Side, Side]) -> Change:
+def drift(metric: str, *quiet: tuple[CommitProfiles, CommitProfiles]) -> Change:
     """Return the drift from the first of these sides to the last, from 100 to 300 without the steps between."""
     series = Series(key=SUBJECT, metric=metric, points=tuple(Point(commit=c, values=(n,)) for c, n in DRIFTING))
     step = Step(good=0, bad=2, before=100, after=300, confidence="range", kind="drift")
     stretches = [stretch(*sides) for sides in quiet]
-    ends = (quiet[0][0], quiet[-1][1]) if quiet else (Side(), Side())
-    return make_change(series, step, *ends, Edits(), between=2, quiet=stretches)
+    ends = (quiet[0][0], quiet[-1][1]) if quiet else (CommitProfiles(), CommitProfiles())
+    return make_change(series, step, *ends, Edits(), between=2, stretches=stretches)
 
 
 DRIFTING = tuple(zip(COMMITS, (100, 5000, 5200), strict=True))
@@ -226,10 +243,12 @@ DRIFTING = tuple(zip(COMMITS, (100, 5000, 5200), strict=True))
 
 def test_a_drift_is_blamed_on_what_its_quiet_stretches_gained() -> None:
     sides = [
-        Side(alive=replace(lines(50, 10), types=(rows(5), rows(1, "Cell", line=2)), stacks=(held(1, 50), held(2, 10)))),
-        Side(alive=replace(lines(170, 10), types=(rows(6), rows(1, "Cell", line=2)))),
-        Side(alive=replace(lines(170, 4910), types=(rows(6), rows(900, "Cell", line=2)))),
-        Side(
+        CommitProfiles(
+            alive=replace(lines(50, 10), types=(rows(5), rows(1, "Cell", line=2)), stacks=(held(1, 50), held(2, 10)))
+        ),
+        CommitProfiles(alive=replace(lines(170, 10), types=(rows(6), rows(1, "Cell", line=2)))),
+        CommitProfiles(alive=replace(lines(170, 4910), types=(rows(6), rows(900, "Cell", line=2)))),
+        CommitProfiles(
             alive=replace(
                 lines(255, 4910), types=(rows(8), rows(900, "Cell", line=2)), stacks=(held(1, 255), held(2, 4910))
             )
@@ -247,19 +266,22 @@ def test_a_drift_is_blamed_on_what_its_quiet_stretches_gained() -> None:
 def test_the_stack_of_a_step_says_nothing_of_a_drift() -> None:
     first, last = lines(50, 10), lines(255, 4910)
     deep = replace(last, stacks=(held(2, 4910),))
-    quiet = (Side(alive=first), Side(alive=replace(last, lines=lines(50, 10).lines)))
-    assert drift("peak", quiet, (Side(alive=lines(50, 4910)), Side(alive=deep))).stack is None
-    assert change("peak", before=Side(alive=first), after=Side(alive=deep)).stack == held(2, 4910)
+    quiet = (CommitProfiles(alive=first), CommitProfiles(alive=replace(last, lines=lines(50, 10).lines)))
+    assert drift("peak", quiet, (CommitProfiles(alive=lines(50, 4910)), CommitProfiles(alive=deep))).stack is None
+    assert change("peak", before=CommitProfiles(alive=first), after=CommitProfiles(alive=deep)).stack == held(2, 4910)
 
 
 def test_lines_explain_the_peak_that_was_measured_at_the_end_of_a_drift() -> None:
-    quiet = (Side(peak=lines(50)), Side(peak=lines(150))), (Side(peak=lines(4900)), Side(peak=lines(2600)))
+    quiet = (
+        (CommitProfiles(peak=lines(50)), CommitProfiles(peak=lines(150))),
+        (CommitProfiles(peak=lines(4900)), CommitProfiles(peak=lines(2600))),
+    )
     assert drift("peak", *quiet).explained == 0.5
 
 
 def test_the_modules_of_a_drift_are_those_of_its_quiet_stretches() -> None:
     sides = [
-        Side(imports=Profile(modules=modules))
+        CommitProfiles(imports=Profile(modules=modules))
         for modules in (
             (module("json", 50), module("gone", 9)),
             (module("json", 60), module("gone", 9)),
@@ -282,15 +304,15 @@ def test_a_drift_without_a_quiet_stretch_is_elsewhere() -> None:
 
 
 def test_same_lines_differ_by_no_more_than_the_tolerance() -> None:
-    one, other = Side(alive=lines(100, 50)), Side(alive=lines(110, 40))
+    one, other = CommitProfiles(alive=lines(100, 50)), CommitProfiles(alive=lines(110, 40))
     assert same_lines("peak", one, other, Edits(), 10)
     assert not same_lines("peak", one, other, Edits(), 9)
     assert same_lines("rss_peak", one, other, Edits(), 0)
 
 
 def test_of_imports_without_lines_the_modules_are_compared() -> None:
-    one = Side(imports=Profile(modules=(module("json", 50),)))
-    other = Side(imports=Profile(modules=(module("json", 60),)))
+    one = CommitProfiles(imports=Profile(modules=(module("json", 50),)))
+    other = CommitProfiles(imports=Profile(modules=(module("json", 60),)))
     assert same_lines("import", one, other, Edits(), 10)
     assert not same_lines("import", one, other, Edits(), 9)
 
@@ -313,13 +335,13 @@ def test_of_imports_without_lines_the_modules_are_compared() -> None:
     ],
 )
 def test_lines_that_are_not_known_are_not_the_same(metric: str, missing: str, alike: bool) -> None:
-    lost = Side(missing=frozenset({missing}))
-    assert same_lines(metric, lost, Side(), Edits(), 10) is alike
-    assert same_lines(metric, Side(), lost, Edits(), 10) is alike
-    assert same_lines(metric, Side(), Side(), Edits(), 10)  # profiles without a line are the same
+    lost = CommitProfiles(missing=frozenset({missing}))
+    assert same_lines(metric, lost, CommitProfiles(), Edits(), 10) is alike
+    assert same_lines(metric, CommitProfiles(), lost, Edits(), 10) is alike
+    assert same_lines(metric, CommitProfiles(), CommitProfiles(), Edits(), 10)  # profiles without a line are the same
 
 
 def test_the_lines_of_the_peak_stand_for_those_of_the_end() -> None:
-    lost = Side(peak=lines(100), missing=frozenset({"alive"}))
+    lost = CommitProfiles(peak=lines(100), missing=frozenset({"alive"}))
     assert same_lines("peak", lost, lost, Edits(), 10)
-    assert not same_lines("peak", lost, Side(alive=lines(100)), Edits(), 1000)
+    assert not same_lines("peak", lost, CommitProfiles(alive=lines(100)), Edits(), 1000)

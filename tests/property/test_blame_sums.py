@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from memharness.analyse.blame.edits import Edits
 from memharness.analyse.blame.lines import blame, line_differences, subtract
 from memharness.analyse.blame.matching import match_lines
-from memharness.analyse.blame.stretches import add_up, carry
+from memharness.analyse.blame.stretches import add_up, at_drift_ends
 from memharness.model.history import FileEdit, Hunk
 from memharness.model.measurements import Profile, ProfileLine
 
@@ -78,10 +78,12 @@ def test_carried_differences_keep_their_sum(
     first: list[ProfileLine], middle: list[ProfileLine], last: list[ProfileLine], one: Edits, other: Edits, whole: Edits
 ) -> None:
     differences = [
-        *carry(
+        *at_drift_ends(
             line_differences(first, middle, one), match_lines(first, first, Edits()), match_lines(middle, last, other)
         ),
-        *carry(line_differences(middle, last, other), match_lines(first, middle, one), match_lines(last, last, whole)),
+        *at_drift_ends(
+            line_differences(middle, last, other), match_lines(first, middle, one), match_lines(last, last, whole)
+        ),
     ]
     found = add_up(differences)
     assert sum(d.size for d in found) == sum(s.size for s in last) - sum(s.size for s in first)

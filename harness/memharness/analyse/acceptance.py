@@ -6,7 +6,7 @@ An acceptance holds for one change up to its size. It swallows nothing that came
 from collections.abc import Iterable, Mapping, Sequence
 
 from memharness.analyse.blame.edits import Edits
-from memharness.analyse.changes import Side, make_change
+from memharness.analyse.changes import CommitProfiles, make_change
 from memharness.analyse.drift import TRIM, find_drift
 from memharness.analyse.series import Series
 from memharness.analyse.steps import Rule, Step
@@ -97,7 +97,7 @@ def find_drifts(
     for end in sorted({positions[a.range[1]] for a in own if a.range[1] in positions}):
         drift = find_drift(series, steps, rule, start, end)
         if drift is not None:
-            bare = make_change(series, drift, Side(), Side(), Edits(), between=0)
+            bare = make_change(series, drift, CommitProfiles(), CommitProfiles(), Edits(), between=0)
             if accepted_by(bare, own, rule, positions) is None:
                 continue
             found.append(drift)

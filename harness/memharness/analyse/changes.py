@@ -11,7 +11,7 @@ from memharness.analyse.blame.edits import Edits
 from memharness.analyse.blame.imports import module_changes
 from memharness.analyse.blame.lines import LineDifference, blame, line_differences, moved_types, subtract
 from memharness.analyse.blame.matching import match_lines
-from memharness.analyse.blame.stretches import add_up, carry
+from memharness.analyse.blame.stretches import add_up, at_drift_ends
 from memharness.analyse.series import Series
 from memharness.analyse.steps import Step
 from memharness.model.findings import Change, ModuleChange
@@ -22,7 +22,7 @@ from memharness.model.values import Value
 _MOST_TYPES = 5
 
 
-class Side(Value):
+class CommitProfiles(Value):
     """The profiles of one side of a step, empty ones where there are none.
 
     `leak_calls` is the number of calls that `leak` accumulated over, `types` what the first call made of each type.
@@ -59,8 +59,8 @@ class Stretch:
     `back` are the edits from the beginning of the drift up to it, `onward` those from its end to that of the drift.
     """
 
-    before: Side
-    after: Side
+    before: CommitProfiles
+    after: CommitProfiles
     edits: Edits
     back: Edits
     onward: Edits
@@ -69,27 +69,27 @@ class Stretch:
 def make_change(
     series: Series,
     step: Step,
-    before: Side,
-    after: Side,
+    before: CommitProfiles,
+    after: CommitProfiles,
     edits: Edits,
     *,
     between: int,
-    quiet: Sequence[Stretch] | None = None,
+    stretches: Sequence[Stretch] | None = None,
 ) -> Change:
     """Describe `step`; `edits` are what lies between its commits.
 
     `between` is the number of commits that may be the culprit, the later one of the two included. Of a drift with
-    flagged steps in its range, the `quiet` stretches alone are looked at.
+    flagged steps in its range, the `stretches` between them alone are looked at.
     """
     metric = series.metric
     growing = step.after > step.before
     drifts = step.kind == "drift"
     old, new = _profiles(metric, before, after)
-    pairs = [(before, after)] if quiet is None else [(stretch.before, stretch.after) for stretch in quiet]
-    if quiet is None:
+    pairs = [(before, after)] if stretches is None else [(stretch.before, stretch.after) for stretch in stretches]
+    if stretches is None:
         differences = _differences(metric, before, after, edits)
     else:
-        differences = _drifted(metric, before, after, quiet)
+        differences = _drifted(metric, before, after, stretches)
     lines, elsewhere = blame(step.after - step.before, differences, edits, old, new)
     first = {(line.path, line.line) for line in lines[:1]}
     good, bad = series.points[step.good].commit, series.points[step.bad].commit
@@ -107,7 +107,7 @@ def make_change(
         unit=METRICS[metric].unit,
         blame=lines,
         elsewhere=elsewhere,
-        stack=biggest_offender(old, new, first, growing=growing, anywhere=quiet is None),
+        stack=biggest_offender(old, new, first, growing=growing, anywhere=stretches is None),
         types=_types(metric, pairs, growing=growing),
         modules=_modules(metric, pairs),
         survivors=after.leak.survivors if metric == "growth" else (),
@@ -116,7 +116,7 @@ def make_change(
     )
 
 
-def same_lines(metric: str, one: Side, other: Side, edits: Edits, tolerance: int) -> bool:
+def same_lines(metric: str, one: CommitProfiles, other: CommitProfiles, edits: Edits, tolerance: int) -> bool:
     """Tell whether no line (of imports without lines: no module) differs by more than `tolerance` bytes.
 
     `edits` lie between the commits of the two sides. Where a profile of `metric` is missing, the lines are not known to
@@ -129,7 +129,7 @@ def same_lines(metric: str, one: Side, other: Side, edits: Edits, tolerance: int
     return all(abs(size) <= tolerance for size in sizes)
 
 
-def _needed(metric: str, one: Side, other: Side) -> set[str]:
+def _needed(metric: str, one: CommitProfiles, other: CommitProfiles) -> set[str]:
     """Return the kinds of profiles that tell the lines of `metric`."""
     match metric:
         case "peak" | "warm_peak":
@@ -164,21 +164,27 @@ def _finding(change: Change) -> tuple[str, str, tuple[str, str], str]:
     return change.case, change.family, change.range, change.verdict
 
 
-def _differences(metric: str, before: Side, after: Side, edits: Edits) -> tuple[LineDifference, ...]:
+def _differences(
+    metric: str, before: CommitProfiles, after: CommitProfiles, edits: Edits
+) -> tuple[LineDifference, ...]:
     return line_differences(*_rows(metric, before, after), edits, shared=metric == "import")
 
 
-def _drifted(metric: str, before: Side, after: Side, quiet: Sequence[Stretch]) -> tuple[LineDifference, ...]:
-    """Return the differences over the quiet stretches of a drift from `before` to `after`."""
+def _drifted(
+    metric: str, before: CommitProfiles, after: CommitProfiles, stretches: Sequence[Stretch]
+) -> tuple[LineDifference, ...]:
+    """Return the differences over the stretches of a drift from `before` to `after`."""
     found: list[LineDifference] = []
-    for part in quiet:
+    for part in stretches:
         back = match_lines(*_rows(metric, before, part.before), part.back)
         onward = match_lines(*_rows(metric, part.after, after), part.onward)
-        found += carry(_differences(metric, part.before, part.after, part.edits), back, onward)
+        found += at_drift_ends(_differences(metric, part.before, part.after, part.edits), back, onward)
     return add_up(found)
 
 
-def _rows(metric: str, before: Side, after: Side) -> tuple[Sequence[ProfileLine], Sequence[ProfileLine]]:
+def _rows(
+    metric: str, before: CommitProfiles, after: CommitProfiles
+) -> tuple[Sequence[ProfileLine], Sequence[ProfileLine]]:
     """Return the lines that hold `metric` on both sides; none where they are not known."""
     old, new = _profiles(metric, before, after)
     match metric:
@@ -194,7 +200,7 @@ def _rows(metric: str, before: Side, after: Side) -> tuple[Sequence[ProfileLine]
             return (), ()
 
 
-def _profiles(metric: str, before: Side, after: Side) -> tuple[Profile, Profile]:
+def _profiles(metric: str, before: CommitProfiles, after: CommitProfiles) -> tuple[Profile, Profile]:
     """Return the profiles with the lines, stacks and types of `metric`.
 
     The end of the first call stands in for its peak where that was not profiled on both sides. What a leak keeps has
@@ -211,7 +217,7 @@ def _profiles(metric: str, before: Side, after: Side) -> tuple[Profile, Profile]
             return before.alive, after.alive
 
 
-def _leaked(side: Side) -> tuple[ProfileLine, ...]:
+def _leaked(side: CommitProfiles) -> tuple[ProfileLine, ...]:
     """Return what a call leaks by line."""
     return tuple(
         replace(stat, size=round(stat.size / side.leak_calls), count=round(stat.count / side.leak_calls))
@@ -219,7 +225,7 @@ def _leaked(side: Side) -> tuple[ProfileLine, ...]:
     )
 
 
-_Pairs = Sequence[tuple[Side, Side]]  # the sides of a step, or of each quiet stretch of a drift
+_Pairs = Sequence[tuple[CommitProfiles, CommitProfiles]]  # the sides of a step, or of each stretch of a drift
 
 
 def _modules(metric: str, pairs: _Pairs) -> tuple[ModuleChange, ...]:
@@ -238,7 +244,7 @@ def _types(metric: str, pairs: _Pairs, *, growing: bool) -> tuple[TypeCount, ...
     return moved_types(before, after, growing=growing, most=_MOST_TYPES)
 
 
-def _instances(metric: str, before: Side, after: Side) -> tuple[Counter[str], Counter[str]]:
+def _instances(metric: str, before: CommitProfiles, after: CommitProfiles) -> tuple[Counter[str], Counter[str]]:
     """Count the instances of each type: by the profiles, or else as the collector counted them over the first call."""
     old, new = Counter[str](), Counter[str]()
     for count, profile in zip((old, new), _profiles(metric, before, after), strict=True):
@@ -250,7 +256,7 @@ def _instances(metric: str, before: Side, after: Side) -> tuple[Counter[str], Co
     return old, new
 
 
-def _explained(metric: str, before: Side, after: Side, peak: int) -> float | None:
+def _explained(metric: str, before: CommitProfiles, after: CommitProfiles, peak: int) -> float | None:
     """Return the share of the later peak of the first call that lines are known for; None without such lines."""
     if metric != "peak" or not (before.peak.lines and after.peak.lines and peak):
         return None

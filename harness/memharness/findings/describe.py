@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from memharness.analyse.acceptance import accepted_by
 from memharness.analyse.blame.edits import Edits
-from memharness.analyse.changes import Side, Stretch, fold_warm_peaks, make_change, same_lines
+from memharness.analyse.changes import CommitProfiles, Stretch, fold_warm_peaks, make_change, same_lines
 from memharness.analyse.steps import Step
 from memharness.analyse.transients import find_undone
 from memharness.findings.branch_search import follow_merge
@@ -103,11 +103,13 @@ def _make(results: Results, judged: Judged, step: Step, source_edits: "SourceEdi
     before, after = _sides(results, judged, step.good, step.bad)
     edits = source_edits.between(good, bad, (before, after))
     between = 1 if step.adjacent else count_between(results.project.repository, good.id, bad.id)
-    quiet = _quiet(results, judged, step, source_edits) if step.kind == "drift" else None
-    return make_change(judged.series, step, before, after, edits, between=between, quiet=quiet)
+    stretches = _stretches(results, judged, step, source_edits) if step.kind == "drift" else None
+    return make_change(judged.series, step, before, after, edits, between=between, stretches=stretches)
 
 
-def _quiet(results: Results, judged: Judged, drift: Step, source_edits: "SourceEdits") -> tuple[Stretch, ...] | None:
+def _stretches(
+    results: Results, judged: Judged, drift: Step, source_edits: "SourceEdits"
+) -> tuple[Stretch, ...] | None:
     """Return the stretches of a drift between the flagged steps in its range; None where there are none."""
     inner = [step for step in judged.steps if drift.good <= step.good and step.bad <= drift.bad]
     if not inner:
@@ -143,7 +145,7 @@ class SourceEdits:
         """Return the files that differ between two commits."""
         return self._files(good, bad)
 
-    def between(self, good: Commit, bad: Commit, sides: Iterable[Side]) -> Edits:
+    def between(self, good: Commit, bad: Commit, sides: Iterable[CommitProfiles]) -> Edits:
         """Return the edits between the commits of two sides."""
         files = self.files(good.id, bad.id)
         paths = {path for side in sides for path in side.paths}
@@ -182,7 +184,7 @@ class _Texts(Mapping[str, str]):
         return len(self._names)
 
 
-def _sides(results: Results, judged: Judged, *indexes: int) -> tuple[Side, ...]:
+def _sides(results: Results, judged: Judged, *indexes: int) -> tuple[CommitProfiles, ...]:
     """Load the profiles of some points: deep ones only where all have them, as libraries are folded there."""
     sides = tuple(_side(results, judged, index, deep=True) for index in indexes)
     if len({side.plain for side in sides}) == 1:
@@ -190,7 +192,7 @@ def _sides(results: Results, judged: Judged, *indexes: int) -> tuple[Side, ...]:
     return tuple(_side(results, judged, index, deep=False) for index in indexes)
 
 
-def _side(results: Results, judged: Judged, index: int, *, deep: bool) -> Side:
+def _side(results: Results, judged: Judged, index: int, *, deep: bool) -> CommitProfiles:
     """Load the profiles of one point: of the last repeat that was traced deep or not, else of the last."""
     key = judged.series.key
     commit = judged.series.points[index].commit.id
@@ -205,7 +207,7 @@ def _side(results: Results, judged: Judged, index: int, *, deep: bool) -> Side:
             missing.add(kind)
         return max(found, key=lambda p: bool(p.stacks) == deep, default=Profile())
 
-    side = Side(
+    side = CommitProfiles(
         alive=profile("alive"),
         retained=profile("retained"),
         peak=profile("peak"),

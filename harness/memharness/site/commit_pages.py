@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 import memharness.site.render as pages
 from memharness.analyse.blame.lines import line_differences
-from memharness.analyse.changes import Side
+from memharness.analyse.changes import CommitProfiles
 from memharness.analyse.environments import environment_differences
 from memharness.findings.describe import SourceEdits
 from memharness.model.findings import EnvironmentDifference
@@ -109,7 +109,9 @@ def _lines(
     before: Profile, after: Profile, entry: Entry, source_edits: SourceEdits
 ) -> tuple[tuple[ProfileLine, int, int], ...]:
     """Return the lines that moved, with bytes now and difference, as the blame of a change matches them."""
-    edits = source_edits.between(entry.good, entry.merge or entry.bad, (Side(peak=before), Side(peak=after)))
+    edits = source_edits.between(
+        entry.good, entry.merge or entry.bad, (CommitProfiles(peak=before), CommitProfiles(peak=after))
+    )
     found = [(one.stat, one.now, one.size) for one in line_differences(before.lines, after.lines, edits) if one.size]
     return tuple(sorted(found, key=lambda line: -abs(line[2])))
 

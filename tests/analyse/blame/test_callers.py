@@ -2,7 +2,7 @@ import pytest
 from msgspec.structs import replace
 
 from memharness.analyse.blame.callers import biggest_offender, fold_lines, nearest_change
-from memharness.analyse.blame.edits import Edits, View
+from memharness.analyse.blame.edits import DiffSide, Edits
 from memharness.model.history import FileEdit, Hunk
 from memharness.model.measurements import Frame, Profile, Stack
 from values import stat
@@ -16,7 +16,7 @@ def stack(size: int, *frames: Frame) -> Stack:
     return Stack(size=size, count=1, frames=frames)
 
 
-def touched(*lines: int) -> View:
+def touched(*lines: int) -> DiffSide:
     """Return the later side of a commit that edited these lines of a.py."""
     hunks = tuple(Hunk(before=line, removed=1, after=line, added=1) for line in lines)
     return Edits([FileEdit(before="a.py", after="a.py", hunks=hunks)]).after

@@ -3,7 +3,7 @@ from difflib import SequenceMatcher
 
 import pytest
 
-from memharness.analyse.blame.edits import Edits, Position
+from memharness.analyse.blame.edits import DiffPosition, Edits
 from memharness.analyse.blame.statements import functions_of
 from memharness.model.history import FileEdit, Hunk
 from memharness.model.measurements import Frame
@@ -51,9 +51,9 @@ def test_a_file_that_is_gone_or_new_has_no_other_side() -> None:
 
 def test_positions_are_the_same_on_both_sides() -> None:
     edits = Edits([edited(after="c.py", before="d.py"), edited((4, 2, 6, 2), (9, 1, 11, 2))])
-    assert edits.before.position(("a.py", 5)) == Position(file=1, hunk=0, line=1, even=True)
-    assert edits.after.position(("a.py", 7)) == Position(file=1, hunk=0, line=1, even=True)
-    assert edits.after.position(("a.py", 12)) == Position(file=1, hunk=1, line=1, even=False)
+    assert edits.before.position(("a.py", 5)) == DiffPosition(file=1, hunk=0, line=1, even=True)
+    assert edits.after.position(("a.py", 7)) == DiffPosition(file=1, hunk=0, line=1, even=True)
+    assert edits.after.position(("a.py", 12)) == DiffPosition(file=1, hunk=1, line=1, even=False)
     assert edits.before.position(("a.py", 6)) is None
     assert edits.before.position(("a.py", 1)) is None
 

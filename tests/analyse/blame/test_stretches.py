@@ -1,7 +1,7 @@
 from memharness.analyse.blame.edits import Edits
 from memharness.analyse.blame.lines import LineDifference, line_differences
 from memharness.analyse.blame.matching import match_lines
-from memharness.analyse.blame.stretches import add_up, carry
+from memharness.analyse.blame.stretches import add_up, at_drift_ends
 from memharness.model.history import FileEdit, Hunk
 from memharness.model.measurements import ProfileLine
 from values import stat
@@ -20,7 +20,7 @@ def added_up(first: list[ProfileLine], last: list[ProfileLine], *parts: Part) ->
     found: list[LineDifference] = []
     for before, after, back, onward in parts:
         differences = line_differences(before, after, NONE)
-        found += carry(differences, match_lines(first, before, back), match_lines(after, last, onward))
+        found += at_drift_ends(differences, match_lines(first, before, back), match_lines(after, last, onward))
     return add_up(found)
 
 

@@ -7,7 +7,7 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
-from memharness.analyse.blame.edits import Place, View
+from memharness.analyse.blame.edits import DiffSide, Place
 from memharness.analyse.blame.statements import CLASS, own_statements, tree_of
 from memharness.model.measurements import Frame
 from memharness.model.values import Value
@@ -30,7 +30,7 @@ class Binding(Value):
     origin: tuple[int, str, str] | None = None
 
 
-def changed_binding(view: View, places: Sequence[Place]) -> Frame | None:
+def changed_binding(view: DiffSide, places: Sequence[Place]) -> Frame | None:
     """Return the changed statement that binds a name used at `places`, or else in the function around them.
 
     It is in the same file, or in one of the project that the name is imported from directly.
@@ -44,7 +44,7 @@ def changed_binding(view: View, places: Sequence[Place]) -> Frame | None:
     return None
 
 
-def _changed(view: View, path: str, name: str) -> Frame | None:
+def _changed(view: DiffSide, path: str, name: str) -> Frame | None:
     """Return the statement of an edited file that binds `name` in another way than before."""
     if not view.edited(path):
         return None
@@ -59,7 +59,7 @@ def _changed(view: View, path: str, name: str) -> Frame | None:
     return None
 
 
-def _imported(view: View, path: str, name: str, known: Iterable[Binding]) -> Frame | None:
+def _imported(view: DiffSide, path: str, name: str, known: Iterable[Binding]) -> Frame | None:
     """Return the changed statement of another file that binds `name`, "WIDTH" or "config.WIDTH", imported from it."""
     owner, _, member = name.rpartition(".")
     for binding in known:

@@ -10,13 +10,13 @@ from operator import itemgetter
 
 from msgspec.structs import replace
 
-from memharness.analyse.blame.edits import Place, View, in_project, in_scenario
+from memharness.analyse.blame.edits import DiffSide, Place, in_project, in_scenario
 from memharness.model.measurements import Frame, Profile, ProfileLine, Stack
 
 _LIBRARIES = ("<stdlib>/", "<site-packages>/")
 
 
-def nearest_change(profile: Profile, other: Profile, view: View, places: Sequence[Place]) -> Frame | None:
+def nearest_change(profile: Profile, other: Profile, view: DiffSide, places: Sequence[Place]) -> Frame | None:
     """Return the nearest frame up from the line at `places` that the commit changed, or whose function it changed.
 
     Within the line's own function that is the changed line, further up it is the call. Where several callers changed it
@@ -37,7 +37,7 @@ def nearest_change(profile: Profile, other: Profile, view: View, places: Sequenc
     return max(gained, key=lambda frame: (gained[frame], view.touched(_place(frame))))
 
 
-def _changed_caller(stack: Stack, places: Sequence[Place], view: View) -> Frame | None:
+def _changed_caller(stack: Stack, places: Sequence[Place], view: DiffSide) -> Frame | None:
     """Return the nearest changed frame above the one where a stack counts; None where it does not count at `places`."""
     at = _owner(stack)
     if _place(stack.frames[at]) not in places:
@@ -45,7 +45,7 @@ def _changed_caller(stack: Stack, places: Sequence[Place], view: View) -> Frame 
     return next((frame for frame in reversed(stack.frames[:at]) if _touched(view, _place(frame))), None)
 
 
-def _touched(view: View, place: Place) -> bool:
+def _touched(view: DiffSide, place: Place) -> bool:
     return view.touched(place) or view.changed_around(place) is not None
 
 

@@ -25,7 +25,7 @@ def _unknown(_path: str) -> str:
     return ""
 
 
-class Position(Value):
+class DiffPosition(Value):
     """Where a touched line is in the diff: file, hunk and line of the hunk, the same numbers on both sides.
 
     In an `even` hunk as many lines came as went, so that those of equal position face each other.
@@ -58,11 +58,11 @@ class Edits:
             replace(file, before=file.after, after=file.before, hunks=tuple(_reversed(hunk) for hunk in file.hunks))
             for file in forward
         ]
-        self.before = View(forward, before or {}, after or {}, read)
-        self.after = View(backward, after or {}, before or {}, read[::-1])
+        self.before = DiffSide(forward, before or {}, after or {}, read)
+        self.after = DiffSide(backward, after or {}, before or {}, read[::-1])
 
 
-class View:
+class DiffSide:
     """One side of a difference: what became of its lines on the other side (`FileEdit.after`)."""
 
     def __init__(
@@ -121,7 +121,7 @@ class View:
             return None
         return file.after, line + (_offset(file.hunks[at]) if at >= 0 else 0)
 
-    def position(self, place: Place) -> Position | None:
+    def position(self, place: Place) -> DiffPosition | None:
         """Return where in the diff a touched line is; None for an untouched one."""
         path, line = place
         at = self._hunk_before(place)
@@ -131,7 +131,7 @@ class View:
         hunk = file.hunks[at]
         if line >= hunk.before + hunk.removed:
             return None
-        return Position(file=number, hunk=at, line=line - hunk.before, even=hunk.removed == hunk.added)
+        return DiffPosition(file=number, hunk=at, line=line - hunk.before, even=hunk.removed == hunk.added)
 
     def touched(self, place: Place) -> bool:
         """Tell whether the commit edited the line or put it into other blocks, such as a loop.

@@ -17,7 +17,7 @@ from collections.abc import Callable, Container, Hashable, Iterable, Iterator, S
 from difflib import SequenceMatcher
 from operator import itemgetter
 
-from memharness.analyse.blame.edits import Edits, Place, Position, View, in_project
+from memharness.analyse.blame.edits import DiffPosition, DiffSide, Edits, Place, in_project
 from memharness.model.measurements import ProfileLine
 from memharness.model.values import Value
 
@@ -43,7 +43,7 @@ class _Line(Value, eq=False):
     source: str
     across: Place | None
     standing: bool  # on the other side, where it holds nothing
-    position: Position | None  # in the diff
+    position: DiffPosition | None  # in the diff
 
 
 _Pairs = Iterator[tuple[_Line, _Line]]
@@ -80,7 +80,7 @@ def _by_place(rows: Iterable[ProfileLine]) -> dict[Place, list[ProfileLine]]:
     return found
 
 
-def _line(rows: Sequence[ProfileLine], view: View, others: Container[Place], *, path: str) -> _Line:
+def _line(rows: Sequence[ProfileLine], view: DiffSide, others: Container[Place], *, path: str) -> _Line:
     place = (rows[0].path, rows[0].line)
     across = view.across(place)
     return _Line(

@@ -17,7 +17,7 @@ from memharness.model.measurements import ProfileLine
 _Rows = Mapping[Place, Sequence[ProfileLine]]
 
 
-def carry(
+def at_drift_ends(
     differences: Iterable[LineDifference], back: Iterable[Match], onward: Iterable[Match]
 ) -> tuple[LineDifference, ...]:
     """Return the differences of a stretch with the places that their lines have at the ends of the drift.
@@ -27,10 +27,10 @@ def carry(
     """
     first = {(row.path, row.line): match.old for match in back for row in match.new}
     last = {(row.path, row.line): match.new for match in onward for row in match.old}
-    return tuple(_carried(difference, first, last) for difference in differences)
+    return tuple(_at_drift_ends(difference, first, last) for difference in differences)
 
 
-def _carried(difference: LineDifference, first: _Rows, last: _Rows) -> LineDifference:
+def _at_drift_ends(difference: LineDifference, first: _Rows, last: _Rows) -> LineDifference:
     stat, library = difference.stat, difference.stat.library
     stands = () if difference.gone else ((stat.path, stat.line),)
     old, new = (
