@@ -121,15 +121,20 @@ def _run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return UNREAD
     except (Exception, SystemExit) as error:  # noqa: BLE001  (Python would exit with the code of a regression)
-        known = error if isinstance(error, MemharnessError) else as_refusal(error)
-        if known is None:
-            from memharness.commands.fault_report import report_fault  # here, since start-up counts
-
-            return report_fault(error, arguments)
-        _complain(f"error: {known.message}", known.hint)
-        _answer_json(arguments, known.message, known.hint, known.exit_code)
-        return known.exit_code
+        return _report(error, arguments)
     return int(code or 0)
+
+
+def _report(error: BaseException, arguments: Sequence[str]) -> int:
+    """Print an error, or write a report where memharness is at fault; return the exit code."""
+    known = error if isinstance(error, MemharnessError) else as_refusal(error)
+    if known is None:
+        from memharness.commands.fault_report import report_fault  # here, since start-up counts
+
+        return report_fault(error, arguments)
+    _complain(f"error: {known.message}", known.hint)
+    _answer_json(arguments, known.message, known.hint, known.exit_code)
+    return known.exit_code
 
 
 def _answer_json(arguments: Sequence[str], message: str, hint: str, code: int) -> None:

@@ -1,6 +1,6 @@
 """`memharness accept`: enters a change that you meant in the ledger, with its reason."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import click
@@ -14,9 +14,10 @@ from memharness.errors import MemharnessError
 from memharness.findings.describe import describe_each
 from memharness.findings.judge import judge
 from memharness.findings.project import Selection
-from memharness.findings.results import load_results
+from memharness.findings.results import Results, load_results
 from memharness.git.history import find_commit
-from memharness.model.findings import Change
+from memharness.model.findings import Acceptance, Change
+from memharness.model.history import Commit
 from memharness.model.metrics import METRICS
 from memharness.store import Store, is_same_change
 from memharness.wording.text import visible
@@ -48,28 +49,46 @@ def command(
         raise MemharnessError("--reason is empty", hint="Say in a few words why the change is meant.")
     results = load_results(config, selection)
     wanted = find_commit(results.project.repository, commit)
-    changes = [change for change in describe_each(results, judge(results)) if change.verdict != "improved"]
-    there = [change for change in changes if wanted.id in (change.commit, change.merge, change.range[1])]
-    chosen = [change for change in there if metric in (None, change.metric)]
-    if not chosen:
-        raise _nothing(changes, wanted.short, metric)
-    found = results.project.repository.try_git("config", "user.name").output.decode(errors="replace").strip()
+    chosen, others = _choose(results, wanted, metric)
+    user = results.project.repository.try_git("config", "user.name").output.decode(errors="replace").strip()
     date = datetime.now(UTC).date().isoformat()
-    entries = [acceptance_of(change, reason.strip(), by=found, date=date) for change in chosen]
-    replaced = [next((old for old in results.accepted if is_same_change(old, entry)), None) for entry in entries]
+    entries = [acceptance_of(change, reason.strip(), by=user, date=date) for change in chosen]
+    replaced = [_replaced(entry, results.accepted) for entry in entries]
     path = Store(config.run.results, config.run.machine).accept(entries)
     if as_json:
         print_json({"format": 1, "file": str(path), "accepted": entries, "replaced": [old for old in replaced if old]})
         return
     for entry, old in zip(entries, replaced, strict=True):
-        figures = f"{entry.before:,} -> {entry.after:,} {METRICS[entry.metric].unit}"
-        former = f'; this replaces the reason "{old.reason}"' if old else ""
-        click.echo(visible(f"accepted {entry.metric} of {entry.case} at {wanted.short}: {figures}{former}"))
-    for change in there:
-        if change not in chosen and is_regression(change):
-            rest = f"not accepted: {change.metric} of {change.case}, which moved there too (-m {change.metric})"
-            click.echo(visible(rest))
+        click.echo(visible(_accepted(entry, old, wanted.short)))
+    for change in filter(is_regression, others):
+        rest = f"not accepted: {change.metric} of {change.case}, which moved there too (-m {change.metric})"
+        click.echo(visible(rest))
     click.echo(f"entered in {visible(str(path))}; commit it with the results")
+
+
+def _choose(results: Results, commit: Commit, metric: str | None) -> tuple[list[Change], list[Change]]:
+    """Return the changes at `commit` of `metric`, or of all metrics, and its other changes.
+
+    Raises MemharnessError where there is none to accept.
+    """
+    changes = [change for change in describe_each(results, judge(results)) if change.verdict != "improved"]
+    there = [change for change in changes if commit.id in (change.commit, change.merge, change.range[1])]
+    chosen = [change for change in there if metric in (None, change.metric)]
+    if not chosen:
+        raise _nothing(changes, commit.short, metric)
+    return chosen, [change for change in there if metric not in (None, change.metric)]
+
+
+def _replaced(entry: Acceptance, accepted: Iterable[Acceptance]) -> Acceptance | None:
+    """Return the entry of the ledger that a new one replaces, None where it replaces none."""
+    return next((old for old in accepted if is_same_change(old, entry)), None)
+
+
+def _accepted(entry: Acceptance, old: Acceptance | None, commit: str) -> str:
+    """Return the line that says what was accepted, with the reason that it replaces."""
+    figures = f"{entry.before:,} -> {entry.after:,} {METRICS[entry.metric].unit}"
+    replaced = f'; this replaces the reason "{old.reason}"' if old else ""
+    return f"accepted {entry.metric} of {entry.case} at {commit}: {figures}{replaced}"
 
 
 def _nothing(changes: Sequence[Change], commit: str, metric: str | None) -> MemharnessError:

@@ -38,21 +38,10 @@ def command(context: click.Context, /, config: Config, selection: Selection, *, 
             "--new is for commands that measure", hint="Give `check` a range, or nothing for the newest commit."
         )
     results = load_results(config, selection)
-    newest = results.commits[-1]
-    stored = _stored_at_newest(results)
-    missing = [c.name for c in results.project.cases if _belongs(results, c) and c.name not in stored]
-    alone = tuple(_without_past(results))
-    if not stored:
-        raise MemharnessError(
-            f"commit {newest.short} ({newest.subject}) is not measured",
-            hint="Measure it with `memharness run --new`. See `memharness help ci`.",
-            exit_code=INCOMPLETE,
-        )
+    gaps = _gaps(results)
     report = make_report(results) if _has_range(selection) else report_newest(results)
     report = with_advice(report, former_only(results), option="`memharness run --retry-failed`")
-    gaps = (*(f"{case} is not measured at {newest.short}" for case in missing), *alone)
-    notices = (*report.notices, *gaps)
-    report = replace(report, notices=notices, still_open=still_open(results, report.changes))
+    report = replace(report, notices=report.notices + gaps, still_open=still_open(results, report.changes))
     if as_json:
         print_json(report)
     else:
@@ -61,8 +50,25 @@ def command(context: click.Context, /, config: Config, selection: Selection, *, 
 
         draw_report(output_console(), report, commits_of(results, report))
     print_notices(failure_notes(report))
-    code = exit_code(report, needed={newest.id})
+    code = exit_code(report, needed={results.commits[-1].id})
     context.exit(code or (INCOMPLETE if gaps else 0))
+
+
+def _gaps(results: Results) -> tuple[str, ...]:
+    """Return a remark on each result that a judgement of the newest commit lacks.
+
+    Raises MemharnessError where nothing is stored for that commit.
+    """
+    newest = results.commits[-1]
+    stored = _stored_at_newest(results)
+    if not stored:
+        raise MemharnessError(
+            f"commit {newest.short} ({newest.subject}) is not measured",
+            hint="Measure it with `memharness run --new`. See `memharness help ci`.",
+            exit_code=INCOMPLETE,
+        )
+    missing = [case.name for case in results.project.cases if _belongs(results, case) and case.name not in stored]
+    return (*(f"{name} is not measured at {newest.short}" for name in missing), *_without_past(results))
 
 
 def _stored_at_newest(results: Results) -> set[str]:

@@ -4,7 +4,7 @@ import os
 import posixpath
 import sys
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import click
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -83,16 +83,11 @@ def _choose(root: Path, asked: str | None, files: Mapping[str, str], read: Read)
     here = Path(os.path.relpath(Path.cwd().resolve(), root)).as_posix()
     if asked is not None:
         chosen = posixpath.normpath(posixpath.join(here, asked))
-        if chosen != "." and not any(path.startswith(f"{chosen}/") for path in files):
-            raise MemharnessError(
-                f"--directory {asked}: no folder of the newest commit",
-                hint=f"Commit it first, or choose one of these: {', '.join(find_projects(files, read)) or 'none'}.",
-            )
-        return chosen, chosen != detected or chosen != "."
-    while here != ".":
-        if here != detected and is_project(reader_below(read, here)):
-            return here, True
-        here = posixpath.dirname(here) or "."
+        _check_folder(chosen, asked, files, read)
+        return chosen, (chosen, detected) != (".", ".")
+    for folder in (here, *map(str, PurePosixPath(here).parents)):
+        if folder not in (".", detected) and is_project(reader_below(read, folder)):
+            return folder, True
     found = find_projects(files, read)
     if len(found) > 1 and detected == "." and not locate(files, read).packages:
         raise MemharnessError(
@@ -100,6 +95,15 @@ def _choose(root: Path, asked: str | None, files: Mapping[str, str], read: Read)
             hint=f"Run init in the folder of one of them, or choose it: memharness init --directory {found[0]}",
         )
     return detected, len(found) > 1
+
+
+def _check_folder(chosen: str, asked: str, files: Mapping[str, str], read: Read) -> None:
+    """Raise MemharnessError unless the newest commit has files in the folder `chosen`."""
+    if chosen != "." and not any(path.startswith(f"{chosen}/") for path in files):
+        raise MemharnessError(
+            f"--directory {asked}: no folder of the newest commit",
+            hint=f"Commit it first, or choose one of these: {', '.join(find_projects(files, read)) or 'none'}.",
+        )
 
 
 def _home(folder: Path, layout: Layout, own: Read) -> tuple[str, list[str]]:

@@ -1,6 +1,8 @@
 """`memharness show`: prints all that is stored for one commit."""
 
 from collections.abc import Iterator, Sequence
+from functools import reduce
+from operator import or_
 
 import click
 from msgspec.structs import replace
@@ -88,12 +90,18 @@ def _together(outcomes: Sequence[Outcome]) -> Outcome:
     measured = [outcome for outcome in outcomes if isinstance(outcome, Measured)]
     if not measured:
         return outcomes[-1]
-    explained = [outcome for outcome in measured if outcome.explained]
+    combined = reduce(_updated, measured)
+    explained = [outcome.profiles for outcome in measured if outcome.explained]
+    return replace(combined, profiles=reduce(or_, explained, combined.profiles))
+
+
+def _updated(older: Measured, newer: Measured) -> Measured:
+    """Return the newer outcome with what only the older one has."""
     return replace(
-        measured[-1],
-        metrics={name: value for outcome in measured for name, value in outcome.metrics.items()},
-        gc_objects=next((o.gc_objects for o in reversed(measured) if o.gc_objects), None),
-        types=next((o.types for o in reversed(measured) if o.types), ()),
-        profiles={kind: name for o in (*measured, *explained) for kind, name in o.profiles.items()},
-        notes=tuple(dict.fromkeys(note for outcome in measured for note in outcome.notes)),
+        newer,
+        metrics=older.metrics | newer.metrics,
+        gc_objects=newer.gc_objects or older.gc_objects,
+        types=newer.types or older.types,
+        profiles=older.profiles | newer.profiles,
+        notes=tuple(dict.fromkeys(older.notes + newer.notes)),
     )
