@@ -23,7 +23,7 @@ def measure_once(until: str) -> int:
     selection = memharness.Selection(until=until)
     config = memharness.load_config(Path.cwd(), overrides={"run.reuse": False})
     with open_session(config, selection) as session:
-        session.measure_missing(session.load(session.select_commits()))
+        session.measure_missing(session.load_stored(session.select_commits(selection)))
     return 0
 
 

@@ -161,10 +161,10 @@ def main() -> None:
     """Do what `run` and a comparison of the middle with the newest commit would do."""
     config = memharness.load_config(Path.cwd(), overrides={"run.reuse": False})
     with open_session(config, memharness.Selection()) as session:
-        commits = session.select_commits()
+        commits = session.select_commits(memharness.Selection())
         session.workers.measure = Answers(session, commits).measure  # type: ignore[method-assign]  # in place of children
         for chosen in (commits, [commits[len(commits) // 2], commits[-1]]):
-            session.confirm(session.measure_missing(session.load(chosen)))
+            session.confirm(session.measure_missing(session.load_stored(chosen)))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ from memharness.findings.report import commits_of, former_only, make_report, rep
 from memharness.findings.results import Results, load_results
 from memharness.findings.series_parts import parts_of
 from memharness.findings.still_open import still_open
-from memharness.git.history import is_ancestor, resolve
 from memharness.model.scenarios import Case
 from memharness.plan.tasks import runs_on
 
@@ -83,11 +82,8 @@ def _stored_at_newest(results: Results) -> set[str]:
 
 def _belongs(results: Results, case: Case) -> bool:
     """Tell whether the case applies to the newest commit and runs on an interpreter that was used."""
-    required, since = case.scenario.requires_python, case.scenario.since
-    if required is not None and not any(runs_on(case, facts.python) for facts in results.environments.values()):
-        return False
-    repository = results.project.repository
-    return since is None or is_ancestor(repository, resolve(repository, since), results.commits[-1].id)
+    runs = not case.scenario.requires_python or any(runs_on(case, f.python) for f in results.environments.values())
+    return runs and results.starts.get(case.scenario.name, 0) < len(results.commits)
 
 
 def _without_past(results: Results) -> Iterator[str]:

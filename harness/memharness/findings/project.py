@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from msgspec.structs import replace
-
 from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
 from memharness.files.cache_folder import cache_folder
@@ -14,7 +12,6 @@ from memharness.git.history import RevisionRange, commit_ids, select_commits, sh
 from memharness.git.repository import Repository, open_repository
 from memharness.model.history import Commit
 from memharness.model.measurements import Measured
-from memharness.model.metrics import METRICS, PassName
 from memharness.model.scenarios import Case
 from memharness.packages.layout import find_directory
 from memharness.packages.metadata import Read, read_metadata, reader_below
@@ -54,16 +51,18 @@ class Project:
         """Return the metrics that are wanted of a case."""
         return case.scenario.metrics or self.config.run.metrics
 
-    def passes_of(self, case: Case) -> set[PassName]:
-        """Return the passes that yield these metrics."""
-        return {METRICS[name].measured_in for name in self.metrics_of(case)}
-
     def commits(self, selection: Selection) -> tuple[Commit, ...]:
         """Return the selected commits, oldest first."""
-        if selection.new:
-            # Nothing measured yet: the newest commit alone becomes the baseline of all later runs.
-            selection = replace(selection, since=self._baseline(selection.until) or selection.until)
-        return select_commits(self.repository, selection)
+        line = select_commits(self.repository, selection)
+        return line[self._baseline(line) :] if selection.new else line
+
+    def choose_commits(self, selection: Selection) -> tuple[tuple[Commit, ...], tuple[str, ...]]:
+        """Return the selected commits, and why they are fewer than were asked for, where they are."""
+        commits = self.commits(selection)
+        if selection.new and commits[0].id in self._stored_ids():
+            return commits, ()
+        why = shortfall(self.repository, selection, commits)
+        return commits, (why,) if why else ()
 
     def copy_scenarios(self, into: Path) -> None:
         """Copy the scenario folder as it was parsed; raise MemharnessError where it was changed since."""
@@ -75,29 +74,27 @@ class Project:
                     f"{case.scenario.path} was changed while the run began", hint="Run the same command again."
                 )
 
-    def shortfall(self, selection: Selection, commits: Sequence[Commit]) -> tuple[str, ...]:
-        """Say why the selected `commits` are fewer than were asked for, where they are."""
-        if selection.new and self.newest_stored(selection.until) is not None:
-            return ()
-        why = shortfall(self.repository, selection, commits)
-        return (why,) if why else ()
-
     def newest_stored(self, until: str) -> str | None:
         """Return the id of the newest commit up to `until` that anything is stored for."""
-        stored = {commit for family in self.store.families() for commit in self.store.commit_ids(family)}
+        stored = self._stored_ids()
         return next((commit for commit in commit_ids(self.repository, until) if commit in stored), None)
 
-    def _baseline(self, until: str) -> str | None:
-        """Return the newest commit up to which each case was measured; what failed since is no baseline."""
+    def _stored_ids(self) -> set[str]:
+        return {commit for family in self.store.families() for commit in self.store.commit_ids(family)}
+
+    def _baseline(self, line: Sequence[Commit]) -> int:
+        """Return the position of the newest commit up to which each case was measured; a failure is no baseline.
+
+        Where nothing was measured yet, the newest commit becomes the baseline of all later runs.
+        """
         searched = {case.name for case in self.cases}  # under any identity: its series is continued from there
-        baseline = None
-        for commit in commit_ids(self.repository, until):
-            found = searched & self._measured_at(commit)
-            if found:
-                baseline = commit
-                searched -= found
+        baseline = len(line) - 1
+        for position in reversed(range(len(line))):
             if not searched:
                 break
+            found = searched & self._measured_at(line[position].id)
+            baseline = position if found else baseline
+            searched -= found
         return baseline
 
     def _measured_at(self, commit: str) -> set[str]:

@@ -6,8 +6,9 @@ from functools import cached_property
 from typing import TypeAlias
 
 from memharness.config.configuration import Config
+from memharness.errors import MemharnessError
 from memharness.findings.project import EVERYTHING, Project, Selection, open_project
-from memharness.git.history import RevisionRange, select_commits
+from memharness.git.history import RevisionRange, is_ancestor, resolve, select_commits
 from memharness.model.environments import PINNED, EnvironmentFacts
 from memharness.model.findings import Acceptance
 from memharness.model.history import Commit
@@ -71,6 +72,21 @@ class Results:
         return {commit.id: at for at, commit in enumerate(self.commits)}
 
     @cached_property
+    def starts(self) -> Mapping[str, int]:
+        """The position of the first commit that each scenario with a `since` applies to, by name."""
+        repository, starts = self.project.repository, {}
+        for scenario in {case.scenario.name: case.scenario for case in self.project.cases}.values():
+            if scenario.since is None:
+                continue
+            try:
+                since = resolve(repository, scenario.since)
+            except MemharnessError as error:
+                raise MemharnessError(f"{scenario.path}: since: {error.message}", hint=error.hint) from None
+            later = (at for at, commit in enumerate(self.commits) if is_ancestor(repository, since, commit.id))
+            starts[scenario.name] = next(later, len(self.commits))
+        return starts
+
+    @cached_property
     def _series(self) -> dict[str, dict[str, dict[PartKey, dict[str, list[Measurement]]]]]:
         """Everything by family, by case, by identity and probe method, and by commit id."""
         found: dict[str, dict[str, dict[PartKey, dict[str, list[Measurement]]]]] = {}
@@ -86,8 +102,8 @@ class Results:
 def load_results(config: Config, selection: Selection = EVERYTHING) -> Results:
     """Load what is stored for the selected commits and cases in all environments; measures and writes nothing."""
     project = open_project(config, selection, read_only=True)
-    commits = project.commits(selection)
-    return replace(load_commits(project, commits), notices=project.shortfall(selection, commits))
+    commits, notices = project.choose_commits(selection)
+    return replace(load_commits(project, commits), notices=notices)
 
 
 def load_commits(project: Project, commits: Sequence[Commit], *, families: Iterable[str] | None = None) -> Results:

@@ -53,8 +53,8 @@ def _former(results: Results, known: Mapping[PartKey, _Stored], parts: Sequence[
     return max(candidates, key=lambda found: (found[0], found[1].key))[1] if candidates else None
 
 
-def covered(results: Results, family: str, case: Case, start: int) -> int:
-    """Return how many commits need no measurement of a case that applies from `start` on: a former part tells of them.
+def covered(results: Results, family: str, case: Case) -> int:
+    """Return how many commits need no measurement of a case, as a former part of its series tells of them.
 
     These are the ones before the commit that joins the two; none where nothing is stored of the case at one of them.
     """
@@ -62,7 +62,7 @@ def covered(results: Results, family: str, case: Case, start: int) -> int:
     known = results.all_series(family, case.name)
     join = parts[-1].first if len(parts) > 1 else _newest_former(results, known, parts[-1]) or 0
     stored = {at for series in known.values() for at in _positions(results, series)}
-    return join if stored.issuperset(range(start, join)) else 0
+    return join if stored.issuperset(range(results.starts.get(case.scenario.name, 0), join)) else 0
 
 
 def join_of(results: Results, family: str, case: Case) -> int | None:

@@ -1,6 +1,6 @@
 """Metrics: the quantities that are measured, the passes that yield them, and the least difference worth a report."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 
 from memharness.model.values import Value
@@ -82,6 +82,11 @@ METRICS: Final[Mapping[str, Metric]] = {
     )
 }
 FLAGGING: Final = tuple(name for name, metric in METRICS.items() if metric.floor is not None)
+
+
+def passes_for(metrics: Iterable[str]) -> frozenset[PassName]:
+    """Return the passes that yield some metrics."""
+    return frozenset(METRICS[name].measured_in for name in metrics)
 
 
 def profile_pass(kind: str) -> PassName:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from memharness.model.environments import EnvironmentSpec
 from memharness.model.history import Commit
-from memharness.model.metrics import PassName
+from memharness.model.metrics import PASSES, PassName
 from memharness.model.scenarios import Case
 from memharness.model.values import Value
 
@@ -35,16 +35,13 @@ class MeasurementKey(Value):
 
 
 class Task(Value):
-    """Cases to measure at one commit in one environment: in these passes, or in all where none is named.
-
-    `explain` asks for deep profiles as well.
-    """
+    """Cases to measure at one commit in one environment, in some passes. `explain` asks for deep profiles as well."""
 
     commit: Commit
     spec: EnvironmentSpec
     cases: tuple[Case, ...]
     round: int = 0
-    passes: tuple[PassName, ...] = ()
+    passes: tuple[PassName, ...] = PASSES
     explain: bool = False
 
 
@@ -107,7 +104,7 @@ def plan_range(
     stored: Collection[MeasurementKey],
     starts: Mapping[str, int],
     *,
-    passes: tuple[PassName, ...] = (),
+    passes: tuple[PassName, ...] = PASSES,
 ) -> tuple[Task, ...]:
     """Return what is missing of a first measurement, or of some `passes` of it, of every case at every commit.
 

@@ -18,10 +18,11 @@ from memharness.findings.project import Selection
 from memharness.findings.results import Results
 from memharness.model.history import Commit
 from memharness.model.measurements import PROBE_METHOD, Failed, Measured, ObservedInputs, Outcome
+from memharness.model.metrics import passes_for
 from memharness.plan.adaptive import AdaptiveSearch, Found, Request
 from memharness.plan.tasks import Suite, Task
 from memharness.run.listener import Listener
-from memharness.run.missing import missing, starts_of
+from memharness.run.missing import missing
 from memharness.run.session import Session, open_session
 
 _CaseKey = tuple[str, str]  # family, case
@@ -45,15 +46,15 @@ def explore(
     with open_session(
         config, selection, listener=listener, retry_failed=retry_failed, verify=verify, keep_going=keep_going
     ) as session:
-        commits = session.select_commits()
+        commits = session.select_commits(selection)
         exploration: _Exploration | None = None
         try:
-            ends = session.load((commits[0], commits[-1]) if len(commits) > 1 else commits)
+            ends = session.load_stored((commits[0], commits[-1]) if len(commits) > 1 else commits)
             ends = session.join_series(session.confirm(session.measure_missing(ends)))
-            exploration = _Exploration(session, ends, session.load(commits))
+            exploration = _Exploration(session, ends, session.load_stored(commits))
             results = session.confirm(session.reuse(exploration.run()))
         except KeyboardInterrupt as interrupt:
-            interrupt.add_note(_summary(session.load(commits), session.suites, exploration))
+            interrupt.add_note(_summary(session.load_stored(commits), session.suites, exploration))
             raise
         return replace(results, notices=(*results.notices, _summary(results, session.suites, exploration)))
 
@@ -65,18 +66,18 @@ class _Exploration:
         self._session = session
         self._results = results
         self._positions = _positions(session, results.commits, ends)
+        sparse = results.only(self._positions)
         tried = {commit.id for commit in ends.commits}  # again just now, where that was asked for
         self._due = {
             (task.spec.family, case.name, task.commit.id)
-            for task in session.plan(results.only(self._positions))
+            for task in session.plan(sparse)
             if task.commit.id not in tried
             for case in task.cases
         }
         self._scales = _scales(ends)
         self._outcomes: dict[_CaseKey, dict[int, Outcome]] = {key: {} for key in self._scales}
-        starts = starts_of(session.project, self._positions)
         begins = {
-            (suite.spec.family, case.name): starts.get(case.scenario.name, 0)
+            (suite.spec.family, case.name): sparse.starts.get(case.scenario.name, 0)
             for suite in session.suites
             for case in suite.cases
             if (suite.spec.family, case.name) in self._scales
@@ -227,6 +228,6 @@ def _observed(session: Session, ends: Results) -> list[ObservedInputs] | None:
             named = [outcome.inputs for outcome in first if isinstance(outcome, Measured)]
             if first and not named:
                 return None
-            ids |= {inputs.get(name) for inputs in named for name in session.project.passes_of(case)}
+            ids |= {inputs.get(name) for inputs in named for name in passes_for(session.project.metrics_of(case))}
     found = [inputs for id_ in ids if id_ and (inputs := session.project.store.inputs(id_))]
     return found if len(found) == len(ids) else None

@@ -52,10 +52,10 @@ def bisect(
         line = select_commits(session.project.repository, RevisionRange(since=good, until=bad))
         question = _question(session, (line[0], line[-1]), metric)
         while isinstance(found := search(session.project, question, line), Unmeasured):
-            session.measure_missing(session.load([found.commit]), (METRICS[metric].measured_in,))
+            session.measure_missing(session.load_stored([found.commit]), (METRICS[metric].measured_in,))
         assert found is not None
         judging = partial(_judge_pair, question=question)
-        results = session.confirm(session.measure_missing(session.load(found)), judging)
+        results = session.confirm(session.measure_missing(session.load_stored(found)), judging)
         return Bisection(line=line, question=question, report=_report(results, question, line))
 
 
@@ -120,7 +120,7 @@ def judge_commit(config: Config, good: str | None, bad: str | None, selection: S
         question = _question(session, ends, metric)
         head = "BISECT_HEAD" if Path(repository.git_dir, "BISECT_HEAD").exists() else "HEAD"
         commit = find_commit(repository, head)
-        session.measure_missing(session.load([commit]), (METRICS[metric].measured_in,))
+        session.measure_missing(session.load_stored([commit]), (METRICS[metric].measured_in,))
         return answer(session.project, question, commit) or "skip"
 
 
@@ -143,7 +143,7 @@ def _started_with(repository: Repository) -> dict[str, str]:
 
 def _question(session: Session, ends: tuple[Commit, Commit], metric: str) -> Question:
     """Measure `metric` at both ends; return what to search for and narrow the work to it."""
-    results = session.measure_missing(session.load(ends), (METRICS[metric].measured_in,))
+    results = session.measure_missing(session.load_stored(ends), (METRICS[metric].measured_in,))
     judged = [one for one in judge(results) if one.series.metric == metric and not one.closed]
     moves = [_move(one, _rule(session.project, one)) for one in judged]
     if not any(moves):

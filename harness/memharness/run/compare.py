@@ -50,7 +50,7 @@ def compare(
             raise MemharnessError(f"{before} and {after} are the same commit", hint="Name two different revisions.")
         if same_env:
             session.suites = tuple(_pinned(session, pair[1]))
-        results = session.confirm(session.measure_missing(session.load(pair)))
+        results = session.confirm(session.measure_missing(session.load_stored(pair)))
         report = make_report(results)
         note = (f"both were measured with the dependencies of {pair[1].short}",) if same_env else ()
         report = replace(
@@ -71,7 +71,7 @@ def _side_by_side(row: Summary) -> Summary:
 
 def _pinned(session: Session, commit: Commit) -> Iterator[Suite]:
     """Yield the suites with all dependencies pinned to what the environment of `commit` holds."""
-    results = session.measure_missing(session.load([commit]), ("first",))
+    results = session.measure_missing(session.load_stored([commit]), ("first",))
     if not all(_facts(results, suite.spec.family, commit) for suite in session.suites):
         results = session.measure_missing(results)  # no case there wants that pass
     for suite in session.suites:

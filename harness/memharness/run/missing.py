@@ -6,16 +6,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from msgspec.structs import replace
 
 from memharness.analyse.steps import Step
-from memharness.errors import MemharnessError
 from memharness.findings.branch_search import Unmeasured, follow_merge
 from memharness.findings.judge import Judged, question_of
 from memharness.findings.project import Project
 from memharness.findings.results import Results, with_whole_history
 from memharness.findings.series_parts import covered, join_of
-from memharness.git.history import is_ancestor, resolve
-from memharness.model.history import Commit
 from memharness.model.measurements import PROBE_METHOD, Measured, Measurement
-from memharness.model.metrics import METRICS, PASSES, PassName
+from memharness.model.metrics import METRICS, PASSES, PassName, passes_for
 from memharness.model.scenarios import Case
 from memharness.plan.tasks import (
     Completed,
@@ -33,7 +30,7 @@ def missing(
     results: Results,
     suites: Sequence[Suite],
     *,
-    passes: tuple[PassName, ...] = (),
+    passes: tuple[PassName, ...] = PASSES,
     retry_failed: bool,
     continued: bool = False,
 ) -> tuple[Task, ...]:
@@ -42,23 +39,23 @@ def missing(
     A case that wants no metric of these passes is left out. `continued`: where a scenario changed, so are the commits
     before the one that joins its series to the former one.
     """
-    wanted = {case.name: results.project.passes_of(case) & set(passes or PASSES) for case in results.project.cases}
-    due = [replace(suite, cases=tuple(case for case in suite.cases if wanted[case.name])) for suite in suites]
-    completed = _completed(results, (commit.id for commit in results.commits), retry_failed=retry_failed)
-    stored = {key for key, known in completed.items() if wanted.get(key.case, set()) <= known.passes}
-    starts = starts_of(results.project, results.commits)
+    metrics = {case.name: results.project.metrics_of(case) for case in results.project.cases}
+    wanted = {case: passes_for(names).intersection(passes) for case, names in metrics.items()}
+    completed = _completed(results, (commit.id for commit in results.commits), metrics, retry_failed=retry_failed)
+    stored = {key for key, known in completed.items() if wanted.get(key.case, frozenset()) <= known.passes}
     if continued:
-        stored |= _covered(results, suites, starts)
-    return plan_range(results.commits, due, stored, starts, passes=passes)
+        stored |= _covered(results, suites)
+    due = [replace(suite, cases=tuple(case for case in suite.cases if wanted[case.name])) for suite in suites]
+    return plan_range(results.commits, due, stored, results.starts, passes=passes)
 
 
-def _covered(results: Results, suites: Sequence[Suite], starts: Mapping[str, int]) -> set[MeasurementKey]:
+def _covered(results: Results, suites: Sequence[Suite]) -> set[MeasurementKey]:
     """Return the measurements that former parts of series stand for."""
     return {
         key_of(commit, suite.spec, case)
         for suite in suites
         for case in suite.cases
-        for commit in results.commits[: covered(results, suite.spec.family, case, starts.get(case.scenario.name, 0))]
+        for commit in results.commits[: covered(results, suite.spec.family, case)]
     }
 
 
@@ -90,14 +87,15 @@ def unconfirmed(
     for judged in judgements:
         series, points = judged.series, judged.series.points
         explained = {judged.newest, *(i for step in judged.findings for i in (step.good, step.bad))}
-        if "first" not in results.project.passes_of(judged.case):
+        if "first" not in passes_for(series.key.metrics):
             explained = set()  # it is the first call that can be explained
         for index, times in judged.repeats:
             of_commit, key = wanted[points[index].commit.id], (series.key.family, series.key.case)
             passes = frozenset({METRICS[series.metric].measured_in})
             repeat = Repeat(times=times, passes=passes, explain=index in explained)
             of_commit[key] = repeat.joined(of_commit[key]) if key in of_commit else repeat
-    completed = _completed(results, wanted, retry_failed=retry_failed)
+    metrics = {judged.case.name: judged.series.key.metrics for judged in judgements}
+    completed = _completed(results, wanted, metrics, retry_failed=retry_failed)
     return plan_repeats(wanted, results.commits, suites, completed)
 
 
@@ -129,13 +127,14 @@ def on_branches(
     return tuple(tasks)
 
 
-def _completed(results: Results, commit_ids: Iterable[str], *, retry_failed: bool) -> dict[MeasurementKey, Completed]:
-    """Return what need not be measured (again) at some commits."""
+def _completed(
+    results: Results, commit_ids: Iterable[str], metrics: Mapping[str, Collection[str]], *, retry_failed: bool
+) -> dict[MeasurementKey, Completed]:
+    """Return what need not be measured (again) at some commits, of the `metrics` that are wanted of each case."""
     project, ids = results.project, tuple(commit_ids)
-    wanted = {case.name: project.metrics_of(case) for case in project.cases}
     return {
         MeasurementKey(family=family, commit=commit, case=m.case, identity=m.identity, round=m.round): Completed(
-            passes=_completed_passes(project, m, wanted.get(m.case, ()), retry_failed=retry_failed),
+            passes=_completed_passes(project, m, metrics.get(m.case, ()), retry_failed=retry_failed),
             explained=not isinstance(m.outcome, Measured) or m.outcome.explained,
         )
         for family, records in results.measurements.items()
@@ -165,18 +164,3 @@ def _completed_passes(
     tried = {"rss"}.intersection(outcome.passes) | (set() if retry_failed else failed)
     again = (lacking - tried) | project.store.lost_in(outcome) | (failed if retry_failed else set())
     return frozenset(PASSES) - again
-
-
-def starts_of(project: Project, commits: Sequence[Commit]) -> dict[str, int]:
-    """Map scenarios with a `since` to the index of the first commit that they apply to."""
-    starts = {}
-    for scenario in {case.scenario.name: case.scenario for case in project.cases}.values():
-        if scenario.since is None:
-            continue
-        try:
-            start = resolve(project.repository, scenario.since)
-        except MemharnessError as error:
-            raise MemharnessError(f"{scenario.path}: since: {error.message}", hint=error.hint) from None
-        later = (i for i, commit in enumerate(commits) if is_ancestor(project.repository, start, commit.id))
-        starts[scenario.name] = next(later, len(commits))
-    return starts

@@ -17,7 +17,7 @@ from memharness.findings.project import Project
 from memharness.findings.results import Results
 from memharness.model.environments import EnvironmentSpec
 from memharness.model.measurements import PROBE_METHOD, Measured, Measurement, Observation, ObservedInputs, Reused
-from memharness.model.metrics import METRICS, PASSES, PassName
+from memharness.model.metrics import METRICS, PassName, passes_for
 from memharness.model.scenarios import Case
 from memharness.model.values import digest
 from memharness.plan.reuse import ReusableResults
@@ -122,7 +122,7 @@ class Reuse:
             return ()
         commit = task.commit.id
         key, tree = self._inputs.reuse_key(commit, task.spec, case), self._inputs.at(commit).tree
-        passes = frozenset(self._project.passes_of(case) & set(task.passes or PASSES))
+        passes = passes_for(self._project.metrics_of(case)).intersection(task.passes)
         with self._lock:
             found = self._results.find(key, passes, tree) or (also.find(key, passes, tree) if also else None)
         return tuple(

@@ -17,7 +17,7 @@ from memharness.findings.project import EVERYTHING, Project, Selection, open_pro
 from memharness.findings.results import Results, load_commits, with_whole_history
 from memharness.findings.series_parts import continuations
 from memharness.model.history import Commit
-from memharness.model.metrics import PassName
+from memharness.model.metrics import PASSES, PassName
 from memharness.plan.tasks import Task
 from memharness.run.listener import Listener, Silent
 from memharness.run.missing import joins, merged_steps, missing, on_branches, unconfirmed
@@ -46,7 +46,8 @@ def run(
     with open_session(
         config, selection, listener=listener, retry_failed=retry_failed, verify=verify, keep_going=keep_going
     ) as session:
-        results = session.load(session.select_commits())
+        commits = session.select_commits(selection)
+        results = session.load_stored(commits)
         results = session.measure_missing(results, continued=True)
         return session.confirm(results)
 
@@ -79,7 +80,7 @@ def open_session(
                 verify=verify,
                 keep_going=keep_going,
             )
-            yield Session(project, selection, workers, retry_failed=retry_failed)
+            yield Session(project, workers, retry_failed=retry_failed)
     except (OSError, MemoryError) as error:
         refused = as_refusal(error)
         if refused is None:
@@ -90,26 +91,27 @@ def open_session(
 class Session:
     """The work of one command that measures. Every step takes results and returns them with what it added."""
 
-    def __init__(self, project: Project, selection: Selection, workers: Workers, *, retry_failed: bool) -> None:
+    def __init__(self, project: Project, workers: Workers, *, retry_failed: bool) -> None:
         self.project = project
         self.suites = suites_of(project)
         self.workers = workers
-        self._selection = selection
         self._retry_failed = retry_failed
         self._notices: tuple[str, ...] = ()
 
-    def select_commits(self) -> tuple[Commit, ...]:
+    def select_commits(self, selection: Selection) -> tuple[Commit, ...]:
         """Return the selected commits; where they are fewer than were asked for, the results say why."""
-        commits = self.project.commits(self._selection)
-        self._notices += self.project.shortfall(self._selection, commits)
+        commits, notices = self.project.choose_commits(selection)
+        self._notices += notices
         return commits
 
-    def load(self, commits: Sequence[Commit]) -> Results:
+    def load_stored(self, commits: Sequence[Commit]) -> Results:
         """Load what is stored for `commits` in the environments of this project."""
         families = [suite.spec.family for suite in self.suites]
         return self._with_account(load_commits(self.project, commits, families=families))
 
-    def plan(self, results: Results, passes: tuple[PassName, ...] = (), *, continued: bool = False) -> tuple[Task, ...]:
+    def plan(
+        self, results: Results, passes: tuple[PassName, ...] = PASSES, *, continued: bool = False
+    ) -> tuple[Task, ...]:
         """Plan what `results` lack, and let the workers learn what they hold."""
         tasks = missing(results, self.suites, passes=passes, retry_failed=self._retry_failed, continued=continued)
         self.workers.learn(results, tasks)
@@ -121,7 +123,7 @@ class Session:
         return self._with_account(results.reloaded(changed))
 
     def measure_missing(
-        self, results: Results, passes: tuple[PassName, ...] = (), *, continued: bool = False
+        self, results: Results, passes: tuple[PassName, ...] = PASSES, *, continued: bool = False
     ) -> Results:
         """Measure every case once, or some `passes` of it, at each commit that lacks it.
 

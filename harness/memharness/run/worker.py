@@ -21,7 +21,7 @@ from memharness.findings.project import Project
 from memharness.model.environments import Environment, EnvironmentFacts, EnvironmentSpec
 from memharness.model.history import Checkout
 from memharness.model.measurements import Activity, Failed, Measured, Observation, Reused
-from memharness.model.metrics import METRICS, PASSES, Stage
+from memharness.model.metrics import METRICS, Stage
 from memharness.model.scenarios import Case
 from memharness.model.values import Value
 from memharness.plan.reuse import ReusableResults
@@ -162,7 +162,7 @@ class Worker:
 
     def _observe(self, job: _Job, case: Case) -> Observation:
         """Measure one case in its children."""
-        settings, scenario, wanted = self._project.config.run, case.scenario, job.task.passes or PASSES
+        settings, scenario, passes = self._project.config.run, case.scenario, job.task.passes
         timeout = scenario.timeout or settings.timeout
         observation = observe(
             case,
@@ -171,7 +171,7 @@ class Worker:
             self._slot.work,
             self._slot.scenarios,
             Terms(
-                metrics=tuple(n for n in self._project.metrics_of(case) if METRICS[n].measured_in in wanted),
+                metrics=tuple(n for n in self._project.metrics_of(case) if METRICS[n].measured_in in passes),
                 explain=job.task.explain,
                 calls=self._calls_of(job.task.spec, case),
                 growth_budget=settings.growth_budget,

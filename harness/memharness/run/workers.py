@@ -127,7 +127,7 @@ class Workers:
             self.recorder.calls_of(task.spec, case) is None
             for task in tasks
             for case in task.cases
-            if "growth" in (task.passes or self._project.passes_of(case))
+            if "growth" in task.passes and "growth" in self._project.metrics_of(case)
         )
 
     def _execute(self, tasks: Sequence[Task], *, workers: int) -> None:
