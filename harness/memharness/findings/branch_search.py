@@ -1,4 +1,4 @@
-"""Halving a line of commits: the stored measurements as answers, so that a search goes on where it stopped."""
+"""Searches a line of commits by halving. Stored measurements are the answers, so a stopped search can go on."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -17,7 +17,7 @@ _branch_line = lru_cache(maxsize=1024)(branch_line)  # asked again in every step
 
 
 class Question(Value):
-    """What is searched for: the commit that moved `metric` of `key` from about `before` to about `after`."""
+    """What to search for: the commit that moved `metric` of `key` from about `before` to about `after`."""
 
     key: SeriesKey
     metric: str
@@ -25,13 +25,13 @@ class Question(Value):
     after: int
 
     def share(self, before: int, after: int) -> float:
-        """Return which part of the difference asked for lies between two values; below 0 in the other direction."""
+        """Return which share of the difference asked for lies between two values; negative in the other direction."""
         asked = self.after - self.before
         return (after - before) / asked if asked else 0.0
 
 
 class Unmeasured(Value):
-    """The search cannot go on before this commit is measured."""
+    """The commit that must be measured before the search can go on."""
 
     commit: Commit
 
@@ -61,8 +61,8 @@ def search(project: Project, question: Question, line: Sequence[Commit]) -> tupl
 def follow_merge(project: Project, question: Question, merge: Commit) -> Commit | Unmeasured | None:
     """Return the commit on a branch merged by `merge` that made the difference, branches of the branch included.
 
-    None where `merge` is none, where it made the difference itself, and where the culprit is one of several: halving
-    ends at a commit that made more than half of the difference, so what is found is held against the whole of it.
+    None where `merge` is not a merge, where it made the difference itself, and where several commits did. Halving ends
+    at a commit that made more than half of the difference, so its share of the whole is checked.
     """
     for parent in merge.parents[1:]:
         line = _branch_line(project.repository, merge.parents[0], parent)
@@ -83,7 +83,7 @@ def _accounts(project: Project, question: Question, pair: tuple[Commit, Commit])
 
 
 def answer(project: Project, question: Question, commit: Commit) -> Found | None:
-    """Return what the stored measurements say of a commit; "skip" where it was tried in vain, None before that."""
+    """Return the stored answer for a commit; "skip" where measuring it failed, None where it was not measured."""
     point = _point(project, question, commit)
     if point is None:
         return None

@@ -1,4 +1,4 @@
-"""The changes at one commit, found in what is stored."""
+"""Finds the changes at one commit."""
 
 from collections.abc import Collection, Sequence
 

@@ -1,4 +1,4 @@
-"""From judgements to changes: the lines that hold each step, the branch it came by, and what the ledger says of it."""
+"""Describes steps as changes: the lines that hold each one, the merged branch it came from, whether it is accepted."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,19 +31,19 @@ def find_changes(results: Results) -> tuple[Change, ...]:
 
 
 def describe(results: Results, judged: Sequence[Judged]) -> tuple[Change, ...]:
-    """Turn what was found into changes, those of one commit side by side; a peak speaks for a `warm_peak` like it."""
+    """Describe what was found as changes. A change of `peak` also stands for a similar one of `warm_peak`."""
     return fold_warm_peaks(describe_each(results, judged))
 
 
 def describe_each(results: Results, judged: Sequence[Judged]) -> tuple[Change, ...]:
-    """Turn what was found into changes, one for each metric with its own figures."""
+    """Describe what was found as changes, one for each metric."""
     with open_source_edits(results.project.repository) as source_edits:
         return describe_with(source_edits, results, judged)
 
 
 @contextmanager
 def open_source_edits(repository: Repository) -> Iterator["SourceEdits"]:
-    """Yield what git tells of the lines between commits, kept for all that is described with it."""
+    """Yield a reader of the edits between commits, which caches what git says."""
     with BlobReader(repository) as blobs:
         yield SourceEdits(repository, blobs)
 
@@ -64,7 +64,7 @@ def describe_with(
 def _changes(
     results: Results, judged: Judged, order: Mapping[str, int], source_edits: "SourceEdits", recall: Recall
 ) -> Iterator[Change]:
-    """Yield a change for each finding; rises that were taken back stand for the falls that did it."""
+    """Yield a change for each finding; a rise and the fall that undid it are one change."""
     if judged.rule is None or not judged.findings:
         return
     series, points, rule = judged.series, judged.series.points, judged.rule
@@ -89,7 +89,7 @@ def _changes(
 
 
 def _with_culprit(results: Results, judged: Judged, step: Step, change: Change) -> Change:
-    """Name the commit on the merged branch that made a change, where it came with a merge and one is known."""
+    """Name the commit on a merged branch that made the change, where one is known."""
     if not step.adjacent or step.kind == "drift":
         return change
     bad = judged.series.points[step.bad].commit
@@ -135,7 +135,7 @@ def _stretches(
 
 
 class SourceEdits:
-    """What git tells of the lines between two commits; of the Python files that profiles mention it reads the text."""
+    """Reads the edits between two commits, with the text of the Python files that profiles mention."""
 
     def __init__(self, repository: Repository, blobs: BlobReader) -> None:
         self._files = cache(lambda good, bad: file_edits(repository, good, bad))
@@ -150,42 +150,21 @@ class SourceEdits:
         files = self.files(good.id, bad.id)
         paths = {path for side in sides for path in side.paths}
         wanted = [file for file in files if {file.before, file.after} & paths]
-        reads = (partial(self._read, good.id), partial(self._read, bad.id))
-        before, after = (
-            _Texts([name for name in names if name is not None and name.endswith(".py")], read)
-            for names, read in zip(([f.before for f in wanted], [f.after for f in wanted]), reads, strict=True)
+        before, after = (partial(self._read, commit.id) for commit in (good, bad))
+        return Edits(
+            files,
+            before={name: before(name) for name in (file.before for file in wanted) if name and name.endswith(".py")},
+            after={name: after(name) for name in (file.after for file in wanted) if name and name.endswith(".py")},
+            read=(before, after),
         )
-        return Edits(files, before=before, after=after, read=reads)
 
     def _read(self, commit: str, path: str) -> str:
-        """Return the text of a Python file; "" where the commit has none, as of one that a build generates."""
+        """Return the text of a Python file; "" where the commit lacks it, as with generated files."""
         return self._text(commit, path) if path.endswith(".py") else ""
 
 
-class _Texts(Mapping[str, str]):
-    """The texts of some files of one commit, read when they are asked for."""
-
-    def __init__(self, names: Iterable[str], read: Callable[[str], str]) -> None:
-        self._names = dict.fromkeys(names)
-        self._read = read
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._names
-
-    def __getitem__(self, name: str) -> str:
-        if name not in self._names:
-            raise KeyError(name)
-        return self._read(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-
 def _sides(results: Results, judged: Judged, *indexes: int) -> tuple[CommitProfiles, ...]:
-    """Load the profiles of some points: deep ones only where all have them, as libraries are folded there."""
+    """Load the profiles of some points: deep ones only where all have them, as only those attribute library lines."""
     sides = tuple(_side(results, judged, index, deep=True) for index in indexes)
     if len({side.plain for side in sides}) == 1:
         return sides
@@ -193,7 +172,7 @@ def _sides(results: Results, judged: Judged, *indexes: int) -> tuple[CommitProfi
 
 
 def _side(results: Results, judged: Judged, index: int, *, deep: bool) -> CommitProfiles:
-    """Load the profiles of one point: of the last repeat that was traced deep or not, else of the last."""
+    """Load the profiles of one point: of the last repeat that was traced as `deep` says, else of the last repeat."""
     key = judged.series.key
     commit = judged.series.points[index].commit.id
     repeats = results.repeats(key.family, commit, key.case, key.identity, key.probe)

@@ -1,8 +1,8 @@
-"""From stored measurements to judgements: series, the steps and drifts in them, and what is to be measured again."""
+"""Judges series: finds their steps and drifts, and what is to be measured again."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Final
-from weakref import WeakKeyDictionary
 
 from msgspec.structs import replace
 
@@ -14,7 +14,7 @@ from memharness.config.configuration import Config
 from memharness.findings.branch_search import Question
 from memharness.findings.project import Project
 from memharness.findings.results import Results
-from memharness.findings.series_parts import SeriesPart, parts_of
+from memharness.findings.series_parts import SeriesPart, all_parts
 from memharness.model.findings import Acceptance
 from memharness.model.measurements import PROBE_METHOD
 from memharness.model.scenarios import Case
@@ -22,9 +22,9 @@ from memharness.model.values import Value
 
 
 class Judged(Value):
-    """A series with what was found in it. `rule` is None where the metric does not flag: nothing is found then.
+    """A series with what was found in it. `rule` is None where the metric does not flag; nothing is found then.
 
-    A `closed` one ends where another goes on: nothing more is measured for it.
+    A `closed` series ends where another one goes on; nothing more is measured for it.
     """
 
     case: Case
@@ -46,39 +46,28 @@ class Judged(Value):
 
     @property
     def repeats(self) -> tuple[tuple[int, int], ...]:
-        """Points, and how often each is to be measured in all."""
+        """The positions of points, and how often each is to be measured in all."""
         return needs_repeats(self.series, self.findings) if self.rule and not self.closed else ()
 
 
 _RESIDENT: Final = ("peak", "rss_peak")  # traced and resident memory, which are compared
-_judged: WeakKeyDictionary[Results, tuple[Judged, ...]] = WeakKeyDictionary()
 
 
+@lru_cache(maxsize=1)
 def judge(results: Results) -> tuple[Judged, ...]:
-    """Return every series of `results` with what is found in it; asked again, the same."""
-    if results not in _judged:
-        _judged[results] = tuple(_judge(results))
-    return _judged[results]
+    """Return every series of `results` with what is found in it."""
+    return tuple(one for part in all_parts(results) for one in _judge_part(results, part))
 
 
-def _judge(results: Results) -> Iterator[Judged]:
-    for family in results.measurements:
-        for case in results.cases(family):
-            *former, present = parts_of(results, family, case)
-            for part in former:
-                yield from (replace(one, closed=True) for one in _judge_part(results, family, case, part))
-            yield from _judge_part(results, family, case, present)
-
-
-def _judge_part(results: Results, family: str, case: Case, part: SeriesPart) -> Iterator[Judged]:
+def _judge_part(results: Results, part: SeriesPart) -> Iterator[Judged]:
     """Judge one part of a case's series."""
-    key = replace(series_key(results.project, case, family), identity=part.identity, probe=part.probe)
-    stored = results.series(family, case.name, *part.key)
-    own = {commit: repeats for commit, repeats in stored.items() if results.positions[commit] <= part.last}
-    series = build_series(key, results.commits, own, results.environments)
+    key = replace(series_key(results.project, part.case, part.family), identity=part.key[0], probe=part.key[1])
+    stored = {commit: repeats for commit, repeats in part.stored.items() if results.positions[commit] <= part.last}
+    series = build_series(key, results.commits, stored, results.environments)
     values = {one.metric: [point.value for point in one.points] for one in series if one.metric in _RESIDENT}
     untraced = len(values) == len(_RESIDENT) and untraced_dominates(*(values[metric] for metric in _RESIDENT))
-    yield from judge_case(results.project.config, results.accepted, case, series, untraced=untraced)
+    for one in judge_case(results.project.config, results.accepted, part.case, series, untraced=untraced):
+        yield replace(one, closed=True) if part.closed else one
 
 
 def judge_case(
@@ -96,7 +85,7 @@ def judge_case(
 
 
 def series_key(project: Project, case: Case, family: str) -> SeriesKey:
-    """Return what the series of a case in a family are about."""
+    """Return the key that the series of a case in a family share."""
     return SeriesKey(
         case=case.name,
         identity=case.scenario.identity,
@@ -107,6 +96,6 @@ def series_key(project: Project, case: Case, family: str) -> SeriesKey:
 
 
 def question_of(judged: Judged, step: Step) -> Question:
-    """Return what to ask of the commits between the two of `step`, or of a branch that came in there."""
+    """Return what to search for between the commits of `step`, or on a branch merged there."""
     series = judged.series
     return Question(key=series.key, metric=series.metric, before=step.before, after=step.after)

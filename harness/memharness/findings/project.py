@@ -22,9 +22,8 @@ from memharness.store import Store
 class Selection(RevisionRange):
     """What a command is asked to look at: revisions, and cases by `-k` expression and by tag.
 
-    `new` asks for the commits after the newest measured one, with that one as the baseline; `every` for the whole
-    history, which is also what is meant where nothing is asked for. `machine` narrows what looks at all machines to
-    the results of one.
+    `new` asks for the commits after the newest measured one, which is the baseline; `every` for the whole history,
+    which is also the default. `machine` limits commands that read the results of all machines to one.
     """
 
     new: bool = False
@@ -39,7 +38,7 @@ EVERYTHING = Selection()
 
 @dataclass(frozen=True)
 class Project:
-    """All that the commands work on."""
+    """What the commands work on."""
 
     config: Config
     repository: Repository
@@ -107,7 +106,7 @@ class Project:
 
 
 def open_project(config: Config, selection: Selection, *, read_only: bool = False) -> Project:
-    """Open repository, scenario files and store; what is wrong with any of them is a MemharnessError."""
+    """Open repository, scenario files and store. Raises MemharnessError where one of them is at fault."""
     repository = open_repository(config.project.repo, cache_folder())
     scenarios = load_scenarios(config.run.scenarios)
     cases = select_cases(all_cases(scenarios), selection.pattern, selection.case_tags)
@@ -127,7 +126,7 @@ def blob_reader(repository: Repository, files: Mapping[str, str]) -> Read:
 
 
 def name_at(config: Config, repository: Repository, files: Mapping[str, str]) -> str | None:
-    """Return the name that the project gives itself at a commit, which has `files`: path -> blob id."""
+    """Return the project's own name at a commit with these `files`: path -> blob id."""
     read = blob_reader(repository, files)
     metadata = read_metadata(reader_below(read, find_directory(files, read, config.project.directory)))
     return metadata.module or metadata.name

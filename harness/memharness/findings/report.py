@@ -1,4 +1,4 @@
-"""Findings put together for the commands: a report of everything, and trends to be drawn."""
+"""Puts findings together for the commands: reports, and trends to be drawn."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -10,7 +10,7 @@ from memharness.analyse.series import Point
 from memharness.findings.describe import describe
 from memharness.findings.judge import Judged, judge
 from memharness.findings.results import Results
-from memharness.findings.series_parts import SeriesPart, continuations, parts_of
+from memharness.findings.series_parts import all_parts, continuations
 from memharness.git.history import find_commit
 from memharness.model.findings import (
     TREND_CELLS,
@@ -28,44 +28,34 @@ from memharness.model.findings import (
 from memharness.model.history import Commit
 from memharness.model.measurements import Measured, Outcome, outcome_reason
 from memharness.model.metrics import METRICS, Phase
-from memharness.model.scenarios import Case
 from memharness.wording.thinning import thin
 
 
 def failures(results: Results) -> tuple[Failure, ...]:
     """Return what could not be measured, in the order of the history."""
-    stored = [
-        (family, case.name, part, results.series(family, case.name, *part.key))
-        for family, case, part in _parts(results)
-    ]
+    parts = tuple(all_parts(results))
     return tuple(
-        Failure(commit=commit.id, case=case, family=family, phase=phase, reason=reason)
-        for commit in results.commits
-        for family, case, part, series in stored
-        if part.first <= results.positions[commit.id] <= part.last
-        for m in series.get(commit.id, ())[:1]
+        Failure(commit=commit.id, case=part.case.name, family=part.family, phase=phase, reason=reason)
+        for position, commit in enumerate(results.commits)
+        for part in parts
+        if part.first <= position <= part.last
+        for m in part.stored.get(commit.id, ())[:1]
         for phase, reason in reasons(m.outcome)
     )
 
 
 def former_only(results: Results) -> frozenset[tuple[str, str, str]]:
-    """Return family, commit id and case of what only former parts of series know, which is not measured any more."""
+    """Return family, commit id and case of what only former parts of series hold, which is not measured any more."""
     return frozenset(
-        (family, commit, case.name)
-        for family, case, part in _parts(results)
-        for commit in results.series(family, case.name, *part.key)
-        if commit not in results.series(family, case.name, case.scenario.identity)
+        (part.family, commit, part.case.name)
+        for part in all_parts(results)
+        for commit in part.stored
+        if commit not in results.series(part.family, part.case.name, part.case.scenario.identity)
     )
 
 
-def _parts(results: Results) -> Iterator[tuple[str, Case, SeriesPart]]:
-    for family in results.measurements:
-        for case in results.cases(family):
-            yield from ((family, case, part) for part in parts_of(results, family, case))
-
-
 def reasons(outcome: Outcome) -> Iterator[tuple[Phase, str]]:
-    """Yield phase and reason of each failure in an outcome: none, its own, or those of later passes."""
+    """Yield phase and reason of each failure in an outcome: its own, or those of single passes."""
     if not isinstance(outcome, Measured):
         yield outcome_reason(outcome)
         return
@@ -75,23 +65,19 @@ def reasons(outcome: Outcome) -> Iterator[tuple[Phase, str]]:
 
 
 def _figures(results: Results, failed: Iterable[Failure]) -> dict[str, tuple[str, ...]]:
-    """Return by commit, of those with failures, the cases that were measured there."""
+    """Return the measured cases of each commit that also has failures."""
     measured: dict[str, dict[str, None]] = {failure.commit: {} for failure in failed}
-    for family, case, part in _parts(results):
-        series = results.series(family, case.name, *part.key)
+    for part in all_parts(results):
         for commit, names in measured.items():
-            if any(isinstance(m.outcome, Measured) for m in series.get(commit, ())):
-                names[case.name] = None
+            if any(isinstance(m.outcome, Measured) for m in part.stored.get(commit, ())):
+                names[part.case.name] = None
     return {commit: tuple(names) for commit, names in measured.items() if names}
 
 
 def make_report(
     results: Results, judged: Sequence[Judged] | None = None, described: Sequence[Judged] | None = None
 ) -> Report:
-    """Report on `results` as a whole: on all that was `judged` of them, by default by `judge`.
-
-    The changes are those of `described` where that is given.
-    """
+    """Report on `results`: on all that was `judged` of them (default: by `judge`), with the changes of `described`."""
     judged = judge(results) if judged is None else judged
     present = [one for one in judged if not one.closed]
     failed = failures(results)
@@ -116,9 +102,7 @@ def make_report(
 
 def _counts(results: Results, failed: Sequence[Failure]) -> Counts:
     """Count what became of the commits of `results`."""
-    stored = {
-        commit for family, case, part in _parts(results) for commit in results.series(family, case.name, *part.key)
-    }
+    stored = {commit for part in all_parts(results) for commit in part.stored}
     touched = {commit for _, commit, _ in results.fresh}
     measured, reused = (len(ids & results.positions.keys()) for ids in (touched, results.reused - touched))
     return Counts(
@@ -155,7 +139,7 @@ def report_newest(results: Results) -> Report:
 
 
 def _changes_at(report: Report, recent: Sequence[str]) -> Iterator[Change]:
-    """Yield the changes that the newest of the `recent` commits brings: in a noisy series those that any of them do."""
+    """Yield the changes at the newest of the `recent` commits; in a noisy series those at any of them."""
     noisy = {(row.case, row.metric, row.family) for row in report.series if row.metric_class == "noisy"}
     for change in report.changes:
         new = recent if (change.case, change.metric, change.family) in noisy else recent[-1:]
@@ -164,7 +148,7 @@ def _changes_at(report: Report, recent: Sequence[str]) -> Iterator[Change]:
 
 
 def _newest_pair(judged: Judged) -> Judged:
-    """Return the end of a series: from the last point measured before the newest commit."""
+    """Return a series from the last point measured before the newest commit on."""
     newest = len(judged.series.points) - 1
     past = [index for index, point in enumerate(judged.series.points[:-1]) if point.values]
     return replace(
@@ -176,7 +160,7 @@ def _newest_pair(judged: Judged) -> Judged:
 
 
 def commits_of(results: Results, report: Report) -> dict[str, Commit]:
-    """Return the commits that `results` are about and those that the report names beside them, by id."""
+    """Return the commits of `results` and the others that the report names, by id."""
     known = {commit.id: commit for commit in results.commits}
     named = {id_ for change in report.changes for id_ in (change.commit, change.merge) if id_}
     named |= {id_ for change in report.still_open for id_ in (change.commit, *change.range) if id_}
@@ -221,7 +205,7 @@ def _cell(point: Point) -> Cell:
 
 
 def trends(results: Results, *metrics: str) -> tuple[Trend, ...]:
-    """Return every series of the given metrics that has a value, as it is drawn, those of a case side by side."""
+    """Return every series of the given metrics that has a value, to be drawn."""
     order = {commit.id: index for index, commit in enumerate(results.commits)}
     judged = [one for one in judge(results) if not one.closed]  # a former part is on another scale
     drawn = [one for one in judged if one.series.metric in metrics and one.newest is not None]

@@ -1,4 +1,4 @@
-"""What is stored for some commits, loaded. Measures nothing, writes nothing."""
+"""Loads what is stored for some commits."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -50,11 +50,11 @@ class Results:
         return self.all_series(family, case).get((identity, probe), {})
 
     def all_series(self, family: str, case: str) -> Mapping[PartKey, Mapping[str, Sequence[Measurement]]]:
-        """Return the repeats of one case by what makes them comparable, and by commit id."""
+        """Return the repeats of one case by identity and probe method, and by commit id."""
         return self._series[family].get(case, {})
 
     def only(self, commits: Sequence[Commit]) -> "Results":
-        """Return what is stored for some of the commits."""
+        """Return the results of some of the commits."""
         found = {
             family: {commit.id: known[commit.id] for commit in commits if commit.id in known}
             for family, known in self.measurements.items()

@@ -1,32 +1,35 @@
-"""Series that go on where a scenario, or the way of measuring, has changed.
+"""Parts of a series: another one begins where a scenario, or the way of measuring, changes.
 
-Values of before and after cannot be compared. Both are measured at one commit, the newest that has the former ones, so
-that nothing the project does falls between them: up to there the former part tells what changed, from there on the
-present one. Former parts are closed, as nothing can be measured for them any more.
+Values of two parts cannot be compared. So that no change of the project is missed between them, both are measured at
+one commit: the newest one that the former part has. Former parts are closed: nothing more can be measured for them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from memharness.findings.results import PartKey, Results
 from memharness.model.measurements import PROBE_METHOD, Measured, Measurement
 from memharness.model.scenarios import Case
-from memharness.model.values import Value
-
-_Stored = Mapping[str, Sequence[Measurement]]  # by commit id
 
 
-class SeriesPart(Value):
+@dataclass(frozen=True)
+class SeriesPart:
     """What is known of a case under one identity and probe method, from one position of the history to another."""
 
-    identity: str
-    probe: int
+    family: str
+    case: Case
+    key: PartKey  # makes its values comparable
+    stored: Mapping[str, Sequence[Measurement]]  # by commit id
     first: int
     last: int
+    closed: bool = False  # another one goes on where it ends
 
-    @property
-    def key(self) -> PartKey:
-        """What makes its values comparable."""
-        return self.identity, self.probe
+
+def all_parts(results: Results) -> Iterator[SeriesPart]:
+    """Yield the parts of every series, those of one case side by side, the oldest first."""
+    for family in results.measurements:
+        for case in results.cases(family):
+            yield from parts_of(results, family, case)
 
 
 def parts_of(results: Results, family: str, case: Case) -> tuple[SeriesPart, ...]:
@@ -35,55 +38,58 @@ def parts_of(results: Results, family: str, case: Case) -> tuple[SeriesPart, ...
     A part is joined to the next where both were measured: at the first commit of the latter.
     """
     known = results.all_series(family, case.name)
-    present = (case.scenario.identity, PROBE_METHOD)
-    parts = [_part(present, min(_positions(results, known.get(present, {})), default=0), len(results.commits) - 1)]
-    while former := _former(results, known, parts):
+    key = (case.scenario.identity, PROBE_METHOD)
+    stored = known.get(key, {})
+    first, last = min(_positions(results, stored), default=0), len(results.commits) - 1
+    parts = [SeriesPart(family=family, case=case, key=key, stored=stored, first=first, last=last)]
+    while former := _former(results, parts):
         parts.insert(0, former)
     return tuple(parts)
 
 
-def _former(results: Results, known: Mapping[PartKey, _Stored], parts: Sequence[SeriesPart]) -> SeriesPart | None:
-    """Return the part that the first of `parts` continues: of several the one with most before it."""
-    join = parts[0].first
+def _former(results: Results, parts: Sequence[SeriesPart]) -> SeriesPart | None:
+    """Return the part that the first of `parts` continues: of several the one with the most commits before it."""
+    family, case, join = parts[0].family, parts[0].case, parts[0].first
     candidates = []
-    for key in known.keys() - {part.key for part in parts}:
-        before = [at for at in _positions(results, known[key]) if at < join]
-        if before and _is_measured(known[key].get(results.commits[join].id, ())):
-            candidates.append((len(before), _part(key, min(before), join)))
-    return max(candidates, key=lambda found: (found[0], found[1].key))[1] if candidates else None
+    for key, stored in results.all_series(family, case.name).items():
+        before = [at for at in _positions(results, stored) if at < join]
+        joined = _is_measured(stored.get(results.commits[join].id, ()))
+        if before and joined and all(part.key != key for part in parts):
+            former = SeriesPart(
+                family=family, case=case, key=key, stored=stored, first=min(before), last=join, closed=True
+            )
+            candidates.append((len(before), key, former))
+    return max(candidates)[-1] if candidates else None
 
 
 def covered(results: Results, family: str, case: Case) -> int:
-    """Return how many commits need no measurement of a case, as a former part of its series tells of them.
+    """Return how many of the first commits need no measurement of a case, as a former part of its series has them.
 
-    These are the ones before the commit that joins the two; none where nothing is stored of the case at one of them.
+    They are those before the commit that joins the two parts; none where the case has nothing stored at one of them.
     """
     parts = parts_of(results, family, case)
-    known = results.all_series(family, case.name)
-    join = parts[-1].first if len(parts) > 1 else _newest_former(results, known, parts[-1]) or 0
-    stored = {at for series in known.values() for at in _positions(results, series)}
+    join = parts[-1].first if len(parts) > 1 else _newest_former(results, parts[-1]) or 0
+    stored = {at for own in results.all_series(family, case.name).values() for at in _positions(results, own)}
     return join if stored.issuperset(range(results.starts.get(case.scenario.name, 0), join)) else 0
 
 
 def join_of(results: Results, family: str, case: Case) -> int | None:
-    """Return where the present part of a case is to be measured to be joined to a former one, None where it need not.
+    """Return the position at which the present part of a case must be measured to join a former one; None: nowhere.
 
     `results` are those of the whole history.
     """
     parts = parts_of(results, family, case)
-    return _newest_former(results, results.all_series(family, case.name), parts[-1]) if len(parts) == 1 else None
+    return _newest_former(results, parts[-1]) if len(parts) == 1 else None
 
 
-def _newest_former(results: Results, known: Mapping[PartKey, _Stored], present: SeriesPart) -> int | None:
+def _newest_former(results: Results, present: SeriesPart) -> int | None:
     """Return the position of the newest commit before the present part at which another one was measured."""
-    own = known.get(present.key, {})
-    end = present.first if own else len(results.commits)
-    former = [series for key, series in known.items() if key != present.key]
+    end = present.first if present.stored else len(results.commits)
     measured = (
         at
-        for series in former
-        for at in _positions(results, series)
-        if at < end and _is_measured(series[results.commits[at].id])
+        for key, stored in results.all_series(present.family, present.case.name).items()
+        for at in _positions(results, stored)
+        if key != present.key and at < end and _is_measured(stored[results.commits[at].id])
     )
     return max(measured, default=None)
 
@@ -97,20 +103,13 @@ def continuations(results: Results) -> Iterator[str]:
                 continue
             former, present = parts[-2:]
             name, commit = case.scenario.name, results.commits[present.first]
-            why = (
-                f"scenario {name} changed" if former.identity != present.identity else _another_way(name, former.probe)
-            )
-            both = _is_measured(results.repeats(family, commit.id, case.name, *present.key))
+            why = f"scenario {name} changed"
+            if former.key[0] == present.key[0]:
+                probes = f"probe method {PROBE_METHOD}, before {former.key[1]}"
+                why = f"scenario {name} is measured in another way ({probes})"
+            both = _is_measured(present.stored.get(commit.id, ()))
             where = "where both were measured" if both else "where it now fails"
             yield f"{why}: its series is continued from {commit.short}, {where}"
-
-
-def _another_way(name: str, probe: int) -> str:
-    return f"scenario {name} is measured in another way (probe method {PROBE_METHOD}, before {probe})"
-
-
-def _part(key: PartKey, first: int, last: int) -> SeriesPart:
-    return SeriesPart(identity=key[0], probe=key[1], first=first, last=last)
 
 
 def _positions(results: Results, commits: Iterable[str]) -> list[int]:

@@ -1,4 +1,4 @@
-"""Regressions that were found earlier on a history and are open still: neither accepted nor taken back."""
+"""Finds regressions of earlier commits that are still open: neither accepted nor undone."""
 
 from collections.abc import Collection, Sequence
 from statistics import median_high
@@ -15,7 +15,7 @@ _Key: TypeAlias = tuple[str, str, str, bool, tuple[str, str] | None]
 
 
 def still_open(results: Results, shown: Collection[Change]) -> tuple[Change, ...]:
-    """Return what is open still up to the newest commit of `results`, as far as it is stored and not `shown`."""
+    """Return the stored changes up to the newest commit of `results` that are still open and not `shown`."""
     whole = with_whole_history(results)
     known = {_key(change, metric) for change in shown for metric in (change.metric, *change.also)}
     judged = judge(whole)
@@ -35,7 +35,7 @@ def still_open(results: Results, shown: Collection[Change]) -> tuple[Change, ...
 
 
 def _is_open(judged: Judged, step: Step, moved: int) -> bool:
-    """Tell whether a rise is certain and shows in the newest value, or level of a noisy series, `moved` since then."""
+    """Tell whether a rise is certain and still shows in the newest value (of a noisy series: level), plus `moved`."""
     points, kind = judged.series.points, judged.series.metric_class
     if step.after <= step.before or step.confidence == "suspected":
         return False
@@ -71,5 +71,5 @@ def _key_of_step(judged: Judged, step: Step) -> _Key:
 
 
 def _key(change: Change, metric: str) -> _Key:
-    """Return what tells a change from others; of the drifts of a series there is one."""
+    """Return what identifies a change; a series has one drift."""
     return change.family, change.case, metric, change.drift, None if change.drift else change.range

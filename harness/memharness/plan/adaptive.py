@@ -40,7 +40,7 @@ class Request(Value, Generic[S]):
 
 
 class Interval(Value, Generic[S]):
-    """Two measured positions of a series and none between that is; `untried` of those were not even tried."""
+    """Two measured positions of a series with none measured between; `untried` of those between were not tried."""
 
     series: S
     before: int
@@ -54,8 +54,8 @@ class AdaptiveSearch(Generic[S]):
     `starts` holds each series with the first position that it applies to. `difference(series, before, after)` tells
     how many report thresholds lie between the values at two measured positions, noise allowed for.
 
-    Every call is handed what is known of each series. Begin with nothing and answer requests from stored results where
-    there are some: so a search that was stopped goes on at the same place. Other positions may be added where they are
+    Every call gets what is known of each series. Begin with nothing and answer requests from stored results where
+    there are some, so that a stopped search goes on where it was. Other positions may be added where they are
     "measured", but not where they are "skip": that would use up the patience on commits that were not chosen for it.
     """
 

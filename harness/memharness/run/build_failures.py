@@ -13,7 +13,7 @@ _READ: Final = 1000  # characters of a reason
 
 
 class FailureRow(NamedTuple):
-    """So many commits in a row, from `first` to `last`, that fail to build alike."""
+    """Commits in a row, from `first` to `last`, that fail to build alike."""
 
     family: str
     first: Commit

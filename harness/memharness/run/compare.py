@@ -1,4 +1,4 @@
-"""Any two revisions side by side: measured where they are not, judged as neighbours, their environments compared."""
+"""Compares any two revisions: measures what is missing, then judges them as neighbours."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ from memharness.run.session import Session, open_session
 
 
 class Comparison(Value):
-    """Two commits and what lies between their figures; `fresh` is what was measured for it, as in `Results`."""
+    """Two commits and how they differ; `fresh` is what was measured for it, as in `Results`."""
 
     before: Commit
     after: Commit
@@ -63,7 +63,7 @@ def compare(
 
 
 def _side_by_side(row: Summary) -> Summary:
-    """Return a series of two commits with the value of each, None where one has none: no other stands for it."""
+    """Return a series of two commits with the value of each, None where one has none."""
     first, last = (cell if isinstance(cell, int) else None for cell in row.trend)
     both = first is not None and last is not None
     return replace(row, first=first, last=last, residual=row.residual if both else None)

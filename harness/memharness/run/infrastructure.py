@@ -1,4 +1,4 @@
-"""Failures that may not be the commit's: something that children were given is gone, or the machine is at its end.
+"""Failures that may not be the commit's: something that children need is gone, or the machine is at its limits.
 
 Such a failure says nothing about a commit and must not be stored. Examples: something cleans the cache folder, another
 program fills the disk, an interpreter is being replaced.
@@ -38,12 +38,12 @@ def failure_text(observation: Observation) -> str:
 
 
 def is_alike(failure: str, other: str) -> bool:
-    """Tell whether two failures are the same but for numbers and paths, such as those of temporary files."""
+    """Tell whether two failures differ in nothing but numbers and paths, such as those of temporary files."""
     return without_details(failure) == without_details(other)
 
 
 def is_disturbed(slot: Slot, environment: Environment | None) -> bool:
-    """Tell whether something that memharness gave to the children is gone or changed, be it by one of them."""
+    """Tell whether something that children need is gone or changed, be it by one of them."""
     return slot.has_changed() or (environment is not None and not is_intact(environment))
 
 
@@ -74,7 +74,7 @@ def check_machine(spec: EnvironmentSpec, slot: Slot) -> bool:
 
 
 def has_room(folder: Path) -> bool:
-    """Tell whether the disk has some space left, and room for files; it has where that cannot be told."""
+    """Tell whether the disk has space left; True where that is not known."""
     try:
         disk = os.statvfs(folder)
     except OSError:

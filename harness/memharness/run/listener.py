@@ -1,4 +1,4 @@
-"""Who is told how a run goes on."""
+"""Listeners, which are told how a run goes on."""
 
 from collections.abc import Mapping
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""What is missing: first measurements, repeats that confirm findings, measurements on merged branches."""
+"""Finds what is missing: first measurements, repeats that confirm findings, measurements on merged branches."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -36,8 +36,8 @@ def missing(
 ) -> tuple[Task, ...]:
     """Plan the first measurement, or some `passes` of it, of every case at every commit of `results` that lacks it.
 
-    A case that wants no metric of these passes is left out. `continued`: where a scenario changed, so are the commits
-    before the one that joins its series to the former one.
+    A case that wants no metric of these passes is left out. `continued`: where a scenario changed, the commits before
+    the one that joins its series to the former one are left out as well.
     """
     metrics = {case.name: results.project.metrics_of(case) for case in results.project.cases}
     wanted = {case: passes_for(names).intersection(passes) for case, names in metrics.items()}
@@ -50,7 +50,7 @@ def missing(
 
 
 def _covered(results: Results, suites: Sequence[Suite]) -> set[MeasurementKey]:
-    """Return the measurements that former parts of series stand for."""
+    """Return the measurements that are not needed, as former parts of series have those commits."""
     return {
         key_of(commit, suite.spec, case)
         for suite in suites
@@ -60,7 +60,7 @@ def _covered(results: Results, suites: Sequence[Suite]) -> set[MeasurementKey]:
 
 
 def joins(results: Results, suites: Sequence[Suite]) -> tuple[Task, ...]:
-    """Plan what joins series to their former parts, of those that end at commits which `results` do not hold."""
+    """Plan what joins series to their former parts, where these end at commits that `results` do not hold."""
     whole = with_whole_history(results)
     if whole is results:
         return ()
@@ -79,7 +79,7 @@ def joins(results: Results, suites: Sequence[Suite]) -> tuple[Task, ...]:
 def unconfirmed(
     results: Results, judgements: Sequence[Judged], suites: Sequence[Suite], *, retry_failed: bool
 ) -> tuple[Task, ...]:
-    """Plan repeats: as many as each series needs where it needs them by `judgements` of the results.
+    """Plan the repeats that the `judgements` of `results` ask for.
 
     The newest commit is explained, for `show`, and so are the commits on both sides of every finding.
     """
@@ -115,7 +115,7 @@ def on_branches(
     suites: Sequence[Suite],
     attempted: set[tuple[str, str, str]],
 ) -> tuple[Task, ...]:
-    """Plan the next measurement of each search on a merged branch; none that is in `attempted`, which grows."""
+    """Plan the next measurement of each search on a merged branch; add it to `attempted`, and none twice."""
     tasks = []
     for judged, step in merges:
         found = follow_merge(project, question_of(judged, step), judged.series.points[step.bad].commit)
@@ -130,7 +130,7 @@ def on_branches(
 def _completed(
     results: Results, commit_ids: Iterable[str], metrics: Mapping[str, Collection[str]], *, retry_failed: bool
 ) -> dict[MeasurementKey, Completed]:
-    """Return what need not be measured (again) at some commits, of the `metrics` that are wanted of each case."""
+    """Return what need not be measured (again) at some commits; `metrics` are those wanted of each case."""
     project, ids = results.project, tuple(commit_ids)
     return {
         MeasurementKey(family=family, commit=commit, case=m.case, identity=m.identity, round=m.round): Completed(
@@ -152,9 +152,9 @@ def _is_reused(measurement: Measurement) -> bool:
 def _completed_passes(
     project: Project, measurement: Measurement, wanted: Collection[str], *, retry_failed: bool
 ) -> frozenset[PassName]:
-    """Return the passes that found all that is wanted of them, or failed, and whose profiles are there.
+    """Return the passes that need not be run again: they yielded all that is wanted, or failed, and no profile is lost.
 
-    A machine that cannot tell the resident size is not asked for it again.
+    Where the machine cannot tell the resident size, that pass is not run again.
     """
     outcome = measurement.outcome
     if not isinstance(outcome, Measured):

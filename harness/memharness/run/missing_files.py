@@ -14,8 +14,8 @@ _BUILT_OR_RUN = ("build", "import", "setup", "run", "crash")
 def with_missing_files(observation: Observation, missing: Mapping[str, str], *, is_built: bool) -> Observation:
     """Name what is `missing` (path -> reason) in an observation, unless it is proven that nothing of it was looked at.
 
-    `is_built`: something was built of the commit, and nobody saw what the build read. A result that may rest on a file
-    that is missing holds for no other commit.
+    `is_built`: something was built of the commit, and what the build read is not known. A result that may depend on a
+    missing file is not reused for other commits.
     """
     outcome = observation.outcome
     if not missing:

@@ -1,6 +1,6 @@
-"""Stores what workers observed, task by task in the order of the history, and keeps account of it.
+"""Stores what workers observed, task by task in the order of the history, and counts it.
 
-A run that is killed leaves complete results of a beginning of the history.
+A run that is killed leaves the results of the first tasks, complete.
 """
 
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ class Recorder:
         self._verified = self._taken_over = 0  # reusable results: measured all the same, and not measured
 
     def learn_calls(self, results: Results) -> None:
-        """Take in the calibrated numbers of calls, which are constant along a series.
+        """Learn the calibrated numbers of calls, which are constant along a series.
 
         Where the file of such a number is lost, the measurements still have it.
         """
@@ -52,7 +52,7 @@ class Recorder:
         return case.scenario.calls or self._calls.get((spec.family, case.name, case.scenario.identity))
 
     def record(self, done: Done) -> dict[str, Outcome]:
-        """Store what was observed, or that it is what another commit showed; return what was measured, by case."""
+        """Store results and references to those of other commits; return what was measured, by case."""
         task = done.task
         references = {case.name: self._references(done, case) for case in task.cases}
         entries = [self._entry(done, case) for case in task.cases if not references[case.name]]
@@ -68,7 +68,7 @@ class Recorder:
         return outcomes
 
     def check(self) -> None:
-        """Raise MemharnessError where a result was not the one that it should be reused as."""
+        """Raise MemharnessError where a result differs from the one that was to be reused."""
         if self._faults:
             raise MemharnessError(
                 f"what seemed proven came out otherwise: {'; '.join(self._faults)}",
@@ -87,7 +87,7 @@ class Recorder:
             yield f"no result was verified: {self._taken_over} could be reused"
 
     def _references(self, done: Done, case: Case) -> tuple[Reused, ...]:
-        """Return what to store in place of a result of the case's own, nothing where that counts."""
+        """Return the references to store for a case, none where its own result is stored."""
         task, observation = done.task, done.observed.get(case.name)
         fault = done.faults.get(case.name)
         proven = self._reuse.find(task, case) if fault is None else ()
@@ -102,7 +102,7 @@ class Recorder:
         return proven
 
     def _entry(self, done: Done, case: Case) -> CaseObservation:
-        """Return what to store of a case, having noted what holds for others of its series."""
+        """Return what to store for a case; note its number of calls and remarks for later."""
         observation, task = done.observed[case.name], done.task
         outcome, identity = observation.outcome, case.scenario.identity
         if isinstance(outcome, Measured):

@@ -1,7 +1,7 @@
-"""Results that hold for another commit: what measured commits saw, and whether a commit to be measured shows the same.
+"""Finds results that hold for another commit, as it has the same files and folders as a measured commit's passes saw.
 
-What is stored is what a run of one worker would find: a result counts as reused where an earlier commit of the run, or
-one stored before it, proves it, even if it was measured meanwhile because the proof came too late.
+What is stored does not depend on the number of workers: a result counts as reused where an earlier commit of the run,
+or a stored one, proves it, even if it was measured meanwhile because the proof came too late.
 """
 
 from bisect import bisect, bisect_left
@@ -29,7 +29,7 @@ _INEXACT: Final = "rss_peak"  # differs from run to run by its nature
 
 
 class Reuse:
-    """What may hold at other commits, for any thread; nothing where the configuration rules it out.
+    """The results that may hold for other commits, for any thread; none where the configuration rules reuse out.
 
     `verify` is the share of the reusable results to measure anyway.
     """
@@ -58,9 +58,9 @@ class Reuse:
                     self._add_stored(task, case, commit, stored[commit][0])
 
     def _add_stored(self, task: Task, case: Case, commit: str, stored: Measurement) -> None:
-        """Add a stored result, unless its environment or what it saw of the scenario folder may be another now.
+        """Add a stored result, unless its environment or what it observed of the scenario folder may differ now.
 
-        An environment that is not there would be built anew, with whatever versions there are today.
+        An environment that is not there would be built with the versions of today.
         """
         outcome, store = stored.outcome, self._project.store
         assert isinstance(outcome, Measured)
@@ -87,7 +87,7 @@ class Reuse:
     ) -> None:
         """Add what was measured just now: `into` what one worker knows, else to what all know.
 
-        Where it was `proven` meanwhile, the worker may yet have relied on what it saw: it is added for those commits.
+        Where it was `proven` meanwhile, it is added for the commits referred to, as workers may have relied on it.
         """
         outcome, commit = observation.outcome, task.commit.id
         if not self._applies_to(task) or not isinstance(outcome, Measured):
@@ -137,12 +137,12 @@ class Reuse:
         )
 
     def is_chosen(self, task: Task, case: Case) -> bool:
-        """Tell whether a result that could be reused is measured anyway: as good as random, but repeatable."""
+        """Tell whether a result that could be reused is measured anyway: pseudo-random, but the same each time."""
         number = int(digest([task.commit.id, task.spec.family, case.name], _DIGITS), 16)
         return number < self._verify * 16**_DIGITS
 
     def differences(self, task: Task, case: Case, references: Sequence[Reused], outcome: Measured) -> dict[str, str]:
-        """Return the exact metrics that did not come out as at the commits referred to, each with what differs."""
+        """Return the exact metrics that differ from those at the commits referred to, each with both values."""
         expected = {
             name: (value, reference.commit)
             for reference in references

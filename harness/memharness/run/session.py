@@ -62,7 +62,7 @@ def open_session(
     verify: float = 0.0,
     keep_going: bool = True,
 ) -> Iterator["Session"]:
-    """Open a project to measure in it, holding its results and, once something is to be measured, slots.
+    """Open a project for measuring; hold its results folder and, once something is measured, slots.
 
     What the system refuses meanwhile is raised as MemharnessError.
     """
@@ -89,7 +89,7 @@ def open_session(
 
 
 class Session:
-    """The work of one command that measures. Every step takes results and returns them with what it added."""
+    """The work of one command that measures. Each step takes results and returns them with what it added."""
 
     def __init__(self, project: Project, workers: Workers, *, retry_failed: bool) -> None:
         self.project = project
@@ -118,7 +118,7 @@ class Session:
         return tasks
 
     def measure(self, results: Results, tasks: Sequence[Task], *, purpose: str, more: bool = False) -> Results:
-        """Measure `tasks`; `more` as in `Workers.measure`."""
+        """Measure `tasks` and add what is stored of them; `more` as in `Workers.measure`."""
         changed = self.workers.measure(tasks, results.commits[-1], purpose=purpose, more=more)
         return self._with_account(results.reloaded(changed))
 
@@ -165,6 +165,6 @@ class Session:
         return results
 
     def _with_account(self, results: Results) -> Results:
-        """Return `results` with what was measured and reused for them, and what there is to say of it."""
+        """Return `results` with what was measured and reused so far, and the notices on it."""
         recorder, notices = self.workers.recorder, (*self._notices, *self.workers.notices())
         return replace(results, notices=notices, fresh=frozenset(recorder.fresh), reused=frozenset(recorder.reused))

@@ -43,9 +43,9 @@ _PATIENCE: Final = 10  # times the time-out, which counts CPU seconds: for workl
 
 
 class Done(Value):
-    """What a worker hands over: what was observed of the cases of a task; those left out were proven to be reusable.
+    """What a worker hands over: what it observed of the cases of a task, except those that were proven reusable.
 
-    `faults` tell by case why what was observed does not agree with what was proven.
+    `faults` says by case how what was observed differs from what was proven.
     """
 
     task: Task
@@ -97,8 +97,8 @@ class Worker:
     def measure(self, task: Task, cancel: Event) -> Done | None:
         """Return what was observed; None where `cancel` ended it.
 
-        What fails while something of memharness' own is gone or changed is measured again. Where it fails alike once
-        more, the workload itself did that.
+        What fails while something that it needs is gone or changed is measured again. Where it fails alike once more,
+        the workload itself did that.
         """
         earlier: dict[str, str] = {}  # failures of such a kind, by what failed; "" for the checkout
         try:
@@ -142,7 +142,7 @@ class Worker:
         return Done(task=task, facts=job.environment.facts, observed=observed, faults=faults)
 
     def _prepare(self, task: Task, cancel: Event, held: ExitStack) -> _Job | Observation:
-        """Check out the commit and have its environment, which is `held`; where it cannot be built, return that."""
+        """Check out the commit and have its environment `held`; return the failure where it cannot be built."""
         self._report(Activity(commit=task.commit, family=task.spec.family, stage="environment"))
         self._environment = None
         if not self._slot.is_leased():
@@ -202,7 +202,7 @@ class Worker:
         return partial(guarded, Path(job.environment.folder), partial(self._rebuild, job), job.cancel)
 
     def _rebuild(self, job: _Job) -> None:
-        """Build an environment again that a child changed."""
+        """Rebuild an environment that a child changed."""
         self._slot.restore()
         files = CheckedOutFiles.of(job.checkout, job.inputs.tree.files)
         with self._environments.prepare(job.task.spec, files, job.cancel) as again:
@@ -238,7 +238,7 @@ class Worker:
             raise InfrastructureError(subject, failure)
 
     def _verify(self, job: _Job, case: Case, proven: tuple[Reused, ...], observation: Observation) -> str:
-        """Return why a result is not the one that was proven: "" where it is, or where it differs from time to time."""
+        """Return how a result differs from the proven one; "" where it does not, or varies between attempts."""
         if not isinstance(observation.outcome, Measured):
             return "it failed"
         found = self._reuse.differences(job.task, case, proven, observation.outcome)

@@ -1,4 +1,4 @@
-"""Tasks in, stored results out: workers in leased slots, whose results are recorded in the order of the history."""
+"""Runs tasks on workers in leased slots and has their results recorded in the order of the history."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -60,13 +60,13 @@ class Workers:
         self._idle: list[Worker] = []
 
     def notices(self) -> Iterator[str]:
-        """Yield what there is to say of the work so far."""
+        """Yield remarks on the work so far."""
         for path in (path for slot in self._leased for path in slot.set_aside):
             yield f"{path}: a workload left it, and it cannot be deleted: remove it by hand"
         yield from self.recorder.notices()
 
     def learn(self, results: Results, tasks: Sequence[Task]) -> None:
-        """Take in what is stored that `tasks` can rest on: numbers of calls, and results that may hold there."""
+        """Learn from stored `results` what `tasks` need: numbers of calls, and results that may be reused."""
         self.recorder.learn_calls(results)
         self._reuse.add_stored(results, tasks)
 
@@ -83,8 +83,8 @@ class Workers:
     def measure(self, tasks: Sequence[Task], newest: Commit, *, purpose: str, more: bool = False) -> set[RecordKey]:
         """Execute `tasks`: one after the other until every case has its number of calls, then on all slots.
 
-        `newest` is the newest commit that is looked at. `more`: other tasks will follow, so that it is worth a look
-        whether they can be built. Return the records that changed.
+        `newest` is the newest commit of the range. `more`: other tasks will follow, so it is worth checking whether
+        they can be built. Return the records that changed.
         """
         begin, left = len(self.recorder.tasks), tasks
         self._listener.planned(len(tasks), purpose=purpose)
@@ -103,7 +103,7 @@ class Workers:
         return {(task.spec.family, task.commit.id) for task in self.recorder.tasks[begin:]}
 
     def _left(self, tasks: Sequence[Task], begin: int) -> list[Task]:
-        """Return which of `tasks` are not among those that were recorded from the `begin` on."""
+        """Return which of `tasks` are not recorded, among those from number `begin` on."""
         recorded = {id(task) for task in self.recorder.tasks[begin:]}
         return [task for task in tasks if id(task) not in recorded]
 
@@ -143,7 +143,7 @@ class Workers:
 
     @contextmanager
     def _worker(self) -> Iterator[Callable[[Task, Event], Done | None]]:
-        """Yield what an idle worker does with a task: nothing once a row of failures is to be looked into."""
+        """Yield the function of an idle worker; it does nothing once a row of build failures is to be looked into."""
         worker = self._idle.pop()
         try:
             yield lambda task, cancel: None if self._builds.row else worker.measure(task, cancel)
