@@ -31,39 +31,15 @@ def execute(
     and the first exception is raised. A worker may return None for a task that it gave up.
     """
     running = min(workers, len(tasks))
-    size = max(1, min(block, -(-len(tasks) // workers)))
-    starts, taking, cancel = iter(range(0, len(tasks), size)), Lock(), Event()
-    queue: SimpleQueue[tuple[int, Result | None] | BaseException | None] = SimpleQueue()
+    threads = _Threads(tasks, worker, block=max(1, min(block, -(-len(tasks) // workers))))
     delivery = _Delivery(deliver)
-
-    def take() -> Iterator[int]:
-        while True:
-            with taking:
-                start = next(starts, None)
-            if start is None:
-                return
-            for number in range(start, min(start + size, len(tasks))):
-                if cancel.is_set():
-                    return
-                yield number
-
-    def run() -> None:
-        try:
-            with worker() as work:
-                for number in take():
-                    queue.put((number, work(tasks[number], cancel)))
-        except BaseException as error:  # noqa: BLE001  (handed to the consumer, which raises it)
-            queue.put(error)
-        else:
-            queue.put(None)
-
     try:
         with ThreadPoolExecutor(max_workers=max(running, 1)) as pool:
             try:
                 for _ in range(running):
-                    pool.submit(run)
+                    pool.submit(threads.run)
                 while running:
-                    match queue.get():
+                    match threads.queue.get():
                         case None:
                             running -= 1
                         case BaseException() as error:
@@ -72,13 +48,57 @@ def execute(
                             delivery.add(number, result)
                             delivery.deliver_next()
             except BaseException:
-                cancel.set()  # all workers have stopped at the end of the block above
+                threads.cancel.set()  # all have stopped at the end of the block above
                 raise
     finally:
-        while not queue.empty():
-            if isinstance(item := queue.get(), tuple):
+        while not threads.queue.empty():
+            if isinstance(item := threads.queue.get(), tuple):
                 delivery.add(*item)
         delivery.deliver_rest()
+
+
+class _Threads(Generic[Task, Result]):
+    """What each thread does: it takes blocks of tasks until none is left, and puts what comes of them into `queue`.
+
+    None in the queue tells that a thread is done, an exception that it failed.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        worker: Callable[[], AbstractContextManager[Callable[[Task, Event], Result | None]]],
+        *,
+        block: int,
+    ) -> None:
+        self.queue: SimpleQueue[tuple[int, Result | None] | BaseException | None] = SimpleQueue()
+        self.cancel = Event()
+        self._tasks = tasks
+        self._worker = worker
+        self._block = block
+        self._starts = iter(range(0, len(tasks), block))
+        self._taking = Lock()
+
+    def run(self) -> None:
+        """Work until no task is left, or the event is set."""
+        try:
+            with self._worker() as work:
+                for number in self._take():
+                    self.queue.put((number, work(self._tasks[number], self.cancel)))
+        except BaseException as error:  # noqa: BLE001  (handed to the consumer, which raises it)
+            self.queue.put(error)
+        else:
+            self.queue.put(None)
+
+    def _take(self) -> Iterator[int]:
+        while True:
+            with self._taking:
+                start = next(self._starts, None)
+            if start is None:
+                return
+            for number in range(start, min(start + self._block, len(self._tasks))):
+                if self.cancel.is_set():
+                    return
+                yield number
 
 
 class _Delivery(Generic[Result]):

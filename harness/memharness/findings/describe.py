@@ -150,13 +150,15 @@ class SourceEdits:
         files = self.files(good.id, bad.id)
         paths = {path for side in sides for path in side.paths}
         wanted = [file for file in files if {file.before, file.after} & paths]
-        before, after = (partial(self._read, commit.id) for commit in (good, bad))
         return Edits(
             files,
-            before={name: before(name) for name in (file.before for file in wanted) if name and name.endswith(".py")},
-            after={name: after(name) for name in (file.after for file in wanted) if name and name.endswith(".py")},
-            read=(before, after),
+            before=self._texts(good, [file.before for file in wanted]),
+            after=self._texts(bad, [file.after for file in wanted]),
+            read=(partial(self._read, good.id), partial(self._read, bad.id)),
         )
+
+    def _texts(self, commit: Commit, paths: Iterable[str | None]) -> dict[str, str]:
+        return {path: self._read(commit.id, path) for path in paths if path and path.endswith(".py")}
 
     def _read(self, commit: str, path: str) -> str:
         """Return the text of a Python file; "" where the commit lacks it, as with generated files."""

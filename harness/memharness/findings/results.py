@@ -149,7 +149,7 @@ def _load(results: Results, wanted: Collection[RecordKey]) -> Results:
             elif record := store.record(*key):
                 sources[key] = frozenset(reference.commit for reference in record.reused)
                 own[commit.id] = store.resolved(record)
-        for id_ in {m.environment for stored in own.values() for m in stored if m.environment} - environments.keys():
-            if facts := store.environment(family, id_):
-                environments[id_] = facts
+        named = {m.environment for stored in own.values() for m in stored if m.environment}
+        facts = {id_: store.environment(family, id_) for id_ in named - environments.keys()}
+        environments |= {id_: found for id_, found in facts.items() if found}
     return replace(results, measurements=measurements, environments=environments, sources=sources)

@@ -67,6 +67,11 @@ class Completed(Value):
     passes: frozenset[PassName]
     explained: bool = False
 
+    @property
+    def has_explanation(self) -> bool:
+        """Tell whether there is an explanation that is not lost."""
+        return self.explained and "first" in self.passes
+
 
 def make_suites(specs: Iterable[tuple[EnvironmentSpec, Iterable[Case]]]) -> tuple[Suite, ...]:
     """Pair each environment with those of its cases that its interpreter may run."""
@@ -154,8 +159,8 @@ def _lacking(repeat: Repeat, found: Sequence[Completed]) -> Iterator[tuple[int, 
     again where it was.
     """
     unused = len(found) + 1
-    lost = [number for number, known in enumerate(found, 1) if known.explained and "first" not in known.passes]
-    explain = repeat.explain and not any(known.explained and "first" in known.passes for known in found)
+    lost = [number for number, known in enumerate(found, 1) if known.explained and not known.has_explanation]
+    explain = repeat.explain and not any(known.has_explanation for known in found)
     explaining = min(lost, default=unused) if explain else None
     if explaining is not None:
         yield explaining, tuple(sorted(repeat.passes | {"first"})), True

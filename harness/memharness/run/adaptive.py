@@ -4,7 +4,7 @@ Neighbours at which a scenario can see no difference, as far as the ends of the 
 search. In the end every commit gets the results that are proven for it, so that a step stands between neighbours.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import PurePosixPath
@@ -18,7 +18,7 @@ from memharness.findings.project import Selection
 from memharness.findings.results import Results
 from memharness.model.history import Commit
 from memharness.model.measurements import PROBE_METHOD, Failed, Measured, ObservedInputs, Outcome
-from memharness.model.metrics import passes_for
+from memharness.model.metrics import PassName, passes_for
 from memharness.plan.adaptive import AdaptiveSearch, Found, Request
 from memharness.plan.tasks import Suite, Task
 from memharness.run.listener import Listener
@@ -225,9 +225,12 @@ def _observed(session: Session, ends: Results) -> list[ObservedInputs] | None:
         for case in suite.cases:
             stored = ends.series(suite.spec.family, case.name, case.scenario.identity).values()
             first = [repeats[0].outcome for repeats in stored if repeats[0].round == 0]
-            named = [outcome.inputs for outcome in first if isinstance(outcome, Measured)]
-            if first and not named:
-                return None
-            ids |= {inputs.get(name) for inputs in named for name in passes_for(session.project.metrics_of(case))}
+            ids |= _input_ids(first, passes_for(session.project.metrics_of(case)))
     found = [inputs for id_ in ids if id_ and (inputs := session.project.store.inputs(id_))]
     return found if len(found) == len(ids) else None
+
+
+def _input_ids(outcomes: Sequence[Outcome], passes: Iterable[PassName]) -> set[str | None]:
+    """Return the ids of what some passes saw; None is among them where that is not known of one."""
+    named = [outcome.inputs for outcome in outcomes if isinstance(outcome, Measured)]
+    return {inputs.get(name) for inputs in named for name in passes} if named or not outcomes else {None}
