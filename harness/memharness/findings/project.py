@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from memharness.config.configuration import Config
@@ -13,7 +14,7 @@ from memharness.git.repository import Repository, open_repository
 from memharness.model.history import Commit
 from memharness.model.measurements import Measured
 from memharness.model.scenarios import Case
-from memharness.packages.layout import find_directory
+from memharness.packages.layout import Layout, find_directory, locate
 from memharness.packages.metadata import Read, read_metadata, reader_below
 from memharness.scenarios import all_cases, load_scenarios, select_cases, skipped_entries
 from memharness.store import Store
@@ -49,6 +50,11 @@ class Project:
     def metrics_of(self, case: Case) -> tuple[str, ...]:
         """Return the metrics that are wanted of a case."""
         return case.scenario.metrics or self.config.run.metrics
+
+    def layout(self, files: Mapping[str, str]) -> Layout:
+        """Return where the packages lie in a commit with these `files`: path -> blob id."""
+        asked, read = self.config.project, blob_reader(self.repository, files)
+        return locate(files, read, directory=asked.directory, import_root=asked.import_root)
 
     def commits(self, selection: Selection) -> tuple[Commit, ...]:
         """Return the selected commits, oldest first."""
@@ -122,7 +128,12 @@ def open_project(config: Config, selection: Selection, *, read_only: bool = Fals
 
 def blob_reader(repository: Repository, files: Mapping[str, str]) -> Read:
     """Return a reader of a commit's `files`, a mapping of their paths to their blob ids."""
-    return lambda path: repository.git("cat-file", "blob", files[path]) if path in files else None
+    return lambda path: _blob(repository, files[path]) if path in files else None
+
+
+@lru_cache(maxsize=64)  # neighbouring commits have the same
+def _blob(repository: Repository, blob_id: str) -> bytes:
+    return repository.git("cat-file", "blob", blob_id)
 
 
 def name_at(config: Config, repository: Repository, files: Mapping[str, str]) -> str | None:

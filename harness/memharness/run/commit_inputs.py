@@ -1,17 +1,16 @@
 """What there is to measure at a commit: its files, where its packages lie, what its environment depends on."""
 
 from collections.abc import Mapping
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import NamedTuple
 
 from memharness.environments import CommitFiles, Provider
-from memharness.findings.project import Project
+from memharness.findings.project import Project, blob_reader
 from memharness.git.snapshot import snapshot
 from memharness.git.submodules import fetch_submodules, submodule_ids
 from memharness.model.environments import EnvironmentSpec
 from memharness.model.scenarios import Case
-from memharness.packages.layout import Layout, locate
-from memharness.packages.metadata import Read
+from memharness.packages.layout import Layout
 from memharness.plan.reuse import CommitTree, ReuseKey
 
 _CACHED = 64  # commits: more than all workers are busy with
@@ -32,7 +31,6 @@ class InputReader:
         self._project = project
         self._environments = environments
         self._known: dict[tuple[str, str], tuple[str, str | None]] = {}  # by commit and family
-        self._blob = lru_cache(maxsize=_CACHED)(partial(project.repository.git, "cat-file", "blob"))
         self.at = lru_cache(maxsize=_CACHED)(self._read)
 
     def reuse_key(self, commit: str, spec: EnvironmentSpec, case: Case) -> ReuseKey:
@@ -53,20 +51,15 @@ class InputReader:
         if key not in self._known:
             inputs = self.at(commit)
             ids = inputs.tree.files
-            files = CommitFiles(ids=ids, read=self._reader(ids), layout=inputs.layout)
+            files = CommitFiles(ids=ids, read=blob_reader(self._project.repository, ids), layout=inputs.layout)
             self._known[key] = self._environments.known(spec, files)
         return self._known[key]
 
     def _read(self, commit: str) -> CommitInputs:
-        repository, settings = self._project.repository, self._project.config.project
+        repository = self._project.repository
         whole = snapshot(repository, commit)
         if submodule_ids(whole.entries) and fetch_submodules(repository, commit):
             snapshot.cache_clear()
             whole = snapshot(repository, commit)
         tree = CommitTree(whole.entries)
-        read = self._reader(tree.files)
-        layout = locate(tree.files, read, directory=settings.directory, import_root=settings.import_root)
-        return CommitInputs(tree=tree, layout=layout, missing=whole.missing)
-
-    def _reader(self, files: Mapping[str, str]) -> Read:
-        return lambda path: self._blob(files[path]) if path in files else None
+        return CommitInputs(tree=tree, layout=self._project.layout(tree.files), missing=whole.missing)

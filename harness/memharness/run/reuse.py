@@ -5,7 +5,9 @@ or a stored one, proves it, even if it was measured meanwhile because the proof 
 """
 
 from bisect import bisect, bisect_left
+from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Final
@@ -125,16 +127,11 @@ class Reuse:
         passes = passes_for(self._project.metrics_of(case)).intersection(task.passes)
         with self._lock:
             found = self._results.find(key, passes, tree) or (also.find(key, passes, tree) if also else None)
-        return tuple(
-            Reused(
-                case=case.name,
-                identity=case.scenario.identity,
-                probe=PROBE_METHOD,
-                commit=origin,
-                passes=tuple(sorted(name for name, source in (found or {}).items() if source == origin)),
-            )
-            for origin in sorted({*(found or {}).values()})
-        )
+        origins: dict[str, list[PassName]] = defaultdict(list)
+        for name, origin in sorted((found or {}).items()):
+            origins[origin].append(name)
+        of_case = partial(Reused, case=case.name, identity=case.scenario.identity, probe=PROBE_METHOD)
+        return tuple(of_case(commit=origin, passes=tuple(names)) for origin, names in sorted(origins.items()))
 
     def is_chosen(self, task: Task, case: Case) -> bool:
         """Tell whether a result that could be reused is measured anyway: pseudo-random, but the same each time."""

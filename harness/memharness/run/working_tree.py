@@ -2,10 +2,9 @@
 
 from pathlib import Path, PurePosixPath
 
-from memharness.findings.project import Project, blob_reader
+from memharness.findings.project import Project
 from memharness.git.history import blob_ids, resolve
 from memharness.git.repository import run_git
-from memharness.packages.layout import locate
 
 
 def edited_files(project: Project, commit: str) -> int:
@@ -17,8 +16,7 @@ def edited_files(project: Project, commit: str) -> int:
     folder = Path(repository.location)
     if not folder.is_dir() or resolve(repository, "HEAD") != commit:
         return 0
-    files, asked = blob_ids(repository, commit), project.config.project
-    layout = locate(files, blob_reader(repository, files), directory=asked.directory, import_root=asked.import_root)
+    layout = project.layout(blob_ids(repository, commit))
     root = PurePosixPath(layout.import_root)
     places = [f":(top,literal){root / package}{ending}" for package in layout.packages for ending in ("", ".py")]
     how = ["-c", "core.fsmonitor=false", "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all"]
