@@ -12,9 +12,10 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from memharness.errors import MemharnessError
-from memharness.packages.pyproject import Table, table
+from memharness.packages.pyproject import Table, table, tables
 
 _PASSED_ON: Final = re.compile(
     r"PATH|HOME|USER|LOGNAME|TMPDIR|XDG_(CACHE|CONFIG|DATA)_HOME|NETRC|(https?|all|no)_proxy"
@@ -37,7 +38,9 @@ _FILES: Final = frozenset({"UV_CONSTRAINT", "UV_BUILD_CONSTRAINT", "UV_OVERRIDE"
 _FOLDERS: Final = frozenset({"UV_CACHE_DIR", "UV_CREDENTIALS_DIR", "NETRC", "SSL_CERT_FILE", "SSL_CERT_DIR"})
 _SECRET: Final = re.compile(r"//[^/@\s]{1,4096}@")
 _NAMED: Final = re.compile(r"([\w.-]{1,255})=(.*)", re.ASCII | re.DOTALL)
-_LOCATIONS: Final = ("index-url", "extra-index-url", "find-links")  # settings that may be paths, with those in "index"
+_LOCATIONS: Final = frozenset(
+    {"index-url", "extra-index-url", "find-links"}
+)  # settings that may be paths, with those in "index"
 
 
 def variables() -> dict[str, str]:
@@ -138,17 +141,12 @@ def _place(text: str, folder: Path) -> str:
 
 
 def _with_credentials(index: Table) -> str:
-    name, url = index.get("name"), str(index["url"])
-    if not isinstance(name, str) or "://" not in url or _SECRET.search(url):
+    url = str(index["url"])
+    variable = f"UV_INDEX_{re.sub('[^A-Z0-9]', '_', str(index.get('name')).upper())}"
+    user, password = (quote(os.environ.get(f"{variable}_{part}", ""), safe="") for part in ("USERNAME", "PASSWORD"))
+    if "name" not in index or not (user or password) or _SECRET.search(url):
         return url
-    from urllib.parse import quote
-
-    variable = f"UV_INDEX_{re.sub('[^A-Z0-9]', '_', name.upper())}"
-    user, password = (os.environ.get(f"{variable}_{part}", "") for part in ("USERNAME", "PASSWORD"))
-    if not user and not password:
-        return url
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{quote(user, safe='')}:{quote(password, safe='')}@{rest}"
+    return url.replace("://", f"://{user}:{password}@", 1)
 
 
 def _own_files() -> Iterator[Table]:
@@ -173,10 +171,10 @@ def _read(file: Path) -> Table:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise MemharnessError(f"{file}: the configuration of uv cannot be read: {reason}") from None
-    for name in _LOCATIONS:
-        if isinstance(found.get(name), str):
+    for name in _LOCATIONS & found.keys():
+        if isinstance(found[name], str):
             found[name] = _place(found[name], file.parent)
-        elif isinstance(found.get(name), list):
+        elif isinstance(found[name], list):
             found[name] = [_place(str(item), file.parent) for item in found[name]]
     for index in _indexes(found):
         index["url"] = _place(index["url"], file.parent)
@@ -185,9 +183,7 @@ def _read(file: Path) -> Table:
 
 def _indexes(settings: Table) -> list[Table]:
     """Return the entries of `index` that have an address; of others uv says what is wrong with them."""
-    listed = settings.get("index")
-    found = (index for index in listed if isinstance(index, dict)) if isinstance(listed, list) else ()
-    return [index for index in found if isinstance(index.get("url"), str)]
+    return [index for index in tables(settings, "index") if isinstance(index.get("url"), str)]
 
 
 def _joined(first: Table, second: Table) -> Table:

@@ -9,6 +9,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
+from itertools import chain
 from typing import Final
 
 from memharness.model.values import Value
@@ -78,21 +79,32 @@ def read_metadata(read: Read) -> Metadata:
 @lru_cache(maxsize=64)
 def _metadata(pyproject: bytes, setup_cfg: bytes, setup_py: bytes) -> Metadata:
     files = _parse(pyproject, setup_cfg, setup_py)
-    names: list[str] = []
-    roots: list[str] = []
-    for package, root in (
-        *_of_tools(table(files, "pyproject.toml", "tool")),
-        *_of_setuptools(_setuptools_of_cfg(table(files, "setup.cfg"))),
-        *_of_setuptools(table(files, "setup.py")),
-    ):
-        names += [package] if package else []
-        roots += [] if root is None else [posixpath.normpath(root or ".")]
+    tools = table(files, "pyproject.toml", "tool")
+    setuptools = table(tools, "setuptools")
+    others = _setuptools_of_cfg(table(files, "setup.cfg")), table(files, "setup.py")
+    names = [texts(source, key) for source in (setuptools, *others) for key in ("packages", "py-modules")]
+    paths = [texts(tools, *keys.split("/")) for keys in _PACKAGE_PATHS]
+    split = [posixpath.normpath(path).rpartition("/") for path in chain(*paths)]
+    poetry = tables(tools, "poetry", "packages")
+    included = chain(*(text_or_texts(entry, "include") for entry in poetry))
+    packages = [
+        *chain(*names),
+        *(name for *_, name in split),
+        *(name.strip("/*").replace("/", ".") for name in included),
+    ]
+    roots = [
+        *_setuptools_roots(setuptools),
+        *(root for root, *_ in split),
+        *chain(*(text_or_texts(entry, "from") for entry in poetry)),
+        *chain(*(text_or_texts(tools, *keys.split("/")) for keys in _ROOTS)),
+        *chain(*map(_setuptools_roots, others)),
+    ]
     python = _first(files, _PYTHONS)
     return Metadata(
         name=_first(files, _NAMES),
         module=_first(files, _MODULES),
-        packages=tuple(dict.fromkeys(names)),
-        roots=tuple(dict.fromkeys(roots)),
+        packages=tuple(dict.fromkeys(filter(None, packages))),
+        roots=tuple(dict.fromkeys(posixpath.normpath(root or ".") for root in roots)),
         requires_python=python and _specifier(python),
     )
 
@@ -156,31 +168,6 @@ def _specifier(python: str) -> str:
     return f">={first},<{last}"
 
 
-_Found = Iterator[tuple[str, str | None]]  # a package or "", and the folder that packages lie in, if it is told
-
-
-def _of_tools(tools: Table) -> _Found:
-    yield from _of_setuptools(table(tools, "setuptools"))
-    for keys in _PACKAGE_PATHS:
-        for path in texts(tools, *keys.split("/")):
-            root, _, name = posixpath.normpath(path).rpartition("/")
-            yield name, root
-    for entry in tables(tools, "poetry", "packages"):
-        for name in text_or_texts(entry, "include"):
-            yield name.strip("/*").replace("/", "."), None
-        yield from (("", root) for root in text_or_texts(entry, "from"))
-    for keys in _ROOTS:
-        yield from (("", root) for root in text_or_texts(tools, *keys.split("/")))
-
-
-def _of_setuptools(setuptools: Table) -> _Found:
-    for key in ("packages", "py-modules"):
-        yield from ((name, None) for name in texts(setuptools, key))
-    yield from (("", root) for root in _package_roots(table(setuptools, "package-dir")))
-    yield from (("", root) for root in text_or_texts(setuptools, "packages", "find", "where"))
-    yield from (("", root) for root in text_or_texts(setuptools, "find", "where"))
-
-
 def _setuptools_of_cfg(sections: Mapping[str, Mapping[str, str]]) -> Table:
     """Return what setup.cfg says in the form of [tool.setuptools]."""
     options = sections.get("options", {})
@@ -193,15 +180,17 @@ def _setuptools_of_cfg(sections: Mapping[str, Mapping[str, str]]) -> Table:
     }
 
 
-def _package_roots(package_dir: Table) -> Iterator[str]:
+def _setuptools_roots(setuptools: Table) -> Iterator[str]:
     """Yield the folders that packages lie in: that of all, and those of packages in a folder of their own name."""
-    for name, folder in package_dir.items():
+    for name, folder in table(setuptools, "package-dir").items():
         if isinstance(name, str) and isinstance(folder, str):
             path, below = posixpath.normpath(folder or "."), name.replace(".", "/")
             if not name:
                 yield path
             elif path.endswith(f"/{below}"):
                 yield path.removesuffix(f"/{below}")
+    yield from text_or_texts(setuptools, "packages", "find", "where")
+    yield from text_or_texts(setuptools, "find", "where")
 
 
 def _setup_arguments(setup_py: bytes) -> Table:

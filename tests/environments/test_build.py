@@ -12,73 +12,27 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import msgspec
 import pytest
 from filelock import FileLock
+from msgspec.structs import replace
 
+from built_projects import MINI_BACKEND, in_tree
 from indexes import PASSWORD, USER, serve_index, wheel
-from memharness.environments import CheckedOutFiles, CommitFiles, build, find_interpreter, provider
-from memharness.environments.build_inputs import find_compiled_modules
-from memharness.environments.build_log import Log, find_machine_fault, read_log, suggest_setting
-from memharness.environments.uv_settings import configuration, indexes_of, variables
+from memharness.environments import CheckedOutFiles, build, find_interpreter, provider
+from memharness.environments.build_log import suggest_setting
 from memharness.errors import INCOMPLETE, MemharnessError
-from memharness.git.repository import without_credentials
 from memharness.model.environments import Environment, EnvironmentSpec, Install, Interpreter
 from memharness.model.history import Checkout
 from memharness.model.measurements import Failed
-from memharness.packages.layout import Layout
 from memharness.packages.pyproject import read_toml
 from memharness.processes.supervision import Cancelled
 from repositories import RepositoryBuilder
 
-BACKEND = r"""
-import os, zipfile
-INFO = "box-1.0.dist-info/"
-METADATA = "Metadata-Version: 2.1\nName: box\nVersion: 1.0\n"
-WHEEL = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-def get_requires_for_build_wheel(config_settings=None):
-    return []
-def build_wheel(folder, config_settings=None, metadata_directory=None):
-BODY
-    files = {"box.py": f"VALUE = {value!r}", INFO + "METADATA": METADATA, INFO + "WHEEL": WHEEL}
-    name = "box-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(os.path.join(folder, name), "w") as archive:
-        for path, text in files.items():
-            archive.writestr(path, text)
-        archive.writestr(INFO + "RECORD", "".join(f"{path},,\n" for path in (*files, INFO + "RECORD")))
-    return name
-"""
-SYSTEM = """
-[build-system]
-requires = {requires}
-build-backend = "back"
-backend-path = ["."]
-[project]
-name = "box"
-version = "1.0"
-dependencies = {needs}
-"""
-
-
-@pytest.fixture(scope="module")
-def interpreter() -> Interpreter:
-    return find_interpreter()
-
-
-@pytest.fixture(autouse=True)
-def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Take away what the user of this machine tells uv, and give it a cache of its own."""
-    for name in os.environ:
-        if name.startswith(("UV_", "PIP_")) or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("XDG_CONFIG_DIRS", str(tmp_path / "config-of-the-system"))
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
-    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+pytestmark = pytest.mark.usefixtures("no_settings")
 
 
 class Commit:
-    """The checked-out files of a commit, with a back end of their own."""
+    """The checked-out files of a commit, whose own back end runs `body`, which makes a `value`."""
 
     def __init__(
         self, folder: Path, body: str, *, requires: tuple[str, ...] = (), needs: tuple[str, ...] = (), more: str = ""
@@ -86,8 +40,10 @@ class Commit:
         self.tree = folder / "tree"
         self.tree.mkdir(parents=True)
         self.cache = folder / "cache"
-        self.write("back.py", BACKEND.replace("BODY", textwrap.indent(textwrap.dedent(body), "    ")))
-        self.write("pyproject.toml", SYSTEM.format(requires=json.dumps(requires), needs=json.dumps(needs)) + more)
+        self.write("back.py", MINI_BACKEND)
+        code = f"import os\n{textwrap.dedent(body)}\nfiles['box.py'] = f'VALUE = {{value!r}}'.encode()\n"
+        self.write("setup.py", code)
+        self.write("pyproject.toml", in_tree(requires, f"dependencies = {json.dumps(needs)}\n{more}"))
 
     def write(self, name: str, text: str) -> None:
         (self.tree / name).write_text(text)
@@ -96,26 +52,17 @@ class Commit:
         self, interpreter: Interpreter, *, cancel: threading.Event | None = None, **asked: object
     ) -> Environment | Failed:
         """Build with install = "wheel", as asked for beside that."""
-        spec = msgspec.structs.replace(EnvironmentSpec(interpreter=interpreter, install="wheel"), **asked)
-        checkout = Checkout(tree=str(self.tree), commit="0" * 40, import_root=".", packages=("box",))
-        files = {
-            str(path.relative_to(self.tree)): "1"
-            for path in self.tree.rglob("*")
-            if path.is_file() and ".git" not in path.parts
-        }
-        return self.prepared(spec, checkout, files, cancel)
+        spec = replace(EnvironmentSpec(interpreter=interpreter, install="wheel"), **asked)
+        paths = (path for path in self.tree.rglob("*") if path.is_file() and ".git" not in path.parts)
+        return self.prepared(spec, {str(path.relative_to(self.tree)): "1" for path in paths}, cancel)
 
     def prepared(
-        self,
-        spec: EnvironmentSpec,
-        checkout: Checkout,
-        files: dict[str, str],
-        cancel: threading.Event | None = None,
+        self, spec: EnvironmentSpec, files: dict[str, str], cancel: threading.Event | None = None
     ) -> Environment | Failed:
+        checkout = Checkout(tree=str(self.tree), commit="0" * 40, import_root=".", packages=("box",))
         environments = provider(spec.install, self.cache, project=str(self.tree), keep=8)
         with environments.prepare(spec, CheckedOutFiles.of(checkout, files), cancel) as outcome:
-            pass
-        return outcome
+            return outcome
 
 
 def value(outcome: Environment | Failed) -> Any:
@@ -129,9 +76,6 @@ def failure(outcome: Environment | Failed) -> Failed:
     assert isinstance(outcome, Failed), outcome
     assert outcome.phase == "build"
     return outcome
-
-
-# --- secrets ----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -194,71 +138,13 @@ def test_interpreters_are_asked_without_secrets(
     for name in ("GITHUB_TOKEN", "UV_INDEX_OWN_PASSWORD"):
         monkeypatch.setenv(name, "secret")
     monkeypatch.setenv("HTTPS_PROXY", "http://user:secret@proxy.invalid")
-    found = msgspec.structs.replace(find_interpreter(str(asked)), path=str(asked))
+    found = replace(find_interpreter(str(asked)), path=str(asked))
     commit = Commit(tmp_path, "value = 1")
-    checkout = Checkout(tree=str(commit.tree), commit="0" * 40, import_root=".", packages=())
-    commit.prepared(EnvironmentSpec(interpreter=found, install="existing"), checkout, {})
+    commit.prepared(EnvironmentSpec(interpreter=found, install="existing"), {})
     seen = (tmp_path / "seen").read_text()
     assert seen.count("PYTHONHASHSEED=") >= 2
     assert "secret" not in seen
 
-
-def test_variables_are_an_allow_list(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in list(os.environ):
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    kept = {"UV_CACHE_DIR": "/cache", "https_proxy": "http://proxy.invalid", "UV_OFFLINE": "1", "NETRC": "/netrc"}
-    places = {"UV_CONSTRAINT": "a.txt /b.txt", "UV_CREDENTIALS_DIR": "own"}
-    taken = {"GITHUB_TOKEN": "1", "UV_PUBLISH_TOKEN": "1", "UV_INDEX_OWN_PASSWORD": "1", "UV_SOMETHING_NEW": "1"}
-    told = {"PIP_INDEX_URL": "https://index.invalid", "HTTP_PROXY": "http://a:b@proxy", "ALL_PROXY": "a:b@proxy"}
-    for name, text in {**kept, **places, **taken, **told}.items():
-        monkeypatch.setenv(name, text)
-    constant = {"LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0", "UV_NO_EDITABLE": "1", "UV_COMPILE_BYTECODE_TIMEOUT": "0"}
-    placed = {"UV_CONSTRAINT": f"{tmp_path}/a.txt /b.txt", "UV_CREDENTIALS_DIR": f"{tmp_path}/own"}
-    assert variables() == {**kept, **placed, **constant}
-    monkeypatch.setenv("UV_CONSTRAINT", "https://a:b@example.org/c.txt")
-    with pytest.raises(MemharnessError, match="UV_CONSTRAINT holds a user or password"):
-        variables()
-
-
-def test_the_configuration_joins_variables_commit_and_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    own, system = tmp_path / "config" / "uv", tmp_path / "config-of-the-system" / "uv"
-    for folder in (own, system):
-        folder.mkdir(parents=True)
-    (own / "uv.toml").write_text(
-        'find-links = ["wheels"]\noffline = true\n[[index]]\nurl = "local"\n[pip]\nstrict = true\n'
-    )
-    (system / "uv.toml").write_text('offline = false\nlink-mode = "copy"\n[pip]\nstrict = false\nno-deps = true\n')
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("UV_DEFAULT_INDEX", "https://c.invalid")
-    monkeypatch.setenv("UV_INDEX", "one=https://a.invalid ./b")
-    monkeypatch.setenv("UV_INDEX_ONE_PASSWORD", "p/w")
-    monkeypatch.setenv("UV_FIND_LINKS", "more,https://d.invalid")
-    monkeypatch.setenv("HTTPS_PROXY", "a:b@proxy.invalid:80")
-    monkeypatch.setenv("http_proxy", "http://proxy.invalid:80")
-    commit = indexes_of(
-        read_toml(b'[tool.uv]\nindex = [{url = "e", odd = 1}, {name = 1, url = "x"}, 2, {}]'), Path("/f")
-    )
-    assert read_toml(configuration(commit).encode()) == {
-        "index": [
-            {"name": "one", "url": "https://:p%2Fw@a.invalid"},
-            {"url": f"{tmp_path}/b"},
-            {"url": "https://c.invalid", "default": True},
-            {"url": "/f/e"},
-            {"url": f"{own}/local"},
-        ],
-        "find-links": [f"{tmp_path}/more", "https://d.invalid", f"{own}/wheels"],
-        "https-proxy": "http://a:b@proxy.invalid:80",
-        "offline": True,
-        "link-mode": "copy",
-        "pip": {"strict": True, "no-deps": True},
-    }
-    monkeypatch.setenv("UV_CONFIG_FILE", "given.toml")
-    with pytest.raises(MemharnessError, match=r"given\.toml: the configuration of uv cannot be read: No such file"):
-        configuration()
-
-
-# --- limits -----------------------------------------------------------------------------------------------
 
 DAEMON = """
     import subprocess, sys, time
@@ -320,9 +206,6 @@ def test_waiting_for_the_lock_of_another_build_can_be_cancelled(tmp_path: Path, 
         commit.build(interpreter, cancel=cancel)
 
 
-# --- whose fault it is ------------------------------------------------------------------------------------
-
-
 def test_what_the_machine_lacks_is_no_failure_of_the_commit(
     tmp_path: Path, interpreter: Interpreter, monkeypatch: pytest.MonkeyPatch, index: str
 ) -> None:
@@ -378,39 +261,6 @@ def test_an_address_that_the_commit_names_is_its_own_fault(tmp_path: Path, inter
     )
 
 
-QUOTED = """error: Failed to build `box`
-  cause: The build backend returned an error
-         [stderr]
-         {}"""
-
-
-@pytest.mark.parametrize(
-    ("log", "expected"),
-    [
-        (
-            "  cause: failed to copy: No space left on device (os error 28)",
-            "failed to copy: No space left on device (os error 28)",
-        ),
-        (QUOTED.format("OSError: [Errno 28] No space left on device"), "OSError: [Errno 28] No space left on device"),
-        (QUOTED.format("dns error"), ""),
-        ("  cause: dns error", "dns error"),
-        ("error: Timeout (300s) when waiting for lock on `/x`", "error: Timeout (300s) when waiting for lock on `/x`"),
-        ("error: Failed to fetch: `https://own.invalid/x`\n  cause: dns error", ""),
-        (
-            "error: Failed to fetch: `https://index.invalid/x`\n  cause: HTTP status server error (503)",
-            "HTTP status server error (503)",
-        ),
-        (
-            "hint: Packages were unavailable because the network was disabled.",
-            "Packages were unavailable because the network was disabled.",
-        ),
-        ("error: No solution found", ""),
-    ],
-)
-def test_faults_of_the_machine(log: str, expected: str) -> None:
-    assert find_machine_fault(log.splitlines(), ["https://own.invalid/"]) == expected
-
-
 def test_uv_takes_nothing_from_folders_around_the_cache(
     tmp_path: Path, interpreter: Interpreter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -428,9 +278,6 @@ def test_uv_takes_nothing_from_folders_around_the_cache(
     assert value(outcome) == 1
     assert isinstance(outcome, Environment)
     assert outcome.facts.packages == {"privdep": "1.0"}
-
-
-# --- what a build is given --------------------------------------------------------------------------------
 
 
 def test_a_step_before_the_build_and_more_build_requirements(
@@ -496,54 +343,9 @@ def test_what_the_back_end_requires(tmp_path: Path, text: str, expected: str) ->
     assert after == {**before, "build-system": read_toml(expected.encode())}
 
 
-@pytest.mark.parametrize(
-    ("why", "key"),
-    [
-        (
-            "ModuleNotFoundError: No module named 'numpy'",
-            "name what provides numpy in build-requires under [environment]",
-        ),
-        (
-            "ImportError: No module named Cython.Build",
-            "name what provides Cython in build-requires under [environment]",
-        ),
-        ("cc1: fatal error: box/_c.c: No such file or directory", 'before-build = "cython box/_c.pyx"'),
-        ("cc1plus: fatal error: ./box/_c.cpp: No such file or directory", 'before-build = "cython --cplus box/_c.pyx"'),
-        ("make: *** [Makefile:28: cython] Error 127", "name the package that provides the command in build-requires"),
-        ("/bin/sh: 1: cython: not found", "name the package that provides the command in build-requires"),
-        ("error: unknown file type '.pyx' (from 'box/_c.pyx')", "before-build"),
-        ("NoCython: Cython is required for building from checkout", "before-build"),
-        ("cc1: fatal error: box/missing.c: No such file or directory", ""),
-        ("SyntaxError: invalid syntax", ""),
-    ],
-)
-def test_a_failure_names_the_key_that_helps(why: str, key: str) -> None:
-    found = suggest_setting(why, ["box/_c.pyx"])
-    assert key in found if key else found == ""
-
-
-# --- logs -------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "unit", ["x", "a.", "x/", "/builds-v0/.tmp", "Error", "//a@", "://", ".c: ", "\u2502", " @ ", "[", "a.b.Error:"]
-)
-def test_reading_a_log_takes_linear_time(unit: str) -> None:
-    text = unit * (300_000 // len(unit))
-    began = time.process_time()
-    lines = read_log(f"error: Failed to fetch: {text}\nModuleNotFoundError: {text}\n{text}", without_credentials)
-    Log(status=1, lines=lines).failed(["a.pyx"])
-    find_machine_fault(lines, ["https://own.invalid"])
-    assert time.process_time() - began < 5
-    assert max(map(len, lines)) <= 1000
-
-
 def test_a_line_without_end_is_a_failure_like_others(tmp_path: Path, interpreter: Interpreter) -> None:
     found = failure(Commit(tmp_path, "print('x' * 300_000)\nraise SystemExit('no')").build(interpreter))
     assert (found.reason, max(map(len, found.output))) == ("no", 400)
-
-
-# --- paths and compiled modules ---------------------------------------------------------------------------
 
 
 def test_a_path_that_is_not_utf_8(tmp_path: Path, interpreter: Interpreter) -> None:
@@ -556,40 +358,22 @@ def test_a_path_that_is_not_utf_8(tmp_path: Path, interpreter: Interpreter) -> N
 def test_a_frozen_path_that_is_not_utf_8_is_kept(tmp_path: Path, interpreter: Interpreter) -> None:
     commit = Commit(tmp_path, "value = 1")
     (commit.tree / "caf\udce9").symlink_to("back.py")  # by which the build may have reached anything
-    files = {"back.py": "1", "pyproject.toml": "1", "caf\udce9": "1"}
-    checkout = Checkout(tree=str(commit.tree), commit="0" * 40, import_root=".", packages=("box",))
+    files = dict.fromkeys(("back.py", "setup.py", "pyproject.toml", "caf\udce9"), "1")
     spec = EnvironmentSpec(interpreter=interpreter, install="auto")
-    found = [commit.prepared(spec, checkout, files) for _ in range(2)]
+    found = [commit.prepared(spec, files) for _ in range(2)]
     assert found[0] == found[1]
     assert isinstance(found[0], Environment)
     assert found[0].frozen == ("box.py", "caf\udce9")  # the one was made, where the commit has none
-
-
-@pytest.mark.parametrize(
-    ("files", "expected"),
-    [
-        ({"pyproject.toml": "[build-system]\nbuild-backend = 'maturin'"}, "build-backend maturin in pyproject.toml"),
-        ({"pyproject.toml": "[[tool.setuptools.ext-modules]]"}, "[tool.setuptools.ext-modules] in pyproject.toml"),
-        ({"setup.py": "setup(ext_modules=[])"}, "ext_modules in setup.py"),
-        ({"box/fast.py": "", "box/fast.pyx": ""}, "box/fast.pyx"),
-        ({"tests/fast.pyx": "", "setup.py": "setup()", "pyproject.toml": "[build-system]"}, ""),
-    ],
-)
-def test_where_compiled_modules_are_declared(files: dict[str, str], expected: str) -> None:
-    contents = {name: text.encode() for name, text in files.items()}
-    layout = Layout(import_root=".", packages=("box",))
-    assert find_compiled_modules(CommitFiles(ids=files, read=contents.get, layout=layout)) == expected
 
 
 @pytest.mark.parametrize("install", ["path", "existing"])
 def test_what_is_not_compiled_is_said(tmp_path: Path, interpreter: Interpreter, install: Install) -> None:
     commit = Commit(tmp_path, "value = 1")
     spec = EnvironmentSpec(interpreter=interpreter, install=install)
-    checkout = Checkout(tree=str(commit.tree), commit="0" * 40, import_root=".", packages=("box",))
     keys = []
     for script, where in {"": "", "setup(ext_modules=[])": "ext_modules in setup.py"}.items():
         commit.write("setup.py", script)
-        environment = commit.prepared(spec, checkout, {"setup.py": script})
+        environment = commit.prepared(spec, {"setup.py": script})
         assert isinstance(environment, Environment)
         assert [f"({where})" in note for note in environment.notes] == [True] * bool(where)
         keys.append(environment.key)
