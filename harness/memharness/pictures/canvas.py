@@ -29,7 +29,7 @@ _MAX_SIDE: Final = 1 << 16  # matplotlib draws no larger one
 
 
 def new_figure(size: tuple[float, float], dpi: float) -> Figure:
-    """Return an empty figure of so many inches. Its text is measured without a new drawing surface each time."""
+    """Return an empty figure of so many inches, with a canvas that measures text without making a new one each time."""
     figure = Figure(figsize=size, dpi=dpi)
     FigureCanvasAgg(figure)
     return figure
@@ -45,7 +45,7 @@ def check_format(file: Path) -> None:
 
 
 def check_pixels(file: Path, size: tuple[float, float], dpi: int) -> None:
-    """Raise MemharnessError where the file is made of pixels and these would be too many; `size` is in inches."""
+    """Raise MemharnessError for a PNG of more pixels than can be drawn; `size` is in inches."""
     width, height = (round(inches * dpi) for inches in size)
     if file.suffix.lower() == ".png" and (max(width, height) >= _MAX_SIDE or width * height > _MAX_PIXELS):
         raise MemharnessError(
@@ -69,7 +69,7 @@ def save(figure: Figure, file: Path, dpi: int) -> None:
 
 @contextmanager
 def settings(theme: Theme) -> Iterator[None]:
-    """Have matplotlib draw alike everywhere, in the colours of a theme, while in this context."""
+    """Make matplotlib draw alike for every user, in the colours of a theme, inside this block."""
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()
         mpl.rc("svg", hashsalt="memharness", fonttype="none")  # text stays text: searchable, read aloud
@@ -86,7 +86,7 @@ def settings(theme: Theme) -> Iterator[None]:
 
 
 def fit(text: Text, content: str, pixels: float, *, keep_end: bool = False) -> None:
-    """Set foreign content, made visible, and shortened until it is at most so many pixels of the figure wide."""
+    """Set the content of a text, made visible and cut to at most so many pixels of the figure."""
     low, high = 1, len(shortened(content, 400, keep_end=keep_end))
     text.set_text(shortened(content, high, keep_end=keep_end))
     if text.get_window_extent().width <= pixels:

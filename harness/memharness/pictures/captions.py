@@ -1,4 +1,4 @@
-"""The words in pictures: titles, labels, and what is said of a change where there is room for few words. Pure."""
+"""The words in pictures: titles, labels, and short descriptions of a change. Pure."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
@@ -39,7 +39,7 @@ def trend_title(trend: Trend) -> str:
 
 
 def change_label(trend: Trend, change: TrendChange, *, with_subject: bool) -> str:
-    """Return "+1.06 MiB at 1a2b3c4d5e" ("up to" where it is only known to lie before), the subject below if wanted."""
+    """Return "+1.06 MiB at 1a2b3c4d5e" ("up to" if it may be an earlier commit), on request with the subject below."""
     difference = change.after - change.before
     size = difference_text(difference) if trend.unit.startswith("bytes") else f"{difference:+,}"
     point = trend.points[change.index]
@@ -48,12 +48,12 @@ def change_label(trend: Trend, change: TrendChange, *, with_subject: bool) -> st
 
 
 def left_out_text(number: int) -> str:
-    """Say how many changes have no label."""
+    """Return how many changes have no label."""
     return f"{number_text(number, 'change')} not labelled"
 
 
 def size_text(change: Change) -> str:
-    """Return "+2.12 MiB, +99.8%"; the share is left out where nothing was before."""
+    """Return "+2.12 MiB, +99.8%", without the share where the value before is 0."""
     size = delta_text(change.after - change.before, change.unit)
     return f"{size}, {percent_text(change.before, change.after)}" if change.before > 0 else size
 
@@ -80,7 +80,7 @@ def _notes(change: Change, *, with_family: bool) -> Iterator[str]:
 
 
 def difference_parts(change: Change) -> list[DifferencePart]:
-    """Return the lines that hold most of a difference and, if they are not all, the rest: together the difference."""
+    """Return the lines (or modules) with the largest parts of a difference, and the rest: together the difference."""
     parts = _line_parts(change) or _module_parts(change)
     if not parts:
         return [DifferencePart("", "no line is known")]

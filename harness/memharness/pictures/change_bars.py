@@ -34,7 +34,7 @@ _VALUE: Final = 0.95  # room for the value beside the longest bar
 _PLACES: Final = 1.02  # where lines are named; their sizes end a little before that
 
 
-class _Sheet(NamedTuple):
+class _Page(NamedTuple):
     """A figure whose coordinates are inches from its lower left corner."""
 
     figure: Figure
@@ -48,7 +48,7 @@ class _Sheet(NamedTuple):
     def text(
         self, x: float, y: float, content: str, room: float = inf, *, keep_end: bool = False, **style: Any
     ) -> Text:
-        """Write foreign content that is cut to so many inches of room."""
+        """Write text, made visible and cut to so many inches of room."""
         drawn = self.figure.text(x, y, "", transform=self.figure.dpi_scale_trans, va="center", **style)
         fit(drawn, content, 0.98 * room * self.figure.dpi, keep_end=keep_end)
         return drawn
@@ -60,7 +60,7 @@ class _Sheet(NamedTuple):
 
 
 def draw_change_bars(commit: Commit, changes: Sequence[Change], file: Path, look: Look | None = None) -> None:
-    """Draw the changes at a commit, the relatively largest, and say how many more there are.
+    """Draw the changes at a commit with the largest shares, and the number of the others.
 
     Raises MemharnessError where the file cannot be written.
     """
@@ -73,21 +73,21 @@ def draw_change_bars(commit: Commit, changes: Sequence[Change], file: Path, look
     check_pixels(file, size, look.dpi)
     with settings(look.colors):
         figure = new_figure(size, look.dpi)  # text is measured as it is drawn: hinting depends on it
-        sheet = _Sheet(figure, look.colors)
+        page = _Page(figure, look.colors)
         top = size[1] - _HEAD
-        _draw_head(sheet, commit, top)
+        _draw_head(page, commit, top)
         families = len({change.family for change in changes}) > 1
         for change, height in zip(shown, heights, strict=True):
-            _draw_change(sheet, change, top, height, with_family=families)
+            _draw_change(page, change, top, height, with_family=families)
             top -= height
         if more:
             text = f"{number_text(more, 'more change')} at this commit"
-            sheet.text(_MARGIN, _MARGIN + _LINE / 2, text, fontsize=8, color=look.colors.muted)
+            page.text(_MARGIN, _MARGIN + _LINE / 2, text, fontsize=8, color=look.colors.muted)
         save(figure, file, look.dpi)
 
 
 def largest_share_first(changes: Sequence[Change]) -> list[Change]:
-    """Return changes by how much they differ from what was before; from nothing is the most, and then bytes decide."""
+    """Return changes by their share of the value before, by bytes where it is equal; changes from 0 come first."""
 
     def share(change: Change) -> tuple[bool, Fraction, int]:
         size = abs(change.after - change.before)
@@ -97,57 +97,57 @@ def largest_share_first(changes: Sequence[Change]) -> list[Change]:
 
 
 def _height(change: Change, look: Look) -> float:
-    """Return what a change takes, in inches: what was asked for, or what its text needs if that is more."""
+    """Return the height of a change in inches: as asked for, but at least what its text needs."""
     needed = _TITLE + _NOTE + 2 * _BAR + _LINE * len(difference_parts(change)) + _GAP
     return max(needed, look.height or 0)
 
 
-def _draw_head(sheet: _Sheet, commit: Commit, bottom: float) -> None:
+def _draw_head(page: _Page, commit: Commit, bottom: float) -> None:
     y = bottom + _HEAD / 2
-    head = sheet.text(_MARGIN, y, commit.short, fontsize=10, fontweight="bold")
-    x = head.get_window_extent().x1 / sheet.figure.dpi + 0.12
-    sheet.text(x, y, commit.subject, sheet.width - x - _MARGIN, fontsize=10)
+    head = page.text(_MARGIN, y, commit.short, fontsize=10, fontweight="bold")
+    x = head.get_window_extent().x1 / page.figure.dpi + 0.12
+    page.text(x, y, commit.subject, page.width - x - _MARGIN, fontsize=10)
 
 
-def _draw_change(sheet: _Sheet, change: Change, top: float, height: float, *, with_family: bool) -> None:
-    """Draw title, note, bars and lines of one change from the top downwards; bars take the room that is left."""
+def _draw_change(page: _Page, change: Change, top: float, height: float, *, with_family: bool) -> None:
+    """Draw title, note, bars and lines of one change, from top to bottom; bars take the height that is left."""
     parts = difference_parts(change)
     bar = (height - _TITLE - _NOTE - _LINE * len(parts) - _GAP) / 2
-    right = sheet.width - _MARGIN
+    right = page.width - _MARGIN
     y = top - _TITLE / 2
-    size = sheet.text(right, y, size_text(change), fontsize=9, fontweight="bold", ha="right")
-    room = size.get_window_extent().x0 / sheet.figure.dpi - _MARGIN - 0.15
-    sheet.text(_MARGIN, y, f"{change.case}: {metric_title(change.metric)}", room, fontsize=9, fontweight="bold")
+    size = page.text(right, y, size_text(change), fontsize=9, fontweight="bold", ha="right")
+    room = size.get_window_extent().x0 / page.figure.dpi - _MARGIN - 0.15
+    page.text(_MARGIN, y, f"{change.case}: {metric_title(change.metric)}", room, fontsize=9, fontweight="bold")
     y = top - _TITLE - _NOTE / 2
     note = note_text(change, with_family=with_family)
-    sheet.text(_MARGIN, y, note, right - _MARGIN, fontsize=7.5, color=sheet.theme.muted)
+    page.text(_MARGIN, y, note, right - _MARGIN, fontsize=7.5, color=page.theme.muted)
     y = top - _TITLE - _NOTE
-    _draw_bars(sheet, change, y, bar)
+    _draw_bars(page, change, y, bar)
     y -= 2 * bar + _LINE / 2
     for part in parts:
-        _draw_part(sheet, part, y)
+        _draw_part(page, part, y)
         y -= _LINE
 
 
-def _draw_bars(sheet: _Sheet, change: Change, top: float, height: float) -> None:
+def _draw_bars(page: _Page, change: Change, top: float, height: float) -> None:
     """Draw both bars from a common zero."""
     ends = change.before, change.after
     low, high = min(0, *ends), max(0, *ends)
-    inch = (sheet.width - _MARGIN - _BARS - _VALUE) / max(high - low, 1)
+    inch = (page.width - _MARGIN - _BARS - _VALUE) / max(high - low, 1)
     zero = _BARS - low * inch
-    colors = sheet.theme.tag, VERDICTS[change.verdict][0]
+    colors = page.theme.tag, VERDICTS[change.verdict][0]
     for row, (name, value, color) in enumerate(zip(("before", "after"), ends, colors, strict=True)):
         bottom = top - (row + 1) * height
         middle = bottom + height / 2
-        sheet.text(_BARS - 0.08, middle, name, ha="right")
-        sheet.bar(zero + min(value, 0) * inch, bottom + 0.15 * height, abs(value) * inch, 0.7 * height, color)
-        sheet.text(zero + max(value, 0) * inch + 0.06, middle, value_text(value, change.unit))
+        page.text(_BARS - 0.08, middle, name, ha="right")
+        page.bar(zero + min(value, 0) * inch, bottom + 0.15 * height, abs(value) * inch, 0.7 * height, color)
+        page.text(zero + max(value, 0) * inch + 0.06, middle, value_text(value, change.unit))
 
 
-def _draw_part(sheet: _Sheet, part: DifferencePart, y: float) -> None:
-    sheet.text(_PLACES - 0.12, y, part.size, ha="right")
-    room = sheet.width - _MARGIN - _PLACES
-    place = sheet.text(_PLACES, y, part.place, room * 0.65, keep_end=True)
+def _draw_part(page: _Page, part: DifferencePart, y: float) -> None:
+    page.text(_PLACES - 0.12, y, part.size, ha="right")
+    room = page.width - _MARGIN - _PLACES
+    place = page.text(_PLACES, y, part.place, room * 0.65, keep_end=True)
     if part.function:
-        x = place.get_window_extent().x1 / sheet.figure.dpi + 0.12
-        sheet.text(x, y, part.function, sheet.width - _MARGIN - x, color=sheet.theme.muted)
+        x = place.get_window_extent().x1 / page.figure.dpi + 0.12
+        page.text(x, y, part.function, page.width - _MARGIN - x, color=page.theme.muted)

@@ -1,6 +1,6 @@
 """The parts of a trend picture that axes and a bare figure share: lines, failures, changes and their labels.
 
-In: trends, and a `Chart` that leads from their commits and values to places on a figure.
+In: trends, and a `Chart` with the way from their commits and values to pixels. Out: artists added to its surface.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ from matplotlib.transforms import Transform
 from memharness.model.findings import Trend, TrendChange
 from memharness.pictures.captions import change_label
 from memharness.pictures.look import FAILED, VERDICTS, Theme, backing, change_style, family_style
-from memharness.pictures.placing import Box, Sheet
+from memharness.pictures.placing import Box, LabelPlaces
 from memharness.pictures.strokes import Stroke, first_in_column, joined
 
 _MARKED_POINTS: Final = 120  # with more, a line is clearer without a marker on every point
@@ -45,7 +45,7 @@ class Chart(NamedTuple):
 
 
 def draw_line(chart: Chart, trend: Trend, strokes: Sequence[Stroke], family: int) -> None:
-    """Draw the values, a marker on each of few and else on lone ones, and the spread of repeats around them."""
+    """Draw the values and the spread of repeats; markers stand on all of few values, and on lone ones of many."""
     xs, ys, ends = joined(strokes)
     marked = [end for end, stroke in zip(ends, strokes, strict=True) if len(stroke.xs) == 1]
     if len(trend.points) <= _MARKED_POINTS:
@@ -114,14 +114,14 @@ def label_changes(
         return [], 0
     marks = chart.pixels([(change.index, change.after) for _, change in changes])
     xs, ys, _ = joined(strokes)
-    sheet = Sheet(frame, marks, chart.pixels(list(zip(xs, ys, strict=True))), taken)
+    places = LabelPlaces(frame, marks, chart.pixels(list(zip(xs, ys, strict=True))), taken)
     style: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 2.5, "bbox": backing(chart.theme)}
     leaders: list[Leader] = []
     for (trend, change), mark in zip(changes[:most], marks, strict=False):
         text = change_label(trend, change, with_subject=with_subjects)
         label = chart.surface.text(0, 0, text, transform=chart.place, fontsize=7)
         extent = label.get_window_extent()
-        box = sheet.place(mark, extent.width + margin[0], extent.height + margin[1])
+        box = places.place(mark, extent.width + margin[0], extent.height + margin[1])
         if box is None:
             label.remove()
         else:

@@ -77,7 +77,7 @@ def backing(theme: Theme) -> dict[str, Any]:
 
 
 class Look(Value):
-    """What the user chose of a picture; None is for what is usual there.
+    """How the user wants a picture; None stands for the default.
 
     `width` is that of the picture and `height` that of one panel, in inches. Raises MemharnessError where a number is
     out of bounds.

@@ -1,4 +1,4 @@
-"""Places for labels of marks: inside a frame, over no other label and no mark, and where possible not over the line."""
+"""Places for the labels of marks: inside a frame, over no other label or mark, and if possible not over the line."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
@@ -52,8 +52,8 @@ class Box(NamedTuple):
         return int(Bbox.from_extents(*self).count_contains(points.vertices))
 
 
-class Sheet:
-    """What labels must not cover. Every label that finds a place is taken into account for the next.
+class LabelPlaces:
+    """Finds places for one label after another, none over a label before it.
 
     `marks` and the points of the `line` are in pixels; a point that is no number breaks the line.
     """

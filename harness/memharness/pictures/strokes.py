@@ -81,7 +81,7 @@ def _corners(values: Sequence[int], indexes: list[int]) -> list[int]:
 
 
 def _thinned(found: Sequence[Stroke], number: int, columns: int) -> list[Stroke]:
-    """Return strokes without the values that stand alone between others that do, in the same column."""
+    """Return strokes without the lone values that lie between other lone values of their column."""
     lone: dict[int, list[Stroke]] = {}
     for stroke in found:
         if len(stroke.xs) == 1:

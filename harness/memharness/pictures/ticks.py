@@ -1,4 +1,4 @@
-"""Where the axes of a plot are labelled, and with what. Pure; a label is exact, never rounded."""
+"""The axes of a trend picture: their bounds, and where they are labelled with what. Pure; labels are never rounded."""
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction

@@ -41,7 +41,7 @@ def live_bar() -> Iterator["Bar | None"]:
 class Bar:
     """A bar with how much is done and the time left, and below it what each worker is doing.
 
-    One bar stands for all tasks that were planned last. Rendered by a thread of its own, told by those of the workers.
+    One bar stands for all tasks that were planned last. A thread of its own draws it; those of the workers update it.
     """
 
     def __init__(self, console: Console) -> None:
@@ -64,7 +64,7 @@ class Bar:
             self._total, self._stored, self._reused, self._pace = tasks, 0, 0, Pace(tasks)
 
     def working(self, worker: int, activity: Activity | None) -> None:
-        """Show what a worker does, or advance the bar: done is what was measured, even if commits before it are not."""
+        """Show what a worker does, or advance the bar, which counts results that are not stored yet."""
         with self._lock:
             self._activities.pop(worker, None)
             if activity is not None:
@@ -73,7 +73,7 @@ class Bar:
                 self._pace.count(self._console.get_time())
 
     def finished(self, commit: Commit, family: str, outcomes: Mapping[str, Outcome], *, reused: int) -> None:
-        """Advance the bar, where no worker did; a failure stays above it."""
+        """Advance the bar, unless a worker did; print a failure above it."""
         with self._lock:
             self._stored += 1
             self._reused += not outcomes
@@ -97,7 +97,7 @@ class Bar:
         return Group(*(with_signs(self._console, line) for line in lines))
 
     def _head_text(self) -> Text:
-        """Return title, bar, counts and time left; the bar has the rest of the width, and goes where that is little."""
+        """Return title, bar, counts and time left. The bar takes the rest of the width, unless that is little."""
         done, left = self._pace.done, self._pace.left(self._console.get_time())
         reused = f"{self._reused:,} reused" if self._reused else ""
         counts = "  ".join(filter(None, (f"{done:,}/{self._total:,}", reused, left_text(left))))
@@ -111,7 +111,7 @@ class Bar:
 
 
 def _activity_text(activity: Activity, width: int) -> Text:
-    """Return commit, step and case in one line; where the case is too long it goes without its parameters."""
+    """Return commit, step and case in one line, without the parameters of a case that is too long."""
     if activity.stage == "environment":
         step, subject = "preparing", visible(activity.family)
     else:

@@ -1,4 +1,4 @@
-"""Changes: what happened to which metric, at which commit, and the lines, modules and objects that hold it."""
+"""The changes of a report as text: which metric moved at which commit, and the lines, modules and types behind it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
@@ -48,9 +48,9 @@ def draw_changes(
     with_family: bool,
     span: tuple[str, str] | None = None,
 ) -> None:
-    """Print every change with what explains it; what equals the change before is not repeated.
+    """Print every change with what explains it, but not again what the change before had as well.
 
-    The range of changes that span just the two commits `span` goes without saying: nothing was left out between them.
+    `span` are two commits that are compared with each other alone: a change between them is printed without its range.
     """
     previous: Change | None = None
     imported: Change | None = None  # the last change with modules

@@ -34,7 +34,7 @@ def add_below(text: Text, line: str, style: str = "") -> None:
 
 
 def module_text(module: ModuleCost) -> Text:
-    """Return "json  stdlib, imported at a.py:3"; what is not known of it, or stands for many, is left out."""
+    """Return "json  stdlib, imported at a.py:3", without the parts that are not known."""
     place = f"imported at {visible(module.path)}:{module.line}" if module.path else ""
     known = ", ".join(filter(None, (module.origin, place)))
     return Text().append(visible(module.name), style="bold").append(f"  {known}" if known else "")
@@ -71,7 +71,7 @@ def failed_text() -> Text:
 
 
 def commit_text(commit_id: str, commits: Mapping[str, Commit], *, with_author: bool = True) -> Text:
-    """Return short id, date, author and subject of a commit, or its short id alone where no more is known."""
+    """Return short id, date, author and subject of a commit, or the id alone if the commit is not among `commits`."""
     text = Text().append(commit_id[:10], style="bold")
     if commit_id in commits:
         commit = commits[commit_id]
@@ -88,7 +88,7 @@ def _date(commit: Commit) -> str:
 
 
 def draw_survivors(console: Console, survivors: Iterable[Survivor]) -> None:
-    """Print a sample of the objects that calls left alive, those of one type that read alike once."""
+    """Print a sample of the objects that calls left alive, equal ones once with their number."""
     alike: dict[tuple[str, str], list[Survivor]] = {}
     for survivor in survivors:
         alike.setdefault((survivor.name, survivor.text), []).append(survivor)
@@ -100,7 +100,7 @@ def draw_survivors(console: Console, survivors: Iterable[Survivor]) -> None:
 
 
 def draw_stack(console: Console, stack: Stack) -> None:
-    """Print the call stack that holds most, the machinery of imports left out."""
+    """Print the call stack that holds most, without the frames of the import system."""
     held = f"{number_text(stack.count, 'block')}, {bytes_text(stack.size)}"
     draw_text(console, Text(f"biggest offender: {held}, most recent call last"), indent=2)
     frames = [frame for frame, _ in groupby(stack.frames)]  # comprehensions within one line are one frame

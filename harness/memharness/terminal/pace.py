@@ -1,4 +1,4 @@
-"""How long work will take that is done in many parts, told so that the figure does not jump about."""
+"""The time left for work that has many parts, as a figure that does not jump about. Pure."""
 
 from math import ceil
 
@@ -6,10 +6,10 @@ from math import ceil
 class Pace:
     """Estimates the seconds left for `total` parts from those that are done.
 
-    The first part prepares what the others find ready, an environment above all, so time counts from its end, and
-    nothing is said before two more are done. The mean over all of these is steady; parts that cost nothing, as their
-    results could be reused, are expected as often later on. Between parts the estimate runs down with the clock, and
-    once it is used up none is given, as what is under way takes longer than what went before.
+    The first part builds what the others use, an environment above all. So time counts from its end, and there is no
+    estimate before two more are done. It is their mean, with the parts that cost nothing because results were reused.
+    Between parts the estimate runs down with the clock. Once it is used up there is none until the next part
+    is done.
     """
 
     def __init__(self, total: int) -> None:
@@ -19,13 +19,13 @@ class Pace:
         self.done = 0
 
     def count(self, now: float) -> None:
-        """Take note that another part is done."""
+        """Count another part that is done."""
         self.done += 1
         self._first = now if self._first is None else self._first
         self._last = now
 
     def left(self, now: float) -> float | None:
-        """Return the estimate, None where there is no ground for one yet."""
+        """Return the estimate, or None."""
         if self._first is None or self.done < 3:
             return None
         each = (self._last - self._first) / (self.done - 1)

@@ -43,7 +43,7 @@ class Lines:
             click.echo(f"{purpose}: {tasks} to do", err=True)
 
     def working(self, worker: int, activity: Activity | None) -> None:
-        """Say nothing: a log tells what is done."""
+        """Print nothing: a log lists what is done."""
 
     def finished(self, commit: Commit, family: str, outcomes: Mapping[str, Outcome], *, reused: int) -> None:
         """Print what became of a commit in an environment."""

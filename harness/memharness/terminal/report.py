@@ -1,6 +1,6 @@
 """What `run` and `check` print on a terminal, drawn with rich.
 
-In: a `Report`, and the commits it speaks of. Untrusted text (subjects, names, source lines) goes through `visible`,
+In: a `Report`, and the commits that it names. Untrusted text (subjects, names, source lines) goes through `visible`,
 and never through rich's markup.
 """
 
@@ -41,7 +41,7 @@ def draw_series(
     headings: tuple[str, str, str],
     row_of: Callable[[Summary, Sequence[Change]], Row],
 ) -> None:
-    """Print a table of all series, those of a case below its name; a class other than exact is named."""
+    """Print a table of all series, those of a case below its name, with the class of each that is not exact."""
     rows: list[Row | Text] = []
     previous = ""
     for row in report.series:
@@ -68,7 +68,7 @@ def _belongs(change: Change, row: Summary) -> bool:
 def draw_findings(
     console: Console, report: Report, commits: Mapping[str, Commit], *, span: tuple[str, str] | None = None
 ) -> None:
-    """Print changes, limits, failures, notices and counts; `span` are two commits that were named already."""
+    """Print changes, limits, failures, notices and counts; `span` is as in `draw_changes`."""
     draw_changes(console, report.changes, commits, with_family=several_families(report), span=span)
     _draw_exceeded(console, report, commits)
     _draw_failures(console, report, commits)
@@ -134,7 +134,7 @@ def _draw_still_open(console: Console, report: Report, commits: Mapping[str, Com
 
 
 def _draw_failures(console: Console, report: Report, commits: Mapping[str, Commit]) -> None:
-    """Print each commit's failures, those of one cause together, and whose figures are there all the same."""
+    """Print each commit's failures, those of one cause together, and which cases have figures nevertheless."""
     grouped: dict[tuple[str, str, str], list[str]] = {}
     for failure in report.failures:
         grouped.setdefault((failure.commit, failure.phase, failure.reason), []).append(failure.case)
@@ -153,7 +153,7 @@ def _draw_failures(console: Console, report: Report, commits: Mapping[str, Commi
 
 
 def _figures_text(commit_id: str, report: Report) -> str:
-    """Return how many cases failed at a commit, and whose figures are stored all the same."""
+    """Return how many cases failed at a commit, and which have figures nevertheless."""
     failed = {failure.case for failure in report.failures if failure.commit == commit_id}
     stored = report.figures[commit_id]
     return f"{len(failed)} of {len(failed.union(stored))} cases failed; figures of {names_text(stored)} are stored"

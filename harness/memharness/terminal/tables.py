@@ -1,4 +1,4 @@
-"""Text and rows of figures on consoles of any width and encoding: lines break at words, and digits are never cut."""
+"""Text and tables on consoles of any width and encoding: lines break at words, and digits are never cut."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
@@ -27,7 +27,7 @@ class Row(NamedTuple):
 
 
 def draw_text(console: Console, text: Text, *, indent: int = 0) -> None:
-    """Print text; where a line is too long, what follows stands a little further right."""
+    """Print text; the rest of a line that is too long stands a little further right."""
     for line in _wrapped(console, text, console.width - indent):
         _print(console, Text(" " * indent).append_text(line))
 
@@ -84,9 +84,9 @@ def _draw_row(console: Console, start: str, text: Text, indent: int, room: int, 
 
 
 def _trend_columns(rows: Sequence[Row], room: int) -> int:
-    """Return how wide trends are drawn; 0 where there are none, or where they have too little room.
+    """Return the width of trends; 0 where there are none, or too little room.
 
-    They leave room for all texts beside them, or, where that is too much, for short ones: others go below.
+    They leave room beside them for all texts, or else for short ones; other texts go below.
     """
     longest = max((len(row.trend) for row in rows), default=0)
     widest, least = _widest(rows), min((_width(row.text) for row in rows if row.text), default=0)
@@ -112,7 +112,7 @@ def _draw_lists(
 
 
 def draw_items(console: Console, title: str, items: Iterable[str], *, indent: int) -> None:
-    """Print "title: one, another", broken between items only; nothing where there are none."""
+    """Print "title: one, another", broken between items only; print nothing where there are none."""
     lines: list[str] = []
     for item in items:
         if not lines:
@@ -127,7 +127,7 @@ def draw_items(console: Console, title: str, items: Iterable[str], *, indent: in
 
 
 def _print(console: Console, line: Text) -> None:
-    """Print a line that was broken where it had to be; that rich need not look for more halves the time."""
+    """Print a line that fits. `soft_wrap` keeps rich from measuring it again, which takes half of the time."""
     if line.plain.lstrip().startswith(_COMMAND):
         start = line.plain.index(_COMMAND)
         line = Text().append_text(line[:start]).append(r"\x3a").append_text(line[start + 1 :])
@@ -152,7 +152,7 @@ def _has_signs(encoding: str) -> bool:
 
 
 def _wrapped(console: Console, text: Text, width: int) -> Iterator[Text]:
-    """Yield the lines of a text, each broken at words where it is too long, its rest further right than it began."""
+    """Yield the lines of a text, one that is too long broken at words, its rest two columns further right."""
     if _COMMAND in text.plain:
         width -= 3  # a part that begins with it is three characters longer when printed
     for line in text.split() if text else ():

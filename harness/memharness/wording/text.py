@@ -1,4 +1,4 @@
-"""Text that a person reads: figures that claim nothing false, and foreign text that cannot hide anything."""
+"""Text for people: figures that never round to a false claim, and foreign text that cannot hide anything. Pure."""
 
 import re
 import unicodedata
@@ -24,8 +24,8 @@ def visible(text: str) -> str:
 def bytes_text(size: int) -> str:
     """Return a readable size: "12 B", "1.5 KiB", "2.12 MiB"; "1 MiB" is exact and "1.00 MiB" rounded.
 
-    Two decimals, rounded to the nearest; but what is less than a unit is never shown as the whole of it
-    ("1023.99 KiB" for one byte less than 1 MiB).
+    Two decimals, rounded to the nearest, but never up to a whole of the next unit: one byte less than 1 MiB is
+    "1023.99 KiB".
     """
     if size < 0:
         return f"-{bytes_text(-size)}"
@@ -61,7 +61,7 @@ def delta_text(value: int, unit: str) -> str:
 
 
 def average_text(size: int, count: int) -> str:
-    """Return the size of one of `count` blocks to the byte, and nothing where size and count moved apart."""
+    """Return the average size of `count` blocks to the byte; nothing unless size and count have the same sign."""
     if size * count <= 0:
         return ""
     return bytes_text(round(size / count)) if round(size / count) else "< 1 B"
@@ -97,6 +97,6 @@ def _visible_character(character: str) -> str:
 
 
 def names_text(names: Sequence[str]) -> str:
-    """Return names that a user gave, and from some number on how many more there are."""
+    """Return "a, b, c, d, e and 3 more": the first names, made visible, and how many more there are."""
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     return ", ".join(map(visible, names[:_MOST_NAMES])) + more

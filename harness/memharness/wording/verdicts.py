@@ -21,12 +21,12 @@ def sign(change: Change) -> str:
 
 
 def confidence_text(change: Change) -> str:
-    """Return how sure a change is as " (confirmed)"; nothing for the range of a drift, which is all of it."""
+    """Return " (confirmed)", " (located)" and so on; nothing for a drift, which is known by its range."""
     return "" if change.drift and change.confidence == "range" else f" ({change.confidence})"
 
 
 def certainty(metric: str) -> str:
-    """Return why a suspected value is no more than that."""
+    """Return why a value is only suspected."""
     return "suspected: may still be a cache that fills up" if metric == "growth" else "suspected: not certain yet"
 
 
