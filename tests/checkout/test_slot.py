@@ -1,3 +1,5 @@
+import importlib.util
+import itertools
 import os
 import py_compile
 import signal
@@ -16,6 +18,7 @@ from memharness.files.cache_folder import cache_folder
 from memharness.files.removal import remove
 from memharness.git.repository import Repository, open_repository
 from memharness.model.history import Checkout
+from memharness_probe import bytecode
 from repositories import RepositoryBuilder, contents
 
 TAG = str(sys.implementation.cache_tag)
@@ -53,7 +56,7 @@ def value_of(slot: Slot, expression: str) -> str:
     """Import from the tree in a child that trusts byte code."""
     module = expression.rpartition(".")[0]
     code = f"import sys; sys.path.insert(0, {str(slot.tree)!r}); import {module}; print({expression})"
-    done = subprocess.run([sys.executable, "-B", "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-B", "-S", "-c", code], capture_output=True, text=True)
     return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
 
 
@@ -599,7 +602,11 @@ def test_where_byte_code_folders_are_follows_from_the_commit_alone(
     def look(slot: Slot, commit: str) -> list[str]:
         root, packages = layouts[commit]
         slot.checkout(commit, import_root=root, packages=packages)
-        compile_bytecode(sys.executable, slot.uncompiled(TAG))
+        for source in slot.uncompiled(TAG):  # as the probe does in a process of its own
+            target = importlib.util.cache_from_source(source)
+            bytecode.make_folder(target)
+            if code := bytecode.byte_code(source):
+                bytecode.write(target, code)
         slot.mark_compiled(TAG)
         before = everything(slot)
         found = sorted(str(path.parent.relative_to(slot.tree)) for path in slot.tree.rglob("__pycache__"))
@@ -621,11 +628,13 @@ def test_where_byte_code_folders_are_follows_from_the_commit_alone(
         ["pkg"],
         ["src/b"],
     ]
+    commits, walk = list(layouts), []
+    for number, commit in enumerate(commits):  # every commit follows every one, each once
+        walk += [commit, *(step for later in commits[number + 1 :] for step in (commit, later))]
+    assert len({*itertools.pairwise(walk), (walk[-1], walk[0])}) == len(commits) ** 2 == len(walk)
     with lease(opened(builder, cache), cache) as slot:
-        for first in layouts:
-            for second in layouts:
-                assert look(slot, first) == expected[first]
-                assert look(slot, second) == expected[second]
+        for commit in (*walk, walk[0]):
+            assert look(slot, commit) == expected[commit]
 
 
 def test_a_byte_code_folder_that_a_child_removed_comes_back(builder: RepositoryBuilder, cache: Path) -> None:
