@@ -225,50 +225,6 @@ def test_what_was_measured_first_stays(store: Store) -> None:
     assert store.record(FAMILY, commit(1).id) == record(1, stored("good", MEASURED), stored("good", other, 1))
 
 
-def test_metrics_that_were_missing_are_added_and_the_others_stay(store: Store) -> None:
-    store.add(FAMILY, commit(1), FACTS, [entry("a", Measured(metrics={"peak": 1}, passes=("first",)))])
-    more = Measured(metrics={"peak": 2, "growth": 7}, calls=15, passes=("first", "growth"))
-    store.add(FAMILY, commit(1), FACTS, [entry("a", more)])
-    both = Measured(metrics={"peak": 1, "growth": 7}, calls=15, passes=("first", "growth"))
-    assert store.record(FAMILY, commit(1).id) == record(1, stored("a", both))
-
-
-def test_doubt_goes_with_the_value_that_is_kept(store: Store) -> None:
-    store.add(FAMILY, commit(1), FACTS, [entry("a", Measured(metrics={"peak": 1, "growth": 8}, suspected=("growth",)))])
-    more = Measured(metrics={"growth": 8, "warm_peak": 5}, suspected=("warm_peak",))
-    store.add(FAMILY, commit(1), FACTS, [entry("a", more)])
-    doubtful = Measured(metrics={"peak": 1, "growth": 8, "warm_peak": 5}, suspected=("growth", "warm_peak"))
-    assert store.record(FAMILY, commit(1).id) == record(1, stored("a", doubtful))
-    store.add(FAMILY, commit(1), FACTS, [entry("b", Measured(metrics={"growth": 8}))])
-    certain = replace(doubtful, suspected=("peak", "growth"))
-    store.add(FAMILY, commit(1), FACTS, [entry("b", certain)])
-    kept = replace(doubtful, metrics={"growth": 8, "peak": 1, "warm_peak": 5}, suspected=("peak",))
-    assert store.record(FAMILY, commit(1).id) == record(1, stored("a", doubtful), stored("b", kept))
-
-
-def test_a_pass_that_failed_is_kept_and_may_be_retried(store: Store) -> None:
-    half = Measured(metrics={"peak": 1}, failed_passes={"growth": TIMED_OUT})
-    store.add(FAMILY, commit(1), FACTS, [entry("a", Measured(metrics={"peak": 1}))])
-    store.add(FAMILY, commit(1), FACTS, [entry("a", half)])
-    assert store.record(FAMILY, commit(1).id) == record(1, stored("a", half))
-    store.add(FAMILY, commit(1), FACTS, [entry("a", TIMED_OUT)], replace_failed=True)
-    assert store.record(FAMILY, commit(1).id) == record(1, stored("a", half))
-    growth = Measured(metrics={"growth": 0}, passes=("growth",))
-    store.add(FAMILY, commit(1), FACTS, [entry("a", growth)], replace_failed=True)
-    whole = Measured(metrics={"peak": 1, "growth": 0}, passes=("growth",))
-    assert store.record(FAMILY, commit(1).id) == record(1, stored("a", whole))
-
-
-def test_figures_of_two_environments_are_not_mixed(store: Store) -> None:
-    other = replace(FACTS, packages={"numpy": "2.2.0"})
-    store.add(FAMILY, commit(1), FACTS, [entry("a", Measured(metrics={"peak": 1}))])
-    store.add(FAMILY, commit(1), other, [entry("a", Measured(metrics={"growth": 7}))])
-    assert store.record(FAMILY, commit(1).id) == record(1, stored("a", Measured(metrics={"peak": 1})))
-    more = Measured(metrics={"peak": 2, "growth": 7})
-    store.add(FAMILY, commit(1), other, [entry("a", more)])
-    assert store.record(FAMILY, commit(1).id) == record(1, replace(stored("a", more), environment=other.id))
-
-
 def test_a_profile_that_was_lost_is_written_again(store: Store) -> None:
     store.add(FAMILY, commit(1), FACTS, [entry("a", MEASURED)])
     assert store.lost_in(MEASURED) == set()
@@ -301,32 +257,6 @@ def test_a_lost_profile_gives_way_to_one_that_came_out_otherwise(store: Store) -
     mended = replace(EXPLAINED, profiles=profiles)
     assert store.record(FAMILY, commit(1).id) == record(1, stored("a", mended))
     assert store.lost_in(mended) == set()
-
-
-def test_a_lost_profile_is_given_up_only_where_its_pass_ran_again(store: Store) -> None:
-    store.add(FAMILY, commit(1), FACTS, [entry("a", EXPLAINED)])
-    store = without(store, LEAK)
-    assert store.lost_in(EXPLAINED) == {"growth"}
-    first = Measured(metrics={"peak": 1}, passes=("first",))
-    store.add(FAMILY, commit(1), FACTS, [entry("a", first)])
-    assert store.record(FAMILY, commit(1).id) == record(1, stored("a", EXPLAINED))
-    growth = Measured(metrics={"growth": 0}, profiles={"calls": SIZES.id}, passes=("growth",))
-    store.add(FAMILY, commit(1), FACTS, [entry("a", growth)])
-    kept = {kind: id_ for kind, id_ in EXPLAINED.profiles.items() if kind != "leak"}
-    assert store.record(FAMILY, commit(1).id) == record(1, stored("a", replace(EXPLAINED, profiles=kept)))
-
-
-def test_profiles_of_another_environment_explain_no_figures(store: Store) -> None:
-    store.add(FAMILY, commit(1), FACTS, [entry("a", EXPLAINED)])
-    store = without(store, DEEP)
-    again = replace(EXPLAINED, profiles={"alive": PROFILE.id})
-    store.add(FAMILY, commit(1), replace(FACTS, packages={}), [entry("a", again)])
-    bare = replace(
-        EXPLAINED,
-        profiles={"calls": SIZES.id, "leak": LEAK.id},
-        passes=("first", "growth", "peak"),
-    )
-    assert store.record(FAMILY, commit(1).id) == record(1, stored("a", bare))
 
 
 def test_a_profile_is_read_once_and_its_loss_is_noticed_all_the_same(store: Store) -> None:
@@ -426,45 +356,6 @@ def test_a_result_is_known_by_reference_to_the_commit_that_was_measured(store: S
     store.add(FAMILY, commit(2), None, [], reused=[reused(1, "growth")])
     assert store.record(FAMILY, commit(2).id) == record(2, reused=(reused(1, "first", "growth"),))
     assert store.measurements(FAMILY, commit(2).id) == (stored("good", both),)
-
-
-def test_what_was_measured_goes_before_what_is_reused(store: Store) -> None:
-    store.add(FAMILY, commit(1), FACTS, [entry("good", Measured(metrics={"peak": 1, "result": 1}, passes=("first",)))])
-    store.add(FAMILY, commit(2), FACTS, [entry("good", Measured(metrics={"rss_peak": 5}, passes=("rss",)))])
-    store.add(FAMILY, commit(2), None, [], reused=[reused(1, "first")])
-    both = Measured(metrics={"peak": 1, "result": 1, "rss_peak": 5}, passes=("first", "rss"))
-    assert store.measurements(FAMILY, commit(2).id) == (stored("good", both),)
-    own = Measured(metrics={"peak": 2, "result": 2}, passes=("first",))
-    store.add(FAMILY, commit(2), FACTS, [entry("good", own)])
-    assert store.measurements(FAMILY, commit(2).id) == (
-        stored("good", replace(both, metrics={"peak": 2, "result": 2, "rss_peak": 5})),
-    )
-
-
-def test_references_to_two_commits_are_one_result(store: Store) -> None:
-    first = Measured(metrics={"peak": 1}, passes=("first",), inputs={"first": OBSERVED.id})
-    growth = Measured(metrics={"growth": 8}, calls=15, passes=("growth",), inputs={"growth": OBSERVED.id})
-    store.add(FAMILY, commit(1), FACTS, [entry("good", first)])
-    store.add(FAMILY, commit(2), FACTS, [entry("good", growth)])
-    store.add(FAMILY, commit(3), None, [], reused=[reused(1, "first"), reused(2, "growth")])
-    # the observed inputs are those of the one commit that is named
-    both = replace(first, metrics={"peak": 1, "growth": 8}, calls=15, passes=("first", "growth"))
-    (known,) = store.measurements(FAMILY, commit(3).id)
-    assert known == stored("good", replace(both, reused_from=commit(1).id))
-
-
-def test_a_result_by_reference_takes_the_place_of_a_failure(store: Store) -> None:
-    store.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
-    store.add(FAMILY, commit(2), FACTS, [entry("good", FAILED)])
-    store.add(FAMILY, commit(2), None, [], reused=[reused(1, "first")])
-    assert store.record(FAMILY, commit(2).id) == record(2, reused=(reused(1, "first"),))
-
-
-def test_a_reference_to_what_is_gone_is_nothing(store: Store) -> None:
-    store.add(FAMILY, commit(2), None, [], reused=[reused(1, "first")])
-    assert store.measurements(FAMILY, commit(2).id) == ()
-    store.add(FAMILY, commit(1), FACTS, [entry("good", FAILED)])
-    assert Store(store.folder, "box").measurements(FAMILY, commit(2).id) == ()
 
 
 def test_adding_again_leaves_the_files_alone(store: Store) -> None:
