@@ -52,6 +52,11 @@ RULES: Final[dict[str, tuple[Outcome, Outcome, Outcome]]] = {
         Measured(metrics={"peak": 1, "growth": 0}, passes=("growth",)),
     ),
     "a success is not replaced": (EXPLAINED, Measured(metrics={"peak": 9}), EXPLAINED),
+    "profiles of what stays are kept": (
+        EXPLAINED,
+        Measured(metrics={"peak": 9, "result": 3}, profiles={"alive": "a9"}, passes=("first",)),
+        replace(EXPLAINED, metrics={**EXPLAINED.metrics, "result": 3}),
+    ),
     "nor by a failure": (EXPLAINED, FAILED, EXPLAINED),
     "a failure stays": (FAILED, EXPLAINED, FAILED),
 }

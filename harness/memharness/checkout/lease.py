@@ -1,7 +1,7 @@
-"""Checkouts in slots: folders in the cache whose absolute paths all have one length, since paths are memory too.
+"""Leases slots: folders in the cache for checkouts. All their paths have one length, since paths take memory too.
 
-A slot holds `tree/` (the commit), `scenarios/` (a fresh copy of the user's folder) and `work/` (for children). It is
-used by one process at a time, and by one thread of it.
+A slot holds `tree/` (the commit), `scenarios/` (a fresh copy of the user's folder) and `work/` (for children). One
+thread of one process uses it at a time.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""A slot: the checkout that children import from, its byte code, and what builds add to it.
+"""A slot: the checkout that children import from, its byte code, and links to files that builds generate.
 
 Children read byte code without checking it against its source, so a checkout deletes the byte code of every source
 that it changes, and the first checkout of a lease deletes all; byte code that is part of a commit is never checked out.

@@ -1,4 +1,4 @@
-"""Removing folders that resist it, and temporary folders that go even where the process is killed."""
+"""Removes folders whatever was done to them, and makes temporary folders that go even where the process is killed."""
 
 import contextlib
 import ctypes
@@ -54,9 +54,9 @@ def remove(path: Path, aside: Path | None = None) -> None:
 
 @contextlib.contextmanager
 def scratch(parent: Path, prefix: str) -> Iterator[Path]:
-    """Make a folder in `parent` for as long as the block lasts; those of processes that were killed are removed.
+    """Make a folder in `parent` for as long as the block lasts, and remove those of killed processes.
 
-    Who uses one holds a lock on it, which ends with the process in whatever way that does. Raises OSError.
+    Each is locked by the process that uses it, and a lock ends with its process. Raises OSError.
     """
     parent.mkdir(parents=True, exist_ok=True)
     for old in parent.glob(f"{glob.escape(prefix)}*"):
@@ -94,7 +94,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _remove(parent: int, name: str) -> None:
-    """Remove what is called so in a folder, given by its descriptor."""
+    """Remove an entry of a folder that is given by its descriptor."""
     if not _insist(_is_folder, parent, name):
         with contextlib.suppress(FileNotFoundError):
             _insist(_unlink, parent, name)
@@ -131,7 +131,7 @@ def _empty(top: int) -> None:
 
 
 def _insist(action: Callable[[int, str], T], folder: int, name: str) -> T:
-    """Do something to an entry of a folder; what stands against it is taken away as far as this user may."""
+    """Do something to an entry of a folder, and undo what prevents it as far as this user may."""
     for _ in range(_ATTEMPTS):
         try:
             return action(folder, name)

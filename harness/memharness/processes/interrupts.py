@@ -1,7 +1,7 @@
-"""Signals that end a command in order: SIGINT of the keyboard, SIGTERM and SIGHUP of whoever runs it.
+"""Signals that end a command in order: SIGINT from the keyboard, SIGTERM and SIGHUP from whoever runs it.
 
-The first one raises KeyboardInterrupt in the main thread, once, so that nothing disturbs the end that follows. Another
-one ends the process at once: supervised commands end with it in any way, and the next run removes what is left.
+The first one raises KeyboardInterrupt in the main thread, once, so that nothing disturbs the cleaning up that follows.
+A later one ends the process at once: supervised commands end with it, and the next run removes what is left.
 """
 
 import os

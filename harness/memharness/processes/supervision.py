@@ -1,8 +1,8 @@
-"""Commands run under supervision: started under constant conditions, watched, ended with all that they started.
+"""Runs commands under supervision: started under constant conditions, watched, and ended with all that they started.
 
-In: a command, its whole environment, its folder and `Limits`. Out: an `Ending`. Each thread at work has a supervisor,
-a process that stays and whose contract is the docstring of `supervisor.py`. It ends what runs in it when this process
-ends, even by SIGKILL. Linux only.
+In: a command, its whole environment, its folder and `Limits`. Out: an `Ending`. Each thread at work has a supervisor, a
+process that stays; its contract is the docstring of `supervisor.py`. It ends what runs in it when this process ends,
+even by SIGKILL. Linux only.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Limits:
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
-    """How a command ended: by itself, by a limit, or with its supervisor, which something killed.
+    """How a command ended: by itself, by a limit, or "lost" with its supervisor, which something killed.
 
     `status` is negative for a signal; `output` is the end of stdout and stderr, as they came.
     """
@@ -100,7 +100,7 @@ def run_supervised(
         "input": input,
         "fixed_addresses": fixed_addresses,
     }
-    with _lend() as supervisor:
+    with _supervisor() as supervisor:
         answer = supervisor.run(request, limits)
     if answer is None:
         end_marked({f"{TOKEN}={variables[TOKEN]}".encode()})
@@ -210,8 +210,8 @@ _taking: Final = threading.Lock()
 
 
 @contextlib.contextmanager
-def _lend() -> Iterator[_Supervisor]:
-    """Lend a supervisor to this thread, or start one."""
+def _supervisor() -> Iterator[_Supervisor]:
+    """Yield an idle supervisor, or a new one: starting it takes more CPU time than many a command."""
     with _taking:
         supervisor = _idle.pop() if _idle else None
     supervisor = supervisor or _Supervisor()

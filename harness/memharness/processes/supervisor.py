@@ -1,9 +1,9 @@
-"""Run one command after the other, each with all that it starts: `python -I -S supervisor.py`.
+"""Runs one command after another, and ends each with all that it started: `python -I -S supervisor.py`.
 
-A process of its own, so that it outlives the one that it works for: when its input ends, in whatever way that process
-did, it kills what runs and goes. As child subreaper it is the ancestor of everything that a command starts, whatever
-sessions, groups or environments that makes for itself: orphans come back to it, are reaped while the command runs,
-and none is left when it answers. Nothing else is ever its child, so there is nothing to be mistaken for one of them.
+It is a process of its own, so that it outlives the one that it works for: when its input ends, however that process
+ended, it kills what runs and exits. As child subreaper it is the ancestor of everything that a command starts, whatever
+sessions, groups or environments that makes for itself: orphans become its children, are reaped while the command runs,
+and none is left when it answers. It has no other children, and only it can reap them, so their ids stay their own.
 
 Request, a line of JSON on stdin; null where there is no limit:
   command          [words];  environment  {name: value}, all of it;  folder  path
@@ -22,7 +22,7 @@ Answer, a line of JSON on stdout:
   output           the end of stdout and stderr, decoded
   fixed_addresses  whether they were
   others           how many more processes were seen;  others_peak_bytes  highest resident size of one of them
-  clean            false where a process could not be ended: another's user's, or stuck in the kernel
+  clean            false where a process could not be ended: another user's, or one stuck in the kernel
 """
 
 import contextlib

@@ -1,6 +1,6 @@
 """Keeps results on disk, laid out as results/README.md says.
 
-In come observations, out come records; nothing is printed, what a person should know is in `Store.notices`.
+In: observations. Out: records. Nothing is printed; what a person should know is in `Store.notices`.
 """
 
 from memharness.store.ledger import is_same_change

@@ -51,7 +51,7 @@ class StoredInputs(Value):
 
 
 class DamagedFile(Exception):  # noqa: N818 - a fact about a file, caught by the store and never shown as an error
-    """The bytes are not what this or an older memharness wrote; the message says why."""
+    """A file does not hold what this or an older memharness wrote; the message says why."""
 
 
 class _Versioned(msgspec.Struct):

@@ -1,6 +1,6 @@
-"""What becomes of a measurement when another of the same key arrives: values stay, gaps are filled.
+"""Merges measurements with what is stored under the same key: stored values stay, and gaps are filled.
 
-What is reused is such another: it fills what was not measured at the commit itself.
+A result that is reused from another commit fills what was not measured at the commit itself.
 """
 
 from collections import ChainMap

@@ -1,8 +1,8 @@
-"""The store: one folder of results, seen for one machine.
+"""The store: the results of one machine in a folder.
 
-Writers take a short lock for every write; readers need none, because every file is replaced whole. What is measured
-stays: a second value for the same measurement is dropped. Damaged files are named in `notices`, set aside and then
-count as missing, so that they are measured again.
+Writers take a short lock for every write; readers need none, because every file is replaced whole. What was measured
+stays: a second value for the same measurement is dropped. Damaged files are named in `notices`, renamed, and count as
+missing from then on, so that they are measured again.
 """
 
 import re
