@@ -228,10 +228,9 @@ class AccessRecorder:
             else:  # open already, by a path that was noted
                 return
         if path[:1] != "/":
-            below = "cwd" if folder is None or folder < 0 else f"fd/{folder}"
-            path = f"{readlink('/proc/self/' + below)}/{path}"  # getcwd would walk up, for seconds where that is far
+            path = f"{_folder_of(folder)}/{path}"
         folders = self._folders
-        if not path.startswith(folders.left_out) or path.startswith(folders.kept) or "/.." in path:
+        if not path.startswith(folders.left_out) or path.startswith(folders.watched) or "/.." in path:
             self._log.add(kind, path)
 
     def _rehearse(self, hook: Any) -> None:
@@ -270,6 +269,11 @@ def _text(path: Any) -> str:
     return path.decode(_ENCODING, "surrogateescape") if isinstance(path, bytes) else str.__str__(path)
 
 
+def _folder_of(descriptor: Any) -> Any:
+    """Return the path of an open folder, or of the current one; getcwd would walk up, for seconds where that is far."""
+    return readlink("/proc/self/cwd" if descriptor is None or descriptor < 0 else f"/proc/self/fd/{descriptor}")
+
+
 def _has_children() -> bool:
     """Tell whether there are processes that this one has not waited for, dead or alive."""
     try:
@@ -279,6 +283,6 @@ def _has_children() -> bool:
     return True
 
 
-for _function in (_text, *vars(AccessRecorder).values()):
+for _function in (_text, _folder_of, *vars(AccessRecorder).values()):
     if type(_function) is type(_text):
         pass_for(_function, _FILE)

@@ -1,4 +1,4 @@
-"""What was recorded of a run, as the host wants it: the paths that a commit must have alike, or why none would do."""
+"""Recorded accesses -> the field `accesses` of the response: paths that decide the result, or an obstacle."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _TYPE, _LINK, _FOLDER = 0o170000, 0o120000, 0o040000  # of st_mode
 
 
 class WatchedFolders:
-    """Whose a path is, by how it begins: `kept` is the project's or a scenario's, `left_out` is proven otherwise."""
+    """Whose a path is, by how it begins: `watched` is the project's or a scenario's, `left_out` the environment's."""
 
     def __init__(self, request: dict[str, Any]) -> None:
         """Call no function of Python's libraries: up to 3.10 its frame would be there when the workload calls it."""
-        self.kept = (request["project"]["tree"] + "/", request["scenarios"] + "/")
+        self.watched = (request["project"]["tree"] + "/", request["scenarios"] + "/")
         self._installed = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}
         self._folders = {_folder_of(file) for file in (os.__file__, __file__, request["response"])}
         self._folders.update(request["site_paths"])
@@ -37,20 +37,20 @@ class WatchedFolders:
         self.placed = set(request["project"]["placed"])  # an empty frozenset would stay, for the workload to find
         self._above: set[str] = set()
 
-    def survey(self) -> None:
-        """Learn of paths by their other names as well, now that all is measured."""
+    def learn_other_names(self) -> None:
+        """Learn the real paths of the folders, and what lies above them: only now that all is measured."""
         self.left_out += _beginnings(set(map(realpath, self._installed)), set(map(realpath, self._folders)))
-        for path in (*self.kept, *self.left_out):
+        for path in (*self.watched, *self.left_out):
             self._above.update(_folders_of(path.rstrip("/")))
 
     def owns(self, path: str) -> bool | None:
-        """Tell whether a path is kept or left out, by the longest folder that holds it; None: it lies elsewhere."""
+        """Tell whether a path is watched or left out, by the longest folder that holds it; None: it lies elsewhere."""
         whole = path + "/"
-        kept = max([len(folder) for folder in self.kept if whole.startswith(folder)], default=0)
+        watched = max([len(folder) for folder in self.watched if whole.startswith(folder)], default=0)
         left = max([len(start) for start in self.left_out if whole.startswith(start)], default=0)
-        if path in _HARMLESS or path == sys.executable or left > kept:
+        if path in _HARMLESS or path == sys.executable or left > watched:
             return False
-        return True if kept else None
+        return True if watched else None
 
     def is_above(self, path: str) -> bool:
         """Tell whether a path is a folder on the way to one of these; that it is there says nothing."""
@@ -63,38 +63,40 @@ def _beginnings(installed: set[str], folders: set[str]) -> tuple[str, ...]:
 
 
 def report(records: list[Record], folders: WatchedFolders, *, native: bool) -> dict[str, Any]:
-    """Return the field `accesses` of the response for what was recorded.
-
-    The state of the entries of a scanned folder may have been asked for without a further event, so all are looked at,
-    those that are there now: what was removed or moved meanwhile was recorded itself. Links are looked up now, too.
-    """
-    folders.survey()
+    """Return the field `accesses` of the response. Symbolic links are looked up now."""
+    folders.learn_other_names()
     found: dict[str, set[str]] = {kind: set() for kind in (OPENED, QUERIED, LISTED)}
     obstacles = [text for kind, text in records if kind == OBSTACLE]
     straight: set[str] = set()  # folders that are no links
-    records = [record for record in records if record[0] != OBSTACLE]
-    records += [
-        (QUERIED, f"{path}/{name}") for kind, path in records if kind == SCANNED for name in _entries(path, folders)
-    ]
-    records += [(QUERIED, folder) for _, path in records for folder in _left_again(path)]
-    for kind, text in records:
+    for kind, text in _with_implied([record for record in records if record[0] != OBSTACLE], folders):
         path = _source(normpath(text))
         if folders.owns(path) is False or (kind == QUERIED and folders.is_above(path)):
             continue
-        reason = _obstacle(kind, path, folders)
-        if not reason and path not in folders.placed and _passes_link(path, folders, straight):
-            reason = f"it followed a symbolic link to {ascii(path)[1:-1]}"
-        if reason:
-            obstacles.append(reason)
+        obstacle = _obstacle(kind, path, folders, straight)
+        if obstacle:
+            obstacles.append(obstacle)
         else:
             found[LISTED if kind == SCANNED else kind].add(path)
     opened, queried, listed = (sorted(paths) for paths in found.values())
-    reason = obstacles[0] if obstacles else None
-    return {"opened": opened, "queried": queried, "listed": listed, "native": native, "obstacle": reason}
+    obstacle = obstacles[0] if obstacles else None
+    return {"opened": opened, "queried": queried, "listed": listed, "native": native, "obstacle": obstacle}
 
 
-def _obstacle(kind: str, path: str, folders: WatchedFolders) -> str | None:
-    """Return why a path keeps all from being proven, if it does."""
+def _with_implied(records: list[Record], folders: WatchedFolders) -> list[Record]:
+    """Add the paths that were queried without an event of their own.
+
+    These are the entries of a scanned folder, whose state comes with them, and the folder that `folder/../other` leads
+    through. An entry that is gone by now was removed or moved, which is on record itself.
+    """
+    scanned = [
+        (QUERIED, f"{path}/{name}") for kind, path in records if kind == SCANNED for name in _entries(path, folders)
+    ]
+    records = records + scanned
+    return records + [(QUERIED, folder) for _, path in records for folder in _left_again(path)]
+
+
+def _obstacle(kind: str, path: str, folders: WatchedFolders, straight: set[str]) -> str | None:
+    """Return why a path keeps the inputs of the run from being known, if it does."""
     shown = ascii(path)[1:-1]
     if kind == MOVED:
         return f"it moved or linked {shown}"
@@ -102,7 +104,11 @@ def _obstacle(kind: str, path: str, folders: WatchedFolders) -> str | None:
         return f"it opened the database {shown}"
     if folders.owns(path) is None or not _is_text(path):
         return f"it looked at {shown}"
-    return f"it opened the folder {shown}" if kind == OPENED and _kind_of(path) == _FOLDER else None
+    if kind == OPENED and _kind_of(path) == _FOLDER:
+        return f"it opened the folder {shown}"
+    if path not in folders.placed and _passes_link(path, folders, straight):
+        return f"it followed a symbolic link to {shown}"
+    return None
 
 
 def _passes_link(path: str, folders: WatchedFolders, straight: set[str]) -> bool:

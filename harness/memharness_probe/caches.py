@@ -31,7 +31,7 @@ _PATTERNS = ("_cache", "_cache2")  # the latter, since 3.12, has some of the sam
 _MODULE = type(tracing)
 
 
-class Held:
+class CacheContents:
     """What entries of caches hold beside their places in tables: bytes and blocks, also by line."""
 
     def __init__(self, size: int = 0, blocks: int = 0, lines: Any = ()) -> None:
@@ -76,7 +76,7 @@ class BoundedCaches:
         self._entries[call], self._tables[call] = number, size
 
     def without(
-        self, held: Held, sizes: Sequence[int], blocks: Sequence[int], calls: range
+        self, held: CacheContents, sizes: Sequence[int], blocks: Sequence[int], calls: range
     ) -> tuple[list[int], list[int]]:
         """Return the readings after `calls`, bytes and blocks, less what the new entries hold: `held` by the last.
 
@@ -88,10 +88,10 @@ class BoundedCaches:
         sizes = [sizes[i] - tables[i] - round(share * held.size) for i, share in enumerate(shares)]
         return sizes, [blocks[i] - round(share * held.blocks) for i, share in enumerate(shares)]
 
-    def held(self, *, by_line: bool = False) -> Held | str:
+    def held(self, *, by_line: bool = False) -> CacheContents | str:
         """Return what the entries hold that are more than in the beginning, or why that cannot be told."""
         if not self.has_grown():
-            return Held()
+            return CacheContents()
 
         def work(tell: Callable[[bytes], None]) -> None:
             tell(ascii(self._take_out(by_line=by_line)).encode() + b"\n")
@@ -102,7 +102,7 @@ class BoundedCaches:
             return f"this process could not be copied: {reason(error)}"
         if not text.endswith(b"\n"):
             return "the copy without them took too long" if slow else "the copy without them ended early"
-        return Held(*eval(text, {"__builtins__": {}}))  # noqa: S307  (numbers and texts, written above)
+        return CacheContents(*eval(text, {"__builtins__": {}}))  # noqa: S307  (numbers and texts, written above)
 
     def _take_out(self, *, by_line: bool) -> tuple[int, int, list[tuple[str, int, int, int]]]:
         """Take the new entries out and return what went with them; in a copy."""

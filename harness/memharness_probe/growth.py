@@ -16,7 +16,7 @@ from __future__ import annotations
 from sys import getallocatedblocks
 
 from memharness_probe import leak_rule, survivors, tracing
-from memharness_probe.caches import BoundedCaches, Held
+from memharness_probe.caches import BoundedCaches, CacheContents
 from memharness_probe.calls import LEAST, NUMBERS, Calls
 from memharness_probe.locator import Locator
 
@@ -37,14 +37,14 @@ _BESIDE = 0.1  # of what was kept: where caches hold all but so much, nothing el
 _WORD = 8  # growth is told in whole words: a finer figure depends on the number of calls
 
 
-class _Leak:
+class _Verdict:
     """What the calls say about a leak. A slope of 0: there is none."""
 
-    def __init__(self) -> None:
-        self.slope = 0.0
+    def __init__(self, slope: float = 0.0, notes: Sequence[str] = ()) -> None:
+        self.slope = slope  # bytes per call
         self.lines: Lines = {}  # what each added in as many calls again
-        self.sample: list[survivors.Kept] = []
-        self.notes: list[str] = []  # why it is not certain
+        self.sample: list[survivors.Sampled] = []
+        self.notes = list(notes)  # why it is not certain
 
 
 def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
     limits = request["timeout"], request["wall_seconds"], request["growth_budget"]
     calls = Calls(most, *limits, work if work.fresh else None)
     answer: dict[str, Any] = {"metrics": {}}
-    leak = _Leak()
+    leak = _Verdict()
     work.end_user_code()  # once ahead: up to 3.10 a function's first call allocates its frame
     work.begin_user_code()
     tracing.settle()
@@ -84,7 +84,7 @@ def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def _describe(leak: _Leak, locator: Locator, answer: dict[str, Any]) -> None:
+def _describe(leak: _Verdict, locator: Locator, answer: dict[str, Any]) -> None:
     """Put what is known of a leak into `answer`. All figures are final: from here on objects may be touched."""
     if leak.notes:
         answer["suspected"] = ["growth"]
@@ -106,25 +106,53 @@ class _Search:
         self._setups = 1
         self._caches = BoundedCaches(len(calls.readings))
 
-    def decide(self, number: int) -> _Leak:
-        """Make `number` calls, and as many more as it takes to tell.
+    def decide(self, number: int) -> _Verdict:
+        """Make `number` calls, and as many more as it takes to decide.
 
-        Where caches with a bound got entries, only the calls after the suspicion are judged: all is known of these.
-        Where the time-out leaves no room to go on, what the calls so far say stands, with a note.
+        Where the time-out leaves no room to go on, the calls so far decide, with a note.
         """
-        calls, leak = self._calls, _Leak()
+        calls = self._calls
+        suspected, made = self._suspect(number)
+        if not suspected:
+            return _Verdict()
+        again = max(_AGAIN * made, number)
+        if again > number and not calls.fit(again - made):
+            return _Verdict(suspected, [self._not_pursued()])
+        before = tracing.by_line(tracing.take_counts())
+        slope, rate, held = self._confirm(made, again)
+        if not slope:
+            return _Verdict()
+        leak = _Verdict(slope)
+        leak.lines = self._added(before, held, again - made, number)
+        leak.sample = survivors.find(leak.lines)
+        goes_on = self._follow_blocks if rate else self._follow_bytes
+        if not goes_on(rate or slope, made, _PURSUE * number):
+            return _Verdict()
+        leak.notes = [*self._notes, *([] if calls.made >= _ENOUGH * made else [self._not_pursued()])]
+        return leak
+
+    def _suspect(self, number: int) -> tuple[float, int]:
+        """Return the slope of a suspected leak, 0 without one, and the number of calls made by then.
+
+        Where four times the calls will not fit before the time-out, the first quarter of them is judged first.
+        """
+        calls, slope, made = self._calls, 0.0, 0
         few = number if calls.fit(_ENOUGH * number - calls.made) else max(number // _ENOUGH, LEAST + 1)
         for made in sorted({few, number}):
             calls.run(made)
-            leak.slope = leak_rule.leak_slope(calls.readings[:made], calls.blocks[:made])
-            if leak.slope and calls.fresh is not None:
-                leak.slope = self._slope_beside_setup(made)
-            if leak.slope:
+            slope = leak_rule.leak_slope(calls.readings[:made], calls.blocks[:made])
+            if slope and calls.fresh is not None:
+                slope = self._slope_beside_setup(made)
+            if slope:
                 break
-        again = max(_AGAIN * made, number)
-        if not leak.slope or (again > number and not calls.fit(again - made)):
-            return self._noted(leak)
-        before = tracing.by_line(tracing.take_counts())
+        return slope, made
+
+    def _confirm(self, made: int, again: int) -> tuple[float, float, CacheContents]:
+        """Judge the leak again after calls up to `again`; return bytes and blocks per call, and what caches hold.
+
+        Where bounded caches got entries, only the calls after the suspicion are judged: all is known of these.
+        """
+        calls = self._calls
         cached = self._caches.has_grown()
         self._watch_caches()
         for end in sorted({min(made + max(made // 2, LEAST + 1), again), again}):
@@ -132,22 +160,18 @@ class _Search:
             held = self._held(by_line=end == again)
             cached = cached or held.size > 0
             sizes, blocks = self._without(held, range(made, end)) if cached else calls.without_setup(range(end))
-            leak.slope, rate = leak_rule.leak_slope(sizes, blocks), leak_rule.block_rate(blocks)
-            if (cached and not leak_rule.rises(sizes)) or (not leak.slope and end == again):
-                return _Leak()
-        if not leak_rule.still_rises(blocks if rate else sizes, rate or leak.slope):
-            return _Leak()
-        after = tracing.by_line(tracing.take_counts())
-        share = (again - made) / self._setups
-        for left_out in (held.lines, _difference({}, self._of_setup, share)):
-            after = _difference(left_out, after)
-        leak.lines = _difference(before, after, number / (again - made))
-        leak.sample = survivors.find(leak.lines)
-        goes_on = self._follow_blocks if rate else self._follow_bytes
-        if not goes_on(rate or leak.slope, made, _PURSUE * number):
-            return _Leak()
-        leak.notes += self._notes
-        return leak if calls.made >= _ENOUGH * made else self._noted(leak)
+            slope, rate = leak_rule.leak_slope(sizes, blocks), leak_rule.block_rate(blocks)
+            if cached and not leak_rule.rises(sizes):
+                return 0.0, 0.0, held
+        if slope and leak_rule.still_rises(blocks if rate else sizes, rate or slope):
+            return slope, rate, held
+        return 0.0, 0.0, held
+
+    def _added(self, before: Lines, held: CacheContents, calls: int, number: int) -> Lines:
+        """Return what each line added since `before`, in so many calls, less caches and `setup`; per `number` calls."""
+        after = _difference(held.lines, tracing.by_line(tracing.take_counts()))
+        after = _difference(_difference({}, self._of_setup, calls / self._setups), after)
+        return _difference(before, after, number / calls)
 
     def _slope_beside_setup(self, made: int) -> float:
         """Return the slope without what `setup` leaves by itself, which is learnt by calling it alone; 0: that is all.
@@ -162,30 +186,25 @@ class _Search:
         slope = leak_rule.leak_slope(*calls.without_setup(range(made)))
         return slope if slope > _BESIDE * calls.setup[0] else 0.0
 
-    def _noted(self, leak: _Leak) -> _Leak:
-        """Say that a leak, if it is one, was not pursued far enough."""
-        calls = self._calls
-        if leak.slope:
-            pursued = f"growth: the leak was not pursued beyond call {calls.made}"
-            leak.notes.append(f"{pursued}: {calls.near} is near")
-        return leak
+    def _not_pursued(self) -> str:
+        return f"growth: the leak was not pursued beyond call {self._calls.made}: {self._calls.near} is near"
 
     def _watch_caches(self) -> None:
         """Have entries count as new from now on."""
         self._caches = BoundedCaches(len(self._calls.readings))
         self._calls.note = self._caches.note
 
-    def _held(self, *, by_line: bool = False) -> Held:
+    def _held(self, *, by_line: bool = False) -> CacheContents:
         """Return what the new entries of caches with a bound hold; nothing, with a note, where that cannot be told."""
         self._work.end_user_code()
         held = self._caches.held(by_line=by_line)
         self._work.begin_user_code()
         if isinstance(held, str):
             self._notes = [f"growth: what caches with a bound hold of it is not known: {held}"]
-            return Held()
+            return CacheContents()
         return held
 
-    def _without(self, held: Held, calls: range) -> tuple[Sequence[int], Sequence[int]]:
+    def _without(self, held: CacheContents, calls: range) -> tuple[Sequence[int], Sequence[int]]:
         return self._caches.without(held, *self._calls.without_setup(calls), calls)
 
     def _follow_bytes(self, slope: float, part: int, end: int) -> bool:

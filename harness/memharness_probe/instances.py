@@ -70,13 +70,19 @@ def traced_instances(objects: list[object], allocated_at: Callable[[object], Any
         # all in C: a function of Python's for each object, most of which were there before, would take most of the time
         _apart(tracing.count_elements, zip(map(find, some), map(id, map(type, some))), counts)  # noqa: B905
         some.clear()
+    found = _by_name(counts, kinds)
+    if enabled:
+        enable()
+    return found
+
+
+def _by_name(counts: dict[tuple[Any, int], int], kinds: dict[int, type]) -> Instances:
+    """Sum (frames or None, id of a type) -> number by the type's name; leave out the probe's objects and frames."""
     found: Instances = {}
     for (frames, kind), number in counts.items():
         if frames is not None and kinds[kind] is not _FRAME and not tracing.is_own(frames[0][0]):
             key = frames, type_name(kinds[kind])
             found[key] = found.get(key, 0) + number
-    if enabled:
-        enable()
     return found
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from memharness_probe import tracing
     from memharness_probe.locator import Locator
 
-    Kept = tuple[tracing.Line, int, int]  # allocated there, address of the object, of its type
+    Sampled = tuple[tracing.Line, int, int]  # allocated there, address of the object, of its type
 
 _SAMPLE = 10
 _FEWEST = 3  # at a line, of a type: one alone, such as a function defined there, was there before
@@ -28,13 +28,21 @@ _LOOKED_AT = 30_000  # objects at most: to ask where one was allocated takes 5 m
 _SPARE = 10  # more of them, as some may be gone when they are to be shown
 
 
-def find(lines: dict[tracing.Line, list[int]]) -> list[Kept]:
+def find(lines: dict[tracing.Line, list[int]]) -> list[Sampled]:
     """Return some objects allocated at `lines` (-> [bytes, blocks]) that are alive now, while tracing is on.
 
     The newest first, and one of each line and type before the second of any, those of the line with most bytes
     ahead. Runs no code of the workload's.
     """
-    groups: dict[tuple[tracing.Line, int], list[Kept]] = {}
+    groups = [group for group in _grouped(lines) if len(group) >= _FEWEST]
+    ranked = sorted(groups, key=lambda group: (-lines[group[0][0]][0], group[0][0]))
+    turns = [group[turn] for turn in range(_SAMPLE + _SPARE) for group in ranked if turn < len(group)]
+    return turns[: _SAMPLE + _SPARE]
+
+
+def _grouped(lines: dict[tracing.Line, list[int]]) -> list[list[Sampled]]:
+    """Return the newest objects allocated at `lines`, in one list per line and type."""
+    groups: dict[tuple[tracing.Line, int], list[Sampled]] = {}
     seen: set[int] = set()
     allocated_at = finder()
     for thing in islice(_newest_first(get_objects()), _LOOKED_AT):
@@ -45,13 +53,10 @@ def find(lines: dict[tracing.Line, list[int]]) -> list[Kept]:
         group = groups.setdefault((frames[0], id(type(thing))), [])
         if len(group) < _SAMPLE + _SPARE:
             group.append((frames[0], id(thing), id(type(thing))))
-    grown = [group for group in groups.values() if len(group) >= _FEWEST]
-    ranked = sorted(grown, key=lambda group: (-lines[group[0][0]][0], group[0][0]))
-    turns = [group[turn] for turn in range(_SAMPLE + _SPARE) for group in ranked if turn < len(group)]
-    return turns[: _SAMPLE + _SPARE]
+    return list(groups.values())
 
 
-def show(sample: list[Kept], locator: Locator) -> tuple[list[tuple[str, int, str, str]], list[str]]:
+def show(sample: list[Sampled], locator: Locator) -> tuple[list[tuple[str, int, str, str]], list[str]]:
     """Return [path, line, type, repr] of those that are still alive, and notes on what could not be shown.
 
     Runs code of the workload's, in other processes.
@@ -67,7 +72,7 @@ def show(sample: list[Kept], locator: Locator) -> tuple[list[tuple[str, int, str
     return rows, notes
 
 
-def _still_alive(sample: list[Kept]) -> dict[int, Any]:
+def _still_alive(sample: list[Sampled]) -> dict[int, Any]:
     """Find objects by address; one of another type took the place of one that is gone."""
     wanted = {address: kind for _, address, kind in sample}
     return {id(thing): thing for thing in _newest_first(get_objects()) if wanted.get(id(thing)) == id(type(thing))}

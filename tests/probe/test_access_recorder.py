@@ -15,8 +15,8 @@ from memharness.processes.supervision import Limits, run_supervised
 
 every_version = pytest.mark.parametrize("versioned", VERSIONS, indirect=True)
 PASSES = (FIRST, ("growth",), ("rss_peak",))
-# What a statement adds to what every run sees: files opened, paths asked for and folders listed, below the tree.
-SEEN: dict[str, tuple[set[str], set[str], set[str]]] = {
+# What a statement accesses: files opened, paths queried and folders listed, below its own folder T.
+ACCESSES: dict[str, tuple[set[str], set[str], set[str]]] = {
     "open(T + '/data.txt').read()": ({"data.txt"}, set(), set()),
     "open(T.encode() + b'/data.txt').read()": ({"data.txt"}, set(), set()),
     "open(os.open(T + '/data.txt', os.O_RDONLY)).read()": ({"data.txt"}, set(), set()),
@@ -43,37 +43,43 @@ SEEN: dict[str, tuple[set[str], set[str], set[str]]] = {
     "list(os.scandir(T + '/sub'))": (set(), {"sub/one.txt", "sub/two.txt"}, {"sub"}),
     "list(os.walk(T + '/sub'))": (set(), {"sub/one.txt", "sub/two.txt"}, {"sub"}),
     "glob.glob(T + '/sub/o*')": (set(), {"sub/one.txt", "sub/two.txt"}, {"sub"}),
-    "in_vain(importlib.import_module, 'box.gone')": ({"box/__init__.py"}, {"box", "box/__init__.py"}, {"box"}),
     "list(pkgutil.iter_modules([T + '/box']))": (
         set(),
         {"box", "box/__pycache__", "box/text.txt"},
         {"box", "box/__pycache__"},
     ),
+    "zipped(T + '/code.zip')": ({"code.zip"}, {"code.zip"}, set()),
+    "threads()": ({f"{n}.txt" for n in range(40)}, {f"{n}.dat" for n in range(40)}, set()),
+    "open('/dev/null').close(), os.urandom(8)": (set(), set(), set()),
+    "temporary()": (set(), set(), set()),
+    "os.stat('/'), os.stat(os.path.dirname(TREE)), os.stat(TREE)": (set(), set(), set()),
+    "ctypes.pythonapi.Py_GetVersion()": (set(), set(), set()),
+    "in_vain(os.stat, 'a\\0b'), os.stat(0), os.stat(True)": (set(), set(), set()),
+}
+IMPORTS: dict[
+    str, tuple[set[str], set[str], set[str]]
+] = {  # the same of what imports the package "box", below the tree
+    "in_vain(importlib.import_module, 'box.gone')": ({"box/__init__.py"}, {"box", "box/__init__.py"}, {"box"}),
     "importlib.resources.read_text('box', 'text.txt')": (
         {"box/__init__.py", "box/text.txt"},
         {"box/__init__.py"},
         set(),
     ),
-    "zipped(T + '/code.zip')": ({"code.zip"}, {"code.zip"}, set()),
-    "threads()": ({f"{n}.txt" for n in range(40)}, {f"{n}.dat" for n in range(40)}, set()),
     "traced()": ({"box/__init__.py"}, {"box/__init__.py"}, set()),
-    "open('/dev/null').close(), os.urandom(8)": (set(), set(), set()),
-    "temporary()": (set(), set(), set()),
-    "os.stat('/'), os.stat(os.path.dirname(T)), os.stat(T)": (set(), set(), set()),
-    "ctypes.pythonapi.Py_GetVersion()": (set(), set(), set()),
-    "in_vain(os.stat, 'a\\0b'), os.stat(0), os.stat(True)": (set(), set(), set()),
 }
 PRELUDE = """
-    import ctypes, functools, glob, importlib, importlib.resources, io, linecache, mmap, os, pathlib, pkgutil
-    import shutil, subprocess, sys, tempfile, threading, traceback, warnings, zipimport
-    warnings.simplefilter("ignore")
-    T = TREE
-    class Like:
-        def __fspath__(self): return T + "/data.txt"
+    T = TREE = TREE_PATH
     def in_vain(function, *given):
         try: function(*given)
         except (OSError, ImportError, ValueError): pass
         else: raise AssertionError(given)
+"""
+ACTS = """
+    import ctypes, functools, glob, importlib, importlib.resources, io, linecache, mmap, os, pathlib, pkgutil
+    import shutil, sys, tempfile, threading, traceback, warnings, zipimport
+    warnings.simplefilter("ignore")
+    class Like:
+        def __fspath__(self): return T + "/data.txt"
     def mapped(path):
         with open(path, "rb") as file: mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ).read()
     def zipped(path):
@@ -134,7 +140,6 @@ OBSTACLES = {
     "[os.path.exists(f'{T}/{n:0>3000}') for n in range(1_000)]": "it looked at too many paths",
 }
 OBSTRUCTION = """
-    import socket, sqlite3
     class Raising:
         def __fspath__(self): raise OSError
     def spawned():
@@ -152,18 +157,16 @@ def see(bench: Bench, text: str, metrics: tuple[str, ...] = ("peak",)) -> dict[s
 
 
 def prelude_of(bench: Bench) -> str:
-    return PRELUDE.replace("TREE", repr(str(bench.tree)))
+    return PRELUDE.replace("TREE_PATH", repr(str(bench.tree)))
 
 
-def fill(bench: Bench) -> None:
-    bench.write("tree/data.txt", "text\n" * 9)
-    bench.write("tree/sub/one.txt", "")
-    bench.write("tree/sub/two.txt", "")
-    bench.write("tree/box/__init__.py", "def fail(): 1 / 0\n")
-    bench.write("tree/box/text.txt", "")
-    bench.write("tree/code.zip", "")
-    bench.write("other", "")
-    (bench.tree / "link").symlink_to("sub")
+def fill(bench: Bench, folder: str = "tree") -> None:
+    bench.write(f"{folder}/data.txt", "text\n" * 9)
+    bench.write(f"{folder}/sub/one.txt", "")
+    bench.write(f"{folder}/sub/two.txt", "")
+    bench.write(f"{folder}/box/__init__.py", "def fail(): 1 / 0\n")
+    bench.write(f"{folder}/box/text.txt", "")
+    bench.write(f"{folder}/code.zip", "")
 
 
 def below(tree: Path, seen: dict[str, Any], kind: str) -> set[str]:
@@ -174,30 +177,46 @@ def below(tree: Path, seen: dict[str, Any], kind: str) -> set[str]:
 
 
 @every_version
-def test_everything_that_is_opened_asked_for_or_listed_is_seen(versioned: Bench) -> None:
+def test_everything_that_is_opened_queried_or_listed_is_reported(versioned: Bench) -> None:
     fill(versioned)
-    prelude = prelude_of(versioned)
+    prelude = prelude_of(versioned) + ACTS
     basis = see(versioned, prelude + "    def run(): pass\n")
     assert (basis["native"], basis["obstacle"]) == (False, None)
     assert below(versioned.tree, basis, "opened") == {f"{versioned.scenarios}/waste.py"}
-    found, expected = {}, {}
-    for statement, (opened, queried, listed) in SEEN.items():
+    folders = {statement: f"{number:02}" for number, statement in enumerate(ACCESSES)}
+    acts = f"{prelude}    HOME = os.getcwd()\n    def run():\n        global T\n"
+    for statement, folder in folders.items():
+        fill(versioned, f"tree/{folder}")
+        acts += f"        T = TREE + '/{folder}'\n        {statement}\n        os.chdir(HOME)\n"
+    found = added(versioned, see(versioned, acts), basis)
+    for statement, folder in folders.items():
+        ours = [{path[3:] for path in paths if path.startswith(f"{folder}/")} for paths in found]
+        assert (statement, *ours) == (statement, *ACCESSES[statement])
+    elsewhere = {path for paths in found for path in paths if path[:2] not in folders.values()}
+    assert elsewhere == set()
+    for statement, expected in IMPORTS.items():
         seen = see(versioned, prelude + f"    def run(): {statement}\n")
-        kinds = ("opened", "queried", "listed")
-        added = [below(versioned.tree, seen, kind) - below(versioned.tree, basis, kind) for kind in kinds]
-        found[statement] = [{path for path in paths if not path.endswith(".so")} for paths in added]
-        found[statement].append(seen["obstacle"])
-        expected[statement] = [opened, queried, listed, None]
-    assert found == expected
+        assert (statement, *added(versioned, seen, basis)) == (statement, *expected)
+
+
+def added(bench: Bench, seen: dict[str, Any], basis: dict[str, Any]) -> list[set[str]]:
+    """Return what was opened, queried and listed beside `basis`, but for extension modules."""
+    assert seen["obstacle"] is None
+    kinds = [below(bench.tree, seen, kind) - below(bench.tree, basis, kind) for kind in ("opened", "queried", "listed")]
+    return [{path for path in paths if not path.endswith(".so")} for paths in kinds]
 
 
 @pytest.mark.parametrize("versioned", VERSIONS[::2] + VERSIONS[-1:], indirect=True)
 def test_what_cannot_be_followed_is_an_obstacle(versioned: Bench) -> None:
     fill(versioned)
+    versioned.write("other", "")
+    (versioned.tree / "link").symlink_to("sub")
     prelude = prelude_of(versioned) + OBSTRUCTION
+    modules = ("ctypes", "os", "socket", "sqlite3", "subprocess", "sys", "tempfile")
     found, expected = {}, {}
     for statement, obstacle in OBSTACLES.items():
-        seen = see(versioned, prelude + f"    def run(): {statement}\n")
+        imports = ", ".join(name for name in modules if f"{name}." in statement or name == "os")
+        seen = see(versioned, f"{prelude}    import {imports}\n    def run(): {statement}\n")
         expected[statement] = obstacle.format(tree=versioned.tree, above=versioned.tree.parent)
         found[statement] = (seen["obstacle"] or "none")[: len(expected[statement])]
     assert found == expected
