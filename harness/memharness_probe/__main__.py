@@ -1,93 +1,97 @@
 """Measure one pass of one case: `python -P -s -S -B __main__.py REQUEST`, without -P before CPython 3.11.
 
-Request, a JSON file (ASCII or UTF-8, nothing but control characters, quotes and backslashes escaped, because it
-is read as a Python literal); all paths are absolute and without symbolic links to resolve:
+The request is a JSON file, read as a Python literal: ASCII or UTF-8, with only control characters, quotes and
+backslashes escaped. All paths in it are absolute and resolved.
   format        1
-  token         32 hexadecimal digits, to be returned
+  token         32 hexadecimal digits, returned in the response
   response      path of the response
-  phase_file    path of a file that always holds the phase being run
-  pass          "first" (import, peak, retained, result, gc_objects), "growth" (growth), "rss" (rss_peak and warm_peak),
-                "deep" (the first call again, to explain it), "peak" (run twice: where the first call's peak is)
-  metrics       the names wanted, of this pass; in "deep" of "first"; in "peak" none
-  frames        depth of the traces: 25 in "deep" and when the traces of "peak" are taken, else 1
-  event         null, or what the child answered that looked for the peak: take the traces there
+  phase_file    path of a file that always names the phase being run
+  pass          "first"   the first call: import, peak, retained, result, gc_objects
+                "growth"  many calls: growth
+                "rss"     two calls: rss_peak and warm_peak
+                "deep"    "first" again, to explain it
+                "peak"    finds the moment of the first call's peak; run again, explains it
+  metrics       names of the metrics wanted of this pass; of "first" in "deep"; none in "peak"
+  frames        depth of the traces: 25 in "deep" and when "peak" explains, else 1
+  event         null; to have "peak" explain, the event that the first such pass found
   scenario      path of the scenario's file;  scenarios  path of its folder
   params        {name: value}
   setup, run, teardown   {"takes_state": bool, "params": [names]}, null where the scenario has none
   fresh_setup   whether setup is called before every call of run, not only the first
   import_paths  folders put behind the standard library on sys.path, in this order
-  before_stdlib     whether they go before it instead: the project has a module that is called like one of its
+  before_stdlib     whether they go before it: the project has a module with the name of one in the library
   site_paths    folders added behind them with site.addsitedir, .pth files included
-  late_paths    folders put after everything else: the scenario folder, lest a file in it hide a package
-  project       {"tree": the checkout, "origin": folder its modules must come from, "prefix": path of the import
-                root below the tree or ".", "packages": [top-level names], which alone are found in import_paths,
-                "namespaces": [dotted names] of folders there that are no regular packages, whatever they hold,
-                "placed": links in the tree to files that the build made, which the environment stands for}
-  calls         calls in the growth pass after the first, or null to find the most of 127, 63, 31, 15 that cost
-                at most growth_budget and an eighth of timeout, both of CPU time, and take at most an eighth
-                of wall_seconds (never less than 15)
-  growth_budget    and the pursuit of a suspected leak ends, beyond four times the calls, when thrice that is spent
-  timeout   CPU seconds of this process and its descendants together, and wall_seconds: after which the host
-                ends them all; a suspected leak is not pursued into either
+  late_paths    folders put after all others: the scenario folder, so that no file in it hides a package
+  project       {"tree": the checkout, "origin": folder that its modules must come from, "prefix": path of the import
+                root below the tree or ".", "packages": [top-level names]: imports find no others in import_paths,
+                "namespaces": [dotted names] of folders there to be imported as namespace packages, whatever they hold,
+                "placed": links in the tree to files that the build made and that are part of the environment}
+  calls         calls in the growth pass after the first. null: the most of 127, 63, 31 and 15 that take at most
+                growth_budget and an eighth of timeout, and an eighth of wall_seconds by the clock (15 in any case)
+  growth_budget     CPU seconds for these calls. The pursuit of a suspected leak ends when three times as much is spent,
+                but not before four times the calls
+  timeout       CPU seconds of this process and its descendants together, after which the host ends them all; the
+                pursuit of a suspected leak ends before
+  wall_seconds  the same by the clock
 
-Response, a JSON file put in place by a rename, or where that is impossible one with .spare after its name; always with
-format, method (of measuring), token and pid:
+The response is a JSON file, put in place by a rename, or in a file with .spare after its name where that fails. It
+always has format, method (see METHOD), token and pid, and either:
   status        "measured"
-  metrics       {name: integer}; one that cannot be measured here is missing, and notes say why
+  metrics       {name: integer}; where one cannot be measured here it is missing, and notes say why
   gc_objects    [before, after] the first call, where wanted;  types  [[name, before, after], ..] that grew most
-  event         in "peak" without one: [thread, event of that thread, peak in bytes]; missing where notes say why
+  event         of "peak" that finds: [thread, event of that thread, peak in bytes]; where it is missing, notes say why
   profiles      {kind: {"lines": [[path, line, function, source, size, count], ..],
                 "stacks": [[size, count, [[path, line, function, source], ..]], ..],
                 "types": [[path, line, type, number of instances], ..],
-                "modules": [[name, origin, path, line, size], ..]}}, the biggest first; a part may be missing
-                kinds: "alive", "retained", "import" (of "first": modules only), "peak", "leak", "calls"
-                stacks, 100 at most (30 of imports), are whole, the outermost call first; they, types, and the last
-                field of a line, library, come with deep traces only. There a block counts at the innermost line of
-                the project that was being executed, else of a scenario, else where it was allocated; library is the
-                top-level module that allocated it, "" for the line itself. Types are the 50 most numerous.
-                modules: without what they import themselves; path and line of the import statement that came first;
-                "(other modules)" are those beyond 100 or below 1 KiB, "(freed later, or in no module)" what else there
-                is, less what modules allocated while loading and freed again later, so often negative;
-                origin is "project", "scenario", "library", "stdlib" or "" for these two
-                "leak", where there is growth: what as many calls again added, or of slow calls what falls to as many,
-                unless the time-out left no room for them; it has no stacks, but "survivors": [[path, line, type,
-                repr], ..], a sample of the objects that they left alive; "calls" has only "sizes": [bytes alive
-                after each call, the first included, above those before it, ..], one more than "calls" below
-  calls         number of calls used, null in other passes than growth
-  suspected     ["growth"] where a leak, which may end, was not pursued over four times the calls; a note says why
+                "modules": [[name, origin, path, line, size], ..]}}, the biggest first; a part may be missing.
+                Kinds: "alive", "retained", "import" (of "first": only modules), "peak", "leak", "calls".
+                Only deep traces give stacks, types, and the last field of a line, its library. Stacks are whole, the
+                outermost call first; the biggest 100, of imports 30. Types are the 50 most numerous. A block counts at
+                the innermost line of the project that was executing, else of a scenario, else where it was allocated;
+                library is the top-level module that allocated it, "" for the line itself.
+                modules: sizes without what a module imports itself; path and line of the import statement that came
+                first; origin is "project", "scenario", "library" or "stdlib". Two rows have origin "": "(other
+                modules)" are those beyond 100 or below 1 KiB, "(freed later, or in no module)" is the rest of the sum,
+                negative where modules allocated more while loading than was left at the end.
+                "leak", where there is growth: what as many calls again added, scaled from fewer where calls are slow;
+                missing where the time-out left no room. No stacks, but "survivors": [[path, line, type, repr], ..], a
+                sample of the objects that these calls left alive.
+                "calls" has only "sizes": [bytes alive after each call, above those before the first, ..]
+  calls         number of calls after the first in "growth", else null
+  suspected     ["growth"] where a leak could not be pursued over four times the calls, as a note says: it may end
   notes         [sentence, ..]
-  seen          what the run looked at, from before the scenario is loaded to the end of teardown; not in "deep" and
-                "peak". {"opened": [paths], "looked": [paths], "listed": [paths], "native": bool, "obstacle": null}:
-                files opened, paths whose existence or state was asked for, also in vain, and folders listed; those
-                entries of a folder count as asked for that came with the means to do so unheard. Below the tree and
-                the folder of scenarios; absolute, normalised, sorted, byte code as its source. Left out are Python's
-                own installation, site_paths, the folder of the response, /dev/null and the like, and folders that
-                lead to one of all these, where nothing but their state was asked for.
-                native: an extension module that is not of Python's own libraries was loaded, or sqlite used
-                obstacle: or a reason why the rest proves nothing: another path was looked at, a process started, ..
-  processes     in the same, how many processes the workload was heard to start, never more than there were
+  accesses      in "first", "growth" and "rss": what the run accessed from before the scenario is loaded to the end of
+                teardown. {"opened": [files], "queried": [paths], "listed": [folders], "native": bool, "obstacle": null}
+                queried: paths whose existence or state was asked for, also in vain; all entries of a folder that was
+                listed together with their states.
+                Paths are absolute, normalised, sorted, and below the tree or the folder of scenarios; byte code stands
+                for its source. Left out are Python's own installation, site_paths, the folder of the response,
+                /dev/null and the like, and a query about a folder on the way to one of all these.
+                native: an extension module from outside Python's own libraries was loaded, or sqlite was used
+                obstacle: why other inputs may decide the result: another path was accessed, a process started, ..
+  processes     in the same passes: how many processes the workload is known to have started; there may be more
 or
   status        "failed"
   phase         "import", "setup", "run", "teardown";  kind  "exception" or "memory"
   reason        "ValueError: its first words"
-  frames        [[path, line, function, source], ..], the user's only, outermost first
+  frames        [[path, line, function, source], ..], only the user's, outermost first
 
 A path is relative to the tree, or begins with <scenarios>, <site-packages> or <stdlib>, or is what the code says.
-"first" and "deep" sum: all sizes of "alive" = result + retained, of "retained" = retained, of the modules (and in
-"deep" the lines) of "import" = import; but for some bytes on 3.11, where "deep" loads ctypes before the call. All
-sizes of "peak" are about peak: what finding it adds is left out as far as it can be told.
+In "first" and "deep" the sizes add up: of "alive" to result + retained, of "retained" to retained, of the modules (in
+"deep" also the lines) of "import" to import; but for some bytes on 3.11, where "deep" loads ctypes before the call.
+Those of "peak" add up to about peak: what finding it adds is left out as far as it is known.
 
-Without a request it only loads its own modules, so that their byte code gets written (leave out -B).
+Without a request it only loads its own modules, so that their byte code is written (leave out -B).
 
-Exit: 0 after delivery, through os._exit. Any other end, or none, is the workload's doing; what the workload prints,
-closes, replaces, forks or starts does not matter. A child that it forks and that comes back leaves silently.
+Exit: 0 after delivery, through os._exit. Any other end, or none, is the workload's doing. The workload may print,
+close, replace, fork or start anything. A child that it forks and that returns into the probe leaves silently.
 """
 
 import sys
 
 if __name__ == "__main__":
-    # This file is compiled anew by every child, so it is short. Its folder is on the path, where the workload must not
-    # find it; the one above is until the probe is loaded.
+    # Every child compiles this file anew, so it is short. Python puts its folder on the path, where the workload must
+    # not find it; the folder above is there until the probe is loaded.
     _folder = __file__.rpartition("/")[0]
     sys.path[:] = [_folder.rpartition("/")[0]] + [path for path in sys.path if path != _folder]
     from memharness_probe.loading import load

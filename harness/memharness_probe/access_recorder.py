@@ -1,9 +1,9 @@
-"""What a run could see: every path of the file system that it opened, asked for or listed.
+"""Records every path that a run opens, queries or lists: the inputs that decide its result.
 
-An audit hook hears of what is opened, listed, changed, started or connected; what raises no event is wrapped. The
-reply serves as a proof: what cannot be followed is an obstacle to it, and so is what goes wrong here, as the workload
-must not notice any of it. Modules of Python's that read files in C (certificates, databases, histories) count as native
-code, of which nobody knows what it reads.
+An audit hook receives what is opened, listed, changed, started or connected; functions that raise no event are wrapped
+(see `os_wrappers`). What cannot be followed, or fails here, is an obstacle: the inputs are then unknown. The workload
+notices none of it. Modules of the standard library that read files in C (certificates, databases, histories) count as
+native code, since nobody knows what it reads.
 """
 
 from __future__ import annotations
@@ -57,9 +57,10 @@ _ASKED_IN = ("os.chmod", "os.chown", "os.mkdir", "os.remove", "os.rmdir", "os.ut
 
 
 class AccessRecorder:
-    """Records from its making on, but not what the thread that made it does at rest.
+    """Records accesses of all threads from its creation on; those of the thread that created it while not paused.
 
-    What runs in the workload's stead passes for code of another file than the probe's, and was called once before.
+    Functions that run as part of the workload's calls pretend to come from another file than the probe's, so that their
+    allocations count, and are called once in advance.
     """
 
     def __init__(self, request: dict[str, Any]) -> None:
@@ -78,13 +79,13 @@ class AccessRecorder:
     # --- for the probe ---------------------------------------------------------------------------------------
 
     def resume(self) -> None:
-        """Record what this thread does from now on: the workload's."""
+        """Record what this thread accesses from now on: the workload runs."""
         if self._cells[_QUIET]:
             self._cells[_CHILDREN] = faults_of_children()
             self._cells[_QUIET] = 0
 
     def pause(self) -> None:
-        """Record nothing of this thread: what it does is the probe's own. Processes are noticed in any case."""
+        """Record nothing of this thread: the probe runs. Note processes that the workload started without an event."""
         if self._cells[_QUIET] != self._thread:
             self._cells[_QUIET] = self._thread
             if self._cells[_CHILDREN] != faults_of_children() or _has_children():
@@ -111,14 +112,14 @@ class AccessRecorder:
         return report(records, self._folders, native=bool(self._cells[_NATIVE]))
 
     def processes(self) -> int:
-        """Return how many processes were heard to start."""
+        """Return how many processes events announced."""
         number: int = self._cells[_STARTED]
         return number
 
-    # --- in the workload's stead -----------------------------------------------------------------------------
+    # --- called from the workload -----------------------------------------------------------------------------
 
     def _make_hook(self) -> Any:
-        """Return the audit hook. Most events are not its business, `builtins.id` among them: the first look tells."""
+        """Return the audit hook. Its first test leaves out most events, such as `builtins.id`, which are many."""
         cells = self._cells
         handlers: dict[str, Handler] = {
             **dict.fromkeys(_FORBIDDEN, self._forbidden),
@@ -148,7 +149,7 @@ class AccessRecorder:
         return hook
 
     def _look(self, path: Any, folder: Any) -> None:
-        """Note what a wrapper is asked; never raise, whatever is odd: the path, the depth of a recursion, no memory."""
+        """Note what a wrapper is asked; never raise, also without memory, deep in a recursion or for an odd path."""
         cells = self._cells
         try:
             if cells[_QUIET] != get_ident():
@@ -181,7 +182,7 @@ class AccessRecorder:
         self._note(MOVED, target if target[:1] == "/" else f"{path.rpartition('/')[0] or '.'}/{target}", args[2])
 
     def _imported(self, _event: str, args: Any) -> None:
-        """Note an extension module; other imports are told without a file, and open it."""
+        """Note an extension module. Of other imports the event names no file; opening it is an event of its own."""
         foreign = args[1] is not None and not args[1].startswith(self._libraries)
         if foreign or args[0] in _READERS:
             self._cells[_NATIVE] = 1
@@ -210,14 +211,14 @@ class AccessRecorder:
             self._count(event)
 
     def _count(self, event: str) -> None:
-        """Count a process; one that subprocess starts by os.posix_spawn is told twice in a row."""
+        """Count a process; one that subprocess starts by os.posix_spawn raises two events in a row."""
         cells = self._cells
-        told = event == "os.posix_spawn" and cells[_STARTING] == get_ident()
+        counted = event == "os.posix_spawn" and cells[_STARTING] == get_ident()
         cells[_STARTING] = get_ident() if event == "subprocess.Popen" else 0
-        cells[_STARTED] += not told
+        cells[_STARTED] += not counted
 
     def _note(self, kind: str, path: Any, folder: Any = None) -> None:
-        """Note a path of any form; a relative one in `folder`, a descriptor, None or -1 where there is none."""
+        """Note a path of any form; a relative one is below `folder`, a descriptor, None or -1: the current one."""
         if type(path) is not str:
             if path is None:
                 path = "."
@@ -234,7 +235,7 @@ class AccessRecorder:
             self._log.add(kind, path)
 
     def _rehearse(self, hook: Any) -> None:
-        """Have each function called once: up to 3.10 its frame is allocated then, and a cache after 1024 calls."""
+        """Call each function in advance: up to 3.10 the first call allocates its frame, and the 1024th a cache."""
         stdin, path = 0, _NOWHERE.encode()
         for event, args in (
             *[

@@ -18,15 +18,15 @@ _flags_of = type.__dict__["__flags__"].__get__
 
 
 def is_odd(kind: type) -> bool:
-    """Tell whether only what `finder` returns can tell where instances of a type were allocated."""
+    """Tell whether only the function that `finder` returns knows where instances of a type were allocated."""
     return _ODD and bool(_flags_of(kind) & _MANAGED_DICT)
 
 
 def finder() -> Callable[[object], Any]:
-    """Return a function that answers, while tracing, with the frames that allocated an object; None: not traced.
+    """Return a function that returns the frames that allocated an object, None for one that is not traced.
 
-    CPython 3.11 forgets that instances with a `__dict__` have two more words before them, and finds no trace. There
-    tracemalloc is asked by address. That imports ctypes, so figures are to be taken before.
+    CPython 3.11 finds no trace of instances with a `__dict__`, because it forgets the two more words before them. There
+    the function asks tracemalloc by address, which imports ctypes: take figures before.
     """
     if not _ODD:
         return tracing.allocated_at

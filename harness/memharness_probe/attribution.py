@@ -1,4 +1,4 @@
-"""Fold what libraries allocated into the lines of the project, or else of the scenario, that called into them."""
+"""Attributes what libraries allocate to the line of the project, else of the scenario, that called into them."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _MOST_TYPES = 50
 
 
 class LineAttribution:
-    """Finds the line at which a stack counts."""
+    """Finds the line to which a stack is attributed."""
 
     def __init__(self, locator: Locator) -> None:
         self.locator = locator
         self._files: dict[str, tuple[str, str]] = {}  # path -> owner, library
 
     def profile(self, stacks: tracing.Stacks, types: list[LineType], limit: int = _MOST_STACKS) -> dict[str, Any]:
-        """Return the lines, folded, the `limit` biggest stacks, whole, the outermost call first, and `types`."""
+        """Return the lines, the `limit` biggest stacks, whole, the outermost call first, and `types`."""
         return {
             "lines": self._lines(stacks),
             "stacks": [
@@ -62,10 +62,10 @@ class LineAttribution:
         return sorted(rows, key=lambda row: (-row[3], row))[:_MOST_TYPES]
 
     def _place(self, frames: tracing.Frames) -> Place:
-        """Return where a block counts that was allocated under `frames`, the innermost first.
+        """Return the line to which a block is attributed that was allocated under `frames`, the innermost first.
 
-        At the innermost frame in the project, else in a scenario, else where it was allocated. On the way out, what
-        has no library of its own (generated code) or serves another (importlib) gives no name.
+        That is the innermost frame in the project, else in a scenario, else where it was allocated. The library is the
+        innermost one: not generated code, which belongs to none, and importlib only where there is no other.
         """
         scenario: Place | None = None
         library, importer = "", ""

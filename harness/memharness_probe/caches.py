@@ -1,7 +1,7 @@
-"""Caches with a bound: how much of what is alive their newest entries alone hold.
+"""Bounded caches: how much memory only their newest entries keep alive.
 
-Those of functools and re count, if they were there when `BoundedCaches` was made. To learn what entries hold they are
-taken out, never in this process: in a forked copy of it, whose files, processes and network are out of reach.
+These are the caches of functools and re that exist when a `BoundedCaches` is created. A forked copy of the process,
+without files, processes and network, takes the entries out to learn what they hold; never this process.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MODULE = type(tracing)
 
 
 class CacheContents:
-    """What entries of caches hold beside their places in tables: bytes and blocks, also by line."""
+    """What entries of caches hold, without the tables: bytes and blocks, also by line."""
 
     def __init__(self, size: int = 0, blocks: int = 0, lines: Any = ()) -> None:
         self.size = size
@@ -41,10 +41,10 @@ class CacheContents:
 
 
 class BoundedCaches:
-    """The caches that there are now, by how many entries they have; nothing that belongs to them is kept alive."""
+    """The caches that exist now and their number of entries; keeps nothing of theirs alive."""
 
     def __init__(self, calls: int) -> None:
-        """Have room for notes on so many calls."""
+        """Allocate room for the readings of so many calls."""
         functions = [thing for thing in get_objects() if type(thing) is _lru_cache_wrapper]
         functions = [function for function in functions if _information(function)[2] is not None]
         self._functions = [
@@ -78,9 +78,9 @@ class BoundedCaches:
     def without(
         self, held: CacheContents, sizes: Sequence[int], blocks: Sequence[int], calls: range
     ) -> tuple[list[int], list[int]]:
-        """Return the readings after `calls`, bytes and blocks, less what the new entries hold: `held` by the last.
+        """Return the readings after `calls`, bytes and blocks, less what the new entries hold, `held` after the last.
 
-        Of that a call has the part that its number of entries has. The tables are those of just these calls.
+        Earlier calls have a share by their number of entries. The size of the tables is known for each call.
         """
         whole = self._entries[calls[-1]] or 1
         shares = [self._entries[i] / whole for i in calls]
@@ -89,7 +89,7 @@ class BoundedCaches:
         return sizes, [blocks[i] - round(share * held.blocks) for i, share in enumerate(shares)]
 
     def held(self, *, by_line: bool = False) -> CacheContents | str:
-        """Return what the entries hold that are more than in the beginning, or why that cannot be told."""
+        """Return what the entries hold that came since the beginning, or why that cannot be known."""
         if not self.has_grown():
             return CacheContents()
 

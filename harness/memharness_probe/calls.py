@@ -1,7 +1,4 @@
-"""Calls of the workload one after the other: a reading after each, and what a call takes.
-
-In: the workload's `run`, bound. Out: bytes and blocks after each call, the pace of the calls.
-"""
+"""Calls the workload again and again: bytes and blocks after each call, and the time that a call takes."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ LEAST = NUMBERS[-1]
 _TIMED = 8  # calls timed for the calibration, the first of which does not count
 _CALIBRATED = 8  # parts of the time-out, one of which the calibrated calls may take
 _OFFSET, _BASE, _BLOCKS = range(3)  # places in the scratch cells
-_SPARE = 0.2  # of the time-out: what pursuing a leak must leave
+_SPARE = 0.2  # of the time-out, which pursuing a leak must leave
 _PURSUIT = 3  # times the budget: what a leak may cost
 _LOADED = monotonic()  # the host's clock began some milliseconds before
 
@@ -41,8 +38,8 @@ _BEFORE = _spent()  # before any call
 class Calls:
     """Calls one after the other, with a reading after each.
 
-    All storage that the calls need is allocated before tracing starts, the numbers of the calls included, and
-    readings go to cells at once, so that none holds memory of the probe's that another does not.
+    All memory that the calls need is allocated before tracing starts, also the numbers of the calls, and readings go to
+    cells at once, so that every reading includes the same memory of the probe.
     """
 
     call: Callable[[], Any]
@@ -72,8 +69,8 @@ class Calls:
     def run(self, end: int) -> None:
         """Make the calls up to the one numbered `end` (excluded), dropping the result of each at once.
 
-        What came or went between the last reading and now is the probe's: the count goes on from that reading.
-        Nothing is allocated between a collection, which empties the free lists, and the reading after it.
+        What was allocated or freed since the last reading is the probe's and left out. Nothing is allocated between a
+        collection, which empties the free lists, and the reading after it.
         """
         call, readings, blocks, scratch = self.call, self.readings, self.blocks, self._scratch
         successors, note, fresh = self._successors, self.note, self.fresh
@@ -109,7 +106,7 @@ class Calls:
         tracing.check(self.marker)
 
     def try_setup(self, number: int) -> None:
-        """Learn what `setup` leaves by itself, in so many calls of it, and take it out of the readings."""
+        """Learn what `setup` alone leaves in so many calls; it is subtracted from the readings from now on."""
         assert self.fresh is not None
         tracing.settle()
         before = tracing.traced()[0], getallocatedblocks()
@@ -164,7 +161,7 @@ class Calls:
     def calibrated(self) -> int:
         """Return the most calls within the budget of CPU seconds and a part of the limits, never less than 15.
 
-        Judged by the cheapest of calls 1 to 6, its reading included; the limits have to allow for the pursuit.
+        The cheapest of calls 1 to 6 counts, its reading included. The rest of the limits is for pursuing a leak.
         """
         cpu, wall = _least_step(self._cpu), _least_step(self._wall)
         most_cpu, most_wall = min(self._budget, self._timeout / _CALIBRATED), self._patience / _CALIBRATED
@@ -176,7 +173,7 @@ class Calls:
     def fit(self, number: int) -> bool:
         """Tell whether so many more calls, each as long as those of the latest run, end well before the limits.
 
-        What is done between runs, such as taking traces, does not count as the calls' time.
+        Work between runs, such as taking traces, is no time of the calls.
         """
         if monotonic() - _LOADED + number * float(self._pace[0]) > (1 - _SPARE) * self._patience:
             self.near = f"the time-out of {self._patience:g} s by the clock"
@@ -187,7 +184,7 @@ class Calls:
         return False
 
     def afford(self, number: int) -> bool:
-        """Tell whether so many more calls cost no more than pursuing a leak may, all that was spent before included."""
+        """Tell whether so many more calls, with all that was spent before, cost no more than pursuing a leak may."""
         return _spent() - _BEFORE + number * float(self._pace[1]) <= _PURSUIT * self._budget
 
 

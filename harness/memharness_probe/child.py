@@ -1,4 +1,4 @@
-"""One measured child: load the probe, prepare the interpreter, run the pass, deliver. Its contract: `__main__`."""
+"""One measured child: loads the probe, prepares the interpreter, runs the pass, delivers. Contract: `__main__`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MODULES = {  # of the probe's, by pass; the first one measures
     "deep": ("first_call", "access_recorder"),
     "peak": ("peak",),
 }
-_RECORDED = ("first", "growth", "rss")  # passes whose figures may be reused where all that they saw is alike
+_RECORDED = ("first", "growth", "rss")  # passes whose results hold for other commits with the same inputs
 _FOLDER = __file__[: -len("child.py")]
 _BALLAST = 8 << 20  # never touched; freed to have room for the report when memory is exhausted
 
@@ -72,10 +72,10 @@ def main() -> None:
 
 
 def _load(name: str | None) -> Any:
-    """Import the modules of a pass, None: of all; return the package, hidden from now on.
+    """Import the modules of a pass, None: of all; return the package, and hide it from the workload.
 
-    The workload may be memharness itself, and may replace what an import needs. "deep" has the modules of "first", as
-    both are to find the interpreter in the same state.
+    The workload may be memharness itself, and may replace what an import needs. "deep" loads what "first" loads, so
+    that the interpreter is in the same state.
     """
     package = load(*(_MODULES[name] if name else sum(_MODULES.values(), ())))
     del sys.path[0]
@@ -92,7 +92,7 @@ def _parse(text: str) -> dict[str, Any]:
 
 
 def _set_prefix() -> None:
-    """Name the virtual environment as site.main() does, before anybody listens to what is looked at."""
+    """Name the virtual environment as site.main() does, before accesses are recorded."""
     from os.path import dirname, isfile
 
     home = dirname(dirname(sys.executable))
@@ -101,9 +101,9 @@ def _set_prefix() -> None:
 
 
 def _prepare(request: dict[str, Any]) -> None:
-    """Make the interpreter what a script would see, and random numbers the same in every run.
+    """Give the workload the interpreter that a script would have, with the same random numbers in every run.
 
-    The first compile() of a process allocates 200 kB of types for syntax trees: not the workload's, so done here.
+    The first compile() of a process allocates 200 kB of types for syntax trees, which are not the workload's.
     """
     import random
     import site
@@ -117,14 +117,14 @@ def _prepare(request: dict[str, Any]) -> None:
     for folder in request["site_paths"]:
         site.addsitedir(folder)
     sys.path += request["late_paths"]
-    PathFinder.find_spec("no module")  # lists every folder of the path: what lies there is not the workload's doing
+    PathFinder.find_spec("no module")  # lists every folder of the path, which has nothing to do with the workload
     compile("", "", "exec")
     random.seed(0)
     _seed_instances(random.Random)
 
 
 def _seed_instances(kind: Any) -> None:
-    """Seed by number the generators that libraries make without a seed: entropy would make every run another."""
+    """Seed by number the generators that libraries create without a seed: with entropy every run would differ."""
     seed, numbers = kind.seed, itertools.count()
 
     def seed_by_number(self: Any, a: Any = None, version: int = 2) -> None:

@@ -1,6 +1,6 @@
-"""Deliver the response: as JSON, through a temporary file and a rename, then leave the process at once.
+"""Delivers the response as JSON, by a temporary file and a rename, and ends the process at once.
 
-Everything that a workload could replace is taken while this module loads, before user code runs.
+All functions are bound while this module loads, before user code could replace them.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _DESCRIPTOR = 500  # of the spare file, beyond those that the workload gets
 
 
 def prepare(path: str) -> None:
-    """Open a spare file beside the response: later an audit hook of the workload's may forbid it."""
+    """Open a spare file beside the response: later an audit hook of the workload may forbid that."""
     descriptor = _open(path + ".spare", O_WRONLY | O_CREAT | O_TRUNC, 0o600)
     try:  # noqa: SIM105  (contextlib would be an import)
         _dup2(descriptor, _DESCRIPTOR, inheritable=False)
-    except OSError:  # there may be no so many
+    except OSError:  # fewer descriptors are allowed
         pass
     _close(descriptor)
 
@@ -44,7 +44,7 @@ def leave_if_forked() -> None:
 def write_file(path: str, text: str) -> None:
     """Write ASCII text with descriptors only: `builtins.open` may be replaced by now.
 
-    What the workload put there that is no file, such as a FIFO, is neither followed nor waited for.
+    Neither follows a link nor waits for a FIFO that the workload may have put there.
     """
     flags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK
     try:
@@ -67,7 +67,7 @@ def _write_all(descriptor: int, text: str) -> None:
 def deliver(path: str, token: str, response: dict[str, Any]) -> NoReturn:
     """Put the response in place in one step and end the process without running any exit handler.
 
-    Where that cannot be, the spare file is filled: half a response does not count.
+    Where that fails, write it to the spare file. The host ignores half a response.
     """
     try:
         text = encode(dict(response, token=token, pid=_PID))
@@ -81,7 +81,7 @@ def deliver(path: str, token: str, response: dict[str, Any]) -> NoReturn:
 
 
 def encode(value: Any) -> str:
-    """Return the JSON of plain values. The json package would count as imported already, as would re."""
+    """Return the JSON of plain values. Importing json would hide it, and re, from the figure for imports."""
     if value is None or value is True or value is False:
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Trace functions for the events (line, call, return, exception) of a call, in all of its threads."""
+"""Calls trace functions at the events (line, call, return, exception) of a call, in all of its threads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _loaded = sys.modules
 
 
 class EventTracer:
-    """Has trace functions called for the events of a call, in its thread and all that `threading` starts meanwhile."""
+    """Calls trace functions at the events of a call, in its thread and all that `threading` starts meanwhile."""
 
     def __init__(self, begin: Begin) -> None:
         self.replaced = False
@@ -30,7 +30,7 @@ class EventTracer:
         self._main = self._global_trace()
 
     def rehearse(self) -> None:
-        """Have each function called once: up to 3.10 its frame is allocated then."""
+        """Call each function in advance: up to 3.10 the first call allocates its frame."""
         settrace(self._main)
         _stand_in()
         settrace(None)
@@ -50,7 +50,7 @@ class EventTracer:
         return result
 
     def _global_trace(self) -> Trace:
-        """Return the function that is told of every call in the next thread."""
+        """Return the function that Python calls for every call in the next thread."""
         local = self._begin(len(self._locals))
         self._locals.append(local)
 
@@ -62,7 +62,7 @@ class EventTracer:
         return trace
 
     def _hook_threads(self) -> None:
-        """Reach threads to come as soon as `threading` is loaded; loading it here would hide what it costs."""
+        """Trace threads to come, if `threading` is loaded; loading it here would hide what it costs."""
         module = _loaded.get("threading")
         hook = getattr(module, "settrace", None) if type(module) is type(sys) else None
         if hook is not None:
@@ -76,4 +76,4 @@ class EventTracer:
 
 
 def _stand_in() -> None:
-    """Be called in a rehearsal."""
+    """Do nothing, in place of the workload."""

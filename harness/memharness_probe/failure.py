@@ -1,4 +1,4 @@
-"""What a failing workload comes to: data for the response, not an exception."""
+"""The error of a failing workload as data for the response."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _FRAMES = 50  # innermost; a recursion without end has a thousand alike
 
 
 def describe(error: BaseException, locator: Locator, own: str) -> dict[str, Any]:
-    """Return what the response says of `error`; files below `own` are the probe's and not shown, nor are its wrappers.
+    """Return the fields of the response for `error`, without frames of the probe, below `own`, and of its wrappers.
 
-    The frames' variables are dropped first: after a MemoryError they hold what there is no room beside.
+    Drops the frames' variables first: after a MemoryError they may hold all the memory there is.
     """
     kind = "memory" if issubclass(type(error), MemoryError) else "exception"
     places = _places(error)

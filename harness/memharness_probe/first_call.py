@@ -41,7 +41,7 @@ def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _import(work: Workload, request: dict[str, Any], attribution: LineAttribution, answer: dict[str, Any]) -> None:
-    """Import the scenario; put what stays alive and its modules, in a deep pass its lines as well, into `answer`."""
+    """Import the scenario; put the memory and modules that stay, in a deep pass also its lines, into `answer`."""
     deep = request["frames"] > 1
     name = file_stem(request["scenario"])
     sizes = ImportSizes()
@@ -118,7 +118,7 @@ def _first_call(work: Workload, request: dict[str, Any], attribution: LineAttrib
 
 
 class _Traced:
-    """What one traced call comes to: peak in bytes, traces with and without the result, and more where wanted."""
+    """The readings of one traced call: peak in bytes, traces with and without the result, types where wanted."""
 
     def __init__(self) -> None:
         self.peak = 0
@@ -138,7 +138,7 @@ def _trace_call(
 ) -> _Traced:
     """Call once.
 
-    From the start to the first reading nothing is allocated here beside the marker, whose traced size is its own.
+    From the start to the first reading the probe allocates only the marker, of a known size.
     """
     tracing.start(frames)
     marker = tracing.new_marker()

@@ -1,7 +1,6 @@
-"""A forked copy of this process, in which code of the workload may run: silenced, limited, and ended in time.
+"""A forked copy of this process in which code of the workload may run: silent, limited, and ended in time.
 
-No handler of the workload's for signals runs meanwhile: they wait until the copy is gone. What the workload looks at
-should not be recorded then.
+Signals are blocked until the copy is gone. Accesses should not be recorded meanwhile.
 """
 
 from __future__ import annotations
@@ -59,10 +58,10 @@ _KILL = 9
 def ask(
     work: Work, lines: int, seconds: float, each: float, *, memory: int | None = None, apart: bool = False
 ) -> tuple[bytes, bool]:
-    """Have `work` write so many lines in a copy; return what came, and whether time was up before the last.
+    """Let `work` write so many lines in a copy; return them, and whether time was up before the last.
 
-    All may take `seconds`, the next line `each`, and the copy `memory` bytes beside what it was forked with. Files,
-    processes and the network are out of reach of one that is `apart`: objects that end there cannot do any harm.
+    The copy may take `seconds`, each line `each`, and `memory` bytes beside what it was forked with. A copy that is
+    `apart` can use no files, processes or network, so that finalizers do no harm.
     Raises what keeps this process from being forked.
     """
     mask = pthread_sigmask(SIG_BLOCK, valid_signals())

@@ -1,14 +1,14 @@
 """The calls after the first: what every call leaks.
 
-A leak is suspected by the rule of `leak_rule`, then pursued: decided again on as many calls more, and followed without
-tracing over eight times the calls, which the usual bounded caches do not survive. What entries hold that came meanwhile
-to such caches of functools and re is taken out of the readings: it was not leaked. It is what a forked copy of the
-process loses with them; here nothing is emptied.
+`leak_rule` suspects a leak. It is then pursued: decided again on as many more calls, and followed without tracing over
+eight times the calls, by which the usual bounded caches are full. What new entries of bounded caches of functools and
+re hold is subtracted from the readings: it was not leaked. A forked copy of the process takes them out to learn how
+much that is; here nothing is emptied.
 
-The time-out may leave less room, and the pursuit ends when thrice the budget is spent. Four times the calls after which
-a leak is suspected are enough to call it one; a cache with a bound beyond that would be taken for one, as one beyond
-eight times is anyway. Where the calls are so slow that even these will not fit before the time-out, it is looked for in
-the first quarter of the calls already, and the others pursue it.
+The time-out may leave less room, and the pursuit ends when three times the budget is spent. Four times the calls after
+which a leak is suspected are enough to call it one; a cache with a bound beyond that looks like one, as one beyond
+eight times does in any case. Where the calls are so slow that not even these fit before the time-out, the first quarter
+of the calls must do for the suspicion, and the others pursue it.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _AGAIN = 2  # a suspected leak is decided again on this many times the calls, tr
 _PURSUE = 8  # and must still go on after so many times the calls
 _ENOUGH = 4  # or, if the time-out is near, after so many times
 _UNTRACED = 6  # calls to learn what one costs without tracing
-_BESIDE = 0.1  # of what was kept: where caches hold all but so much, nothing else is leaked
-_WORD = 8  # growth is told in whole words: a finer figure depends on the number of calls
+_BESIDE = 0.1  # of what stays alive: where caches hold all but so much, nothing else is leaked
+_WORD = 8  # growth is rounded to whole words: a finer figure depends on the number of calls
 
 
 class _Verdict:
@@ -85,7 +85,7 @@ def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _describe(leak: _Verdict, locator: Locator, answer: dict[str, Any]) -> None:
-    """Put what is known of a leak into `answer`. All figures are final: from here on objects may be touched."""
+    """Put the leak into `answer`. All figures are final, so code of the workload's objects may run."""
     if leak.notes:
         answer["suspected"] = ["growth"]
     if leak.lines:
@@ -96,7 +96,7 @@ def _describe(leak: _Verdict, locator: Locator, answer: dict[str, Any]) -> None:
 
 
 class _Search:
-    """Tells a leak from all that looks like one for a while; made before the calls are many."""
+    """Distinguishes a leak from what looks like one for a while. To be created before there are many calls."""
 
     def __init__(self, work: Workload, calls: Calls) -> None:
         self._work = work
@@ -174,9 +174,9 @@ class _Search:
         return _difference(before, after, number / calls)
 
     def _slope_beside_setup(self, made: int) -> float:
-        """Return the slope without what `setup` leaves by itself, which is learnt by calling it alone; 0: that is all.
+        """Return the slope less what `setup` alone leaves, learnt by calling it alone; 0 where nothing remains.
 
-        What it leaves is known to a tenth: it may come in leaps.
+        What it leaves may come in leaps, so a tenth of it counts as nothing.
         """
         calls = self._calls
         self._setups = made if calls.fit(made) else LEAST + 1
@@ -190,12 +190,12 @@ class _Search:
         return f"growth: the leak was not pursued beyond call {self._calls.made}: {self._calls.near} is near"
 
     def _watch_caches(self) -> None:
-        """Have entries count as new from now on."""
+        """Count entries that come from now on as new."""
         self._caches = BoundedCaches(len(self._calls.readings))
         self._calls.note = self._caches.note
 
     def _held(self, *, by_line: bool = False) -> CacheContents:
-        """Return what the new entries of caches with a bound hold; nothing, with a note, where that cannot be told."""
+        """Return what the new entries of bounded caches hold; nothing, with a note, where that cannot be known."""
         self._work.end_user_code()
         held = self._caches.held(by_line=by_line)
         self._work.begin_user_code()

@@ -27,11 +27,11 @@ _OTHERS, _NOWHERE = "(other modules)", "(freed later, or in no module)"
 
 
 class ImportSizes:
-    """Books the traced bytes of every import while it is `open`, less those of the imports within.
+    """Measures the traced bytes of every import while it is `open`, less those of the imports within.
 
-    Import statements of all kinds come by `_frozen_importlib._find_and_load`, which is looked up there each time. The
-    function in its place passes for importlib's own: the interpreter takes such frames out of tracebacks, and
-    `warnings` skips them. Readings go to cells, lest numbers of the ledger's weigh on the modules.
+    All import statements call `_frozen_importlib._find_and_load`, which Python looks up each time. The function put in
+    its place pretends to be importlib's: the interpreter takes such frames out of tracebacks, and `warnings` skips
+    them. Readings go to cells, so that the numbers do not count as memory of the modules.
     """
 
     def __init__(self) -> None:
@@ -44,19 +44,19 @@ class ImportSizes:
         self._hook = self._make_hook()
 
     def open(self, name: str) -> None:
-        """Start to book, the scenario `name` itself first."""
+        """Start to measure, the scenario `name` itself first."""
         self._enter(name, "", 0)
         importer._find_and_load = self._hook  # type: ignore[attr-defined]
 
     def close(self, name: str) -> None:
-        """Book the scenario; imports are as before from now on, or pass by where something else wraps them."""
+        """Finish the scenario and stop. Where something else wraps imports by now, they only pass through."""
         if importer._find_and_load is self._hook:  # type: ignore[attr-defined]
             importer._find_and_load = self._original  # type: ignore[attr-defined]
         self._leave(name)
         self._thread = 0
 
     def rows(self, locator: Locator, total: int, packages: list[str]) -> list[Row]:
-        """Return the rows of the modules, the biggest first, then what they leave of the `total`."""
+        """Return the rows of the modules, the biggest first, then the rest of the `total`."""
         order = sorted(self._sizes.items(), key=lambda item: (-item[1], item[0]))
         shown = [item for item in order if item[1] >= _LEAST_BYTES][:_MOST_ROWS]
         rows: list[Row] = []
@@ -64,9 +64,9 @@ class ImportSizes:
             path, line = self._places[name]
             origin = "scenario" if not line else _origin(name, locator, packages)
             rows.append([name, origin, locator.label(unfrozen(path)), line, size])
-        booked = sum(self._sizes.values())
-        others = booked - sum([size for _, size in shown])
-        rows += [[name, "", "", 0, size] for name, size in ((_OTHERS, others), (_NOWHERE, total - booked)) if size]
+        measured = sum(self._sizes.values())
+        others = measured - sum([size for _, size in shown])
+        rows += [[name, "", "", 0, size] for name, size in ((_OTHERS, others), (_NOWHERE, total - measured)) if size]
         return rows
 
     def _make_hook(self) -> Any:
@@ -75,7 +75,9 @@ class ImportSizes:
         def _find_and_load(name: str, import_: Any) -> Any:
             if get_ident() != self._thread:
                 return original(name, import_)
-            frame = _importing_frame()  # makes frame objects, which end with the function that imports: not booked here
+            frame = (
+                _importing_frame()
+            )  # makes frame objects, which end with the function that imports: not measured here
             enter(name, frame.f_code.co_filename, frame.f_lineno)
             del frame
             try:
@@ -121,7 +123,7 @@ def _is_importers(path: str) -> bool:
 
 
 def _origin(name: str, locator: Locator, packages: list[str]) -> str:
-    """Whose a module is, told by its file; of one without a file, or gone by now, by its name."""
+    """Return whose a module is, by its file; without a file, or when it is gone by now, by its name."""
     if name.partition(".")[0] in packages:
         return "project"
     file = _file(modules.get(name))
@@ -131,7 +133,7 @@ def _origin(name: str, locator: Locator, packages: list[str]) -> str:
 
 
 def _file(module: ModuleType | None) -> str | None:
-    """Return a module's file without running code of its own, which a lazy module would load with."""
+    """Return a module's file without running its code, which would load a lazy module."""
     if not issubclass(type(module), type(sys)):
         return None
     found = object.__getattribute__(module, "__dict__").get("__file__")

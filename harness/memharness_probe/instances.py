@@ -26,7 +26,7 @@ _FRAME = type(sys._getframe())
 
 
 def type_name(kind: type) -> str:
-    """Return module and qualified name of a type, cut to a length, without running any code of it."""
+    """Return module and qualified name of a type, cut to a length, without running its code."""
     name = bare_name(kind)
     try:
         module = _module_of(kind)
@@ -43,10 +43,10 @@ def bare_name(kind: type) -> str:
 def traced_instances(objects: list[object], allocated_at: Callable[[object], Any]) -> Instances:
     """Count `objects`, all that the collector tracks, and the untracked ones (numbers, text) that they refer to.
 
-    Only what was allocated since tracing started and not by the probe; no frames, which the interpreter makes for
-    trace functions. Runs no code of the workload's: automatic collection, and with it finalizers, is held off. The
-    list is to be made before traces are taken, which are a million tuples themselves, and is emptied. `allocated_at`
-    is what `allocation.finder` found before tracing began.
+    Only what was allocated since tracing started, not by the probe, and no frames, which the interpreter makes for
+    trace functions. Runs no code of the workload: automatic collection, which calls finalizers, is off. Make the list
+    before traces are taken, which are a million tuples themselves; it is emptied. `allocated_at` comes from
+    `allocation.finder`, called before tracing began.
     """
     enabled = isenabled()
     disable()
@@ -87,9 +87,9 @@ def _by_name(counts: dict[tuple[Any, int], int], kinds: dict[int, type]) -> Inst
 
 
 def _apart(consume: Callable[..., object], things: Iterator[object], *first: object) -> None:
-    """Have a function that is written in C consume `things`, in a thread whose stack is empty.
+    """Let a function that is written in C consume `things` in a thread, whose stack is empty.
 
-    What it allocates is traced, and taking down the stack of every little tuple would take most of the time.
+    Its allocations are traced, and recording the stack of every little tuple would take most of the time.
     """
     done = allocate_lock()
     done.acquire()

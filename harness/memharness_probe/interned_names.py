@@ -1,7 +1,7 @@
-"""The interpreter's table of interned names, made roomy beforehand.
+"""Makes room in the interpreter's table of interned names.
 
-It grows in leaps of 100 kB and more, whenever a name too many comes: one more attribute somewhere in a commit would
-show as that much memory of whatever was imported or called then.
+The table doubles when it is full, by 100 kB and more. Without room, one more attribute somewhere in a commit could show
+as that much memory of whatever was imported or called then.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _kept: list[list[str]] = []
 
 
 def make_room() -> None:
-    """Intern names, for good, until the table has just grown: about as many again fit in then.
+    """Intern names, for good, until the table has just grown: it then has room for about as many again.
 
-    Names are made before tracing starts, which would make them cost three times as much.
+    Names are made before tracing starts: under it they would take three times as long.
     """
     for first in range(_FIRST, _FIRST + _MOST, _BATCH):
         names = list(map(str, range(first, first + _BATCH)))

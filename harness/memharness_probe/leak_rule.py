@@ -1,4 +1,4 @@
-"""The leak rule: tell from one reading after each call whether every call leaves something behind, and how much.
+"""The leak rule: from one reading after each call, whether every call leaves something behind, and how much.
 
 Pure: numbers in, numbers out. `readings[i]` is what is alive after call i, in bytes or in blocks of memory; of their
 number the last whole power of two is used. What counts is the least reading of each of the last four windows

@@ -1,4 +1,4 @@
-"""Loads the probe's modules with built-in functions of their own, as the workload may replace those of all others."""
+"""Loads the probe's modules with a copy of the built-in functions, because the workload may replace the others."""
 
 from __future__ import annotations
 

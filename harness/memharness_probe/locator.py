@@ -1,4 +1,4 @@
-"""Turn (file, line) into what a profile shows: a path that means the same on every machine, function, source."""
+"""(file, line) -> what a profile shows: a path that is the same on every machine, function and source."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OPTIMIZED = 1  # co_flags: the code of a function, not of a module or class
 
 
 class Locator:
-    """Looks lines up in the files they belong to, each of which is read once."""
+    """Looks up lines; reads each file once."""
 
     def __init__(self, request: dict[str, Any]) -> None:
         self._request = request
@@ -48,11 +48,11 @@ class Locator:
         return self.label(path), line, function, shown[:_SOURCE_CHARACTERS]
 
     def label(self, path: str) -> str:
-        """Path relative to the project, or below a folder with a name of its own; cut where it can be none."""
+        """Path relative to the project, or below <scenarios>, <site-packages> or <stdlib>; cut to a path's length."""
         return self.owned(path)[1][:_PATH_CHARACTERS]
 
     def owned(self, path: str) -> tuple[str, str]:
-        """Whose a file is, and its label: "project", "scenario", "library", "stdlib", or "" for what lies elsewhere."""
+        """Return whose a file is, "project", "scenario", "library", "stdlib" or "" (elsewhere), and its label."""
         project = self._request["project"]
         below = _below(path, project["origin"])
         if below.partition("/")[0].partition(".")[0] in project["packages"]:
@@ -100,13 +100,13 @@ def _read(path: str) -> tuple[list[bytes], dict[int, str]]:
 
 
 def _is_source(path: str) -> bool:
-    """Tell whether a path, which may be whatever generated code was given, is that of a file to be read to its end."""
+    """Tell whether a path is that of a regular file of usual size; generated code may claim any path."""
     found = stat(path)
     return (found.st_mode & _TYPE) == _REGULAR and found.st_size <= _SOURCE_BYTES
 
 
 def _code_of(path: str, text: bytes) -> CodeType:
-    """Return the code of a file; compiled here where the workload broke what importing needs."""
+    """Return the code of a file from its byte code, or compile it where the workload broke importing."""
     try:
         code = SourceFileLoader("_", path).get_code("_")
     except Exception:  # noqa: BLE001
@@ -117,9 +117,9 @@ def _code_of(path: str, text: bytes) -> CodeType:
 def _name_lines(code: CodeType, name: str, prefix: str, functions: dict[int, str]) -> None:
     """Enter the names of functions nested in `code`, inner ones last so that they win.
 
-    The line of `def` or `class` belongs to the code around it, which runs it; 3.11 and later put a first
-    instruction of the function there too. Comprehensions, which have code of their own or not as the version of
-    Python goes, and 3.12's scopes of type parameters belong to the function `name` around them.
+    The line of `def` or `class` belongs to the code around it, although 3.11 and later put the first instruction of the
+    function there too. Comprehensions, which have code of their own in some versions, and the scopes of type
+    parameters (3.12) belong to the function `name` around them.
     """
     for inner in code.co_consts:
         if not hasattr(inner, "co_code"):

@@ -1,4 +1,4 @@
-"""Wrappers of what asks the file system without an audit event: `os.stat` and its like."""
+"""Wrappers of the functions that query the file system without an audit event: `os.stat` and its like."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ stat, readlink = posix.stat, posix.readlink
 def wrap(look: Look) -> Wrappers:
     """Put the wrappers into `os` and `posix`, where importlib looks, and return them; each calls `look` first.
 
-    They are methods bound to `look`: such are not bound again when a class has them as attributes, as pathlib's once
-    had. Each passes for code of a file of its own, the one for importlib for importlib's, because the probe's
-    allocations are left out of profiles and what these return is not among them.
+    They are methods bound to `look`: Python does not bind a method again where a class has it as an attribute, as
+    pathlib's classes once had. Profiles leave out what the probe's files allocate, but not what these functions return:
+    so each pretends to come from a file of its own, and the one for importlib from importlib's.
     """
     wrappers: Wrappers = {}
     for name in _NAMES:
@@ -48,7 +48,7 @@ def wrap(look: Look) -> Wrappers:
 
 
 def _asking(original: Any) -> FunctionType:
-    """Return a wrapper that hands on just what it is given: the first call with keywords allocates room for them."""
+    """Return a wrapper that passes on its arguments as they came: passing keywords allocates room for them."""
 
     def asking(look: Look, path: Any, *others: Any, **keywords: Any) -> Any:
         look(path, keywords.get("dir_fd"))

@@ -1,10 +1,10 @@
-"""The lines that hold memory at the highest moment of the first call, found in two children.
+"""The lines that hold memory at the peak of the first call, found by two children.
 
 The first ("find") looks at the tracer's peak at every event (line, call, return, exception) of the workload's Python
 frames and remembers the last one before which it rose. The second ("take") counts to the event before that one, takes
-the traces there, and charges what was still missing from the peak to the line that executes then. So the peak may as
-well lie within a call of a C function. Events are numbered within their thread, because threads take turns anew in
-every run; still, where they run side by side, the two children may see different moments.
+the traces there, and charges what is still missing from the peak to the line that executes then: so the peak may lie
+within a call of a C function. Events are numbered within their thread, because threads switch at other moments in every
+run; where threads run side by side, the two children may still see different moments.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def _finder(cells: memoryview[Any], numbers: memoryview[Any], thread: int) -> Tr
 
 
 def _note_rise(cells: memoryview[Any], numbers: memoryview[Any]) -> None:
-    """Do what a trace function does, between two events."""
+    """Note a rise of the peak between two events, as the trace function does at an event."""
     if tracing.traced()[1] > cells[_LIMIT]:
         cells[_LIMIT] = tracing.traced()[1] + _MARGIN
         cells[_THREAD] = cells[_LAST]
@@ -131,11 +131,11 @@ def _take(call: Callable[[], Any], request: dict[str, Any], allocated_at: Callab
 
 
 def _ignore(_frame: FrameType, _event: str, _value: Any) -> None:
-    """Be the trace function of another thread."""
+    """Ignore the events of another thread."""
 
 
 class _Moment:
-    """Counts down to an event, and holds what is traced there: all of the peak in `counts`."""
+    """Counts down to an event, and takes the traces there: all of the peak in `counts`."""
 
     def __init__(self, number: int, peak: int, depth: int, allocated_at: Callable[[object], Any]) -> None:
         self.left = repeat(True, number + 1)  # out of reach of the rehearsal; a number counted down would be traced
@@ -158,7 +158,7 @@ class _Moment:
         return trace
 
     def _capture(self, frame: FrameType, event: str, rest: int) -> None:
-        """Take what is alive, with nothing that only the type cache holds; the call then goes on untraced."""
+        """Take the traces of what is alive, without the type cache; the call then goes on untraced."""
         enabled = isenabled()
         disable()
         tracing.clear_caches()
@@ -178,7 +178,7 @@ class _Moment:
             enable()
 
     def _executing(self, frame: FrameType, event: str) -> tracing.Frames:
-        """Return the stack of what executes next: a function that returns hands over to its caller."""
+        """Return the stack that executes next: after a return that of the caller."""
         outer = frame.f_back
         step = outer if event == "return" and outer and not tracing.is_own(outer.f_code.co_filename) else frame
         frames: list[tracing.Line] = []
@@ -219,7 +219,7 @@ def _running() -> Iterator[FrameType]:
 
 
 def _instrumentation(counts: tracing.Counts) -> Iterator[tuple[tracing.Frames, int]]:
-    """Stack and size of what the interpreter notes beside each code object that is traced, since 3.11.
+    """Stack and size of the memory that the interpreter adds to each code object that is traced, since 3.11.
 
     It is allocated when the code is entered, at the first line of it: two bytes per instruction, and since 3.12 a
     structure of some words.

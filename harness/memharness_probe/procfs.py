@@ -1,6 +1,7 @@
-"""Numbers that the kernel tells of this process, read without objects whose sizes depend on them.
+"""Numbers of this process from /proc, read into a buffer.
 
-Such objects would shift what is allocated after them, and so what the caches hold that go by addresses.
+Objects whose sizes depend on the numbers would shift what is allocated after them, and some caches of the interpreter
+depend on addresses.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ _FAULTS = 9  # spaces before cminflt, after the name; see proc(5)
 
 
 def faults_of_children() -> int:
-    """Page faults of the processes that this one has waited for: none lives without one."""
+    """Page faults of the processes that this one has waited for: every process has some."""
     end = _load("/proc/self/stat")
     at = _BUFFER.rfind(b") ", 0, end)
     for _ in range(_FAULTS):
@@ -24,7 +25,7 @@ def faults_of_children() -> int:
 
 
 def resident_peak() -> int | None:
-    """Bytes of the resident memory's high-water mark; None where the kernel does not tell."""
+    """Peak of resident memory in bytes; None where the kernel does not say."""
     end = _load("/proc/self/status")
     at = _BUFFER.find(b"VmHWM:", 0, end)
     return None if at < 0 else _number(at + len("VmHWM:"), end) << 10

@@ -1,7 +1,7 @@
-"""Imports from the checkout: of its import root, the project's own names alone are found.
+"""Imports from the checkout: in its import root only the project's own names are found.
 
-A script beside the packages that is called like a module of the standard library or of a dependency hides nothing, and
-a folder that is installed without its `__init__.py` is a namespace package here too.
+So a script beside the packages hides no module of the standard library or of a dependency with the same name, and a
+folder that is installed without its `__init__.py` is a namespace package here too.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class ProjectFinder(FileFinder):
-    """Finds those of the modules in a folder that are among `names`; of `namespaces` only where they lie.
+    """Finds only the modules in a folder that are among `names`; those of `namespaces` as namespace packages.
 
-    With `names` it looks for their files and does not list the folder: nothing else in there weighs on an import.
+    With `names` it does not list the folder, so that what else lies there has no influence on the memory of an import.
     """
 
     names: frozenset[str] | None = None
@@ -26,7 +26,7 @@ class ProjectFinder(FileFinder):
     entries: frozenset[str] = frozenset()  # what may be in the folder
 
     def find_spec(self, fullname: str, target: Any = None) -> Any:
-        """Return what FileFinder does, where that may be found."""
+        """Return the spec that FileFinder finds, if the name is among those allowed."""
         if self.names is not None and fullname not in self.names:
             return None
         if fullname in self.namespaces:
@@ -43,7 +43,7 @@ class ProjectFinder(FileFinder):
 
 
 def confine(folders: list[str], project: dict[str, Any]) -> None:
-    """Have imports from `folders` find what the `project` of a request consists of."""
+    """Let imports from `folders` find only what belongs to the `project` of a request."""
     for folder in folders:
         _confine(folder, frozenset(project["packages"]), frozenset(project["namespaces"]))
         for name in project["namespaces"]:
@@ -51,7 +51,7 @@ def confine(folders: list[str], project: dict[str, Any]) -> None:
 
 
 def _confine(folder: str, names: frozenset[str] | None, namespaces: frozenset[str]) -> None:
-    """Put a finder in the place of the one that the first import from a folder would make."""
+    """Register the finder that the first import from a folder would make otherwise."""
     loaders = _get_supported_file_loaders()
     finder = ProjectFinder(folder, *loaders)
     finder.names, finder.namespaces = names, namespaces

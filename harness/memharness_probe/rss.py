@@ -1,6 +1,6 @@
-"""Two calls: the rise of the resident memory's high-water mark over the first, untraced; the traced peak of the second.
+"""Two calls: how much the first, untraced, raises the peak of resident memory; the traced peak of the second.
 
-Never `ru_maxrss`: it survives exec, so it starts with the parent's.
+Never `ru_maxrss`: it survives exec, so it starts with the peak of the parent.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _warm_peak(call: Callable[[], Any]) -> int:
-    """Return the highest traced size during a call, above that at its start; read as that of the first call is."""
+    """Return the highest traced size during a call, above that at its start; read as in `first_call`."""
     readings = tracing.cells(3)
     tracing.settle()
     tracing.start(1)

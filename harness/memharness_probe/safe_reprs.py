@@ -1,7 +1,7 @@
-"""The `repr` of objects, made where it can do no harm: in a forked process with limits of its own.
+"""The `repr` of objects, called in forked processes with limits of their own.
 
-A `repr` may raise, hang, allocate without end, exit, crash, print or start processes. What it does costs its own
-text at most: the process is ended with what it started, and another one goes on with the next object.
+A `repr` may raise, hang, allocate without end, exit, crash, print or start processes. It then costs only its own text:
+the process is ended with what it started, and another one goes on with the next object.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ENDED = "<repr ended the process>"
 
 
 def make(things: list[Any]) -> tuple[list[str], list[str]]:
-    """Return one line of text per object, and notes; no text at all where this process cannot be forked safely."""
+    """Return one line of text per object, and notes; no texts where this process cannot be forked safely."""
     texts: list[str] = []
     if not things:
         return texts, []
@@ -44,7 +44,7 @@ def make(things: list[Any]) -> tuple[list[str], list[str]]:
 
 
 def _from_child(things: list[Any], deadline: float) -> list[str]:
-    """Return the texts that one child made, and why there is none for the next object if it did not get to the end."""
+    """Return the texts that one child made; where it ended early, add the reason as the text of the next object."""
 
     def work(tell: Callable[[bytes], None]) -> None:
         for thing in things:
@@ -56,7 +56,7 @@ def _from_child(things: list[Any], deadline: float) -> list[str]:
 
 
 def _text(thing: Any) -> str:
-    """Return the beginning of the repr in one line: addresses left out, which vary, what cannot be printed escaped."""
+    """Return the beginning of the repr in one line, without addresses, which vary, and with control signs escaped."""
     if type(thing) in (str, bytes, bytearray):
         thing = thing[:_LOOKED_AT]
     try:

@@ -1,6 +1,6 @@
-"""Signals that arrive while the probe works: they wait, and timers that ran down meanwhile are forgotten.
+"""Blocks signals while the probe works, and drops those of timers that expired meanwhile.
 
-A handler of the workload's may raise, where the workload itself would have ended long before.
+A handler of the workload may raise, or would run only because the probe takes time.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from _signal import (  # type: ignore[import-not-found]
 _ALL = valid_signals()
 _TIMERS = ((SIGALRM,), (SIGPROF,), (SIGVTALRM,))
 _BEFORE = pthread_sigmask(SIG_BLOCK, ())
-_mask = [_BEFORE]  # while signals wait, that of before; else None. Nothing is alive between that was not there before.
+_mask = [_BEFORE]  # while signals are blocked, the mask of before, else None; a constant, so that nothing is allocated
 
 
 def hold() -> None:
-    """Let signals wait."""
+    """Block signals."""
     if _mask[0] is None:
         mask = pthread_sigmask(SIG_BLOCK, _ALL)
         _mask[0] = _BEFORE if mask == _BEFORE else mask
 
 
 def release() -> None:
-    """Have the handlers of those that wait called, but not those of timers."""
+    """Unblock signals: Python calls the handlers of those that arrived, but not of timers."""
     mask = _mask[0]
     if mask is not None:
         _mask[0] = None
@@ -39,6 +39,6 @@ def release() -> None:
         pthread_sigmask(SIG_SETMASK, mask)
 
 
-release()  # both once ahead: up to 3.10 a function's first call allocates its frame
+release()  # both in advance: up to 3.10 a function's first call allocates its frame
 hold()
 release()

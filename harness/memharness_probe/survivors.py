@@ -1,6 +1,6 @@
-"""A sample of the objects that the later calls left alive: where they were allocated, what they are.
+"""A sample of the objects that the later calls left alive: where they were allocated, and their repr.
 
-While calls are still to come only their addresses are kept: a reference would keep what a cache is about to drop.
+It holds addresses only: while there are calls to come, a reference would keep alive what a cache is about to drop.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _SPARE = 10  # more of them, as some may be gone when they are to be shown
 def find(lines: dict[tracing.Line, list[int]]) -> list[Sampled]:
     """Return some objects allocated at `lines` (-> [bytes, blocks]) that are alive now, while tracing is on.
 
-    The newest first, and one of each line and type before the second of any, those of the line with most bytes
-    ahead. Runs no code of the workload's.
+    One of each line and type before the second of any, the newest first, lines with most bytes first. Runs no code of
+    the workload.
     """
     groups = [group for group in _grouped(lines) if len(group) >= _FEWEST]
     ranked = sorted(groups, key=lambda group: (-lines[group[0][0]][0], group[0][0]))

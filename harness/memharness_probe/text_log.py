@@ -1,7 +1,7 @@
-"""A log of texts, each once, that keeps nothing allocated: for what is to be noted while memory is traced.
+"""A log of distinct texts that allocates nothing while memory is traced.
 
-Texts go as bytes into room allocated before and are known again by their hashes in a table: two with the same hash of
-64 bits would pass for one, which ten thousand do in one of 10**11 cases. A write is one step, so that threads that
+Texts go as bytes into a buffer allocated before; a table of their hashes finds duplicates. Two texts with the same
+64-bit hash would count as one: with ten thousand texts the chance is 1 in 10**11. A write is one step, so threads that
 race write a text twice at worst.
 """
 
@@ -21,7 +21,7 @@ _MOST = _SLOTS * 3 // 4
 
 
 class TextLog:
-    """`full` tells that texts were lost."""
+    """A buffer of texts; once it is `full`, texts are lost."""
 
     def __init__(self) -> None:
         self._log = BytesIO(bytes(_ROOM))
@@ -29,7 +29,7 @@ class TextLog:
         self._used = tracing.cells(1)
 
     def add(self, kind: str, text: str) -> None:
-        """Note a text of a kind, which is one letter. No text that a file system knows has a NUL in it."""
+        """Add a text of a kind, which is one letter. Texts with a NUL are left out: no path has one."""
         log, table = self._log, self._table
         key = hash(text) ^ ord(kind)
         slot = key & (_SLOTS - 1)
@@ -51,22 +51,22 @@ class TextLog:
         return bool(self._used[0] >= _MOST)
 
     def forget(self) -> None:
-        """Be as at the beginning."""
+        """Empty the log."""
         self._table[:] = tracing.cells(_SLOTS)
         self._log.seek(0)
         self._used[0] = 0
 
     def records(self) -> list[tuple[str, str]]:
-        """Return (kind, text) of all that was noted, sorted, each once."""
+        """Return (kind, text) of each text, sorted."""
         noted = self._log.getvalue()[: self._log.tell()].decode("utf-8", "surrogatepass")
         return sorted({(record[0], record[1:]) for record in noted.split("\0")[:-1]})
 
 
 def pass_for(function: Any, path: str, line: int = 0) -> None:
-    """Have a function's code lie in another file: what is allocated in it does not count as the probe's then.
+    """Have a function's code pretend to lie in another file, so that its allocations do not count as the probe's.
 
-    A tuple that it frees may be handed to the workload next, and would be missing from what that holds. For the same
-    reason it is called once before tracing starts: up to 3.10 a function's first call allocates its frame.
+    Else a tuple that it frees and the workload gets next would be missing from what the workload holds. Such a function
+    is also called once before tracing starts, because up to 3.10 its first call allocates its frame.
     """
     function.__code__ = function.__code__.replace(co_filename=path, co_firstlineno=line)
 

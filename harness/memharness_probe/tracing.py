@@ -1,4 +1,4 @@
-"""Tracemalloc with as little around it as possible: start, read, and reduce what is traced.
+"""A thin layer over tracemalloc: start, read, and reduce the traces.
 
 The private module is used where it can be: `tracemalloc` itself imports re, pickle and linecache, which costs
 10 to 30 ms and hides those modules from the figure for imports.
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     Counts = dict[tuple[Any, ...], int]  # (domain, size, ((file, line), ..)[, frames in all]) -> number of blocks
 
 count_elements: Callable[[dict[Any, int], Iterable[Any]], None] = _count  # adds one to the count of each thing
-# Taken away after a call, before any function of the probe's runs: the workload may have left a hook in place.
+# Called with None after a call, before any function of the probe runs: the workload may have left a hook in place.
 hook_trace: Callable[[None], None] = set_trace
 hook_profile: Callable[[None], None] = set_profile
 
@@ -82,13 +82,13 @@ def stop() -> None:
 
 
 def settle() -> None:
-    """Leave only what is alive for a reason: collect cycles, empty the caches of the interpreter."""
+    """Collect cycles and empty the caches of the interpreter."""
     collect()
     clear_caches()
 
 
 def cells(length: int, kind: str = "q") -> memoryview[Any]:
-    """Return room for numbers that are no objects while they lie there. Importing array would import collections."""
+    """Return room for numbers that does not hold objects. Importing array would import collections."""
     return memoryview(bytearray(8 * length)).cast(kind)  # type: ignore[call-overload,no-any-return]
 
 
@@ -97,9 +97,9 @@ _before_reset: list[Callable[[], None]] = [lambda: None]
 
 
 def keep_peaks() -> None:
-    """Have the peak remembered whenever the workload resets it.
+    """Remember the peak whenever the workload resets it.
 
-    To be called before anything imports `tracemalloc`, which takes the function as it is then: a .pth file may.
+    To be called before anything, such as a .pth file, imports `tracemalloc`, which binds the function then.
     """
     original = getattr(tracer, "reset_peak", None)
     if original is not None:
@@ -116,7 +116,7 @@ def keep_peaks() -> None:
 
 
 def before_resets(function: Callable[[], None]) -> None:
-    """Have a function called before each reset of the peak from now on."""
+    """Call a function before each reset of the peak from now on."""
     _before_reset[0] = function
 
 
@@ -128,7 +128,7 @@ def highest() -> int:
 
 
 def _remember_peak() -> None:
-    """Keep the peak in a cell: it is read at once, before anything is allocated here."""
+    """Put the peak into a cell at once, before anything is allocated here."""
     _highest[1] = traced()[1]
     if _highest[1] > _highest[0]:
         _highest[0] = _highest[1]
@@ -139,7 +139,7 @@ def new_marker() -> bytes:
     return _HALF + _HALF
 
 
-new_marker()  # once ahead: up to 3.10 its frame is allocated then
+new_marker()  # in advance: up to 3.10 the first call allocates its frame
 
 
 def check(marker: object) -> None:
@@ -156,18 +156,18 @@ def clear_cached(readings: memoryview[Any]) -> None:
 
 
 def peak(readings: memoryview[Any], marker: bytes) -> int:
-    """Return the peak, read before the caches were cleared or reset before, less what they held and the marker."""
+    """Return the peak, also where it was reset, less what the caches held and the marker."""
     size: int = max(readings[PEAK], _highest[0]) - (readings[_CACHED] - readings[_CLEARED]) - marker.__sizeof__()
     return size
 
 
 def take() -> Any:
-    """Return the raw traces. The list itself is not traced; automatic collection is held off while it grows."""
+    """Return the raw traces, without automatic collection while the list grows. The list itself is not traced."""
     return _uncollected(_get_traces)
 
 
 def take_counts() -> Counts:
-    """Return the traces as `count` reduces them; automatic collection, which would look at each, is held off."""
+    """Return the traces, reduced by `count`, without automatic collection, which would look at each."""
     counts: Counts = _uncollected(lambda: count(_get_traces()))
     return counts
 

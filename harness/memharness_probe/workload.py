@@ -1,4 +1,4 @@
-"""The scenario under measurement: load it, call its functions, prove where the project's modules come from."""
+"""The scenario under measurement: loads it, calls its functions, checks where the project's modules come from."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Workload:
         self.prove_origin()
 
     def setup(self) -> None:
-        """Call `setup`, if there is one, and keep its value as the state."""
+        """Call `setup`, if there is one; its value is the state."""
         if self._request["setup"] is not None:
             self.enter("setup")
             if self._set_up is None:
@@ -77,7 +77,7 @@ class Workload:
         self.enter("run")
 
     def drop(self) -> None:
-        """Let go of the state."""
+        """Drop the state."""
         self._state = self._scope["_state"] = None
         self._dropped = True
 
@@ -98,7 +98,7 @@ class Workload:
             leave_if_forked()
 
     def enter(self, phase: str) -> None:
-        """Leave word of the phase for the host, in case that this process dies in it."""
+        """Write the phase to its file, for the host to read if this process dies."""
         self.phase = phase
         try:  # noqa: SIM105  (contextlib would be an import)
             write_file(self._request["phase_file"], phase)
@@ -107,21 +107,21 @@ class Workload:
         self.begin_user_code()
 
     def begin_user_code(self) -> None:
-        """Have what this thread looks at from now on recorded: it is the workload's doing."""
+        """Record accesses and deliver signals from now on: code of the workload runs next."""
         if self._accesses is not None:
             self._accesses.resume()
         signals.release()
 
     def end_user_code(self) -> None:
-        """Have nothing recorded until then: it is the probe's doing."""
+        """Record nothing and block signals until then: the probe runs."""
         if self._accesses is not None:
             self._accesses.pause()
         signals.hold()
 
     def _bind(self, name: str) -> tuple[Callable[[], Any], dict[str, Any]]:
-        """Return a callable that allocates nothing of its own beside the call, no dict, no tuple; and its variables.
+        """Return a callable without arguments that allocates nothing beside the call, and its variables.
 
-        It is called once with a stand-in, so that its frame exists before tracing starts (up to 3.10).
+        It is called once with a stand-in in advance: up to 3.10 the first call allocates its frame.
         """
         params = self._request["params"]
         call = self._request[name]
@@ -165,17 +165,17 @@ def module_name(path: str) -> str:
 
 
 def file_stem(path: str) -> str:
-    """Name of a module or package by its file."""
+    """Return the name of a module or package by its file."""
     folder, file = split_path(path)
     return split_path(folder)[1] if file == "__init__.py" else splitext(file)[0]
 
 
 def _stand_in(*_: object, **__: object) -> None:
-    """Take the place of the scenario's function in a rehearsal of the call."""
+    """Do nothing, in place of the scenario's function."""
 
 
 def _places(module: Any) -> list[str]:
-    """Where a module was loaded from, and of a package where its modules lie; empty for one made at run time."""
+    """Return where a module was loaded from, and where a package has its modules; nothing for one made at run time."""
     try:
         file = getattr(module, "__file__", None)
         places = [file, *islice(getattr(module, "__path__", ()), _PLACES)]

@@ -70,7 +70,7 @@ def test_deep_lines_add_up_to_the_figures_of_the_plain_pass(versioned: Bench) ->
             return ast.dump(ast.parse(text))
         def run():
             KEPT.append(json.loads(json.dumps({"a": [1.5] * 500})))
-            return [parse(f"x = {number}") for number in range(50)]
+            return [parse(f"x = {number}") for number in range(15)]
     """
     plain, explained = (versioned.observe(text, FIRST, explain=explain) for explain in (False, True))
     outcome = measured(explained)
@@ -207,12 +207,12 @@ def test_an_explanation_that_fails_loses_nothing(bench: Bench) -> None:
     for ending, why in (
         ("raise ValueError('again')", "ended in run: ValueError: again"),
         ("os._exit(3)", "ended in crash: exited with status 3 in run before delivering a result"),
-        ("exec('while True: pass')", "ended in timeout: still in run after 0.7 s (timeout)"),
+        ("exec('while True: pass')", "ended in timeout: still in run after 0.3 s (timeout)"),
     ):
         mark = bench.tree / "mark"
         mark.unlink(missing_ok=True)
         scenario = text.replace("MARK", repr(str(mark))).replace("ENDING", ending)
-        observation = bench.observe(scenario, ("result", "peak"), explain=True, timeout=0.7)
+        observation = bench.observe(scenario, ("result", "peak"), explain=True, timeout=0.3)
         outcome = measured(observation)
         assert outcome.metrics["result"] == 1000 + BLOCK
         assert outcome.failed_passes == {}

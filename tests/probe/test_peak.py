@@ -12,7 +12,7 @@ CASES = {
     "sorted": (
         """
         def run():
-            rows = ["%04d" % number for number in range(200)] * 1000
+            rows = ["%04d" % number for number in range(200)] * 250
             ordered = sorted(rows, key=hash)
             return len(ordered)
         """,
@@ -22,7 +22,7 @@ CASES = {
     "json.loads": (
         """
         import json
-        TEXT = json.dumps([[number, str(number)] for number in range(10_000)])
+        TEXT = json.dumps([[number, str(number)] for number in range(4_000)])
         def run():
             return len(json.loads(TEXT))
         """,
@@ -105,7 +105,7 @@ CASES = {
         """
         def tokens():
             import struct
-            rows = [b"%050d" % number for number in range(20_000)]
+            rows = [b"%050d" % number for number in range(6_000)]
             return [row[0] for row in rows]
         def run():
             found = {}
@@ -113,7 +113,7 @@ CASES = {
                 found.setdefault(token, 0)
             return found
         """,
-        'rows = [b"%050d" % number for number in range(20_000)]',
+        'rows = [b"%050d" % number for number in range(6_000)]',
         (80, 100),
     ),
     "threads of a module that the call imports": (
@@ -134,7 +134,7 @@ CASES = {
         """
         def run():
             total = 0
-            for size in (1_000, 30_000, 500):
+            for size in (1_000, 12_000, 500):
                 total += len([number + 1000 for number in range(size)])
             return total
         """,

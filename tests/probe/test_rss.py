@@ -26,12 +26,12 @@ def test_the_warm_peak_is_that_of_the_second_call_to_the_byte(versioned: Bench) 
 @every_version
 def test_the_warm_peaks_of_ten_children_are_one(versioned: Bench) -> None:
     text = """
-        import argparse, ast, json, random, re
+        import argparse, ast, fractions, json, random, re
         def run():
             parser = argparse.ArgumentParser()
             for number in range(20):
                 parser.add_argument(f"--option-{number}", default=str(number))
-            tree = ast.parse(open(argparse.__file__).read())
+            tree = ast.parse(open(fractions.__file__).read())
             dumped = [ast.dump(node) for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
             random.shuffle(dumped)
             words = {getattr(re, word, word) for word in re.findall(r"[a-z]+", " ".join(dumped))}

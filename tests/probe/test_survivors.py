@@ -139,7 +139,7 @@ def is_running(pid: int) -> bool:
 def test_addresses_are_left_out_and_text_is_cut_before_it_is_made(bench: Bench) -> None:
     plain = "class Plain: pass\nKEPT = []\ndef run(): KEPT.append(Plain())\n"
     assert (3, "waste.Plain", "<waste.Plain object at 0x...>") in shown(bench, plain)
-    big = "KEPT = []\ndef run(): KEPT.append('é' * 10**7)\n"
+    big = "KEPT = []\ndef run(): KEPT.append('é' * 10**6)\n"
     assert shown(bench, big)[0] == (2, "builtins.str", "'" + "é" * 116 + "...")
 
 
