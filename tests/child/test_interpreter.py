@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from children import Bench
 from memharness.child.interpreter import compile_bytecode
 from memharness.errors import MemharnessError
 from missing import interpreter as installed
@@ -180,3 +181,11 @@ def test_a_link_to_no_file_is_passed_over(tmp_path: Path, target: str) -> None:
     (tmp_path / "link.py").symlink_to(target)
     compile_bytecode(BASE, [str(tmp_path / "link.py"), *sources(tmp_path, "usual")])
     assert written(tmp_path) == {"usual"}
+
+
+def test_a_missing_interpreter_is_an_error_with_a_way_out(bench: Bench) -> None:
+    bench.python = "/nowhere/python"
+    for work in (lambda: bench.observe("def run(): pass\n"), lambda: compile_bytecode("/nowhere/python", ["/x.py"])):
+        with pytest.raises(MemharnessError, match="/nowhere/python cannot be started") as raised:
+            work()
+        assert raised.value.hint

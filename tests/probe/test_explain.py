@@ -2,11 +2,10 @@
 
 import pytest
 
-from children import FIRST, VERSIONS, Bench, measured, profile, without_times
+from children import BLOCK, FIRST, VERSIONS, Bench, measured, profile, without_times
 from memharness.model.measurements import LineInstances, Measured
 
 every_version = pytest.mark.parametrize("versioned", VERSIONS, indirect=True)
-BLOCK = 57  # bytes of a bytearray beside its contents
 
 
 @every_version

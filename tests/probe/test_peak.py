@@ -105,7 +105,7 @@ CASES = {
         """
         def tokens():
             import struct
-            rows = [b"%050d" % number for number in range(6_000)]
+            rows = [b"%050d" % number for number in range(12_000)]
             return [row[0] for row in rows]
         def run():
             found = {}
@@ -113,7 +113,7 @@ CASES = {
                 found.setdefault(token, 0)
             return found
         """,
-        'rows = [b"%050d" % number for number in range(6_000)]',
+        'rows = [b"%050d" % number for number in range(12_000)]',
         (80, 100),
     ),
     "threads of a module that the call imports": (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from children import EVERYTHING, FIRST, VERSIONS, Bench, failed, measured, profile, without_times
+from children import BLOCK, EVERYTHING, FIRST, VERSIONS, Bench, failed, measured, profile, without_times
 from memharness.model.measurements import PROBE_METHOD, Frame, Measured, ProfileLine, Stack, TypeCount, outcome_reason
 
 KNOWN = """
@@ -18,7 +18,6 @@ KNOWN = """
         del gone
         return bytearray(20_000)
 """
-BLOCK = 57  # bytes of a bytearray beside its contents: the object and a final zero
 ODD_TYPES = {  # what makes the class C
     "no hash": "class M(type):\n    def __eq__(cls, other): return cls is other\nclass C(metaclass=M): pass",
     "a hash that raises": "class M(type):\n    def __hash__(cls): 1 / 0\nclass C(metaclass=M): pass",

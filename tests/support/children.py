@@ -18,6 +18,7 @@ from memharness.model.scenarios import Call, Case, Scenario
 from memharness.model.values import Scalar
 from missing import interpreter
 
+BLOCK = 57  # bytes of a bytearray beside its contents: the object and a final zero
 FIRST = ("import", "peak", "retained", "result", "gc_objects")
 EVERYTHING = (*FIRST, "warm_peak", "growth", "rss_peak")
 VERSIONS = ("3.8.18", "3.9.18", "3.10.13", "3.11.7", "3.12.1", "3.13.0")
