@@ -11,21 +11,25 @@ from repositories import contents
 
 pytestmark = pytest.mark.registry
 
+SETUP = """
+from setuptools import setup
+setup(name="box", version="1.0", packages=["box"], package_dir={"": "src"})
+"""
 ORDINARY = {
-    "setuptools-src": ("src/", SETUPTOOLS),
-    "setuptools-flat": ("", SETUPTOOLS),
-    "hatchling": ("src/", pyproject("hatchling", "hatchling.build")),
-    "flit": ("", pyproject("flit_core", "flit_core.buildapi")),
-    "poetry": ("", pyproject("poetry-core>=2", "poetry.core.masonry.api")),
+    "setuptools": ("", {"pyproject.toml": SETUPTOOLS}),
+    "setup.py alone": ("src/", {"setup.py": SETUP}),
+    "hatchling": ("src/", {"pyproject.toml": pyproject("hatchling", "hatchling.build")}),
+    "flit": ("", {"pyproject.toml": pyproject("flit_core", "flit_core.buildapi")}),
+    "poetry": ("", {"pyproject.toml": pyproject("poetry-core>=2", "poetry.core.masonry.api")}),
 }
 
 
 @pytest.mark.parametrize("kind", ORDINARY)
 def test_sources_are_swapped_within_one_environment(project: BuiltProject, interpreter: Interpreter, kind: str) -> None:
-    prefix, toml = ORDINARY[kind]
+    prefix, packaging = ORDINARY[kind]
     module = f"{prefix}box/__init__.py"
     commits = [
-        project.builder.commit({module: "VALUE = 1\n", "pyproject.toml": toml, "tests/test_box.py": ""}),
+        project.builder.commit({module: "VALUE = 1\n", "tests/test_box.py": "", **packaging}),
         project.builder.commit({module: "VALUE = 2\n"}),
         project.builder.commit({module: "raise RuntimeError('broken')\n"}),
     ]
@@ -76,31 +80,6 @@ def test_a_project_of_native_sources_alone(project: BuiltProject, interpreter: I
     code = EXTENSION.replace("_fast", "box").replace("ANSWER", "VALUE")
     commit = project.builder.commit({"pyproject.toml": SETUPTOOLS, "setup.py": setup, "native/part.c": code})
     assert [value for _, value in project.prepare(asked(interpreter), commit)] == ["42 from tree"]
-
-
-def test_a_project_is_built_in_its_folder_with_the_rest_beside_it(
-    project: BuiltProject, interpreter: Interpreter
-) -> None:
-    setup = "from setuptools import setup\nsetup(name='box', version=open('../VERSION').read(), packages=['box'])\n"
-    code = "from importlib.metadata import version\nVALUE = version('box'), {}\n"
-    commits = [
-        project.builder.commit({"box/__init__.py": code.format(1), "pyproject.toml": SETUPTOOLS}),
-        project.builder.commit(
-            {
-                "box/__init__.py": None,
-                "pyproject.toml": None,
-                "VERSION": "2.0",
-                "web/index.js": "",
-                "python/setup.py": setup,
-                "python/box/__init__.py": code.format(2),
-            }
-        ),
-        project.builder.commit({"python/box/__init__.py": code.format(3)}),
-        project.builder.commit({"python/setup.py": setup.replace("2.0", "3.0") + "# 3\n", "VERSION": "3.0"}),
-    ]
-    results = project.prepare(asked(interpreter), *commits)
-    values = ["('1.0', 1) from tree", "('2.0', 2) from tree", "('2.0', 3) from tree", "('3.0', 3) from tree"]
-    assert [value for _, value in results] == values
 
 
 def test_failures_are_outcomes(project: BuiltProject, interpreter: Interpreter) -> None:

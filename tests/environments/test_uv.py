@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from built_projects import EXTENSION, MINI, BuiltProject, asked, imported
+from built_projects import EXTENSION, MINI, BuiltProject, asked, imported, pyproject
 from memharness.checkout.lease import lease
 from memharness.environments import CheckedOutFiles, provider
 from memharness.git.repository import open_repository
@@ -191,6 +191,23 @@ def test_the_build_shows_where_the_packages_lie(project: BuiltProject, interpret
     environment = results[0][0]
     assert isinstance(environment, Environment)
     assert (environment.import_root, environment.generated) == ("a/b", {})
+
+
+def test_a_project_is_built_in_its_folder_with_the_rest_beside_it(
+    project: BuiltProject, interpreter: Interpreter
+) -> None:
+    setup = "project['version'] = open('../VERSION').read()\n"
+    code = "from importlib.metadata import version\nVALUE = version('box'), {}\n"
+    inner = {"python/pyproject.toml": pyproject("mini", "mini", version='dynamic = ["version"]')}
+    inner |= {"VERSION": "2.0", "web/index.js": "", "python/setup.py": setup, "python/box/__init__.py": code.format(2)}
+    commits = [
+        project.builder.commit({"box/__init__.py": code.format(1), "pyproject.toml": MINI}),
+        project.builder.commit({"box/__init__.py": None, "pyproject.toml": None, **inner}),
+        project.builder.commit({"python/box/__init__.py": code.format(3)}),
+        project.builder.commit({"python/setup.py": f"{setup}# 3\n", "VERSION": "3.0"}),
+    ]
+    values = project.values(asked(interpreter), *commits)
+    assert values == from_tree(("1.0", 1), ("2.0", 2), ("2.0", 3), ("3.0", 3))
 
 
 def test_wheels_are_measured_as_installed(project: BuiltProject, interpreter: Interpreter) -> None:
