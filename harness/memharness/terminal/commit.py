@@ -1,6 +1,7 @@
 """What `show` prints on a terminal: all that is stored for one commit, case by case."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from rich.console import Console
@@ -13,6 +14,7 @@ from memharness.model.measurements import (
     ModuleCost,
     OutOfMemory,
     Profile,
+    ProfileLine,
     StoredCase,
     TimedOut,
     outcome_reason,
@@ -108,14 +110,14 @@ def _draw_modules(console: Console, modules: Sequence[ModuleCost]) -> None:
     """Print what the imports of each origin keep, and the modules that keep most."""
     if not modules:
         return
-    sums: dict[str, int] = {}
+    sums: Counter[str] = Counter()
     for module in modules:
-        sums[module.origin or "other"] = sums.get(module.origin or "other", 0) + module.size
-    most_first = sorted(sums.items(), key=lambda pair: -pair[1])
-    draw_items(console, "by origin", [f"{origin} {bytes_text(size)}" for origin, size in most_first], indent=4)
-    ordered = sorted(modules, key=lambda module: -module.size)
-    rows = [Row((bytes_text(module.size),), module_text(module)) for module in ordered[:TOP_LINES]]
-    rows += _rest([module.size for module in ordered], "module", ())
+        sums[module.origin or "other"] += module.size
+    origins = [f"{origin} {bytes_text(size)}" for origin, size in sums.most_common()]
+    draw_items(console, "by origin", origins, indent=4)
+    largest = sorted(modules, key=lambda module: -module.size)
+    rows = [Row((bytes_text(module.size),), module_text(module)) for module in largest[:TOP_LINES]]
+    rows += _rest(largest, "module", columns=1)
     draw_rows(console, ("size",), rows, indent=4, label="module")
 
 
@@ -133,16 +135,15 @@ def _draw_lines(console: Console, profile: Profile) -> None:
         add_below(text, line.source, "cyan")
         add_below(text, ", ".join(types.pop((line.path, line.line), ())))  # once, where libraries share the line
         rows.append(Row((bytes_text(line.size), f"{line.count:,}", average_text(line.size, line.count)), text))
-    rows += _rest([line.size for line in lines], "line", ("", ""))
+    rows += _rest(lines, "line", columns=3)
     draw_rows(console, ("size", "count", "average"), rows, indent=4, label="line")
 
 
-def _rest(sizes: Sequence[int], noun: str, empty: tuple[str, ...]) -> list[Row]:
-    hidden = sizes[TOP_LINES:]
-    if not hidden:
-        return []
-    more = Text(number_text(len(hidden), f"more {noun}"), style="dim")
-    return [Row((bytes_text(sum(hidden)), *empty), more)]
+def _rest(largest_first: Sequence[ProfileLine | ModuleCost], noun: str, *, columns: int) -> Iterator[Row]:
+    hidden = [one.size for one in largest_first[TOP_LINES:]]
+    if hidden:
+        more = Text(number_text(len(hidden), f"more {noun}"), style="dim")
+        yield Row((bytes_text(sum(hidden)), *[""] * (columns - 1)), more)
 
 
 def _draw_calls(console: Console, sizes: Sequence[int]) -> None:
