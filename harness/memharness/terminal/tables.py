@@ -43,7 +43,7 @@ def draw_rows(
     room beside one another, each row is a list of them.
     """
     figures = [row for row in rows if isinstance(row, Row)]
-    widths = [max(map(len, column)) for column in zip(headings, *(row.cells for row in figures), strict=True)]
+    widths = _widths([headings, *(row.cells for row in figures)])
     left = indent + sum(widths) + 2 * len(widths)
     if left - 2 > console.width:
         _draw_lists(console, headings, rows, indent=indent, label=label)
@@ -62,6 +62,10 @@ def draw_rows(
             trend = sparkline(row.trend, columns) if columns else ""
             start = _aligned(row.cells, widths, trend, columns, indent=indent, names=not label)
             _draw_row(console, start, row.text, indent, room, beside=beside)
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(len, column)) for column in zip(*rows, strict=True)]
 
 
 def _aligned(cells: Sequence[str], widths: Sequence[int], trend: str, columns: int, *, indent: int, names: bool) -> str:
