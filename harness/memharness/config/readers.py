@@ -5,19 +5,32 @@ Each raises a MemharnessError that begins with the location `where` the value st
 
 import math
 import re
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from memharness.config.document import Location, check_keys, inside, suggest
-from memharness.config.quantities import parse_duration, parse_percent, parse_size
 from memharness.errors import MemharnessError
 from memharness.model.metrics import FLAGGING, METRICS
 from memharness.model.scenarios import Thresholds
 
 T = TypeVar("T")
 N = TypeVar("N", int, float)
+_SIZES: Final = {
+    "": 1,
+    "B": 1,
+    "kB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "KiB": 1 << 10,
+    "MiB": 1 << 20,
+    "GiB": 1 << 30,
+}
+_SECONDS: Final[Mapping[str, int | Fraction]] = {"ms": Fraction(1, 1000), "s": 1, "m": 60, "min": 60, "h": 3600}
+_QUANTITY: Final = re.compile(r"\s{0,9}([0-9]{1,18}(?:\.[0-9]{1,18})?)\s{0,9}([A-Za-z%]{0,9})\s{0,9}", re.ASCII)
+
 Reader = Callable[[Any, Location], object]
 
 
@@ -69,9 +82,11 @@ def distinct(value: object, where: Location) -> tuple[str, ...]:
 
 def size(value: object, where: Location) -> int:
     """Read bytes: a whole number from 0, or a text such as "8 MiB"."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return parse_size(str(value), where=where)
-    return parse_size(text(value, where), where=where)
+    written = str(value) if isinstance(value, int) and not isinstance(value, bool) else text(value, where)
+    found = round(_quantity(written, _SIZES, where, "size", 'such as "20 KiB" or "8 MiB"'))
+    if found >= 1 << 63:
+        raise MemharnessError(f"{where}: {written!r} is larger than any memory", hint="Write less than 8 EiB.")
+    return found
 
 
 def positive_size(value: object, where: Location) -> int:
@@ -80,8 +95,9 @@ def positive_size(value: object, where: Location) -> int:
 
 
 def duration(value: object, where: Location) -> float:
-    """Read seconds, more than none, from a text such as "60s"."""
-    return positive(parse_duration(text(value, where), where=where), where)
+    """Read seconds, more than none, from a text such as "60s", "2m" or "500ms"."""
+    seconds = _quantity(text(value, where), _SECONDS, where, "duration", 'such as "60s", "2m" or "500ms"')
+    return positive(float(seconds), where)
 
 
 def positive(number: N, where: Location) -> N:
@@ -131,7 +147,17 @@ def thresholds(value: object, where: Location) -> Thresholds:
 
 def percent(value: object, where: Location) -> float:
     """Read a fraction from a text such as "1%"."""
-    return parse_percent(text(value, where), where=where)
+    return float(_quantity(text(value, where), {"%": Fraction(1, 100)}, where, "percentage", 'such as "1%"'))
+
+
+def _quantity(written: str, units: Mapping[str, int | Fraction], where: Location, kind: str, example: str) -> Fraction:
+    match = _QUANTITY.fullmatch(written)
+    if match is None or match[2] not in units:
+        raise MemharnessError(
+            f"{where}: {written!r} is not a {kind}",
+            hint=f"Write a number and one of the units {', '.join(filter(None, units))}, {example}.",
+        )
+    return Fraction(match[1]) * units[match[2]]
 
 
 def finite(value: float) -> bool:
