@@ -1,12 +1,12 @@
 """Byte-compile sources: `python -s -S -B -W ignore bytecode.py SOURCE...`.
 
-Output: "." once it runs, then "." after each source, in their order, so that a source that crashes the compiler can be
-told. Exit: 0, or an error where byte code cannot be written.
+Output: "." once it runs, then "." after each source, in their order: so the host knows which source crashed it.
+Exit: 0, or an error where byte code cannot be written.
 
 Writes unchecked hash-based .pyc files (PEP 552) into `__pycache__`: never stale by the clock, never compared with
 the source when imported; whoever changes a source has it compiled again. What does not compile, is no file or is huge
-is skipped, to fail where it is imported. Its `__pycache__` is made all the same, as for any source before it is
-compiled: whether there is one, which shows when its folder is listed, follows from the names of the sources alone.
+is skipped, to fail where it is imported. Its `__pycache__` is made all the same: so the entries of a folder, which a
+workload may list, depend only on the names of the sources.
 """
 
 import marshal

@@ -106,12 +106,12 @@ class BoundedCaches:
 
     def _take_out(self, *, by_line: bool) -> tuple[int, int, list[tuple[str, int, int, int]]]:
         """Take the new entries out and return what went with them; in a copy."""
-        kept: list[Any] = []
+        old: list[Any] = []  # keeps those of before alive
         tables = 0
         functions = []
         for function, entries in self._grown():
             table = _entries_of(function)
-            kept += islice(table.values(), entries)
+            old += islice(table.values(), entries)
             tables += _size_of(table) - _size_of({})
             functions.append(function)
         before = tracing.by_line(tracing.take_counts()) if by_line else {}

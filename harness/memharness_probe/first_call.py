@@ -96,11 +96,11 @@ def _first_call(work: Workload, request: dict[str, Any], attribution: LineAttrib
     finally:
         tracing.stop()
     work.end_user_code()
-    held, kept = traced.alive, traced.retained
+    alive, retained = traced.alive, traced.retained
     metrics: dict[str, int] = answer["metrics"]
     metrics["peak"] = traced.peak
-    metrics["retained"] = tracing.total(kept)
-    metrics["result"] = tracing.total(held) - metrics["retained"]
+    metrics["retained"] = tracing.total(retained)
+    metrics["result"] = tracing.total(alive) - metrics["retained"]
     if counting:
         if get_freeze_count() == frozen:
             answer["gc_objects"] = [sum(before.values()), sum(traced.types.values())]
@@ -108,7 +108,7 @@ def _first_call(work: Workload, request: dict[str, Any], attribution: LineAttrib
             metrics["gc_objects"] = answer["gc_objects"][1] - answer["gc_objects"][0]
         else:
             answer["notes"].append("gc_objects: the workload froze objects, which the collector then does not tell of")
-    for kind, counts, types in (("alive", held, traced.held), ("retained", kept, traced.kept)):
+    for kind, counts, types in (("alive", alive, traced.alive_types), ("retained", retained, traced.retained_types)):
         if deep:
             profile = attribution.profile(tracing.by_stack(counts), types)
         else:
@@ -125,8 +125,8 @@ class _Traced:
         self.alive: tracing.Counts = {}
         self.retained: tracing.Counts = {}
         self.types: dict[str, int] = {}  # tracked objects, the result among them
-        self.held: list[LineType] = []  # in a deep pass, types with and without the result
-        self.kept: list[LineType] = []
+        self.alive_types: list[LineType] = []  # in a deep pass, types with and without the result
+        self.retained_types: list[LineType] = []
 
 
 def _trace_call(
@@ -157,13 +157,13 @@ def _trace_call(
     # the list around the result is for what the collector does not track; all is dropped by `types_of`
     objects = [*get_objects(), [result]] if frames > 1 else []
     traced.alive = tracing.take_counts()  # the traces themselves would be looked at as objects
-    traced.held = types_of(objects)
+    traced.alive_types = types_of(objects)
     del result
     tracing.settle()
     tracing.check(marker)
     objects = get_objects() if frames > 1 else []
     traced.retained = tracing.take_counts()
-    traced.kept = types_of(objects)
+    traced.retained_types = types_of(objects)
     traced.peak = tracing.peak(readings, marker)
     return traced
 

@@ -124,7 +124,7 @@ def _has_ended(child: int) -> bool:
 
 
 def _end(child: int) -> None:
-    """Kill the child with what it started, and take back the signal that tells of its end unless others ended too."""
+    """Kill the child with what it started, and drop the SIGCHLD of its end unless others ended too."""
     for function, argument in ((setpgid, child), (killpg, _KILL), (waitpid, 0)):
         try:  # noqa: SIM105  (contextlib would have to be imported)
             function(child, argument)
@@ -174,7 +174,7 @@ def _refuse(event: str, _args: Any) -> None:
 
 
 def _limit(seconds: int, memory: int | None) -> None:
-    """Silence this process and limit it; its processor time lest it outlive its parent."""
+    """Silence this process and limit it: also its CPU time, so that it cannot outlive its parent for long."""
     nowhere = open_file("/dev/null", os.O_RDWR)
     for descriptor in range(3):
         dup2(nowhere, descriptor)

@@ -62,12 +62,12 @@ def show(sample: list[Sampled], locator: Locator) -> tuple[list[tuple[str, int, 
     Runs code of the workload's, in other processes.
     """
     alive = _still_alive(sample)
-    kept = [(entry[0], alive[entry[1]]) for entry in sample if entry[1] in alive][:_SAMPLE]
+    shown = [(entry[0], alive[entry[1]]) for entry in sample if entry[1] in alive][:_SAMPLE]
     del alive
-    texts, notes = safe_reprs.make([thing for _, thing in kept])
+    texts, notes = safe_reprs.make([thing for _, thing in shown])
     rows = []
     for i, text in enumerate(texts):
-        line, thing = kept[i]
+        line, thing = shown[i]
         rows.append((locator.frame(*line)[0], line[1], type_name(type(thing)), text))
     return rows, notes
 

@@ -1,41 +1,21 @@
 """A thin layer over tracemalloc: start, read, and reduce the traces.
 
-The private module is used where it can be: `tracemalloc` itself imports re, pickle and linecache, which costs
-10 to 30 ms and hides those modules from the figure for imports.
+It uses the private module: `tracemalloc` itself imports re, pickle and linecache, which costs 10 to 30 ms and hides
+those modules from the figure for imports.
 """
 
 from __future__ import annotations
 
+import _tracemalloc as tracer
 import sys
+from _collections import _count_elements  # type: ignore[import-not-found]
+from _tracemalloc import _get_object_traceback, _get_traces
 from gc import collect, isenabled
 from gc import disable as disable_collection
 from gc import enable as enable_collection
 from itertools import islice
 from sys import setprofile as set_profile
 from sys import settrace as set_trace
-
-try:
-    import _tracemalloc as tracer
-    from _tracemalloc import _get_object_traceback, _get_traces
-except ImportError:  # a Python that keeps them elsewhere
-    import tracemalloc as tracer  # type: ignore[no-redef]
-
-    def _get_traces() -> list[Any]:  # type: ignore[misc]
-        return list(tracer.take_snapshot().traces._traces)  # type: ignore[attr-defined]
-
-    def _get_object_traceback(thing: object, /) -> Any:  # type: ignore[misc]
-        found = tracer.get_object_traceback(thing)  # type: ignore[attr-defined]
-        return found and tuple([(frame.filename, frame.lineno) for frame in reversed(found)])
-
-
-try:
-    from _collections import _count_elements as _count  # type: ignore[import-not-found]
-except ImportError:
-
-    def _count(counts: dict[Any, int], things: Iterable[Any]) -> None:
-        for thing in things:
-            counts[thing] = counts.get(thing, 0) + 1
-
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +27,7 @@ if TYPE_CHECKING:
     Stacks = dict[Frames, list[int]]  # -> [bytes, blocks]
     Counts = dict[tuple[Any, ...], int]  # (domain, size, ((file, line), ..)[, frames in all]) -> number of blocks
 
-count_elements: Callable[[dict[Any, int], Iterable[Any]], None] = _count  # adds one to the count of each thing
+count_elements: Callable[[dict[Any, int], Iterable[Any]], None] = _count_elements  # adds one to the count of each thing
 # Called with None after a call, before any function of the probe runs: the workload may have left a hook in place.
 hook_trace: Callable[[None], None] = set_trace
 hook_profile: Callable[[None], None] = set_profile
@@ -191,7 +171,7 @@ def count(traces: Any) -> Counts:
     left = iter(traces)
     for _ in range(0, len(traces), _BATCH):
         batch: Counts = {}
-        _count(batch, islice(left, _BATCH))
+        count_elements(batch, islice(left, _BATCH))
         for trace, number in batch.items():
             counts[trace] = counts.get(trace, 0) + number
     return {trace: number for trace, number in counts.items() if not trace[2][0][0].startswith(_FOLDER)}

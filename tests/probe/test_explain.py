@@ -2,7 +2,7 @@
 
 import pytest
 
-from children import BLOCK, FIRST, VERSIONS, Bench, measured, profile, without_times
+from children import BLOCK, FIRST, VERSIONS, Bench, measured, profile
 from memharness.model.measurements import LineInstances, Measured
 
 every_version = pytest.mark.parametrize("versioned", VERSIONS, indirect=True)
@@ -60,7 +60,7 @@ def test_what_libraries_allocate_counts_at_the_projects_line(versioned: Bench) -
 
 
 @every_version
-def test_deep_lines_add_up_to_the_figures_of_the_plain_pass(versioned: Bench) -> None:
+def test_profiles_add_up_to_the_figures_and_runs_are_alike_to_the_byte(versioned: Bench) -> None:
     text = """
         import ast, functools, json
         KEPT = []
@@ -68,23 +68,27 @@ def test_deep_lines_add_up_to_the_figures_of_the_plain_pass(versioned: Bench) ->
         def parse(text):
             return ast.dump(ast.parse(text))
         def run():
-            KEPT.append(json.loads(json.dumps({"a": [1.5] * 500})))
-            return [parse(f"x = {number}") for number in range(15)]
+            if not KEPT: KEPT.append(json.loads(json.dumps({"a": [1.5] * 500})))
+            tree = ast.parse("def f(x):\\n    return [x, {'a': 1.5}]\\n" * 10)
+            names = {node.__class__.__name__: ast.dump(node) for node in ast.walk(tree)}
+            return [parse(f"x = {number}") for number in range(15)], names
     """
-    plain, explained = (versioned.observe(text, FIRST, explain=explain) for explain in (False, True))
-    outcome = measured(explained)
-    assert outcome.metrics == measured(plain).metrics
-    assert outcome.types == measured(plain).types
-    alive, retained, imports = (profile(explained, kind) for kind in ("alive", "retained", "import"))
-    shared = 128 if versioned.version.startswith("3.11.") else 0  # names that finding instances brings in there
-    assert sum(line.size for line in retained.lines) + shared == outcome.metrics["retained"]
-    assert sum(line.size for line in alive.lines) + shared == outcome.metrics["retained"] + outcome.metrics["result"]
-    assert sum(line.size for line in imports.lines) == outcome.metrics["import"]
-    assert sum(module.size for module in imports.modules) == outcome.metrics["import"]
-    assert sum(module.size for module in profile(plain, "import").modules) == outcome.metrics["import"]
-    again = versioned.observe(text, FIRST, explain=True)
-    assert without_times(again.outcome) == without_times(outcome)
-    assert again.profiles == explained.profiles
+    metrics = (*FIRST, "warm_peak", "growth")
+    plain, deep = (
+        [versioned.observe(text, metrics, calls=15, explain=explain) for _ in range(2)] for explain in (False, True)
+    )
+    assert plain[0] == plain[1]
+    assert deep[0] == deep[1]
+    outcome = measured(deep[0])
+    assert (outcome.metrics, outcome.types) == (measured(plain[0]).metrics, measured(plain[0]).types)
+    retained, alive = outcome.metrics["retained"], outcome.metrics["retained"] + outcome.metrics["result"]
+    assert 0 < retained < alive
+    # names that finding instances brings in on 3.11
+    for observation, shared in ((plain[0], 0), (deep[0], 128 if versioned.version.startswith("3.11.") else 0)):
+        assert sum(line.size for line in profile(observation, "retained").lines) + shared == retained
+        assert sum(line.size for line in profile(observation, "alive").lines) + shared == alive
+        assert sum(module.size for module in profile(observation, "import").modules) == outcome.metrics["import"]
+    assert sum(line.size for line in profile(deep[0], "import").lines) == outcome.metrics["import"]
 
 
 @every_version

@@ -12,7 +12,7 @@ from memharness.child.passes import observe
 from memharness.child.terms import Terms
 from memharness.model.environments import Environment, EnvironmentFacts
 from memharness.model.history import Checkout
-from memharness.model.measurements import Failed, Measured, Observation, Outcome, Profile
+from memharness.model.measurements import Failed, Measured, Observation, Profile
 from memharness.model.metrics import Stage
 from memharness.model.scenarios import Call, Case, Scenario
 from memharness.model.values import Scalar
@@ -153,11 +153,6 @@ def failed(observation: Observation) -> Failed:
 
 def profile(observation: Observation, kind: str) -> Profile:
     return observation.profiles[measured(observation).profiles[kind]]
-
-
-def without_times(outcome: Outcome) -> Outcome:
-    """Return an outcome without what differs from run to run by its nature."""
-    return outcome
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""The files through which host and probe talk: request, response and the phase being run.
+"""The files through which host and probe communicate: request, response and the phase being run.
 
 Their contract is the docstring of `memharness_probe/__main__.py`.
 """
@@ -63,7 +63,7 @@ class Delivered(Response, tag_field="status", tag="measured"):
     suspected: tuple[str, ...] = ()
     event: tuple[int, int, int] | None = None  # of the peak: to be handed to the child that explains it
     accesses: Accesses | None = None  # in "first", "growth" and "rss"
-    processes: Integer = 0  # in the same: how many were heard to start
+    processes: Integer = 0  # in the same: how many it is known to have started
 
 
 class Broken(Response, tag_field="status", tag="failed"):
@@ -139,7 +139,7 @@ class Exchange:
         self.request.write_text(json.dumps(request, ensure_ascii=False), encoding="utf-8")
 
     def phase(self) -> ProbePhase:
-        """Return the phase that the child entered last; its first where it left no word of one."""
+        """Return the phase that the child entered last; its first where the file names none."""
         try:
             phase: ProbePhase = msgspec.convert((self._folder.read(self._phase) or b"").decode(), ProbePhase)
         except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""How an interpreter is started: as the probe, with which environment; and what it byte-compiles before."""
+"""Starts interpreters: which command and environment run the probe, and byte-compiling before."""
 
 import threading
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _CONSTANT: Final = {
     "TZ": "UTC",
     "PYTHONHASHSEED": "0",
     "PYTHONDONTWRITEBYTECODE": "1",
-    "PYTHONUNBUFFERED": "1",  # what was printed before a crash is kept
+    "PYTHONUNBUFFERED": "1",  # nothing that is printed before a crash is lost
     "PYTHONFAULTHANDLER": "1",  # a fatal signal prints the Python stack
 }
 # Up to 3.10 byte code holds sets in the order of their hashes.
@@ -69,7 +69,7 @@ def compile_bytecode(python: str, paths: Sequence[str]) -> None:
 
 def _compile(python: str, paths: Sequence[str]) -> int:
     """Return how many files were compiled before the compiler ended: fewer than all where it crashed."""
-    ending = _run([python, "-s", "-S", "-B", "-W", "ignore", str(_PROBE / "bytecode.py"), *paths], _PATIENCE_SECONDS)
+    ending = _run([python, "-s", "-S", "-B", "-W", "ignore", str(_PROBE / "bytecode.py"), *paths])
     dots = len(ending.output) - len(ending.output.lstrip("."))
     if dots == 0 or ending.status > 0:
         raise _not_written(f"Byte code could not be written with {python}", ending)
@@ -82,15 +82,15 @@ def _write_probe_bytecode(command: list[str], cache_tag: str) -> None:
         if source not in (_MAIN, _PROBE / "bytecode.py"):
             target = source.parent / "__pycache__" / f"{source.stem}.{cache_tag}.pyc"
             if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
-                ending = _run([*command, str(_MAIN)], _PATIENCE_SECONDS)
+                ending = _run([*command, str(_MAIN)])
                 if ending.status:
                     raise _not_written(f"The probe does not start with {command[0]}", ending)
                 return
 
 
-def _run(command: list[str], seconds: float) -> Ending:
+def _run(command: list[str]) -> Ending:
     """Run an interpreter to its end; once more where something killed its supervisor."""
-    limits = Limits(wall_seconds=seconds)
+    limits = Limits(wall_seconds=_PATIENCE_SECONDS)
     ending = run_supervised(command, environment=_UNMEASURED, folder=Path("/"), limits=limits, fixed_addresses=True)
     if ending.cause == "lost":
         ending = run_supervised(command, environment=_UNMEASURED, folder=Path("/"), limits=limits, fixed_addresses=True)

@@ -97,7 +97,7 @@ class MergedPasses:
 def _uncounted(name: PassName, response: Delivered, ending: Ending) -> str:
     """Say which memory no figure holds, that of the child processes of a pass; "" where it started none.
 
-    In "growth" the probe itself may fork, so only processes that it heard of count there.
+    In "growth" the probe itself may fork, so only processes that the workload is known to have started count there.
     """
     seen = ending.others if name != "growth" else 0
     number = max(response.processes, seen)  # the probe misses some, and the supervisor others

@@ -5,7 +5,7 @@ from memharness.model.values import Value
 
 
 class Terms(Value):
-    """How a case is measured. The passes that `metrics` need are run, and all that these yield is kept.
+    """How a case is measured. All figures of the passes that `metrics` need count.
 
     `explain` adds deep profiles, and that of the peak where a peak is wanted, which take further passes; a note says
     why one is missing. `calls` None: as many calls in the growth pass as take `growth_budget` seconds of CPU time. A
