@@ -36,16 +36,16 @@ class Provider(Protocol):
     def prepare(
         self, spec: EnvironmentSpec, commit: CheckedOutFiles, cancel: threading.Event | None = None
     ) -> AbstractContextManager[Environment | Failed]:
-        """Have an environment for this commit, built now or before, until the block ends: from then on it may go.
+        """Yield an environment for this commit, built now or before; when the block ends, it may be removed.
 
         Raises Cancelled when `cancel` is set before it is there.
         """
 
     def known(self, spec: EnvironmentSpec, commit: CommitFiles) -> tuple[str, str | None]:
-        """Return what a commit's environment depends on, as a key, and the id of its facts, None if it is not built.
+        """Return a key of what a commit's environment depends on, and the id of its facts, None if it is not built.
 
-        Nothing is built. Commits with the same key have the same environment, as long as the files are alike that a
-        measurement names as seen.
+        Nothing is built. Commits with the same key share an environment as long as they also share the files that its
+        measurements name.
         """
 
 

@@ -49,19 +49,15 @@ _NATIVE_SCRIPTS: Final = frozenset(
 )
 _TEMPLATE: Final = re.compile(r"(\.(in|src|tp|tpl|templ|jinja|j2)){1,9}$")
 _COMPILING_BACKENDS: Final = ("maturin", "mesonpy", "scikit_build_core", "py_build_cmake", "sipbuild")
-_COMPILING_TABLES: Final = (
-    ("setuptools", "ext-modules"),
-    ("setuptools-rust", "ext-modules"),
-    ("mypyc",),
-    ("hatch", "mypyc"),
-)
+_COMPILING_TABLES: Final = ("setuptools.ext-modules", "setuptools-rust.ext-modules", "mypyc", "hatch.mypyc")
 _COMPILING_CALLS: Final = ("ext_modules", "cythonize(", "cffi_modules", "rust_extensions", "mypycify(")  # of setup.py
 
 
 class BuildInputs(Value):
-    """Files and folders of a commit. Of a folder all counts, also what is new in it, but for the project's packages.
+    """Files and folders of a commit that a build may read.
 
-    Of a `whole` folder these count too: the build runs what is there.
+    Everything in one of the `folders` counts, new files too, except the project's packages. In a `whole` folder these
+    count as well, since the build runs the code there.
     """
 
     files: frozenset[str]
@@ -97,19 +93,19 @@ def find_compiled_modules(commit: CommitFiles) -> str:
     backend = text(commit.pyproject, "build-system", "build-backend") or ""
     if backend.partition(".")[0] in _COMPILING_BACKENDS:
         return f"build-backend {backend[:80]} in pyproject.toml"
-    for keys in _COMPILING_TABLES:
-        if keys[-1] in table(commit.pyproject, "tool", *keys[:-1]):
-            return f"[tool.{'.'.join(keys)}] in pyproject.toml"
-    script = commit.content("setup.py")
-    for call in _COMPILING_CALLS:
-        if call.encode() in script:
-            return f"{call.strip('(')} in setup.py"
+    for name in _COMPILING_TABLES:
+        *outer, key = name.split(".")
+        if key in table(commit.pyproject, "tool", *outer):
+            return f"[tool.{name}] in pyproject.toml"
+    calls = [call for call in _COMPILING_CALLS if call.encode() in commit.content("setup.py")]
+    if calls:
+        return f"{calls[0].strip('(')} in setup.py"
     sources = (path for path in commit.ids if path.endswith(".pyx"))
     return min((path for path in sources if not {*path.split("/")}.isdisjoint(commit.layout.packages)), default="")
 
 
 def uncompiled_notes(spec: EnvironmentSpec, commit: CommitFiles) -> tuple[str, ...]:
-    """Return what measurements say that lack the compiled modules which a commit declares."""
+    """Return the note for measurements without the compiled modules that a commit declares."""
     where = find_compiled_modules(commit)
     if not where:
         return ()
@@ -118,11 +114,11 @@ def uncompiled_notes(spec: EnvironmentSpec, commit: CommitFiles) -> tuple[str, .
 
 
 def find_build_inputs(commit: CommitFiles, *, command: str = "") -> BuildInputs:
-    """Return what the packaging files of a commit, and a `command` run beside them, name of it.
+    """Return what a build may read of a commit, as its packaging files tell, and a `command` run beside them.
 
-    That is whatever may be a path or a pattern in what back ends are told, but for what they leave out; the same of
-    what scripts mention that the build may run; in-tree back ends; and what these and the scripts import of the tree.
-    Of the project's packages a script takes in no more than the module itself, which mostly tells the version.
+    Any word in the settings of a back end may be a path or a pattern, unless it says what to leave out; so may words in
+    scripts that the build may run. In-tree back ends count, and what they and the scripts import from the tree. Of the
+    project's own packages only modules that a script imports count, not their imports: mostly they hold the version.
     """
     names = _Names(commit)
     directory = commit.layout.directory
@@ -201,9 +197,9 @@ class _Names:
         return {f"{folder}/" for folder in found if not self._commit.holds_own(folder)}
 
     def nearest(self, word: str, source: str, by_name: Mapping[str, list[str]]) -> set[str]:
-        """Return the file that a `word` in `source` names, seen from there or from the directory.
+        """Return the file that a `word` in `source` names, relative to the source or to the project's directory.
 
-        Else, as headers are searched for along a path, those with this path at the end.
+        If there is none, return all whose paths end in it: compilers search several folders for headers.
         """
         alike = by_name.get(posixpath.basename(word), ())
         if not alike or _PROSE.match(posixpath.basename(word)):
@@ -249,9 +245,9 @@ class _Names:
         return [file for file in files if file in self._commit.ids]
 
     def imported(self, scripts: Iterable[str], roots: Sequence[str], *, own: bool) -> tuple[set[str], set[str]]:
-        """Return those of `scripts` that are there with the modules that they import, and folders of which any may be.
+        """Return the `scripts` that exist with all modules that they import, and the folders of imported packages.
 
-        `own` tells whether the project's packages are followed like others.
+        With `own`, the imports of the project's own packages are followed too.
         """
         found: set[str] = set()
         whole: set[str] = set()
@@ -272,7 +268,7 @@ class _Names:
         return found, whole
 
     def _packages(self, name: str, roots: Iterable[str], *, own: bool) -> set[str]:
-        """Return the folders that the first part of a dotted `name` may be."""
+        """Return the folders of packages that importing a dotted `name` may run."""
         tops = {posixpath.normpath(posixpath.join(root, name.partition(".")[0])) for root in roots}
         return {top for top in tops & self._commit.folders if own or not self._commit.is_own(top)}
 

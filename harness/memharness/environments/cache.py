@@ -1,8 +1,8 @@
-"""The cache of environments: which are there, which are in use, and which are too many.
+"""The cache of built environments: finds and stores them, and removes those that are no longer needed.
 
-Each is a folder that counts once its `environment.json` is there, whose time is that of the last use, and its files are
-recorded. Beside it two files are locked: one, shared, by every process that uses it, so that none removes it; the other
-by the one that makes it, perhaps again while it is in use.
+An environment is a folder that counts once its files are recorded and its `environment.json`, whose time is that of the
+last use, exists. Two lock files lie beside it: all processes that use it share `.used`, so that none removes it; the
+one that builds it, perhaps again while it is in use, holds `.lock`.
 """
 
 import contextlib
@@ -52,7 +52,7 @@ class EnvironmentCache:
         return self._folder / name
 
     def find(self, name: str) -> Built | None:
-        """Return an environment; None where there is none, or but a part of one."""
+        """Return an environment; None where it is missing or incomplete."""
         try:
             built = msgspec.convert(json.loads((self._folder / name / STORED).read_bytes()), Built)
         except (OSError, ValueError, msgspec.ValidationError):
@@ -68,18 +68,18 @@ class EnvironmentCache:
         return locked(self._folder / f"{name}{_MADE}", cancel=cancel)
 
     def touch(self, name: str) -> None:
-        """Take note that an environment is used."""
+        """Record that an environment is used now."""
         os.utime(self._folder / name / STORED)
 
     def put(self, name: str, built: Built) -> None:
-        """Store what an environment is, of which everything else is there."""
+        """Store the description of an environment that is otherwise complete."""
         folder = self._folder / name
         content = json.dumps(msgspec.to_builtins(built)).encode()  # escapes what is not UTF-8 in a path
         Folder(folder).write(folder / STORED, content, durable=False)
         record(folder)
 
     def prune(self) -> None:
-        """Remove what is too much and not in use, what killed builds left, and what is of projects that are gone."""
+        """Remove unused environments beyond the limit, remains of killed builds, and those of lost projects."""
         with contextlib.suppress(OSError):  # whoever needs the folder will say what is wrong with it
             for name in self._excess():
                 self._discard(name)

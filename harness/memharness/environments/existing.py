@@ -49,7 +49,7 @@ class ExistingEnvironments:
         commit: CheckedOutFiles,
         cancel: threading.Event | None = None,  # noqa: ARG002  (nothing here takes long)
     ) -> Iterator[Environment | Failed]:
-        """Have the interpreter's own environment; raise MemharnessError where it cannot tell its packages."""
+        """Yield the interpreter's own environment; raise MemharnessError where it cannot tell its packages."""
         site_paths = self._site(spec.interpreter).site_paths
         yield Environment(
             key=fingerprint(spec, commit),

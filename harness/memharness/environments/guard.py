@@ -38,7 +38,7 @@ def record(folder: Path) -> None:
 
 
 def is_recorded(folder: Path) -> bool:
-    """Tell whether an environment is built and as it should be, as far as anybody has looked."""
+    """Tell whether an environment is built and was not found to have changed."""
     return (folder / _RECORD).is_file()
 
 
@@ -53,7 +53,7 @@ def is_intact(environment: Environment) -> bool:
 def guarded(
     folder: Path, rebuild: Callable[[], None], cancel: threading.Event | None = None
 ) -> Iterator[Callable[[], bool]]:
-    """Keep an environment for one child; the value tells, once the child is gone, whether its result counts.
+    """Keep an environment for one child; the function tells, once the child is gone, whether its result counts.
 
     Where it does not, another child is to take its place. `rebuild` builds the environment where it does not count as
     built. Raises Cancelled when `cancel` is set, MemharnessError where something goes on changing what was built.

@@ -23,12 +23,11 @@ _MODULE: Final = (".py", ".so", ".pyd")
 _EXTENSION: Final = re.compile(r"\.(cpython-[^.]+|abi3|pypy[^.]*)\.so$|\.(so|pyd)$")
 
 
-class Sorted(Value):
-    """The project's installed files below site-packages, sorted out against the files of its commit.
+class SortedFiles(Value):
+    """The project's files in site-packages: copies of the commit's, and those that the build made or rewrote.
 
-    `copies` are those of files below the import root; `generated` were made or rewritten by the build. `frozen` names
-    what an environment's commits must share, as `fingerprint.path_digests` has it: files that the build rewrote or
-    compiled, what it copied to elsewhere, and which modules lie beside those that it compiled.
+    `frozen` names what all commits must share that use the environment (see `path_digests` in `fingerprint`): files
+    that the build rewrote or compiled, what it copied elsewhere, and the names of modules beside compiled ones.
     """
 
     copies: tuple[str, ...]
@@ -73,8 +72,8 @@ class InstalledProject:
         plain = (folder for folder in folders if f"{prefix}{folder}/__init__.py" in self._commit.ids)
         return tuple(sorted(folder.replace("/", ".") for folder in plain))
 
-    def sort(self) -> Sorted:
-        """Sort out the installed files against those of the commit."""
+    def sort(self) -> SortedFiles:
+        """Compare the installed files with those of the commit."""
         copies: list[str] = []
         generated: list[str] = []
         frozen: set[str] = set()
@@ -88,7 +87,7 @@ class InstalledProject:
             source = _EXTENSION.sub(".py", path)
             if source != path and source in self._commit.ids:  # the extension wins over its source when imported
                 frozen |= {source, posixpath.join(posixpath.dirname(source), "*")}
-        return Sorted(copies=tuple(copies), generated=tuple(generated), frozen=frozenset(frozen))
+        return SortedFiles(copies=tuple(copies), generated=tuple(generated), frozen=frozenset(frozen))
 
 
 def installed_packages(site: Path, *, leave_out: Collection[Path]) -> dict[str, str]:
@@ -111,7 +110,7 @@ def installed_from(source: Path, site: Path) -> dict[Path, str]:
 
 
 def importable_names(layout: Layout, site_paths: Iterable[str]) -> tuple[str, ...]:
-    """Return what can be imported where the project is not built: not other names that an installed package has."""
+    """Return what can be imported where the project is not built; installed packages hide `others` of their name."""
     sites = [Path(path) for path in site_paths]
     taken = {
         name for name in layout.others if any((site / name).is_dir() or any(site.glob(f"{name}.*")) for site in sites)

@@ -66,7 +66,7 @@ class UvEnvironments:
     def prepare(
         self, spec: EnvironmentSpec, commit: CheckedOutFiles, cancel: threading.Event | None = None
     ) -> Iterator[Environment | Failed]:
-        """Have the environment of a commit until the block ends; build it unless it is there.
+        """Yield the environment of a commit, in use until the block ends; it is built unless it exists.
 
         Raises Cancelled when `cancel` is set, MemharnessError where the machine or its cache is at fault.
         """
@@ -88,7 +88,7 @@ class UvEnvironments:
     def known(self, spec: EnvironmentSpec, commit: CommitFiles) -> tuple[str, str | None]:
         """Return the key of a commit's environment and the id of its facts, None where it is not built.
 
-        The key is that of the build's inputs as far as they are known without a build; a measurement names the others.
+        The key covers the inputs that are known without a build; a measurement names the others.
         """
         key = at = self._key(spec, commit)
         if not _installs(spec, commit):
@@ -107,7 +107,7 @@ class UvEnvironments:
         files = request.commit.ids if _builds(request.spec, request.commit) else {}
         frozen: set[str] = set()  # of all environments on the way: a commit that shares it comes to the same
         while True:
-            built = self._at(key, request, in_use)
+            built = self._get(key, request, in_use)
             if isinstance(built, Failed):
                 return built
             frozen |= built.frozen.keys()
@@ -115,7 +115,7 @@ class UvEnvironments:
                 return replace(built.environment, frozen=tuple(sorted(frozen)))
             key = _derived_key(key, now)
 
-    def _at(self, key: str, request: _Request, in_use: contextlib.ExitStack) -> Built | Failed:
+    def _get(self, key: str, request: _Request, in_use: contextlib.ExitStack) -> Built | Failed:
         """Return the environment with this key, in use until `in_use` is closed; build it of this commit if need be."""
         attempt = key, request.commit.commit
         if attempt in self._failed:
@@ -168,7 +168,7 @@ def _bare(spec: EnvironmentSpec, key: str) -> Environment:
 
 
 def _build(folder: Path, key: str, request: _Request) -> Built | Failed:
-    """Make a virtual environment in `folder`; none stays that failed."""
+    """Build an environment in `folder`, which is removed if that fails."""
     source = request.commit if _builds(request.spec, request.commit) else None
     for last in (False, True):
         remove(folder)

@@ -1,9 +1,8 @@
-"""What uv and the builds that it runs are told: variables without secrets, and a configuration that uv alone reads.
+"""Settings of uv and the builds that it runs: variables without secrets, and a configuration that only uv reads.
 
-The variables of uv are those of every back end, setup.py and interpreter that it starts. So the addresses of indexes
-and proxies, which may hold passwords, reach uv in a configuration instead, from its stdin, which can be read but once.
-That one takes the place of every file that uv would look for in and above the folder it runs in; what the user's own
-files say is part of it.
+Every back end, setup.py and interpreter gets the variables of uv. Addresses of indexes and proxies, which may hold
+passwords, therefore reach uv in a configuration on its stdin, which can be read only once. It replaces the files that
+uv would look for, so it includes what the user's own files say.
 """
 
 import os
@@ -46,7 +45,7 @@ _LOCATIONS: Final = frozenset(
 def variables() -> dict[str, str]:
     """Return the environment variables of uv and of builds: an allow-list, so that no token reaches a project's code.
 
-    Raises MemharnessError where one of uv holds a password that cannot be told otherwise.
+    Raises MemharnessError where a variable of uv holds a password that has no place in the configuration.
     """
     kept = {}
     for name, value in os.environ.items():

@@ -109,7 +109,7 @@ def find_directory(files: Collection[str], read: Read, configured: str | None = 
 
 
 def find_projects(files: Iterable[str], read: Read) -> tuple[str, ...]:
-    """Return the folders that have a project of their own, not those within others and not those of tests and tools."""
+    """Return the folders that have a project of their own, except within others and in folders of tests and tools."""
     folders = {posixpath.dirname(path) or "." for path in files if posixpath.basename(path) in PACKAGING_FILES}
     found: list[str] = []
     for folder in sorted(filter(_may_have_project, folders), key=lambda folder: (folder.count("/"), folder)):
@@ -204,7 +204,7 @@ def _root_of(files: frozenset[str], forms: set[str]) -> str | None:
 
 
 def _may_be_root(files: frozenset[str], root: str) -> bool:
-    """No package itself, not aside, not hidden."""
+    """Tell whether a folder is no package itself, has no everyday name and is not hidden."""
     parts = PurePosixPath(root).parts
     return f"{root}/__init__.py" not in files and not any(part in _ASIDE or part.startswith(".") for part in parts)
 
@@ -244,9 +244,9 @@ def _kinds(files: frozenset[str], root: str) -> dict[str, str]:
 def _sort(files: frozenset[str], root: str, metadata: Metadata) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the project's top-level names below `root`, and the others.
 
-    Below a root of its own all are the project's. Where that is the whole tree, those are that are declared, or named
-    like the project; packages, unless their names are those of everyday folders; and modules, where there is nothing
-    of these. What else is called like a module of the standard library is neither.
+    Below an import root of its own all are the project's. In the whole tree these are: names that are declared or like
+    that of the project; packages, except everyday folders; and modules, where there is nothing else. Other names of the
+    standard library are left out.
     """
     kinds = _kinds(files, root)
     if root != ".":

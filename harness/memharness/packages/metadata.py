@@ -112,8 +112,8 @@ def _metadata(pyproject: bytes, setup_cfg: bytes, setup_py: bytes) -> Metadata:
 def takes_any_folder(read: Read) -> bool:
     """Tell whether a build takes any folder beside packaging files in a flat layout for a package, or ships it.
 
-    That is what setuptools does where it looks for packages by itself, or for namespace packages, and refuses to build
-    where it finds several; others do where their patterns stand for everything.
+    Setuptools does so where it looks for packages itself, or for namespace packages, and it refuses to build where it
+    finds several. Others do where their patterns match everything.
     """
     if not is_project(read):
         return False
