@@ -45,6 +45,12 @@ FIRST: frozenset[PassName] = frozenset({"first"})
 BOTH: frozenset[PassName] = frozenset({"first", "growth"})
 
 
+def test_two_repeats_are_joined_to_one_that_does_for_both() -> None:
+    few, many = Repeat(times=2, passes=FIRST, explain=True), Repeat(times=3, passes=frozenset({"rss"}), explain=False)
+    both = Repeat(times=3, passes=frozenset({"first", "rss"}), explain=True)
+    assert few.joined(many) == many.joined(few) == both
+
+
 def test_only_what_is_wanted_is_repeated() -> None:
     assert (
         plan_repeats(
