@@ -176,14 +176,11 @@ def test_it_tells_at_any_time_what_is_open() -> None:
     assert nothing.next_requests({}) == ()
 
 
-def test_what_is_pending_is_not_asked_for_again() -> None:
+def test_several_at_once_are_those_that_no_answer_makes_needless() -> None:
     line = Line(1000, {"a": {700: 2.0}, "b": {}}).run(4)
-    pending = line.search.next_requests(line.known, 3)
-    assert pending == (request(624, "a", "b"), request(250, "a", "b"), request(125, "a", "b"))
-    assert line.search.next_requests(line.known, 2, pending) == (request(375, "a", "b"), request(874, "a", "b"))
+    assert line.search.next_requests(line.known, 5) == tuple(request(at, "a", "b") for at in (624, 250, 125, 375, 874))
     line = Line(20, {"a": {10: 1.0}}).run(2)
     assert line.search.next_requests(line.known, 4) == (request(9),)  # further ones depend on this
-    assert line.search.next_requests(line.known, 4, [request(9)]) == ()
 
 
 def test_a_series_begins_where_it_applies_and_shares_the_grid() -> None:
@@ -239,12 +236,9 @@ def test_order_and_number_of_requests_do_not_change_what_is_measured(
 ) -> None:
     line.run()
     expected, line.known = line.known, {name: {} for name in line.known}
-    pending: list[Request[str]] = []
-    while True:
-        pending += line.search.next_requests(line.known, count - len(pending), pending)
-        if not pending:
-            break
-        line.answer(pending.pop(source.randrange(len(pending))))
+    while requests := line.search.next_requests(line.known, count):
+        for each in source.sample(requests, len(requests)):
+            line.answer(each)
     assert line.known == expected
 
 

@@ -17,7 +17,7 @@ positions may differ, and the promise is the same.
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from itertools import islice, pairwise
 from typing import Final, Generic, Literal, TypeVar
 
@@ -69,15 +69,13 @@ class AdaptiveSearch(Generic[S]):
         self._starts = starts
         self._difference = difference
 
-    def next_requests(
-        self, known: Mapping[S, Mapping[int, Found]], count: int = 1, pending: Collection[Request[S]] = ()
-    ) -> tuple[Request[S], ...]:
-        """Return at most `count` requests, the most urgent first. The search is over when none is left or pending.
+    def next_requests(self, known: Mapping[S, Mapping[int, Found]], count: int = 1) -> tuple[Request[S], ...]:
+        """Return at most `count` requests, the most urgent first. The search is over when none is left.
 
-        `pending` are those that have no answer yet. Beside them, and beside the first of several, are asked for only
-        other intervals that differ and what would have to be explored whatever the answers.
+        Beside the first one are asked for only other intervals that differ, and what would have to be explored
+        whatever the answers.
         """
-        tracks = self._tracks(known, pending)
+        tracks = self._tracks(known)
         requests: list[Request[S]] = []
         while len(requests) < count and (position := self._most_urgent(tracks)) is not None:
             wanted = tuple(series for series, track in tracks.items() if self._is_wanted(series, track, position))
@@ -96,17 +94,8 @@ class AdaptiveSearch(Generic[S]):
         ]
         return tuple(interval for _, interval in sorted(found, key=lambda one: (-one[0], one[1].before)))
 
-    def _tracks(
-        self, known: Mapping[S, Mapping[int, Found]], pending: Collection[Request[S]] = ()
-    ) -> dict[S, "_Track"]:
-        return {
-            series: _Track(
-                range(start, self._n),
-                known.get(series, {}),
-                [request.position for request in pending if series in request.series],
-            )
-            for series, start in self._starts.items()
-        }
+    def _tracks(self, known: Mapping[S, Mapping[int, Found]]) -> dict[S, "_Track"]:
+        return {series: _Track(range(start, self._n), known.get(series, {})) for series, start in self._starts.items()}
 
     def _most_urgent(self, tracks: Mapping[S, "_Track"]) -> int | None:
         """Return the position to try next: an end, else within what differs most, else within the longest gap."""
@@ -174,11 +163,11 @@ class _Track:
     `bounds` are the positions where it was or will be measured, in order, between the two just outside.
     """
 
-    def __init__(self, positions: range, known: Mapping[int, Found], pending: Collection[int]) -> None:
+    def __init__(self, positions: range, known: Mapping[int, Found]) -> None:
         self._positions = positions
         self._known = {position: found for position, found in known.items() if position in positions}
         self._in_vain = sorted(position for position, found in self._known.items() if found == "skip")
-        bounds = {positions.start - 1, *self._known, *pending, positions.stop}
+        bounds = {positions.start - 1, *self._known, positions.stop}
         self.bounds = sorted(bounds.difference(self._in_vain))
 
     def expect(self, position: int) -> None:
