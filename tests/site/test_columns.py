@@ -7,6 +7,7 @@ import pytest
 
 from memharness.cli import main
 from memharness.model.measurements import Measured, Observation
+from memharness.site.cache import Cache
 from memharness.site.columns import load_columns
 from memharness.store import Store
 from stored import records, stored_project
@@ -47,14 +48,15 @@ def test_the_largest_figures_are_published(
     assert sum(f"[{figure}," in script for script in scripts) == 2
 
 
-def test_former_subjects_are_read_up_to_a_bound(tmp_path: Path) -> None:
-    store, subjects = Store(tmp_path, "machine"), [("case", "now", 1)]
+def test_former_cases_are_read_up_to_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMHARNESS_CACHE", str(tmp_path / "cache"))
+    store, keys = Store(tmp_path, "machine"), [("case", "now", 1)]
     observation = Observation(outcome=Measured(metrics={"peak": PEAK}))
     for number in range(2):
         entries = [("case", f"{identity}", 1, 0, observation) for identity in ("now", *range(99))]
         store.add("family", commit(number), None, entries)
-    found = load_columns(store, "family", subjects)
-    assert (len(found.subjects), found.subjects[0], found.read) == (67, subjects[0], 2)
-    assert found.values["peak"].tolist() == [[PEAK] * 67] * 2
-    again = load_columns(store, "family", subjects, found)
-    assert (again.subjects, again.read) == (found.subjects, 0)
+    for _ in range(2):
+        cache = Cache(tmp_path, "machine", "family", store.notices)
+        found = load_columns(store, "family", keys, {commit(number).id: number for number in range(2)}, cache)
+        assert (len(found.keys), found.keys[0], found.positions.tolist()) == (67, keys[0], [0, 1])
+        assert found.values["peak"].tolist() == [[PEAK] * 67] * 2

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -46,19 +47,36 @@ def test_what_others_put_into_the_folder_stays(tmp_path: Path) -> None:
     assert contents(tmp_path / "site") == {"CNAME": "memory.example.org", "commit/note": "mine", "index.html": "x"}
 
 
-def test_a_file_made_by_the_same_key_is_kept_without_a_look(tmp_path: Path) -> None:
+def test_a_file_drawn_from_the_same_inputs_is_left_alone(tmp_path: Path) -> None:
+    drawn: list[object] = []
+
+    def draw(inputs: object, *, there: bool = True) -> bool:
+        def drawing() -> str | None:
+            drawn.append(inputs)
+            return f"from {inputs}" if there else None
+
+        return site.draw("assets/a", inputs, drawing)
+
     with SiteFolder(tmp_path / "site") as site:
-        assert not site.keeps("assets/a", "1")
-        site.put("assets/a", "one", "1")
-        assert site.keeps("assets/a", "1")
-        site.finish()
+        assert draw("one")
+        assert draw("one")
+        assert site.finish() == Written(written=1)
     with SiteFolder(tmp_path / "site") as site:
-        assert site.keeps("assets/a", "1")
-        assert not site.keeps("assets/a", "2")
+        assert draw("one")
         assert site.finish() == Written(kept=1)
+    assert drawn == ["one"]
+    with SiteFolder(tmp_path / "site") as site:
+        assert draw("other")
+        assert site.finish() == Written(written=1)
+    assert contents(tmp_path / "site") == {"assets/a": "from other"}
     (tmp_path / "site" / "assets/a").unlink()
     with SiteFolder(tmp_path / "site") as site:
-        assert not site.keeps("assets/a", "1")
+        assert draw("other")
+        site.finish()
+    assert drawn == ["one", "other", "other"]
+    with SiteFolder(tmp_path / "site") as site:
+        assert not draw("nothing", there=False)
+        assert site.finish() == Written(removed=1)
 
 
 def test_a_folder_with_something_else_is_refused(tmp_path: Path) -> None:
@@ -164,7 +182,7 @@ KILLED = """
 import os, pathlib, signal, sys
 from memharness.site.folder import SiteFolder
 with SiteFolder(pathlib.Path(sys.argv[1])) as site:
-    site.put("commit/a.html", "newer", "newer")
+    site.draw("commit/a.html", "newer", lambda: "newer")
     (site.folder / "commit" / ".memharness-0123456789abcdef.tmp").write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -176,13 +194,12 @@ def test_what_was_killed_can_be_repeated(tmp_path: Path, before: dict[str, str])
     if before:
         with SiteFolder(folder) as site:
             for path, text in before.items():
-                site.put(path, text, "old")
+                site.draw(path, text, partial(str, text))
             site.finish()
     subprocess.run([sys.executable, "-c", KILLED, str(folder)], check=False)
     assert (folder / "commit" / "a.html").read_text() == "newer"
     with SiteFolder(folder) as site:
-        assert not site.keeps("commit/a.html", "old")  # it is not what that key makes any more
-        site.put("commit/a.html", "old", "old")
+        site.draw("commit/a.html", "old", lambda: "old")  # the file is not what these inputs made any more
         site.finish()
     assert contents(folder) == {"commit/a.html": "old"}
     assert sorted(path.name for path in folder.iterdir()) == [MANIFEST, ".memharness-site.lock", "commit"]

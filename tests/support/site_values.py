@@ -534,8 +534,8 @@ def names() -> list[SubjectName]:
     return list({row.subject.id: row.subject for row in index().rows}.values())
 
 
-def scenario_html(here: Site, page: SubjectPage) -> str:
-    return pages.render_subject(here, page, pages.render_entries(here, page.entries))
+def assets() -> dict[str, bytes]:
+    return {name: draw() for name, draw in pages.assets().items()}
 
 
 def site_files() -> dict[str, bytes]:
@@ -548,7 +548,7 @@ def site_files() -> dict[str, bytes]:
         "status.html": pages.render_status(here, status()),
         "compare.html": pages.render_compare(here, names()),
         "changes.atom": pages.render_feed(here, entries()),
-        f"scenario/{subject().id}.html": scenario_html(here, subject_page()),
+        f"scenario/{subject().id}.html": pages.render_subject(here, subject_page()),
         f"picture/{subject().id}-peak.svg": _PICTURE,
         f"picture/{subject().id}-retained.svg": _PICTURE,
         "data/history.js": pages.history_script(commits, here.pages),
@@ -561,7 +561,7 @@ def site_files() -> dict[str, bytes]:
             files[f"commit/{item.id}.html"] = pages.render_commit(here, commit_page(at))
             files[f"data/commit/{item.id}.js"] = pages.commit_script(commit_data(at))
     named = {path: content.encode() if isinstance(content, str) else content for path, content in files.items()}
-    return named | {f"assets/{name}": content for name, content in pages.assets().items()}
+    return named | {f"assets/{name}": content for name, content in assets().items()}
 
 
 def write_site(folder: Path) -> Path:

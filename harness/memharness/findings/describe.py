@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, lru_cache, partial
-from typing import TypeAlias
+from typing import Protocol, TypeVar
 
 from msgspec.structs import replace
 
@@ -21,6 +21,8 @@ from memharness.model.findings import Change
 from memharness.model.history import Commit, FileEdit
 from memharness.model.measurements import Measured, Profile
 from memharness.model.metrics import METRICS
+
+T = TypeVar("T")
 
 _TEXTS = 256  # kept: neighbouring findings are about the same files
 
@@ -48,21 +50,33 @@ def open_source_edits(repository: Repository) -> Iterator["SourceEdits"]:
         yield SourceEdits(repository, blobs)
 
 
-Recall: TypeAlias = Callable[[str, Step, Commit, Commit], Change | None]
+class Remember(Protocol):
+    """Returns what `compute` returns, computed now or before; it follows from `inputs` and what is stored of `points`.
+
+    `points` are indexes in the judged series.
+    """
+
+    def __call__(  # noqa: D102
+        self, kind: type[T], judged: Judged, points: Sequence[int], inputs: object, compute: Callable[[], T], /
+    ) -> T: ...
+
+
+def _compute(_kind: type[T], _judged: Judged, _points: Sequence[int], _inputs: object, compute: Callable[[], T]) -> T:
+    return compute()
 
 
 def describe_with(
-    source_edits: "SourceEdits", results: Results, judged: Sequence[Judged], recall: Recall = lambda *_: None
+    source_edits: "SourceEdits", results: Results, judged: Sequence[Judged], remember: Remember = _compute
 ) -> tuple[Change, ...]:
-    """Do as `describe_each`; a step of a metric between two commits that `recall` knows is not looked at again."""
+    """Do as `describe_each`, with what `remember` knows of the lines between two points."""
     order = {commit.id: index for index, commit in enumerate(results.commits)}
     metrics = list(METRICS)
-    changes = [change for one in judged for change in _changes(results, one, order, source_edits, recall)]
+    changes = [change for one in judged for change in _changes(results, one, order, source_edits, remember)]
     return tuple(sorted(changes, key=lambda c: (order[c.range[1]], c.family, c.case, metrics.index(c.metric))))
 
 
 def _changes(
-    results: Results, judged: Judged, order: Mapping[str, int], source_edits: "SourceEdits", recall: Recall
+    results: Results, judged: Judged, order: Mapping[str, int], source_edits: "SourceEdits", remember: Remember
 ) -> Iterator[Change]:
     """Yield a change for each finding; a rise and the fall that undid it are one change."""
     if judged.rule is None or not judged.findings:
@@ -70,16 +84,22 @@ def _changes(
     series, points, rule = judged.series, judged.series.points, judged.rule
 
     def alike(one: int, other: int) -> bool:
-        before, after = _sides(results, judged, one, other)
-        between = source_edits.between(points[one].commit, points[other].commit, (before, after))
-        return same_lines(series.metric, before, after, between, int(rule.needed(points[one].value or 0)))
+        tolerance = int(rule.needed(points[one].value or 0))
+
+        def compute() -> bool:
+            before, after = _sides(results, judged, one, other)
+            between = source_edits.between(points[one].commit, points[other].commit, (before, after))
+            return same_lines(series.metric, before, after, between, tolerance)
+
+        return remember(bool, judged, (one, other), tolerance, compute)
 
     undone = find_undone(series, judged.steps, rule, alike)
     for number, step in enumerate(judged.findings):
         if number in undone.values() or (number in undone and step.after < step.before):
             continue  # the fall that took rises back, or a lesser one on the way there
-        good, bad = points[step.good].commit, points[step.bad].commit
-        change = recall(series.metric, step, good, bad) or _make(results, judged, step, source_edits)
+        ends = sorted({step.good, step.bad, *(at for one in _inner(judged, step) for at in (one.good, one.bad))})
+        make = partial(_make, results, judged, step, source_edits)
+        change = remember(Change, judged, ends, replace(step, good=0, bad=0), make)
         change = _with_culprit(results, judged, step, change)
         if number in undone:
             back = points[judged.steps[undone[number]].bad].commit
@@ -111,7 +131,7 @@ def _stretches(
     results: Results, judged: Judged, drift: Step, source_edits: "SourceEdits"
 ) -> tuple[Stretch, ...] | None:
     """Return the stretches of a drift between the flagged steps in its range; None where there are none."""
-    inner = [step for step in judged.steps if drift.good <= step.good and step.bad <= drift.bad]
+    inner = _inner(judged, drift)
     if not inner:
         return None
     ends = [drift.good, *(index for step in inner for index in (step.good, step.bad)), drift.bad]
@@ -132,6 +152,12 @@ def _stretches(
         for one, other in zip(ends[::2], ends[1::2], strict=True)
         if one < other
     )
+
+
+def _inner(judged: Judged, drift: Step) -> Sequence[Step]:
+    """Return the steps in the range of a drift."""
+    is_drift = drift.kind == "drift"
+    return [step for step in judged.steps if is_drift and drift.good <= step.good and step.bad <= drift.bad]
 
 
 class SourceEdits:

@@ -1,11 +1,12 @@
 """Stored results as columns: the values of one environment family in arrays, which hold millions of them.
 
-In: a store, and the subjects to be looked at. Out: `Columns`, a row for each commit that has a record, in no particular
-order. They are kept in the cache folder, so that only records that are new or were rewritten are read again.
+In: a store, and the cases to be looked at. Out: `Columns`, a row for each commit of a history that has a record. They
+are read in blocks of a few records, which are kept: only one with a record that is new or was rewritten is read again.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -14,155 +15,205 @@ from msgspec.structs import replace
 
 from memharness.model.measurements import Measured, Measurement, Outcome
 from memharness.model.metrics import METRICS
+from memharness.model.values import Value
+from memharness.site.cache import Cache
 from memharness.store import Store
 
 Integers: TypeAlias = npt.NDArray[np.int64]
-Key: TypeAlias = tuple[str, str, int]  # of a subject: case, identity of its scenario, version of the probe's method
-Stamp: TypeAlias = tuple[tuple[str, int, int], ...]  # of a record and of those that it refers to
+Key: TypeAlias = tuple[str, str, int]  # of a series: case, identity of its scenario, version of the probe's method
+Stamp: TypeAlias = tuple[tuple[str, int, int], ...]  # of a record and of those that it refers to: commit, mtime, size
 
 MISSING: Final = int(np.iinfo(np.int64).min)
-_DAMAGED: Final[Stamp] = (("", -1, -1),)  # never current: it is said again each time
-_FORMER: Final = 64  # subjects, and two more for each present one: results of strangers may have any number
 NOTHING, PLAIN, REUSED, SPECIAL = range(4)  # what a cell holds: `Columns.states`
+_FORMER: Final = 64  # keys, and two more for each present one: results of strangers may have any number
 
 
 @dataclass(kw_only=True)
 class Columns:
-    """The cells of `subjects` (columns) at `commits` (rows). Former subjects of the same cases come last.
+    """The cells of `keys` (columns) at `positions` of the history (rows, ascending). Former keys come last.
 
-    `values` holds the metrics of first measurements, MISSING where there is none. A cell whose story is longer than
-    that (repeats, failures, doubts) is SPECIAL and has all its measurements in `special`, by row and column.
-    `environments` are indexes in `facts`, -1 where none is known.
+    `values` holds the metrics of first measurements, MISSING where there is none. A cell with more to tell than values
+    (repeats, failures, doubts) is SPECIAL and has all its measurements in `special`, by row and column. `environments`
+    are indexes in `facts`, -1 where none is known.
     """
 
-    subjects: tuple[Key, ...]
-    commits: list[str]
+    keys: tuple[Key, ...]
+    positions: Integers
     stamps: list[Stamp]
     values: dict[str, Integers]
     states: npt.NDArray[np.uint8]
     environments: npt.NDArray[np.int32]
-    facts: list[str]
-    special: dict[tuple[int, int], tuple[Measurement, ...]] = field(default_factory=dict)
-    read: int = 0  # records read just now
-
-    @classmethod
-    def empty(cls, subjects: Sequence[Key], rows: int = 0, facts: list[str] | None = None) -> "Columns":
-        """Return columns with nothing in them."""
-        shape = (rows, len(subjects))
-        return cls(
-            subjects=tuple(subjects),
-            commits=[""] * rows,
-            stamps=[()] * rows,
-            values={metric: np.full(shape, MISSING, np.int64, order="F") for metric in METRICS},  # read by subject
-            states=np.zeros(shape, np.uint8),
-            environments=np.full(shape, -1, np.int32),
-            facts=facts or [],
-        )
+    facts: tuple[str, ...]
+    special: dict[tuple[int, int], tuple[Measurement, ...]]
 
 
-def load_columns(store: Store, family: str, subjects: Sequence[Key], known: Columns | None = None) -> Columns:
-    """Return what is stored of `subjects` and of former ones of their cases; unchanged rows are taken from `known`."""
+class _Block(Value):
+    """The cells of some records; arrays as bytes, row by row. Outcomes that are alike are stored once."""
+
+    keys: tuple[Key, ...]
+    commits: tuple[str, ...]
+    stamps: tuple[Stamp, ...]
+    values: dict[str, bytes]
+    states: bytes
+    environments: bytes
+    facts: tuple[str, ...]
+    special: tuple[tuple[int, int, tuple[tuple[int, str | None, int], ...]], ...]  # row, column; round, facts, outcome
+    outcomes: tuple[Outcome, ...]
+
+
+def load_columns(store: Store, family: str, keys: Sequence[Key], positions: Mapping[str, int], cache: Cache) -> Columns:
+    """Return what is stored of `keys`, and of former ones of their cases, at the commits that have `positions`."""
     stamps = store.stamps(family)
-    old = known if known and known.subjects[: len(subjects)] == tuple(subjects) else Columns.empty(subjects)
-    kept = [row for row, commit in enumerate(old.commits) if _is_current(commit, old.stamps[row], stamps)]
-    kept_commits = {old.commits[row] for row in kept}
-    fresh = [commit for commit in stamps if commit not in kept_commits]
-    if not fresh and len(kept) == len(old.commits):
-        old.read = 0
-        return old
-    found = Columns.empty(old.subjects, len(kept) + len(fresh), [*old.facts])
-    _copy(old, kept, found)
-    column = {key: number for number, key in enumerate(found.subjects)}
-    cases, former = {case for case, *_ in subjects}, set[Key]()
-    alike: dict[Outcome, Outcome] = {}
-    values = {metric: np.full((len(fresh), len(column)), MISSING, np.int64) for metric in found.values}
-    for at, commit in enumerate(fresh):
-        row, figures = len(kept) + at, {metric: own[at] for metric, own in values.items()}
-        record = store.record(family, commit)
-        sources = sorted({reference.commit for reference in record.reused}) if record else []
-        found.commits[row] = commit
-        stamp = tuple((id_, *stamps.get(id_, (0, 0))) for id_ in (commit, *sources))
-        found.stamps[row] = stamp if record else _DAMAGED
-        for key, measurements in _cells(store.resolved(record) if record else ()):
-            if key in column:
-                _enter(found, row, column[key], measurements, figures, alike)
-            elif key[0] in cases:
-                former.add(key)
-    known_former = old.subjects[len(subjects) :]
-    more = sorted(former)[: max(_FORMER + 2 * len(subjects) - len(known_former), 0)]
-    if more:  # all is read again once
-        return load_columns(store, family, subjects, Columns.empty((*subjects, *sorted((*known_former, *more)))))
-    for metric, own in values.items():
-        found.values[metric][len(kept) :] = own
-    found.read = len(fresh)
-    _sort_facts(found)
+    blocks = [
+        _load_block(store, family, keys, list(group), stamps, cache)
+        for _, group in groupby(sorted(stamps), key=lambda commit: commit[:2])
+    ]
+    former = sorted({key for block in blocks for key in block.keys[len(keys) :]})
+    all_keys = (*keys, *former[: _most_former(keys)])
+    own = sorted(positions[commit] for commit in stamps.keys() & positions.keys())
+    shape = (len(own), len(all_keys))
+    found = Columns(
+        keys=all_keys,
+        positions=np.array(own, np.int64),
+        stamps=[()] * len(own),
+        values={metric: np.full(shape, MISSING, np.int64, order="F") for metric in METRICS},  # read by case
+        states=np.zeros(shape, np.uint8),
+        environments=np.full(shape, -1, np.int32),
+        facts=tuple(sorted({id_ for block in blocks for id_ in block.facts})),
+        special={},
+    )
+    rows = {position: row for row, position in enumerate(own)}
+    while blocks:  # each is released when it is entered
+        block = blocks.pop()
+        _enter(found, block, [rows.get(positions.get(commit, -1), -1) for commit in block.commits])
     return found
 
 
-def _is_current(commit: str, stamp: Stamp, stamps: Mapping[str, tuple[int, int]]) -> bool:
-    return commit in stamps and all(stamps.get(id_, (0, 0)) == (mtime, size) for id_, mtime, size in stamp)
+def _most_former(keys: Sequence[Key]) -> int:
+    return _FORMER + 2 * len(keys)
 
 
-def _copy(old: Columns, rows: list[int], found: Columns) -> None:
-    """Make `rows` of the old columns the first rows of the new ones."""
-    number = len(rows)
-    found.commits[:number] = [old.commits[row] for row in rows]
-    found.stamps[:number] = [old.stamps[row] for row in rows]
-    for metric, values in found.values.items():
-        values[:number] = old.values[metric][rows]
-    found.states[:number] = old.states[rows]
-    found.environments[:number] = old.environments[rows]
-    moved = {row: place for place, row in enumerate(rows)}
-    found.special = {(moved[row], at): cell for (row, at), cell in old.special.items() if row in moved}
+def _enter(found: Columns, block: _Block, rows: Sequence[int]) -> None:
+    """Copy a block into the given rows of the columns; what has no place there (row -1) is left out."""
+    column = {key: number for number, key in enumerate(found.keys)}
+    numbers = [column.get(key, -1) for key in block.keys]
+    to = np.ix_([row for row in rows if row >= 0], [number for number in numbers if number >= 0])
+    taken = np.ix_(np.array(rows) >= 0, np.array(numbers) >= 0)
+    shape = (len(rows), len(numbers))
+    for metric, content in block.values.items():
+        found.values[metric][to] = np.frombuffer(content, np.int64).reshape(shape)[taken]
+    found.states[to] = np.frombuffer(block.states, np.uint8).reshape(shape)[taken]
+    places = np.array([*map(found.facts.index, block.facts), -1], np.int32)
+    found.environments[to] = places[np.frombuffer(block.environments, np.int32).reshape(shape)[taken]]
+    for row, stamp in zip(rows, block.stamps, strict=True):
+        if row >= 0:
+            found.stamps[row] = stamp
+    for row, number, repeats in block.special:
+        if rows[row] >= 0 and numbers[number] >= 0:
+            case, identity, probe = block.keys[number]
+            found.special[rows[row], numbers[number]] = tuple(
+                Measurement(
+                    case=case,
+                    identity=identity,
+                    probe=probe,
+                    round=round_,
+                    environment=environment,
+                    outcome=block.outcomes[outcome],
+                )
+                for round_, environment, outcome in repeats
+            )
 
 
-def _sort_facts(columns: Columns) -> None:
-    """Give the environments numbers that do not depend on which was read first."""
-    ordered = sorted(columns.facts)
-    places = np.array([*map(ordered.index, columns.facts), -1], np.int32)
-    columns.environments, columns.facts = places[columns.environments], ordered
+def _load_block(
+    store: Store,
+    family: str,
+    keys: Sequence[Key],
+    commits: Sequence[str],
+    stamps: Mapping[str, tuple[int, int]],
+    cache: Cache,
+) -> _Block:
+    """Return the cells of the records of `commits`; kept ones hold while what they refer to is as it was."""
+
+    def holds(block: _Block) -> bool:
+        return all(stamps.get(id_, (0, 0)) == (mtime, size) for stamp in block.stamps for id_, mtime, size in stamp)
+
+    inputs = [keys, sorted(store.renamed.items()), [(commit, stamps[commit]) for commit in commits]]
+    return cache.value(_Block, inputs, lambda: _read_block(store, family, keys, commits, stamps), holds)
 
 
-def _cells(measurements: Sequence[Measurement]) -> Iterator[tuple[Key, tuple[Measurement, ...]]]:
-    """Yield what is stored of each subject; measurements come sorted."""
-    cells: dict[Key, list[Measurement]] = {}
-    for measurement in measurements:
-        cells.setdefault((measurement.case, measurement.identity, measurement.probe), []).append(measurement)
-    for key, own in cells.items():
-        yield key, tuple(own)
+def _read_block(
+    store: Store, family: str, keys: Sequence[Key], commits: Sequence[str], stamps: Mapping[str, tuple[int, int]]
+) -> _Block:
+    cases = {case for case, *_ in keys}
+    own_stamps, cells = list[Stamp](), list[dict[Key, list[Measurement]]]()
+    for commit in commits:
+        record = store.record(family, commit)
+        sources = sorted({reference.commit for reference in record.reused}) if record else []
+        own_stamps.append(tuple((id_, *stamps.get(id_, (0, 0))) for id_ in (commit, *sources)))
+        own: dict[Key, list[Measurement]] = {}
+        for measurement in store.resolved(record) if record else ():  # sorted
+            if measurement.case in cases:
+                key = (measurement.case, measurement.identity, measurement.probe)
+                own.setdefault(key, []).append(measurement)
+        cells.append(own)
+    former = sorted({key for own in cells for key in own} - {*keys})
+    return _block([*keys, *former[: _most_former(keys)]], commits, own_stamps, cells)
 
 
-def _enter(
-    found: Columns,
-    row: int,
-    number: int,
-    measurements: tuple[Measurement, ...],
-    figures: Mapping[str, Integers],
-    alike: dict[Outcome, Outcome],
-) -> None:
-    """Enter a cell, its values into the `figures` of its row.
+def _block(
+    keys: Sequence[Key],
+    commits: Sequence[str],
+    stamps: Sequence[Stamp],
+    cells: Sequence[Mapping[Key, Sequence[Measurement]]],
+) -> _Block:
+    shape = (len(commits), len(keys))
+    values = {metric: np.full(shape, MISSING, np.int64) for metric in METRICS}
+    states, environments = np.zeros(shape, np.uint8), np.full(shape, -1, np.int32)
+    facts, outcomes = dict[str, int](), list[Outcome]()
+    special = []
+    for row, number, measurements in _numbered(cells, keys):
+        outcome = measurements[0].outcome
+        if isinstance(outcome, Measured):
+            for metric in outcome.metrics.keys() & values.keys():
+                values[metric][row, number] = outcome.metrics[metric]
+        environment = next((m.environment for m in measurements if m.environment), None)
+        if environment is not None:
+            environments[row, number] = facts.setdefault(environment, len(facts))
+        states[row, number] = state = _state(measurements)
+        if state == SPECIAL:
+            repeats = [(m.round, m.environment, _place(m.outcome, outcomes)) for m in measurements]
+            special.append((row, number, tuple(repeats)))
+    return _Block(
+        keys=tuple(keys),
+        commits=tuple(commits),
+        stamps=tuple(stamps),
+        values={metric: own.tobytes() for metric, own in values.items()},
+        states=states.tobytes(),
+        environments=environments.tobytes(),
+        facts=tuple(facts),
+        special=tuple(special),
+        outcomes=tuple(outcomes),
+    )
 
-    Failures that are alike, as of a commit that does not build, are kept once.
-    """
-    first = measurements[0]
-    outcome = first.outcome
-    if isinstance(outcome, Measured):
-        for metric, value in outcome.metrics.items():
-            if metric in figures:
-                figures[metric][number] = value
-    environment = next((m.environment for m in measurements if m.environment), None)
-    if environment is not None:
-        if environment not in found.facts:
-            found.facts.append(environment)
-        found.environments[row, number] = found.facts.index(environment)
-    plain = len(measurements) == 1 and isinstance(outcome, Measured)
-    if plain and isinstance(outcome, Measured) and not outcome.failed_passes and not outcome.suspected:
-        found.states[row, number] = PLAIN if outcome.reused_from is None else REUSED
-        return
-    found.states[row, number] = SPECIAL
-    found.special[row, number] = tuple([replace(m, outcome=_kept(m.outcome, alike)) for m in measurements])
+
+def _numbered(
+    cells: Sequence[Mapping[Key, Sequence[Measurement]]], keys: Sequence[Key]
+) -> Iterator[tuple[int, int, Sequence[Measurement]]]:
+    """Yield row, column and measurements of each cell."""
+    for row, own in enumerate(cells):
+        yield from ((row, number, own[key]) for number, key in enumerate(keys) if key in own)
 
 
-def _kept(outcome: Outcome, alike: dict[Outcome, Outcome]) -> Outcome:
-    """Return an outcome without what no series and no page needs; one object for failures that are alike."""
-    return replace(outcome, inputs={}) if isinstance(outcome, Measured) else alike.setdefault(outcome, outcome)
+def _state(measurements: Sequence[Measurement]) -> int:
+    outcome = measurements[0].outcome
+    if len(measurements) > 1 or not isinstance(outcome, Measured) or outcome.failed_passes or outcome.suspected:
+        return SPECIAL
+    return PLAIN if outcome.reused_from is None else REUSED
+
+
+def _place(outcome: Outcome, known: list[Outcome]) -> int:
+    """Add an outcome to the `known` ones and return its place; a commit that does not build repeats the last one."""
+    needed = replace(outcome, inputs={}) if isinstance(outcome, Measured) else outcome  # inputs show on no page
+    if not known or known[-1] != needed:
+        known.append(needed)
+    return len(known) - 1

@@ -6,7 +6,7 @@ The folder may have come with a clone, so that list is not trusted to stay withi
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from memharness.errors import MemharnessError
 from memharness.files.folder import Folder, NotPlain, TooLarge, is_temporary
 from memharness.model.values import Value
+from memharness.site.cache import digest_of
 
 MANIFEST: Final = ".memharness-site.json"
 _LOCK: Final = ".memharness-site.lock"
@@ -92,21 +93,19 @@ class SiteFolder:
         finally:
             self._lock.release()
 
-    def keeps(self, path: str, key: str) -> bool:
-        """Tell whether the file at `path` was made by `key`; if so it stays, and need not be put."""
-        if self._files.get(path) == key:
-            return True
-        same = self._known.get(path) == key and path in self._there
-        if same:
-            self._files[path] = key
-        return same
+    def draw(self, path: str, inputs: object, draw: Callable[[], str | bytes | None]) -> bool:
+        """Have what `draw` returns in the file at `path`, unless it was drawn there before; tell whether there is any.
 
-    def keeps_all(self, parent: str, key: str) -> bool:
-        """Tell whether there are files below `parent`, all made by `key`; if so they stay, and need not be put."""
-        below = [path for path in self._known if path.startswith(f"{parent}/")]
-        if not below or any(self._known[path] != key or path not in self._there for path in below):
-            return False
-        self._files.update(dict.fromkeys(below, key))
+        It must follow from this package and from `inputs` alone, which are values that JSON can hold.
+        """
+        key = digest_of(inputs)
+        if self._known.get(path) == key and path in self._there:
+            self._files[path] = key
+        elif self._files.get(path) != key:
+            content = draw()
+            if content is None:
+                return False
+            self.put(path, content, key)
         return True
 
     def put(self, path: str, content: str | bytes, key: str = "") -> None:

@@ -1,45 +1,42 @@
 """A site of trend pages, published from stored results; measures nothing.
 
-Subjects are read, judged and drawn one after the other, so that what is held at once stays small. What is kept in the
-cache folder and in the site itself spares the work on what did not change.
+Cases are read, judged and drawn one after the other, so that what is held at once stays small.
 """
 
 import dataclasses
 import gc
 import hashlib
-import re
-import shlex
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import groupby
 from pathlib import Path
 from typing import Final
 
 import msgspec
 import numpy as np
 
-import memharness.site.render as pages
 from memharness.config.configuration import Config
-from memharness.findings.describe import SourceEdits, open_source_edits
+from memharness.findings.describe import open_source_edits
 from memharness.findings.project import Selection, name_at
 from memharness.git.history import blob_ids
 from memharness.git.web_links import WebLinks, recognise
-from memharness.model.measurements import Measured, Profile
+from memharness.model.measurements import Profile
 from memharness.model.metrics import METRICS
 from memharness.model.values import Value
-from memharness.site.catalogue import Catalogue, Chapter, chapters, open_catalogue
+from memharness.site import render
+from memharness.site.cache import package_digest
+from memharness.site.case_history import CaseHistory
+from memharness.site.case_pages import publish_case
 from memharness.site.commit_pages import publish_commits
-from memharness.site.drawn import DrawnChanges, changes_digest, code_digest
+from memharness.site.contents import CaseChanges, SiteContents, case_changes, open_contents
 from memharness.site.folder import SiteFolder, Written
-from memharness.site.picturing import choose, publish_picture
-from memharness.site.shelves import Subject
 from memharness.site.status import status_of
-from memharness.site.timelines import chart_data, failing, failure_stretches
-from memharness.site.values import Entry, Index, Leak, Site, SubjectName, SubjectPage
+from memharness.site.timelines import failing
+from memharness.site.values import Entry, Index, Leak, Site, SubjectName
 from memharness.wording.text import number_text
 
 _COLLECTED: Final = 20_000  # objects that may be new before the collector looks at them
-_ALL_PICTURED: Final = 25  # subjects, up to which every metric has its picture
+_ALL_PICTURED: Final = 25  # cases, up to which every metric has its picture
 
 
 class Published(Value, omit_defaults=False):
@@ -58,28 +55,27 @@ def publish(config: Config, selection: Selection) -> Published:
     Raises MemharnessError, also where nothing is stored of them.
     """
     with _seldom_collected():
-        return _publish(open_catalogue(config, selection))
+        return _publish(open_contents(config, selection))
 
 
-def _publish(catalogue: Catalogue) -> Published:
-    config, site = catalogue.project.config, _site(catalogue)
+def _publish(contents: SiteContents) -> Published:
+    config, site = contents.project.config, _site(contents)
     with SiteFolder(config.publish.folder) as folder:
-        if not folder.keeps_all("assets", code_digest()):
-            for name, content in pages.assets().items():
-                folder.put(f"assets/{name}", content, code_digest())
-        with open_source_edits(catalogue.project.repository) as source_edits:
-            told = _publish_subjects(folder, site, catalogue, source_edits)
-            named = publish_commits(folder, site, catalogue, told, source_edits)
-        folder.put("data/history.js", pages.history_script(catalogue.history, site.pages))
-        failed = _publish_lists(folder, site, catalogue, told)
+        for name, draw in render.assets().items():
+            folder.draw(f"assets/{name}", name, draw)
+        with open_source_edits(contents.project.repository) as source_edits:
+            changes = _publish_cases(folder, site, contents, case_changes(contents, source_edits))
+            commits = publish_commits(folder, site, contents, changes, source_edits)
+        folder.put("data/history.js", render.history_script(contents.history, site.pages))
+        failed = _publish_lists(folder, site, contents, changes)
         files = folder.finish()
     advice = f"{number_text(failed, 'failure')} at the newest commits; `memharness run --retry-failed` measures again"
     return Published(
         folder=config.publish.folder,
         files=files,
-        subjects=len(told),
-        commits=named,
-        notices=(*catalogue.notices, *([advice] if failed else ())),
+        subjects=len(changes),
+        commits=commits,
+        notices=(*contents.notices, *([advice] if failed else ())),
     )
 
 
@@ -97,10 +93,10 @@ def _seldom_collected() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def _site(catalogue: Catalogue) -> Site:
-    config, history, repository = catalogue.project.config, catalogue.history, catalogue.project.repository
-    links = _links(catalogue)
-    tag = catalogue.newest_tag
+def _site(contents: SiteContents) -> Site:
+    config, history, repository = contents.project.config, contents.history, contents.project.repository
+    links = _links(contents)
+    tag = contents.newest_tag
     name = name_at(config, repository, blob_ids(repository, history[-1].id))
     return Site(
         project=name or Path(repository.location).name,
@@ -111,166 +107,95 @@ def _site(catalogue: Catalogue) -> Site:
         line_link=config.publish.line_link or (links.line if links else None),
         commit_link=config.publish.commit_link or (links.commit if links else None),
         url=config.publish.url,
-        build=_build(catalogue),
-        pages=frozenset(
-            history[at].id for shelf in catalogue.shelves for at, row in enumerate(shelf.rows.tolist()) if row >= 0
-        ),
+        build=_build(contents),
+        pages=frozenset(history[at].id for family in contents.families for at in family.rows),
     )
 
 
-def _build(catalogue: Catalogue) -> str:
+def _build(contents: SiteContents) -> str:
     """Return a digest of all figures, in the order of the history: files that are copied are not new."""
-    found = hashlib.sha256(msgspec.msgpack.encode([code_digest(), catalogue.history]))
-    for shelf in catalogue.shelves:
-        numbers = list(shelf.names)
-        subjects = [shelf.columns.subjects[number] for number in numbers]
-        found.update(msgspec.msgpack.encode([shelf.machine, shelf.family, subjects]))
-        for values in shelf.columns.values.values():
-            found.update(values[shelf.rows[shelf.rows >= 0]][:, numbers].tobytes())
+    found = hashlib.sha256(msgspec.msgpack.encode([package_digest(), contents.history]))
+    for family in contents.families:
+        numbers = list(family.names)
+        keys = [family.columns.keys[number] for number in numbers]
+        found.update(msgspec.msgpack.encode([family.machine, family.family, keys]))
+        for values in family.columns.values.values():
+            found.update(values[:, numbers].tobytes())
     return found.hexdigest()[:10]
 
 
-def _links(catalogue: Catalogue) -> WebLinks | None:
+def _links(contents: SiteContents) -> WebLinks | None:
     """Recognise where the repository is browsed: by its remote, or by the address it was fetched from."""
-    repository = catalogue.project.repository
+    repository = contents.project.repository
     remote = repository.try_git("config", "--get", "remote.origin.url").output.decode(errors="replace").strip()
     return recognise(remote) or recognise(repository.location)
 
 
-def _siblings(catalogue: Catalogue) -> dict[str, tuple[SubjectName, ...]]:
-    """Return by case the subjects that it is on all machines and in all environments."""
-    found: dict[str, tuple[SubjectName, ...]] = {}
-    for shelf in catalogue.shelves:
-        for name in shelf.names.values():
-            found[name.case] = (*found.get(name.case, ()), name)
-    return found
-
-
-# --- subjects --------------------------------------------------------------------------------------------
-
-
-def _publish_subjects(folder: SiteFolder, site: Site, catalogue: Catalogue, source_edits: SourceEdits) -> list[Chapter]:
-    """Write the files of all subjects; return their chapters without what was read for them."""
-    siblings = _siblings(catalogue)
-    every = sum(map(len, siblings.values())) <= _ALL_PICTURED
-    told = []
-    for shelf, own in groupby(chapters(catalogue, source_edits), key=lambda chapter: chapter.subject.shelf):
-        drawn = DrawnChanges(shelf)
-        for chapter in own:
-            subject = chapter.subject
-            changes = drawn.of(site, chapter)
-            _publish_subject(folder, site, chapter, siblings[subject.case.name], changes, every_picture=every)
-            told.append(dataclasses.replace(chapter, subject=subject.bare()))
-        drawn.keep(catalogue.faults)
-    return told
-
-
-def _publish_subject(
-    folder: SiteFolder,
-    site: Site,
-    chapter: Chapter,
-    siblings: tuple[SubjectName, ...],
-    changes: str,
-    *,
-    every_picture: bool,
-) -> None:
-    """Write the files of a subject, whose `changes` are drawn already."""
-    subject, id_ = chapter.subject, chapter.subject.name.id
-    data, pictured = chart_data(subject, chapter.rows), choose(chapter, every=every_picture)
-    folder.put(f"data/scenario/{id_}.js", pages.subject_script(data))
-    grown = subject.newest("growth")
-    calls = None if grown is None else subject.profile(grown, "calls")
-    page = SubjectPage(
-        subject=subject.name,
-        summary=subject.case.scenario.summary,
-        rows=chapter.rows,
-        entries=chapter.entries,
-        failures=failure_stretches(subject),
-        unmeasured=len(subject.states) - len(subject.measured) - subject.measured[0],
-        siblings=siblings,
-        reproduce=_reproduce(subject),
-        sizes=calls.sizes if calls else (),
-        notes=_notes(subject),
-        pictures=tuple(row.metric for row in pictured),
-    )
-    folder.put(f"scenario/{id_}.html", pages.render_subject(site, page, changes))
-    for row in pictured:
-        publish_picture(folder, chapter, row)
-
-
-def _reproduce(subject: Subject) -> tuple[str, ...]:
-    """Return the commands that measure its newest result anew and show what is behind it."""
-    case, commit = subject.case, subject.shelf.history[subject.measured[-1]].short
-    inner = case.name.removeprefix(case.scenario.name).strip("[]")
-    words = [case.scenario.name, *inner.split(",")] if inner else [case.scenario.name]
-    plain = all(re.fullmatch(r"[\w.=-]+", word) and word not in {"and", "or", "not"} for word in words)
-    choice = shlex.quote(" and ".join(words if plain else [case.scenario.name]))
-    return (
-        f"memharness run --until {commit} --last 1 -k {choice}",
-        f"memharness show {commit} -k {choice}",
-    )
-
-
-def _notes(subject: Subject) -> tuple[str, ...]:
-    outcomes = [m.outcome for m in subject.measurements(subject.measured[-1])]
-    return tuple(dict.fromkeys(note for o in outcomes if isinstance(o, Measured) for note in o.notes))
+def _publish_cases(
+    folder: SiteFolder, site: Site, contents: SiteContents, changes: Iterable[CaseChanges]
+) -> list[CaseChanges]:
+    """Write the files of all cases; return their changes without what was read for them."""
+    siblings: dict[str, list[SubjectName]] = defaultdict(list)  # by case: on all machines and in all environments
+    for family in contents.families:
+        for name in family.names.values():
+            siblings[name.case].append(name)
+    every_picture = sum(map(len, siblings.values())) <= _ALL_PICTURED
+    published = []
+    for one in changes:
+        publish_case(folder, site, one, siblings[one.case.name.case], every_picture=every_picture)
+        published.append(dataclasses.replace(one, case=one.case.bare()))
+    return published
 
 
 # --- the lists -------------------------------------------------------------------------------------------
 
 
-def _publish_lists(folder: SiteFolder, site: Site, catalogue: Catalogue, told: Sequence[Chapter]) -> int:
-    """Write the pages about all subjects; return the number of failures at their newest commits."""
-    order = {commit.id: at for at, commit in enumerate(catalogue.history)}
+def _publish_lists(folder: SiteFolder, site: Site, contents: SiteContents, changes: Sequence[CaseChanges]) -> int:
+    """Write the pages about all cases; return the number of failures at their newest commits."""
+    order, metrics = {commit.id: at for at, commit in enumerate(contents.history)}, list(METRICS)
     entries = sorted(
-        (entry for chapter in told for entry in chapter.entries),
-        key=lambda entry: (-order[entry.change.range[1]], entry.subject.case, list(METRICS).index(entry.change.metric)),
+        (entry for one in changes for entry in one.entries),
+        key=lambda entry: (-order[entry.change.range[1]], entry.subject.case, metrics.index(entry.change.metric)),
     )
+    rows = tuple(row for one in changes for row in one.rows)
     index = Index(
         open=tuple(entry for entry in entries if entry.status == "open"),
-        over_limit=tuple(row for chapter in told for row in chapter.rows if row.over_limit),
-        rows=tuple(row for chapter in told for row in chapter.rows),
-        failing=tuple(failure for chapter in told for failure in failing(chapter.subject)),
+        over_limit=tuple(row for row in rows if row.over_limit),
+        rows=rows,
+        failing=tuple(failure for one in changes for failure in failing(one.case)),
     )
-    folder.put("index.html", pages.render_index(site, index))
-    key = changes_digest(site, entries)
-    if not folder.keeps("changes.html", key):
-        folder.put("changes.html", pages.render_changes(site, entries), key)
-    folder.put("changes.atom", pages.render_feed(site, entries))
-    folder.put("leaks.html", pages.render_leaks(site, _leaks(told)))
-    folder.put("status.html", pages.render_status(site, status_of(catalogue)))
-    folder.put("compare.html", pages.render_compare(site, [chapter.subject.name for chapter in told]))
+    folder.put("index.html", render.render_index(site, index))
+    folder.put("changes.html", render.render_changes(site, entries))
+    folder.put("changes.atom", render.render_feed(site, entries))
+    folder.put("leaks.html", render.render_leaks(site, [leak for one in changes for leak in _leaks(one)]))
+    folder.put("status.html", render.render_status(site, status_of(contents)))
+    folder.put("compare.html", render.render_compare(site, [one.case.name for one in changes]))
     return len(index.failing)
 
 
-def _leaks(told: Iterable[Chapter]) -> list[Leak]:
-    found = []
-    for chapter in told:
-        for row in chapter.rows:
-            if row.metric == "growth" and row.now:
-                subject = chapter.subject.bare()
-                newest = subject.newest("growth") or 0
-                calls, profile = subject.profile(newest, "calls"), subject.profile(newest, "leak")
-                found.append(
-                    Leak(
-                        row=row,
-                        measured=subject.shelf.history[newest],
-                        since=_began(subject, chapter.entries),
-                        profile=profile or Profile(),
-                        sizes=calls.sizes if calls else (),
-                        calls=next((o.leak_calls for o in subject.measured_at(newest) if "leak" in o.profiles), 1),
-                    )
-                )
-    return found
+def _leaks(changes: CaseChanges) -> Iterator[Leak]:
+    for row in changes.rows:
+        if row.metric == "growth" and row.now:
+            case = changes.case.bare()
+            newest = case.newest("growth") or 0
+            calls = case.profile(newest, "calls")
+            yield Leak(
+                row=row,
+                measured=case.stored.history[newest],
+                since=_began(case, changes.entries),
+                profile=case.profile(newest, "leak") or Profile(),
+                sizes=calls.sizes if calls else (),
+                calls=next((o.leak_calls for o in case.measured_at(newest) if "leak" in o.profiles), 1),
+            )
 
 
-def _began(subject: Subject, entries: Sequence[Entry]) -> Entry | None:
+def _began(case: CaseHistory, entries: Sequence[Entry]) -> Entry | None:
     """Return the rise that began the present leak, the first after the last value that was none, if there was one."""
-    clean = np.flatnonzero(subject.values("growth") == 0)
+    clean = np.flatnonzero(case.values("growth") == 0)
     if not clean.size:
         return None
     for entry in entries:
         rise = entry.change.metric == "growth" and entry.change.after > entry.change.before
-        if rise and entry.status != "transient" and subject.shelf.positions[entry.change.range[1]] > clean[-1]:
+        if rise and entry.status != "transient" and case.stored.positions[entry.change.range[1]] > clean[-1]:
             return entry
     return None

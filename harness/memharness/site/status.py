@@ -6,77 +6,71 @@ from typing import Final
 import numpy as np
 
 from memharness.model.metrics import Phase
-from memharness.site.catalogue import Catalogue
-from memharness.site.columns import PLAIN, REUSED, SPECIAL
-from memharness.site.shelves import Shelf
+from memharness.site.case_history import FamilyResults
+from memharness.site.contents import SiteContents
 from memharness.site.timelines import failure_details
 from memharness.site.values import EnvironmentUse, FailureAt, RunAt, Stale, StatusPage
 
-_MOST_RUNS: Final = 30  # on each shelf
+_MOST_RUNS: Final = 30  # on each stored
 
 
-def status_of(catalogue: Catalogue) -> StatusPage:
+def status_of(contents: SiteContents) -> StatusPage:
     """Return what the page of the status shows."""
-    runs = [run for shelf in catalogue.shelves for run in _runs(shelf)]
-    order = {commit.id: at for at, commit in enumerate(catalogue.history)}
+    runs = [run for stored in contents.families for run in _runs(stored)]
+    order = {commit.id: at for at, commit in enumerate(contents.history)}
     return StatusPage(
         runs=tuple(sorted(runs, key=lambda run: -order[run.commit.id])),
-        causes=_causes(catalogue),
-        stale=tuple(stale for shelf in catalogue.shelves for stale in _stale(shelf)),
-        environments=tuple(use for shelf in catalogue.shelves for use in _environments(shelf)),
+        causes=_causes(contents),
+        stale=tuple(stale for stored in contents.families for stale in _stale(stored)),
+        environments=tuple(use for stored in contents.families for use in _environments(stored)),
     )
 
 
-def _runs(shelf: Shelf) -> Iterator[RunAt]:
-    numbers = list(shelf.names)
-    for at in np.flatnonzero(shelf.rows >= 0)[: -_MOST_RUNS - 1 : -1].tolist():
-        states = shelf.columns.states[shelf.rows[at]][numbers]
-        failed = sum(number in shelf.names for number, _ in shelf.failures.get(at, ()))
+def _runs(stored: FamilyResults) -> Iterator[RunAt]:
+    for at in [*reversed(stored.rows)][:_MOST_RUNS]:
+        measured, reused = stored.counts(at)
         yield RunAt(
-            commit=shelf.history[at],
-            machine=shelf.machine,
-            family=shelf.family,
-            measured=int(((states == PLAIN) | (states == SPECIAL)).sum()) - shelf.broken.get(at, 0),
-            reused=int((states == REUSED).sum()),
-            failed=failed,
+            commit=stored.history[at],
+            machine=stored.machine,
+            family=stored.family,
+            measured=measured,
+            reused=reused,
+            failed=len(stored.failures.get(at, ())),
         )
 
 
-def _causes(catalogue: Catalogue) -> tuple[tuple[Phase, str, int, FailureAt], ...]:
+def _causes(contents: SiteContents) -> tuple[tuple[Phase, str, int, FailureAt], ...]:
     """Return every reason of a failure with the number of failures and the newest of them, the most frequent first."""
     found: dict[tuple[Phase, str], tuple[int, FailureAt]] = {}
-    for shelf in catalogue.shelves:
-        for at, cells in sorted(shelf.failures.items()):
+    for stored in contents.families:
+        for at, cells in sorted(stored.failures.items()):
             for number, cell in cells:
-                if number not in shelf.names:
-                    continue
-                for failure in failure_details(shelf.names[number], shelf.history[at], cell):
+                for failure in failure_details(stored.names[number], stored.history[at], cell):
                     key = (failure.phase, failure.reason)
                     found[key] = (found.get(key, (0, failure))[0] + 1, failure)
     ordered = sorted(found.items(), key=lambda item: (-item[1][0], item[0]))
     return tuple((phase, reason, number, newest) for (phase, reason), (number, newest) in ordered)
 
 
-def _stale(shelf: Shelf) -> Iterator[Stale]:
+def _stale(stored: FamilyResults) -> Iterator[Stale]:
     """Yield the subjects that the newest commit measured here has nothing of."""
-    measured = np.flatnonzero(shelf.rows >= 0)
-    states = shelf.columns.states[shelf.rows[measured]]
-    for number, name in shelf.names.items():
-        newest = int(measured[np.flatnonzero(states[:, number])[-1]])
-        if newest != measured[-1]:
-            yield Stale(subject=name, measured=shelf.history[newest], age=int(measured[-1]) - newest)
+    positions = stored.columns.positions
+    for number, name in stored.names.items():
+        newest = int(positions[np.flatnonzero(stored.columns.states[:, number])[-1]])
+        if newest != positions[-1]:
+            yield Stale(subject=name, measured=stored.history[newest], age=int(positions[-1]) - newest)
 
 
-def _environments(shelf: Shelf) -> Iterator[EnvironmentUse]:
-    measured = np.flatnonzero(shelf.rows >= 0)
-    used = shelf.columns.environments[shelf.rows[measured]]
-    found = [(measured[(used == number).any(axis=1)].tolist(), id_) for number, id_ in enumerate(shelf.columns.facts)]
+def _environments(stored: FamilyResults) -> Iterator[EnvironmentUse]:
+    columns = stored.columns
+    used = [columns.positions[(columns.environments == number).any(axis=1)] for number in range(len(columns.facts))]
+    found = [(own.tolist(), id_) for own, id_ in zip(used, columns.facts, strict=True)]
     for own, id_ in sorted(found):
-        if own and id_ in shelf.environments:
+        if own and id_ in stored.environments:
             yield EnvironmentUse(
-                machine=shelf.machine,
-                facts=shelf.environments[id_],
+                machine=stored.machine,
+                facts=stored.environments[id_],
                 commits=len(own),
-                first=shelf.history[own[0]],
-                last=shelf.history[own[-1]],
+                first=stored.history[own[0]],
+                last=stored.history[own[-1]],
             )

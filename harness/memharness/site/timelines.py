@@ -1,4 +1,4 @@
-"""Rows and charts of one subject: its metrics as the tables of a site show them, and as charts draw them."""
+"""Rows and charts of one case: its metrics as the tables of a site show them, and as charts draw them."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
@@ -10,8 +10,8 @@ from memharness.findings.report import reasons
 from memharness.model.history import Commit
 from memharness.model.measurements import Measured, Measurement, Outcome
 from memharness.model.metrics import METRICS, Phase
+from memharness.site.case_history import CaseHistory
 from memharness.site.columns import MISSING, Integers
-from memharness.site.shelves import Subject
 from memharness.site.values import (
     Entry,
     FailureAt,
@@ -26,51 +26,51 @@ from memharness.site.values import (
 SPARK_POINTS: Final = 60
 
 
-def summarise(subject: Subject, entries: Sequence[Entry], tag: int | None) -> tuple[TrendSummary, ...]:
+def summarise(case: CaseHistory, entries: Sequence[Entry], tag: int | None) -> tuple[TrendSummary, ...]:
     """Return every metric that has a value; `tag` is the position of the newest tag before the newest commit."""
     return tuple(
         row
         for metric in METRICS
-        if metric in subject.metrics and (row := _summary(subject, metric, entries, tag)) is not None
+        if metric in case.metrics and (row := _summary(case, metric, entries, tag)) is not None
     )
 
 
-def _summary(subject: Subject, metric: str, entries: Sequence[Entry], tag: int | None) -> TrendSummary | None:
-    values = subject.values(metric)
+def _summary(case: CaseHistory, metric: str, entries: Sequence[Entry], tag: int | None) -> TrendSummary | None:
+    values = case.values(metric)
     known = np.flatnonzero(values != MISSING)
     if not known.size:
         return None
     newest = int(known[-1])
     own = [entry for entry in entries if metric in (entry.change.metric, *entry.change.also)]
-    limit = subject.case.scenario.limits.get(metric)
+    limit = case.case.scenario.limits.get(metric)
     now = int(values[newest])
     return TrendSummary(
-        subject=subject.name,
+        subject=case.name,
         metric=metric,
         unit=METRICS[metric].unit,
         title=METRICS[metric].title,
-        metric_class=subject.classes.get(metric, "exact"),
+        metric_class=case.classes.get(metric, "exact"),
         spark=reduced(values, SPARK_POINTS),
-        marks=tuple(_marks(subject, metric, values, own)),
+        marks=tuple(_marks(case, metric, values, own)),
         now=now,
         low=int(values[known].min()),
         high=int(values[known].max()),
         at_tag=None if tag is None or values[tag] == MISSING else int(values[tag]),
         first=int(values[known[0]]),
         limit=limit,
-        over_limit=limit is not None and now > limit and not subject.is_suspected(metric, newest),
+        over_limit=limit is not None and now > limit and not case.is_suspected(metric, newest),
         age=len(values) - 1 - newest,
-        failed_now=newest < subject.measured[-1] and bool(failures_at(subject, subject.measured[-1])),
+        failed_now=newest < case.measured[-1] and bool(failures_at(case, case.measured[-1])),
         last=own[-1] if own else None,
-        judged=metric in subject.judged_metrics,
+        judged=metric in case.judged_metrics,
     )
 
 
-def _marks(subject: Subject, metric: str, values: Integers, entries: Sequence[Entry]) -> Iterator[Mark]:
+def _marks(case: CaseHistory, metric: str, values: Integers, entries: Sequence[Entry]) -> Iterator[Mark]:
     for entry in entries:
         change = entry.change
         before, after = change.before, change.after
-        good, bad = (subject.shelf.positions[id_] for id_ in change.range)
+        good, bad = (case.stored.positions[id_] for id_ in change.range)
         if metric != change.metric:  # named beside it: what it did itself
             before, after = int(values[good]), int(values[bad])
         yield Mark(position=bad, before=before, after=after, status=entry.status, entry=entry.id)
@@ -98,28 +98,28 @@ def reduced(values: Integers, most: int) -> tuple[tuple[int, int | None], ...]:
     return tuple(sorted(pairs.items()))
 
 
-def chart_data(subject: Subject, rows: Sequence[TrendSummary]) -> SubjectData:
+def chart_data(case: CaseHistory, rows: Sequence[TrendSummary]) -> SubjectData:
     """Return what the charts of a subject draw."""
     return SubjectData(
-        subject=subject.name,
-        trends=tuple(_trend(subject, row) for row in rows),
+        subject=case.name,
+        trends=tuple(_trend(case, row) for row in rows),
         failures=tuple(
             (at, "; ".join(f"{phase}: {reason}" for phase, reason in failed))
-            for at in sorted(subject.special)
-            if (failed := failures_at(subject, at))
+            for at in sorted(case.special)
+            if (failed := failures_at(case, at))
         ),
     )
 
 
-def _trend(subject: Subject, row: TrendSummary) -> TrendData:
+def _trend(case: CaseHistory, row: TrendSummary) -> TrendData:
     return TrendData(
         metric=row.metric,
         unit=row.unit,
         title=row.title,
-        values=runs(subject.values(row.metric)),
+        values=runs(case.values(row.metric)),
         band=tuple(
             (at, min(point.values), max(point.values))
-            for at, point in subject.special_points.get(row.metric, {}).items()
+            for at, point in case.special_points.get(row.metric, {}).items()
             if point.spread
         ),
         limit=row.limit,
@@ -140,30 +140,30 @@ def runs(values: Integers) -> tuple[int | tuple[int | None, int] | None, ...]:
     return tuple(found)
 
 
-def failures_at(subject: Subject, position: int) -> tuple[tuple[Phase, str], ...]:
+def failures_at(case: CaseHistory, position: int) -> tuple[tuple[Phase, str], ...]:
     """Return phase and reason of what failed at a position, by the first measurement there."""
-    measurements = subject.special.get(position)
+    measurements = case.special.get(position)
     return tuple(reasons(measurements[0].outcome)) if measurements else ()
 
 
-def failing(subject: Subject) -> tuple[FailureAt, ...]:
+def failing(case: CaseHistory) -> tuple[FailureAt, ...]:
     """Return what failed at the newest commit that anything is stored of."""
-    newest = subject.measured[-1]
-    cell = subject.special.get(newest)
-    return tuple(failure_details(subject.name, subject.shelf.history[newest], cell)) if cell else ()
+    newest = case.measured[-1]
+    cell = case.special.get(newest)
+    return tuple(failure_details(case.name, case.stored.history[newest], cell)) if cell else ()
 
 
-def failure_stretches(subject: Subject) -> tuple[FailureStretch, ...]:
+def failure_stretches(case: CaseHistory) -> tuple[FailureStretch, ...]:
     """Return the neighbouring measured commits that failed for one reason, oldest first."""
-    place = {at: number for number, at in enumerate(subject.measured)}
-    failed = [(at, failures[0]) for at in sorted(subject.special) if (failures := failures_at(subject, at))]
+    place = {at: number for number, at in enumerate(case.measured)}
+    failed = [(at, failures[0]) for at in sorted(case.special) if (failures := failures_at(case, at))]
     found = []
     # what follows without a gap keeps its distance from its number
     for ((phase, reason), _), run in groupby(
         enumerate(failed), key=lambda pair: (pair[1][1], place[pair[1][0]] - pair[0])
     ):
         positions = [at for _, (at, _) in run]
-        first, last = (subject.shelf.history[at] for at in (positions[0], positions[-1]))
+        first, last = (case.stored.history[at] for at in (positions[0], positions[-1]))
         found.append(FailureStretch(first=first, last=last, number=len(positions), phase=phase, reason=reason))
     return tuple(found)
 

@@ -1,10 +1,13 @@
-"""What the pages of the site show: built by the pipeline, drawn by `present.site`.
+"""What the pages of a site show: built from stored results, drawn by `render`.
 
 Value types, like those of `findings`. Texts are as they were found; whoever draws them makes them harmless. A position
 is the index of a commit in the history of the site, which is the same on all pages, oldest commit first.
 """
 
+from collections.abc import Iterable
 from typing import Literal
+
+from msgspec.structs import replace
 
 from memharness.model.environments import EnvironmentFacts
 from memharness.model.findings import Change, EnvironmentDifference, MetricClass
@@ -30,6 +33,11 @@ class Site(Value):
     url: str | None = None  # where the site will be, without a slash at the end
     pages: frozenset[str] = frozenset()  # full ids of the commits that have a page
     build: str = ""  # changes with everything shown, so that browsers do not keep old data beside new pages
+
+    def naming(self, commits: Iterable[Commit | None]) -> "Site":
+        """Return what is shown of it on a page that names these commits: nothing that each new commit moves."""
+        pages = self.pages & {commit.id for commit in commits if commit}
+        return replace(self, newest=self.first, commits=1, tag=None, pages=pages, build="")
 
 
 class SubjectName(Value):

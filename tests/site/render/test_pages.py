@@ -359,14 +359,14 @@ def test_a_commit_without_neighbours() -> None:
 
 
 def test_the_page_of_a_subject_chooses_the_default_metric() -> None:
-    page = values.scenario_html(values.site(), values.subject_page())
+    page = pages.render_subject(values.site(), values.subject_page())
     chosen = [found for _, found in Outline(page).tags if found.get("aria-current") == "true"]
     assert [found["data-metric"] for found in chosen] == ["peak"]
     pictures = [found["src"] for tag, found in Outline(page).tags if tag == "img"]
     assert pictures == [f"../picture/parse-1000-a1b2-{metric}.svg" for metric in ("peak", "retained")]
     assert "62.49 KiB to 62.52 KiB" in page  # the spread of repeats
     only = values.subject_page()
-    text = values.scenario_html(
+    text = pages.render_subject(
         values.site(),
         type(only)(**{name: getattr(only, name) for name in only.__struct_fields__} | {"rows": only.rows[1:]}),
     )
@@ -379,7 +379,8 @@ def test_the_page_of_a_subject_chooses_the_default_metric() -> None:
 )
 def test_a_drift_is_over_its_commits_and_a_range_one_of_them(drift: bool, brief: str, full: str) -> None:
     change = replace(values.open_entry().change, commit=None, confidence="range", between=11, drift=drift)
-    text = Outline(pages.render_entries(values.site(), [values.entry(change=change)])).text
+    page = replace(values.subject_page(), entries=(values.entry(change=change),))
+    text = Outline(pages.render_subject(values.site(), page)).text
     assert brief in text
     assert full in text
 
@@ -465,7 +466,7 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
 def test_marks_and_the_focus_stand_out(scheme: int) -> None:
-    style = pages.assets()["site.css"].decode()
+    style = values.assets()["site.css"].decode()
     blocks = re.findall(r":root \{.*?\}", style, re.DOTALL)
     own = dict(re.findall(r"(--[\w-]+): (#[0-9a-f]{6})", blocks[scheme]))
     outlines = set(re.findall(r"outline: 3px solid var\((--[\w-]+)\)", style))

@@ -110,10 +110,10 @@ def test_the_feed_of_a_site_without_address_or_changes() -> None:
 
 
 def test_assets_hold_bokeh_once_and_are_the_same_every_time() -> None:
-    found = pages.assets()
+    found = values.assets()
     (name,) = (name for name in found if name.startswith("bokeh"))
     assert found[name] == (files("bokeh") / "server/static/js/bokeh.min.js").read_bytes()
-    assert found == pages.assets()
+    assert found == values.assets()
     key, value = put(found["chart-document.js"])
     assert (key, value) == ("chart", chart_document())
 
@@ -121,7 +121,7 @@ def test_assets_hold_bokeh_once_and_are_the_same_every_time() -> None:
 def test_the_chart_has_no_code_and_all_the_models_that_its_script_asks_for() -> None:
     text = json.dumps(chart_document())
     assert "CustomJS" not in text
-    script = pages.assets()["chart-view.js"].decode()
+    script = values.assets()["chart-view.js"].decode()
     for name in (
         "x",
         "y",
@@ -147,14 +147,14 @@ def test_the_chart_has_no_code_and_all_the_models_that_its_script_asks_for() -> 
 )
 def test_own_scripts_keep_to_what_works_from_a_folder(forbidden: str) -> None:
     scripts = {
-        name: content for name, content in pages.assets().items() if name.endswith(".js") and "bokeh" not in name
+        name: content for name, content in values.assets().items() if name.endswith(".js") and "bokeh" not in name
     }
     assert len(scripts) == 6
     assert [name for name, content in scripts.items() if forbidden.encode() in content] == []
 
 
 def test_text_keeps_its_contrast_in_both_schemes() -> None:
-    css = pages.assets()["site.css"].decode()
+    css = values.assets()["site.css"].decode()
     light, dark = (dict(_variables(css, start)) for start in (":root {", "@media (prefers-color-scheme: dark)"))
     for scheme in (light, dark):
         for text in ("text", "soft", "link", "bad", "good", "unsure", "known", "failed"):

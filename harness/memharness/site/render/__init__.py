@@ -8,7 +8,7 @@ from memharness.site.render.bundle import assets
 from memharness.site.render.feed import render_feed
 from memharness.site.render.lists import render_changes, render_compare, render_leaks, render_status
 from memharness.site.render.scripts import commit_script, history_script, profile_script, subject_script
-from memharness.site.render.views import first_metric, render_commit, render_entries, render_index, render_subject
+from memharness.site.render.views import first_metric, render_commit, render_index, render_subject
 
 __all__ = [
     "assets",
@@ -19,7 +19,6 @@ __all__ = [
     "render_changes",
     "render_commit",
     "render_compare",
-    "render_entries",
     "render_feed",
     "render_index",
     "render_leaks",

@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Final
 
-from markupsafe import Markup
-
 from memharness.model.metrics import METRICS
 from memharness.site.render.icicle import difference_icicle, icicle
 from memharness.site.render.sparks import size_chart, size_steps, spark
 from memharness.site.render.templating import render
 from memharness.site.render.words import relative_text, row_labels
-from memharness.site.values import Allocations, CommitPage, Entry, Index, Site, SubjectPage, TrendSummary
+from memharness.site.values import Allocations, CommitPage, Index, Site, SubjectPage, TrendSummary
 from memharness.wording.text import delta_text, number_text, value_text
 
 SHOWN_OPEN: Final = 20  # entries before the rest is folded away
@@ -42,19 +40,13 @@ def render_index(site: Site, index: Index) -> str:
     )
 
 
-def render_entries(site: Site, entries: Sequence[Entry]) -> str:
-    """Return the changes of a subject as a part of its page."""
-    return render("entries.html", site, "../", entries=entries)
-
-
-def render_subject(site: Site, page: SubjectPage, changes: str) -> str:
-    """Return scenario/<id>.html. `changes` is what `render_entries` returns for the entries of the page."""
+def render_subject(site: Site, page: SubjectPage) -> str:
+    """Return scenario/<id>.html."""
     return render(
         "scenario.html",
         site,
         "../",
         page=page,
-        changes=Markup(changes),  # noqa: S704  (drawn and escaped there)
         rows=[row_fields(row, site) for row in page.rows],
         chosen=first_metric(page.rows),
         sizes=size_chart(page.sizes) if any(page.sizes) else None,

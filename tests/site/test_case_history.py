@@ -16,11 +16,11 @@ from memharness.git.repository import open_repository
 from memharness.model.environments import EnvironmentFacts
 from memharness.model.findings import Acceptance
 from memharness.model.history import Commit
-from memharness.model.measurements import PROBE_METHOD, Failed, Measured, Observation
+from memharness.model.measurements import PROBE_METHOD, Failed, Measured, Observation, Record
 from memharness.scenarios import all_cases, load_scenarios
-from memharness.site.catalogue import Catalogue, open_catalogue
+from memharness.site.case_history import FamilyResults
 from memharness.site.columns import MISSING
-from memharness.site.shelves import Shelf
+from memharness.site.contents import SiteContents, open_contents
 from memharness.site.timelines import reduced, runs
 from memharness.store import Store
 from repositories import RepositoryBuilder
@@ -125,10 +125,15 @@ def results(config: Config) -> Results:
 
 
 @pytest.fixture
-def catalogue(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Catalogue:
+def stored(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FamilyResults:
     monkeypatch.setenv("MEMHARNESS_CACHE", str(tmp_path))
-    open_catalogue(config, Selection())
-    return open_catalogue(config, Selection())  # from the cache
+    open_contents(config, Selection())
+    return only_family(open_contents(config, Selection()))  # from the cache
+
+
+def only_family(contents: SiteContents) -> FamilyResults:
+    (stored,) = contents.families
+    return stored
 
 
 def found(judged: Judged) -> list[object]:
@@ -140,12 +145,14 @@ def found(judged: Judged) -> list[object]:
     ]
 
 
-def test_a_story_told_by_its_turns_is_judged_as_the_whole_of_it(results: Results, catalogue: Catalogue) -> None:
+def test_a_history_judged_by_its_turns_is_judged_as_the_whole_of_it(results: Results, stored: FamilyResults) -> None:
     whole = {(one.case.name, one.series.metric): one for one in judge(results)}
-    (shelf,) = catalogue.shelves
-    short = {(one.case.name, one.series.metric): one for subject in shelf.subjects() for one in subject.judge()}
-    assert {key: found(one) for key, one in short.items()} == {key: found(one) for key, one in whole.items()}
-    assert {key: one.rule for key, one in short.items()} == {key: one.rule for key, one in whole.items()}
+    short = {(one.case.name, one.series.metric): one for case in stored.cases for one in case.judge()}
+    judged = {key: one for key, one in whole.items() if one.rule}
+    assert {key: found(one) for key, one in short.items()} == {key: found(one) for key, one in judged.items()}
+    assert {key: one.rule for key, one in short.items()} == {key: one.rule for key, one in judged.items()}
+    assert not any(found(one) for key, one in whole.items() if key not in judged)
+    assert sum(len(one.series.points) for one in short.values()) < 0.8 * len(judged) * COMMITS
     ends = {(one.case, one.range[1]) for one in results.accepted}
     measured = {
         (case, point.commit.id) for (case, _), one in whole.items() for point in one.series.points if point.values
@@ -158,35 +165,45 @@ def test_a_story_told_by_its_turns_is_judged_as_the_whole_of_it(results: Results
     assert {one.series.metric_class for one in whole.values()} >= {"exact", "noisy"}
 
 
-def test_values_are_those_of_the_series(results: Results, catalogue: Catalogue) -> None:
-    (shelf,) = catalogue.shelves
-    subjects = {subject.case.name: subject for subject in shelf.subjects()}
+def test_values_are_those_of_the_series(results: Results, stored: FamilyResults) -> None:
+    cases = {case.case.name: case for case in stored.cases}
     for one in judge(results):
-        subject = subjects[one.case.name]
-        values = [None if value == MISSING else value for value in subject.values(one.series.metric).tolist()]
+        case = cases[one.case.name]
+        values = [None if value == MISSING else value for value in case.values(one.series.metric).tolist()]
         assert values == [point.value for point in one.series.points]
-        assert subject.classes.get(one.series.metric, "exact") == one.series.metric_class
+        assert case.classes.get(one.series.metric, "exact") == one.series.metric_class
 
 
-def test_only_what_was_rewritten_is_read_again(config: Config, catalogue: Catalogue) -> None:
-    (shelf,) = catalogue.shelves
-    assert shelf.columns.read == 0
+def test_only_what_was_rewritten_is_read_again(
+    config: Config, stored: FamilyResults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    record = Store.record
+
+    def counted(store: Store, family: str, commit: str) -> Record | None:
+        read.append(commit)
+        return record(store, family, commit)
+
+    monkeypatch.setattr(Store, "record", counted)
+    open_contents(config, Selection())
+    assert read == []
     file = next((config.run.results / config.run.machine / FAMILY).glob("*.json"))
     content = file.read_bytes()
     file.write_bytes(content + b"\n")
-    (again,) = open_catalogue(config, Selection()).shelves
-    assert again.columns.read == 1
-    assert _peaks(again) == _peaks(shelf)
+    again = only_family(open_contents(config, Selection()))
+    assert file.stem in read
+    assert {commit[:2] for commit in read} == {file.stem[:2]}
+    assert _peaks(again) == _peaks(stored)
     file.unlink()
-    (without,) = open_catalogue(config, Selection()).shelves
+    without = only_family(open_contents(config, Selection()))
     file.write_bytes(content)
-    at = shelf.positions[file.stem]
-    gone = [[MISSING if number == at else value for number, value in enumerate(own)] for own in _peaks(shelf)]
+    at = stored.positions[file.stem]
+    gone = [[MISSING if number == at else value for number, value in enumerate(own)] for own in _peaks(stored)]
     assert _peaks(without) == gone
 
 
-def _peaks(shelf: Shelf) -> list[list[int]]:
-    return [subject.values("peak").tolist() for subject in shelf.subjects()]
+def _peaks(stored: FamilyResults) -> list[list[int]]:
+    return [case.values("peak").tolist() for case in stored.cases]
 
 
 @pytest.mark.parametrize("length", [0, 1, 7, 60, 61, 500])
