@@ -69,7 +69,7 @@ def _band(strokes: Sequence[Stroke]) -> Path | None:
     return Path(corners, codes) if corners else None
 
 
-def draw_failures(chart: Chart, trend: Trend, columns: int) -> None:
+def mark_failures(chart: Chart, trend: Trend, columns: int) -> None:
     """Mark what could not be measured near the lower edge."""
     failed = [index for index, point in enumerate(trend.points) if point.failed]
     shown = first_in_column(failed, len(trend.points), columns)
@@ -78,7 +78,7 @@ def draw_failures(chart: Chart, trend: Trend, columns: int) -> None:
         chart.line(shown, [low + 0.03 * (high - low)] * len(shown), color=chart.theme.muted, **FAILED)
 
 
-def draw_changes(chart: Chart, panel: Sequence[Trend]) -> None:
+def mark_changes(chart: Chart, panel: Sequence[Trend]) -> None:
     """Mark all changes, those of one verdict at once."""
     for verdict in VERDICTS:
         found = [change for trend in panel for change in trend.changes if change.verdict == verdict]

@@ -18,7 +18,7 @@ from matplotlib.transforms import Affine2D, IdentityTransform
 from memharness.model.findings import Trend
 from memharness.pictures.canvas import settings
 from memharness.pictures.captions import left_out_text, shortened, trend_title
-from memharness.pictures.chart import Chart, draw_changes, draw_failures, draw_line, label_changes
+from memharness.pictures.chart import Chart, draw_line, label_changes, mark_changes, mark_failures
 from memharness.pictures.look import LEADER, LIMIT, TAG, THEMES, backing
 from memharness.pictures.placing import Box
 from memharness.pictures.strokes import strokes
@@ -64,8 +64,8 @@ def _draw(figure: Figure, trend: Trend) -> None:
     _draw_commits(chart, trend)
     taken = _draw_values(chart, trend) if found or trend.changes else []
     draw_line(chart, trend, found, family=0)
-    draw_failures(chart, trend, _COLUMNS)
-    draw_changes(chart, [trend])
+    mark_failures(chart, trend, _COLUMNS)
+    mark_changes(chart, [trend])
     leaders, left_out = label_changes(
         chart, [trend], found, _LABELLED, taken, margin=(8, 4), most=_SIZES, with_subjects=False
     )

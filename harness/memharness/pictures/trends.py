@@ -16,7 +16,7 @@ from memharness.errors import MemharnessError
 from memharness.model.findings import Trend, TrendPoint
 from memharness.pictures.canvas import check_format, check_pixels, fit, new_figure, save, settings
 from memharness.pictures.captions import left_out_text, shortened, trend_title
-from memharness.pictures.chart import Chart, draw_changes, draw_failures, draw_line, label_changes
+from memharness.pictures.chart import Chart, draw_line, label_changes, mark_changes, mark_failures
 from memharness.pictures.look import FAILED, LEADER, LIMIT, TAG, Look, Theme, backing, change_style, family_style
 from memharness.pictures.placing import Box
 from memharness.pictures.strokes import Stroke, strokes
@@ -108,8 +108,8 @@ def _draw_panel(
     for trend in panel:
         drawn.append(strokes(trend.points, columns))
         draw_line(chart, trend, drawn[-1], families.index(trend.family))
-        draw_failures(chart, trend, columns)
-    draw_changes(chart, panel)
+        mark_failures(chart, trend, columns)
+    mark_changes(chart, panel)
     return [stroke for found in drawn for stroke in found]
 
 
