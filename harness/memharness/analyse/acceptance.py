@@ -36,7 +36,7 @@ def accepted_by(
     """Return the acceptance that covers `change`, None where there is none or none is needed.
 
     It must be of the same series and place, and of at least the size: neither the value reached nor the difference may
-    be beyond the accepted one by as much as `rule` would flag. `positions` maps the ids of the commits at hand to
+    be beyond the accepted one by as much as `rule` would flag. `positions` maps the ids of the known commits to
     their order; an id that is not among them is compared as it is.
     """
     if change.verdict == "improved":
@@ -45,7 +45,7 @@ def accepted_by(
         (
             accepted
             for accepted in acceptances
-            if (accepted.case, accepted.metric, accepted.family) == (change.case, change.metric, change.family)
+            if _series_of(accepted) == _series_of(change)
             and _same_place(change, accepted, positions)
             and _covers(accepted, change, rule)
         ),
@@ -53,21 +53,30 @@ def accepted_by(
     )
 
 
-def _same_place(change: Change, accepted: Acceptance, positions: Mapping[str, int]) -> bool:
-    """Tell whether the change is the accepted one, or a part of the range that was accepted.
+def _series_of(entry: Acceptance | Change) -> tuple[str, str, str]:
+    return entry.case, entry.metric, entry.family
 
-    A drift may only end within the accepted one: where it begins depends on the range at hand, which may lack the
-    commit where the accepted one began, and its size is judged.
-    """
+
+def _same_place(change: Change, accepted: Acceptance, positions: Mapping[str, int]) -> bool:
+    """Tell whether the change is the accepted one, or a part of the range that was accepted."""
     if change.drift != accepted.drift:
         return False
     if change.range == accepted.range or (change.commit is not None and change.commit == accepted.commit):
         return True
-    good, bad, last = (positions.get(id_) for id_ in (*change.range, accepted.range[1]))
-    first = positions.get(accepted.range[0], -1 if change.drift else None)
-    if good is None or bad is None or first is None or last is None:
-        return False
-    return bad <= last and (first < bad if change.drift else first <= good)
+    return {*change.range, accepted.range[1]} <= positions.keys() and _within(change, accepted, positions)
+
+
+def _within(change: Change, accepted: Acceptance, positions: Mapping[str, int]) -> bool:
+    """Tell whether the change lies within the accepted range.
+
+    Of a drift its end alone must: where it begins depends on the range of commits, which may lack the one where the
+    accepted drift began, and its size is judged.
+    """
+    good, bad, last = (positions[id_] for id_ in (*change.range, accepted.range[1]))
+    first = positions.get(accepted.range[0])
+    if change.drift:
+        return (first is None or first < bad) and bad <= last
+    return first is not None and first <= good and bad <= last
 
 
 def _covers(accepted: Acceptance, change: Change, rule: Rule) -> bool:
@@ -89,12 +98,16 @@ def find_drifts(
     or too little is left to be a drift; what is larger stays in one with what came later, and is reported as a whole.
     Accepted steps move no baseline, as every flagged step is taken off the residual anyway.
     """
-    name = (series.key.case, series.metric, series.key.family)
-    own = [a for a in acceptances if a.drift and (a.case, a.metric, a.family) == name]
+    own = [
+        accepted
+        for accepted in acceptances
+        if accepted.drift and _series_of(accepted) == (series.key.case, series.metric, series.key.family)
+    ]
     positions = {point.commit.id: index for index, point in enumerate(series.points)}
+    ends = positions.keys() & {accepted.range[1] for accepted in own}
     found: list[Step] = []
     start = 0
-    for end in sorted({positions[a.range[1]] for a in own if a.range[1] in positions}):
+    for end in sorted(positions[id_] for id_ in ends):
         drift = find_drift(series, steps, rule, start, end)
         if drift is not None:
             bare = make_change(series, drift, CommitProfiles(), CommitProfiles(), Edits(), between=0)
@@ -102,5 +115,5 @@ def find_drifts(
                 continue
             found.append(drift)
         start = end
-    last = find_drift(series, steps, rule, start)
-    return (*found, last) if last is not None else tuple(found)
+    found += filter(None, [find_drift(series, steps, rule, start)])
+    return tuple(found)

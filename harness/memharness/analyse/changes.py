@@ -14,7 +14,7 @@ from memharness.analyse.blame.matching import match_lines
 from memharness.analyse.blame.stretches import add_up, at_drift_ends
 from memharness.analyse.series import Series
 from memharness.analyse.steps import Step
-from memharness.model.findings import Change, ModuleChange
+from memharness.model.findings import Change, ModuleChange, Verdict
 from memharness.model.measurements import Profile, ProfileLine, TypeCount
 from memharness.model.metrics import METRICS
 from memharness.model.values import Value
@@ -97,7 +97,7 @@ def make_change(
         case=series.key.case,
         metric=metric,
         family=series.key.family,
-        verdict="drifting" if drifts else "regressed" if growing else "improved",
+        verdict=_verdict(step),
         confidence=step.confidence,
         commit=bad.id if step.adjacent and not drifts else None,
         range=(good.id, bad.id),
@@ -114,6 +114,12 @@ def make_change(
         explained=_explained(metric, before, after, series.points[step.bad].value or 0),
         drift=drifts,
     )
+
+
+def _verdict(step: Step) -> Verdict:
+    if step.kind == "drift":
+        return "drifting"
+    return "regressed" if step.after > step.before else "improved"
 
 
 def same_lines(metric: str, one: CommitProfiles, other: CommitProfiles, edits: Edits, tolerance: int) -> bool:

@@ -29,16 +29,15 @@ def find_drift(
     """
     if series.metric == "growth" or series.metric not in FLAGGING:
         return None
-    runs = [[index for index in run if end is None or index <= end] for run in series.runs]
-    run = [index for index in next(filter(None, reversed(runs)), []) if index >= start]
+    run = _last_run(series, start, end)
     if not run:
         return None
     rest = _unflagged(series, run, steps)
     first, last = next(iter(rest)), run[-1]
     drift = rest[last] - rest[first]
     spread = max(series.spread, series.points[first].spread, series.points[last].spread)
-    share = max(rule.relative, DRIFT_RELATIVE) * abs(rest[first])
-    if abs(drift) < max(share, rule.floor(series.metric_class), 1) or abs(drift) <= SPREAD_FACTOR * spread:
+    needed = max(rule.relative, DRIFT_RELATIVE) * abs(rest[first]), rule.floor(series.metric_class), 1
+    if abs(drift) < max(needed) or abs(drift) <= SPREAD_FACTOR * spread:
         return None
     tolerance = max(abs(drift) / TRIM, spread)
     *_, good = takewhile(lambda index: abs(rest[index] - rest[first]) <= tolerance, rest)
@@ -46,6 +45,12 @@ def find_drift(
     before = series.points[good].value
     assert before is not None
     return make_step(series, good, bad, before, before + rest[bad] - rest[good], kind="drift")
+
+
+def _last_run(series: Series, start: int, end: int | None) -> list[int]:
+    """Return the measured points from `start` to `end`, those after the last change of scale alone."""
+    runs = ([index for index in run if end is None or index <= end] for run in reversed(series.runs))
+    return [index for index in next(filter(None, runs), []) if index >= start]
 
 
 def _first_at_end(rest: dict[int, int], tolerance: float) -> int:

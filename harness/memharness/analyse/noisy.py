@@ -11,7 +11,7 @@ not taken for less than the medians of its repeats scatter by; before there can 
 
 import math
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise, takewhile
 from statistics import median
 
 from memharness.model.values import Value
@@ -97,17 +97,17 @@ def _place(values: Sequence[float], positions: range, before: int, after: int, s
 
 
 def _newest(repeats: Sequence[Sequence[int]], start: int, level: int, needed: float) -> Jump | None:
-    """Return the jump to the newest values if they stand off `level`, which began at position `start`.
+    """Return the jump to the newest values if they left `level`, which began at position `start`.
 
-    All their repeats must, and must lie beyond all repeats of the commits just before: a median alone would often
-    be off by chance.
+    All their repeats must be `needed` away from it, and beyond all repeats of the commits just before: a median alone
+    would often be off by chance.
     """
     for sign in (1, -1):
-        bad = len(repeats)
-        while bad > start + 1 and min(sign * (value - level) for value in repeats[bad - 1]) >= needed:
-            bad -= 1
-        newest = [value for values in repeats[bad:] for value in values]
-        calm = [value for values in repeats[max(start, bad - LEAST_COMMITS) : bad] for value in values]
-        if newest and min(sign * value for value in newest) > max(sign * value for value in calm):
-            return Jump(good=bad - 1, bad=bad, before=level, after=round(median(newest)), suspected=True)
+        distances = [[sign * (value - level) for value in values] for values in repeats]
+        newest = list(takewhile(lambda values: min(values) >= needed, reversed(distances[start + 1 :])))
+        bad = len(repeats) - len(newest)
+        before = distances[max(start, bad - LEAST_COMMITS) : bad]
+        if newest and min(map(min, newest)) > max(map(max, before)):
+            after = round(median(chain.from_iterable(repeats[bad:])))
+            return Jump(good=bad - 1, bad=bad, before=level, after=after, suspected=True)
     return None

@@ -3,7 +3,7 @@
 In: commits oldest first, and the measurements stored for each. Out: `Series`, whose points keep every repeat.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from math import inf
 from statistics import median_high, median_low
@@ -11,7 +11,7 @@ from statistics import median_high, median_low
 from memharness.model.environments import EnvironmentFacts
 from memharness.model.findings import MetricClass
 from memharness.model.history import Commit
-from memharness.model.measurements import Measured, Measurement, outcome_reason
+from memharness.model.measurements import Measured, Measurement, Outcome, outcome_reason
 from memharness.model.metrics import METRICS, Phase
 from memharness.model.values import Value
 
@@ -151,40 +151,36 @@ def build_series(
 
 
 def _point(
-    commit: Commit,
-    measurements: Sequence[Measurement],
-    metric: str,
-    scales: Mapping[str, tuple[str, ...]],
+    commit: Commit, measurements: Sequence[Measurement], metric: str, scales: Mapping[str, tuple[str, ...]]
 ) -> Point:
     """Return the point of the measurements in the environment of the first that has the metric.
 
-    Later ones in another environment are no repeats of it. Where its environment is not known, its scale decides;
-    `scales` holds those of the known ones.
+    Later ones in another environment are no repeats of it, but environments that are not known, which are those without
+    `scales`, count as one.
     """
-    environment: str | None = None
-    scale: tuple[str, ...] = ()
-    values: list[int] = []
-    doubts: list[bool] = []
-    failure = None
-    for measurement in measurements:
-        outcome = measurement.outcome
-        if not isinstance(outcome, Measured):
-            failure = failure or outcome_reason(outcome)
-            continue
-        if metric not in outcome.metrics:
-            failed = outcome.failed_passes.get(METRICS[metric].measured_in)
-            failure = failure or (outcome_reason(failed) if failed else None)
-            continue
-        own = scales.get(measurement.environment or "", ())
-        if not values:
-            environment, scale = measurement.environment, own
-        if measurement.environment == environment or (environment not in scales and own == scale):
-            values.append(outcome.metrics[metric])
-            doubts.append(metric in outcome.suspected)
+    having = list(_having(metric, measurements))
+    if not having:
+        reasons = (_reason(measurement.outcome, metric) for measurement in measurements)
+        return Point(commit=commit, failure=next(filter(None, reasons), None))
+    first, _ = having[0]
+    repeats = [outcome for other, outcome in having if other == first or {other, first}.isdisjoint(scales)]
     return Point(
         commit=commit,
-        values=tuple(values),
-        failure=None if values else failure,
-        scale=scale,
-        suspected=bool(doubts) and all(doubts),
+        values=tuple(outcome.metrics[metric] for outcome in repeats),
+        scale=scales.get(first, ()),
+        suspected=all(metric in outcome.suspected for outcome in repeats),
     )
+
+
+def _having(metric: str, measurements: Sequence[Measurement]) -> Iterator[tuple[str, Measured]]:
+    """Yield the outcomes that have a metric, with their environments."""
+    for measurement in measurements:
+        outcome = measurement.outcome
+        if isinstance(outcome, Measured) and metric in outcome.metrics:
+            yield measurement.environment or "", outcome
+
+
+def _reason(outcome: Outcome, metric: str) -> tuple[Phase, str] | None:
+    """Return why an outcome lacks a metric; None where the metric was not asked for."""
+    failed = outcome.failed_passes.get(METRICS[metric].measured_in) if isinstance(outcome, Measured) else outcome
+    return outcome_reason(failed) if failed is not None else None

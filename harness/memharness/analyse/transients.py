@@ -19,20 +19,29 @@ def find_undone(series: Series, steps: Sequence[Step], rule: Rule, alike: Callab
     and where it is a part of the rise the rest does not cancel out.
     """
     undone: dict[int, int] = {}
-    scale = {index: number for number, run in enumerate(series.runs) for index in run}
-    for later, fall in enumerate(steps):
-        if fall.after >= fall.before or fall.confidence == "suspected":
+    still_open: list[int] = []
+    for number, step in enumerate(steps):
+        if step.confidence == "suspected":
             continue
-        since, total = [later], fall.after - fall.before
-        for earlier in reversed(range(later)):
-            rise = steps[earlier]
-            if earlier in undone or earlier in undone.values() or rise.confidence == "suspected":
-                continue
-            since.append(earlier)
-            total += rise.after - rise.before
-            back = max(abs(fall.after - rise.before), abs(total)) < rule.needed(rise.before)
-            fits = rise.before < rise.after and back and scale[rise.good] == scale[fall.bad]
-            if fits and alike(rise.good, fall.bad):
-                undone |= dict.fromkeys(since[1:], later)
+        for at in reversed(range(len(still_open))):
+            since = [steps[index] for index in (*still_open[at:], number)]
+            ends = since[0].good, step.bad
+            if _cancel_out(since, rule) and _on_one_scale(series, *ends) and alike(*ends):
+                undone |= dict.fromkeys(still_open[at:], number)
+                del still_open[at:]
                 break
+        else:
+            still_open.append(number)
     return undone
+
+
+def _on_one_scale(series: Series, one: int, other: int) -> bool:
+    return any(one in run and other in run for run in series.runs)
+
+
+def _cancel_out(steps: Sequence[Step], rule: Rule) -> bool:
+    """Tell whether the last of `steps` falls back to the value before the first, which rose, and all add up to that."""
+    rise, fall = steps[0], steps[-1]
+    total = sum(step.after - step.before for step in steps)
+    back = max(abs(fall.after - rise.before), abs(total)) < rule.needed(rise.before)
+    return back and rise.before < rise.after and fall.after < fall.before

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from memharness.analyse.blame.edits import DiffSide, Place
-from memharness.analyse.blame.statements import CLASS, own_statements, tree_of
+from memharness.analyse.blame.statements import CLASS, MODULE, own_statements, tree_of
 from memharness.model.measurements import Frame
 from memharness.model.values import Value
 
@@ -48,15 +48,18 @@ def _changed(view: DiffSide, path: str, name: str) -> Frame | None:
     """Return the statement of an edited file that binds `name` in another way than before."""
     if not view.edited(path):
         return None
-    source = view.source(path)
-    others = {binding.text for binding in bindings_of(view.other_source(path)) if binding.name == name}
-    for binding in bindings_of(source):
-        if binding.name == name and binding.text not in others:
-            touched = [line for line in range(binding.first, binding.last + 1) if view.touched((path, line))]
-            if touched or others:
-                line = min(touched, default=binding.first)
-                return Frame(path=path, line=line, function="<module>", source=view.text((path, line)))
+    others = {binding.text for binding in _named(view.other_source(path), name)}
+    for binding in _named(view.source(path), name):
+        if binding.text not in others:
+            touched = (line for line in range(binding.first, binding.last + 1) if view.touched((path, line)))
+            line = next(touched, binding.first if others else None)
+            if line is not None:
+                return Frame(path=path, line=line, function=MODULE, source=view.text((path, line)))
     return None
+
+
+def _named(source: str, name: str) -> list[Binding]:
+    return [binding for binding in bindings_of(source) if binding.name == name]
 
 
 def _imported(view: DiffSide, path: str, name: str, known: Iterable[Binding]) -> Frame | None:
@@ -118,26 +121,34 @@ def _used(source: str, line: int) -> tuple[str, ...]:
 
     Attributes are dotted names; what a function binds itself is left out.
     """
-    statements = [node for node in ast.walk(tree_of(source)) if isinstance(node, ast.stmt)]
-    around = [node for node in statements if node.lineno <= line <= (node.end_lineno or 0)]
-    functions = [node for node in around if isinstance(node, _Function)]
-    scope = max(functions or around, key=lambda node: node.lineno, default=None)
-    if scope is None:
+    around = _around(source, line)
+    if not around:
         return ()
-    own = {name for function in functions for node in ast.walk(function) for name in _local(node)}
-    found = []
+    functions = [node for node in around if isinstance(node, _Function)]
+    scope = max(functions or around, key=lambda node: node.lineno)
+    own = {name for function in functions for name in _locals(function)}
+    used = sorted((not _covers(node, line), node.lineno, node.col_offset, ast.unparse(node)) for node in _loads(scope))
+    return tuple(name for *_, name in used if name.partition(".")[0] not in own)
+
+
+def _around(source: str, line: int) -> list[ast.stmt]:
+    return [node for node in ast.walk(tree_of(source)) if isinstance(node, ast.stmt) and _covers(node, line)]
+
+
+def _loads(scope: ast.stmt) -> Iterator[ast.Name | ast.Attribute]:
     for node in ast.walk(scope):
         if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
-            name = ast.unparse(node)
-            at_line = node.lineno <= line <= (node.end_lineno or 0)
-            if name.partition(".")[0] not in own:
-                found.append((not at_line, node.lineno, node.col_offset, name))
-    return tuple(name for *_, name in sorted(found))
+            yield node
 
 
-def _local(node: ast.AST) -> Iterator[str]:
-    """Yield the name that a node of a function binds."""
-    if isinstance(node, ast.arg):
-        yield node.arg
-    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-        yield node.id
+def _covers(node: ast.stmt | ast.expr, line: int) -> bool:
+    return node.lineno <= line <= (node.end_lineno or 0)
+
+
+def _locals(function: ast.stmt) -> Iterator[str]:
+    """Yield the names that a function binds, and those that functions in it do."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id

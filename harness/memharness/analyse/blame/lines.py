@@ -77,15 +77,20 @@ def _cancel(lines: Sequence[_Parts]) -> None:
 
     What went from one line to another is taken to be what gained most. The project's own code is no library.
     """
-    for library in {name for parts in lines for name in parts if name}:
-        own = [(parts, parts[library]) for parts in lines if library in parts]
-        size, count = (sum(part.size for _, part in own), sum(part.count for _, part in own))
+    for library in set().union(*lines) - {""}:
+        own = [parts for parts in lines if library in parts]
+        size, count = (sum(getattr(parts[library], name) for parts in own) for name in ("size", "count"))
         sign = 1 if size >= 0 else -1
-        for parts, part in sorted(own, key=lambda item: item[1].size * sign):
-            whole = 0 <= part.size * sign <= size * sign
-            left = (part.size, part.count) if whole else (size, count) if part.size * sign > 0 else (0, 0)
-            parts[library] = replace(part, size=left[0], count=left[1])
-            size, count = size - left[0], count - left[1]
+        for parts in sorted(own, key=lambda parts: parts[library].size * sign):
+            parts[library] = _share(parts[library], size, count, sign)
+            size, count = size - parts[library].size, count - parts[library].count
+
+
+def _share(part: LineDifference, size: int, count: int, sign: int) -> LineDifference:
+    """Return a line's share of what is left of a net difference: its own, but not more, and none against its `sign`."""
+    if 0 <= part.size * sign <= size * sign:
+        return part
+    return replace(part, size=size, count=count) if part.size * sign > 0 else replace(part, size=0, count=0)
 
 
 def _joined(match: Match, parts: _Parts) -> Sequence[LineDifference]:
@@ -108,17 +113,26 @@ def _difference(old: Sequence[ProfileLine], new: Sequence[ProfileLine], home: Pr
     stat = max(new or old, key=lambda s: (s.size, -s.line))
     if home is not None and not new:
         stat = replace(home, library=stat.library, size=0, count=0)
-    now, blocks = sum(s.size for s in new), sum(s.count for s in new)
+    (size, count), (now, blocks) = _total(old), _total(new)
     return LineDifference(
         stat=stat,
         now=now,
-        size=now - sum(s.size for s in old),
-        count=blocks - sum(s.count for s in old),
+        size=now - size,
+        count=blocks - count,
         gone=not new and home is None,
-        old=tuple(sorted({(s.path, s.line) for s in old})),
-        new=tuple(sorted({(s.path, s.line) for s in new})),
+        old=places_of(old),
+        new=places_of(new),
         blocks=blocks,
     )
+
+
+def _total(rows: Sequence[ProfileLine]) -> tuple[int, int]:
+    return sum(row.size for row in rows), sum(row.count for row in rows)
+
+
+def places_of(rows: Iterable[ProfileLine]) -> tuple[Place, ...]:
+    """Return where some rows are, each place once, in order."""
+    return tuple(sorted({(row.path, row.line) for row in rows}))
 
 
 def subtract(whole: Profile, part: Profile) -> tuple[ProfileLine, ...]:

@@ -15,6 +15,7 @@ A line that still stands on the other side, but holds nothing there, did not mov
 from collections import defaultdict
 from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
+from itertools import product
 from operator import itemgetter
 
 from memharness.analyse.blame.edits import DiffPosition, DiffSide, Edits, Place, in_project
@@ -46,7 +47,8 @@ class _Line(Value, eq=False):
     position: DiffPosition | None  # in the diff
 
 
-_Pairs = Iterator[tuple[_Line, _Line]]
+_Pair = tuple[_Line, _Line]
+_Pairs = Iterator[_Pair]
 _Round = Callable[[Sequence[_Line], Sequence[_Line]], _Pairs]
 _Key = Callable[[_Line], Hashable]  # None: the line takes no part
 
@@ -61,16 +63,34 @@ def match_lines(before: Iterable[ProfileLine], after: Iterable[ProfileLine], edi
     new = [_line(rows, edits.after, rows_before, path=place[0]) for place, rows in sorted(rows_after.items())]
     found = []
     for round_ in _ROUNDS:
-        taken = list(round_(old, new))
-        found += [Match(old=one.rows, new=other.rows) for one, other in taken]
-        used = {id(line) for pair in taken for line in pair}
-        old, new = ([line for line in side if id(line) not in used] for side in (old, new))
+        pairs = list(round_(old, new))
+        found += [Match(old=one.rows, new=other.rows) for one, other in pairs]
+        old, new = _without(old, pairs), _without(new, pairs)
+    return (*found, *_left_over(old, new))
+
+
+def _left_over(old: Sequence[_Line], new: Sequence[_Line]) -> Iterator[Match]:
+    """Yield what is left of each function: as one match where that is on both sides, else line by line."""
     for olds, news in _groups(old, new, lambda line: (line.path, line.function)):
         if olds and news:
-            found.append(Match(old=_rows(olds), new=_rows(news)))
+            yield Match(old=_rows(olds), new=_rows(news))
         else:
-            found += [Match(old=line.rows, new=()) for line in olds] + [Match(old=(), new=line.rows) for line in news]
-    return tuple(found)
+            yield from (Match(old=line.rows, new=()) for line in olds)
+            yield from (Match(old=(), new=line.rows) for line in news)
+
+
+def _without(lines: Sequence[_Line], pairs: Iterable[_Pair]) -> list[_Line]:
+    used = {id(line) for pair in pairs for line in pair}
+    return [line for line in lines if id(line) not in used]
+
+
+def _disjoint(pairs: Iterable[_Pair]) -> _Pairs:
+    """Yield the pairs neither of whose lines is in an earlier one."""
+    used: set[int] = set()
+    for one, other in pairs:
+        if not {id(one), id(other)} & used:
+            used |= {id(one), id(other)}
+            yield one, other
 
 
 def _by_place(rows: Iterable[ProfileLine]) -> dict[Place, list[ProfileLine]]:
@@ -127,22 +147,21 @@ def _pair_up(old: list[_Line], new: list[_Line]) -> _Pairs:
     if len(old) == len(new) == 1:
         yield old[0], new[0]
         return
-    place = {line.place: line for line in new}
-    mapped = [(line, place[line.across]) for line in old if line.across in place]
+    mapped = list(_by_map(old, new))
     by_map = {id(line) for pair in mapped for line in pair}
+    steady = [pair for pair in mapped if _equally_large(pair)]
     equal = (
         (one, other)
-        for one in old
-        for other in new
-        if one.weight == other.weight and not (id(one) in by_map and id(other) in by_map)
+        for one, other in filter(_equally_large, product(old, new))
+        if not (id(one) in by_map and id(other) in by_map)
     )
-    used: set[int] = set()
-    steady = [pair for pair in mapped if pair[0].weight == pair[1].weight]
-    for one, other in (*steady, *equal, *mapped):
-        if not {id(one), id(other)} & used:
-            used |= {id(one), id(other)}
-            yield one, other
-    yield from zip(*([line for line in side if id(line) not in used] for side in (old, new)), strict=False)
+    pairs = list(_disjoint((*steady, *equal, *mapped)))
+    yield from pairs
+    yield from zip(_without(old, pairs), _without(new, pairs), strict=False)
+
+
+def _equally_large(pair: _Pair) -> bool:
+    return pair[0].weight == pair[1].weight
 
 
 def _by_map(old: Sequence[_Line], new: Sequence[_Line]) -> _Pairs:
@@ -171,12 +190,8 @@ def _likest(key: _Key) -> _Round:
         for olds, news in _groups(old, new, key):
             if len(olds) * len(news) > _MOST_PAIRS:
                 continue
-            scores = [(_likeness(one, other), one, other) for one in olds for other in news]
-            used: set[int] = set()
-            for score, one, other in sorted(scores, key=itemgetter(0), reverse=True):
-                if score >= _SAME_LINE and not {id(one), id(other)} & used:
-                    used |= {id(one), id(other)}
-                    yield one, other
+            scores = sorted(((_likeness(*pair), pair) for pair in product(olds, news)), key=itemgetter(0), reverse=True)
+            yield from _disjoint(pair for score, pair in scores if score >= _SAME_LINE)
 
     return match
 

@@ -153,12 +153,11 @@ def _statement(blocks: tuple[str, ...], node: ast.AST) -> Statement:
     if any(hasattr(node, field) for field in _BLOCKS):
         header = type(node)(**{name: [] if name in _BLOCKS else value for name, value in ast.iter_fields(node)})
         lines = [*lines[:1], *(line for part in ast.walk(header) for line in _lines(part))]
-    repeated = [_lines(element) for element in _elements(header)] if max(lines) > min(lines) else []
     return Statement(
         first=min(lines),
         last=max(lines),
         code=(tuple(block for block in blocks if block != CLASS), ast.dump(header)),
-        repeated=tuple((first, last) for first, last in repeated),
+        repeated=tuple(_elements(header)) if max(lines) > min(lines) else (),
     )
 
 
@@ -167,12 +166,12 @@ def _lines(node: ast.AST) -> list[int]:
     return [line for name in ("lineno", "end_lineno") if (line := getattr(node, name, None)) is not None]
 
 
-def _elements(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what the comprehensions and lambdas of a statement evaluate again and again."""
+def _elements(node: ast.AST) -> Iterator[tuple[int, int]]:
+    """Yield the lines of what the comprehensions and lambdas of a statement evaluate again and again."""
     for part in ast.walk(node):
         if isinstance(part, ast.ListComp | ast.SetComp | ast.GeneratorExp):
-            yield part.elt
+            yield part.elt.lineno, part.elt.end_lineno or 0
         elif isinstance(part, ast.DictComp):
-            yield from (part.key, part.value)
+            yield part.key.lineno, part.value.end_lineno or 0
         elif isinstance(part, ast.Lambda):
-            yield part.body
+            yield part.body.lineno, part.body.end_lineno or 0

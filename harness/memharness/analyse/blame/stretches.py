@@ -1,7 +1,7 @@
-"""Stretches: the line differences of the quiet parts of a drift, added up at the lines of its two ends.
+"""Stretches: the line differences of the parts of a drift without flagged steps, added up at the lines of its two ends.
 
-What flagged steps between them brought is left out so. A line may be edited from one stretch to the next; one that is
-not found at the ends stands alone, where its stretch has it.
+What the flagged steps between them brought is left out so. A line may be edited from one stretch to the next; one that
+is not found at the ends is listed where its stretch has it.
 """
 
 from collections import defaultdict
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec.structs import replace
 
 from memharness.analyse.blame.edits import Place
-from memharness.analyse.blame.lines import LineDifference
+from memharness.analyse.blame.lines import LineDifference, places_of
 from memharness.analyse.blame.matching import Match
 from memharness.model.measurements import ProfileLine
 
@@ -32,11 +32,8 @@ def at_drift_ends(
 
 def _at_drift_ends(difference: LineDifference, first: _Rows, last: _Rows) -> LineDifference:
     stat, library = difference.stat, difference.stat.library
-    stands = () if difference.gone else ((stat.path, stat.line),)
-    old, new = (
-        tuple({row for place in places for row in rows.get(place, ())})
-        for places, rows in ((difference.old, first), (difference.new or stands, last))
-    )
+    old = _rows(first, difference.old)
+    new = _rows(last, difference.new or (() if difference.gone else ((stat.path, stat.line),)))
     now = [row for row in new if row.library == library]
     home = max(new or old, key=lambda row: (row.size, -row.line), default=stat)
     return replace(
@@ -45,9 +42,13 @@ def _at_drift_ends(difference: LineDifference, first: _Rows, last: _Rows) -> Lin
         now=sum(row.size for row in now),
         blocks=sum(row.count for row in now),
         gone=not new,
-        old=_places(old),
-        new=_places(new),
+        old=places_of(old),
+        new=places_of(new),
     )
+
+
+def _rows(rows: _Rows, places: Iterable[Place]) -> tuple[ProfileLine, ...]:
+    return tuple({row for place in places for row in rows.get(place, ())})
 
 
 def add_up(differences: Iterable[LineDifference]) -> tuple[LineDifference, ...]:
@@ -65,7 +66,3 @@ def add_up(differences: Iterable[LineDifference]) -> tuple[LineDifference, ...]:
         )
         for own in alike.values()
     )
-
-
-def _places(rows: Iterable[ProfileLine]) -> tuple[Place, ...]:
-    return tuple(sorted({(row.path, row.line) for row in rows}))
