@@ -169,15 +169,17 @@ def _open(file: Path) -> _Found:
         if document.get("tool", "memharness") is None:
             raise MemharnessError(f"{file}: no table [tool.memharness]", hint="Add one, or name another file.")
         return document, ("tool", "memharness"), ()
-    return document, (), _overshadowed(file.with_name("pyproject.toml"))
+    shared = file.with_name("pyproject.toml")
+    note = f"{FILE} is used; [tool.memharness] in {shared} beside it is not."
+    return document, (), (note,) if has_table(shared) else ()
 
 
-def _overshadowed(shared: Path) -> tuple[str, ...]:
+def has_table(pyproject: Path) -> bool:
+    """Tell whether a pyproject.toml holds a configuration; one that is absent or broken does not."""
     try:
-        found = Document(shared, read_text(shared)).get("tool", "memharness") is not None
-    except MemharnessError:  # absent, or broken, and then no concern of ours
-        return ()
-    return (f"{FILE} is used; [tool.memharness] in {shared} beside it is not.",) if found else ()
+        return Document(pyproject, read_text(pyproject)).get("tool", "memharness") is not None
+    except MemharnessError:
+        return False
 
 
 def _git_root(start: Path) -> Path:

@@ -5,7 +5,7 @@ import posixpath
 from pathlib import Path
 from typing import Final
 
-from memharness.config.document import Document, read_text
+from memharness.config.configuration import has_table
 from memharness.errors import MemharnessError
 from memharness.model.metrics import METRICS
 from memharness.model.values import Value
@@ -100,7 +100,9 @@ def write_starter(folder: Path, starter: Starter) -> tuple[Path, ...]:
         folder / "memharness.toml": _configuration(starter),
         folder / starter.home / "scenarios" / "first_workload.py": _scenario(starter),
     }
-    existing = [str(file) for file in texts if file.exists()] + _configured(folder / "pyproject.toml")
+    pyproject = folder / "pyproject.toml"
+    existing = [str(file) for file in texts if file.exists()]
+    existing += [f"[tool.memharness] in {pyproject}"] if has_table(pyproject) else []
     if existing:
         raise MemharnessError(
             f"already there: {', '.join(existing)}", hint="Nothing was written. Edit what is there, or move it away."
@@ -113,14 +115,6 @@ def write_starter(folder: Path, starter: Starter) -> tuple[Path, ...]:
         except OSError as error:
             raise MemharnessError(f"{file}: cannot be written: {error.strerror}") from None
     return tuple(texts)
-
-
-def _configured(pyproject: Path) -> list[str]:
-    try:
-        configured = Document(pyproject, read_text(pyproject)).get("tool", "memharness") is not None
-    except MemharnessError:  # absent, or broken, and then it configures nothing
-        return []
-    return [f"[tool.memharness] in {pyproject}"] if configured else []
 
 
 def _configuration(starter: Starter) -> str:
