@@ -1,4 +1,4 @@
-"""What a commit consists of: submodules wherever their objects are, files behind filters, and what is not at hand."""
+"""What a commit consists of: submodules wherever their objects are, files behind filters, and what the clone lacks."""
 
 import hashlib
 import os
@@ -149,7 +149,7 @@ def test_submodules_that_are_not_at_hand_are_fetched_where_git_may(
     builder.git("clone", "--quiet", str(builder.path), str(tmp_path / "clone"))
     for cache in ("refused", "allowed"):
         repository = open_repository(str(tmp_path / "clone"), tmp_path / cache)
-        reason = f"the submodule is missing: no clone at hand has its commit {id_[:10]}"
+        reason = f"the submodule is missing: no repository of this clone has its commit {id_[:10]}"
         assert snapshot(repository, commit).missing["parts"].startswith(reason)
         if cache == "refused":
             continue
@@ -244,10 +244,10 @@ def test_files_of_filters_that_were_not_applied_are_named(builder: RepositoryBui
         }
     )
     repository = opened(builder.path, tmp_path)
-    lacking = "Git LFS has only a pointer to it at hand: get it with `git lfs fetch --all`"
+    lacking = "this clone has only its Git LFS pointer: get it with `git lfs fetch --all`"
     assert snapshot(repository, commit).missing == {
         **dict.fromkeys(("short.dat", "absent.dat", "long.dat"), lacking),
-        "damaged.dat": "what Git LFS has of it at hand is damaged: run `git lfs fsck`, then `git lfs fetch --all`",
+        "damaged.dat": "its contents in Git LFS are damaged: run `git lfs fsck`, then `git lfs fetch --all`",
         "secret.key": "the filter 'crypt', which .gitattributes names, was not applied",
         "x.foo": "the filter 'foo', which .gitattributes names, was not applied",
     }

@@ -72,7 +72,7 @@ def test_a_missing_submodule_is_the_reason_where_it_is_needed_and_else_no_matter
     (failure,) = report["failures"]
     assert (code, failure["phase"]) == (0, "import")
     assert failure["reason"].startswith("ModuleNotFoundError: No module named 'parts'")
-    assert "(parts: the submodule is missing: no clone at hand has its commit" in failure["reason"]
+    assert "(parts: the submodule is missing: no repository of this clone has its commit" in failure["reason"]
     assert [outcome.get("notes", []) for outcome in outcomes(peaks)] in ([[], []], [[], [], []])
 
 
@@ -91,7 +91,7 @@ def test_a_file_of_git_lfs_is_measured_or_named(peaks: Workbench) -> None:
     (series,) = [series for series in report["series"] if series["metric"] == "result"]
     assert (code, series["last"]) == (1, 60_033)
     notes = {note for outcome in outcomes(peaks) for note in outcome.get("notes", ())}
-    assert "words.dat: Git LFS has only a pointer to it at hand: get it with `git lfs fetch --all`" in notes
+    assert "words.dat: this clone has only its Git LFS pointer: get it with `git lfs fetch --all`" in notes
 
 
 def test_a_shallow_clone_and_a_short_history_say_why_commits_are_few(peaks: Workbench, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def _take(parent: Path, held: contextlib.ExitStack) -> tuple[Path, Callable[[], 
 
 
 def _is_same(file: Path, before: os.stat_result) -> bool:
-    """Tell whether the file of this name is the one that it was before."""
+    """Tell whether the file of this name is still the same one."""
     try:
         return os.path.samestat(file.stat(), before)
     except OSError:

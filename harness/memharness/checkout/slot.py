@@ -50,7 +50,7 @@ class Slot:
         self._importable_before: tuple[str, tuple[str, ...]] | None = None
         self._source = scenarios
         folder.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(OSError):  # as before
+        with contextlib.suppress(OSError):  # it may still resist
             remove(self.aside)
         self.clear_work()
         self._copy_scenarios()

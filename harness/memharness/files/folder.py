@@ -29,7 +29,7 @@ def is_temporary(name: str) -> bool:
     return _TEMPORARY.fullmatch(name) is not None
 
 
-class NotPlain(OSError):  # noqa: N818 - a kind of OSError, told by its strerror
+class NotPlain(OSError):  # noqa: N818 - a kind of OSError, which its strerror explains
     """What should be a regular file or a folder is a link, a pipe, a device or the like, and was not touched."""
 
     def __init__(self, path: Path, reason: str) -> None:

@@ -20,8 +20,8 @@ _POINTER: Final = re.compile(
     rb"size (?P<size>[0-9]{1,18})\n?"
 )
 _POINTER_BYTES: Final = 1024  # no pointer is larger
-_LACKING: Final = "Git LFS has only a pointer to it at hand: get it with `git lfs fetch --all`"
-_DAMAGED: Final = "what Git LFS has of it at hand is damaged: run `git lfs fsck`, then `git lfs fetch --all`"
+_LACKING: Final = "this clone has only its Git LFS pointer: get it with `git lfs fetch --all`"
+_DAMAGED: Final = "its contents in Git LFS are damaged: run `git lfs fsck`, then `git lfs fetch --all`"
 
 
 def filtered_contents(repository: Repository, entries: Mapping[str, str]) -> tuple[dict[str, Path], dict[str, str]]:

@@ -143,7 +143,7 @@ def count_between(repository: Repository, old: str, new: str) -> int:
 
 
 def file_edits(repository: Repository, old: str, new: str) -> tuple[FileEdit, ...]:
-    """Return what differs between two commits, file by file, also within submodules that are at hand.
+    """Return what differs between two commits, file by file, also within submodules that the clone has.
 
     A renamed file is compared with its former self. Lines in which white space alone changed are in no hunk; a Python
     file without any other change is there all the same, since its blocks may have changed.

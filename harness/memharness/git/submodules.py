@@ -59,7 +59,7 @@ def _complete(repository: Repository, id_: str) -> None:
 def why_missing(repository: Repository, id_: str) -> str:
     """Say why a submodule is missing, and what to do."""
     refused = _refused.get((repository.id, id_))
-    why = f"no clone at hand has its commit {id_[:10]}" + (f", and {refused}" if refused else "")
+    why = f"no repository of this clone has its commit {id_[:10]}" + (f", and {refused}" if refused else "")
     return f"the submodule is missing: {why}: get it with `git submodule update --init --recursive`"
 
 

@@ -313,7 +313,7 @@ class _Tail:
                     return
 
     def text(self) -> str:
-        """Return what was kept, decoded."""
+        """Return the end of the output, decoded."""
         return self._kept.decode("utf-8", "replace")
 
 
