@@ -52,8 +52,15 @@ _FORBIDDEN = {
     **dict.fromkeys(("socket.getnameinfo", "socket.getservbyname", "socket.getservbyport"), _NETWORK),
 }
 _STARTS = frozenset(("os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"))
-_ASKED = ("os.chdir", "os.getxattr", "os.listxattr", "os.removexattr", "os.setxattr", "os.truncate")
-_ASKED_IN = ("os.chmod", "os.chown", "os.mkdir", "os.remove", "os.rmdir", "os.utime")  # their last argument: a folder
+_BELOW = ("os.chmod", "os.chown", "os.mkdir", "os.remove", "os.rmdir", "os.utime")
+_ACCESSES = {
+    "open": OPENED,
+    "os.listdir": LISTED,
+    "os.scandir": SCANNED,
+    "os.chdir": QUERIED,
+    "os.truncate": QUERIED,
+    **dict.fromkeys(("os.getxattr", "os.listxattr", "os.removexattr", "os.setxattr", *_BELOW), QUERIED),
+}
 
 
 class AccessRecorder:
@@ -123,16 +130,12 @@ class AccessRecorder:
         cells = self._cells
         handlers: dict[str, Handler] = {
             **dict.fromkeys(_FORBIDDEN, self._forbidden),
-            **dict.fromkeys(_ASKED, self._asked),
-            **dict.fromkeys(_ASKED_IN, self._asked_in),
+            **dict.fromkeys(_ACCESSES, self._accessed),
             **dict.fromkeys(("os.rename", "os.link"), self._moved),
             "ctypes.dlopen": self._library,
             "ctypes.dlsym": self._symbol,
             "ctypes.dlsym/handle": self._symbol,
             "import": self._imported,
-            "open": self._opened,
-            "os.listdir": self._listed,
-            "os.scandir": self._scanned,
             "os.symlink": self._linked,
             "sqlite3.connect": self._connected,
         }
@@ -157,20 +160,9 @@ class AccessRecorder:
         except BaseException:  # noqa: BLE001
             cells[_FAILED] = 1
 
-    def _opened(self, _event: str, args: Any) -> None:
-        self._note(OPENED, args[0])
-
-    def _listed(self, _event: str, args: Any) -> None:
-        self._note(LISTED, args[0])
-
-    def _scanned(self, _event: str, args: Any) -> None:
-        self._note(SCANNED, args[0])
-
-    def _asked(self, _event: str, args: Any) -> None:
-        self._note(QUERIED, args[0])
-
-    def _asked_in(self, _event: str, args: Any) -> None:
-        self._note(QUERIED, args[0], args[-1])
+    def _accessed(self, event: str, args: Any) -> None:
+        """Note the path of an event; some say last in which open folder it is."""
+        self._note(_ACCESSES[event], args[0], args[-1] if event in _BELOW else None)
 
     def _moved(self, _event: str, args: Any) -> None:
         self._note(MOVED, args[0], args[2])

@@ -184,22 +184,21 @@ def total(counts: Counts) -> int:
 
 def by_line(counts: Counts) -> dict[Line, list[int]]:
     """(file, line) -> [bytes, blocks], by the line that allocates."""
-    lines: dict[Line, list[int]] = {}
-    for trace, number in counts.items():
-        entry = lines.setdefault(trace[2][0], [0, 0])
-        entry[0] += trace[1] * number
-        entry[1] += number
-    return lines
+    return _sums(counts, lambda frames: frames[0])
 
 
 def by_stack(counts: Counts) -> Stacks:
     """Frames, the innermost first -> [bytes, blocks]."""
-    stacks: Stacks = {}
+    return _sums(counts, lambda frames: frames)
+
+
+def _sums(counts: Counts, key_of: Callable[[Frames], Any]) -> dict[Any, list[int]]:
+    sums: dict[Any, list[int]] = {}
     for trace, number in counts.items():
-        entry = stacks.setdefault(trace[2], [0, 0])
+        entry = sums.setdefault(key_of(trace[2]), [0, 0])
         entry[0] += trace[1] * number
         entry[1] += number
-    return stacks
+    return sums
 
 
 def biggest_stacks(stacks: Stacks, limit: int) -> list[tuple[int, int, list[Line]]]:
