@@ -1,7 +1,7 @@
 """Rows and charts of one case: its metrics as the tables of a site show them, and as charts draw them."""
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import Final
 
 import numpy as np
@@ -22,6 +22,7 @@ from memharness.site.values import (
     TrendData,
     TrendSummary,
 )
+from memharness.wording.thinning import extreme_positions
 
 SPARK_POINTS: Final = 60
 
@@ -82,20 +83,12 @@ def reduced(values: Integers, most: int) -> tuple[tuple[int, int | None], ...]:
     Of each stretch of equal length the lowest and the highest value stay, where they are, so no step or spike is lost;
     of the whole also the first and the last value.
     """
-    number = len(values)
-    if number <= most:
-        return tuple((at, None if value == MISSING else value) for at, value in enumerate(values.tolist()))
-    edges = np.linspace(0, number, most // 2, dtype=np.int64).tolist()
-    missing = values == MISSING
-    low = np.where(missing, np.iinfo(np.int64).max, values)  # MISSING itself is lower than any value
-    pairs: dict[int, int | None] = {}
-    for begin, end in pairwise(edges):
-        for at in (begin + int(low[begin:end].argmin()), begin + int(values[begin:end].argmax())):
-            pairs[at] = None if missing[at] else int(values[at])
-    for at in (0, number - 1):
-        if values[at] != MISSING:
-            pairs[at] = int(values[at])
-    return tuple(sorted(pairs.items()))
+    cells = [None if value == MISSING else value for value in values.tolist()]
+    if len(cells) <= most:
+        return tuple(enumerate(cells))
+    ends = {at for at in (0, len(cells) - 1) if cells[at] is not None}
+    shown = ends.union(extreme_positions(cells, most - 2))
+    return tuple((at, cells[at]) for at in sorted(shown))
 
 
 def chart_data(case: CaseHistory, rows: Sequence[TrendSummary]) -> SubjectData:
