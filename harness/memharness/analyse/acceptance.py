@@ -1,6 +1,6 @@
-"""The ledger's judgement: which changes were accepted, and from where on a drift counts anew.
+"""Which changes the ledger accepts, and where the baseline of a drift restarts.
 
-An acceptance holds for one change up to its size. It swallows nothing that came later or is larger.
+An acceptance covers one change up to its size: nothing that came later, and nothing larger.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

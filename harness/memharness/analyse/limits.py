@@ -40,7 +40,7 @@ def untraced_dominates(traced: Iterable[int | None], resident: Iterable[int | No
     """Tell whether most of the memory is invisible to tracing, so that `rss_peak` has to be judged beside `peak`.
 
     In: the values of both along one history. Resident memory moves by pages and arenas that have nothing to do with the
-    project, so it is judged only where it tells something else than the traced peak: at the median of the commits with
+    project, so it is judged only where it differs from the traced peak: at the median of the commits with
     both, it is at least twice as much, and at least 8 MiB more, which is beyond what arenas, stacks and lazily loaded
     libraries of a small workload take. The median keeps the answer the same from commit to commit.
     """

@@ -5,8 +5,8 @@ In: the repeats at each commit, oldest first, on one scale. Out: where the level
 The medians are fitted with a piecewise constant function (the Potts model of `asv.step_detect`, which weighs
 absolute deviations, so single outliers do not bend it). The noise `sigma` is estimated from the differences of
 neighbours, which a few true jumps hardly touch: 1.4826 * MAD / sqrt(2), the deviations taken from 0, because values
-that alternate between two states would otherwise seem to have none. A short series may look calm by chance, so it is
-not taken for less than the medians of its repeats scatter by; before there can be two levels these alone tell.
+that alternate between two states would otherwise seem to have none. A short series may look calm by chance, so sigma is
+at least the scatter of the medians of its repeats, and that alone where there are too few commits for two levels.
 """
 
 import math

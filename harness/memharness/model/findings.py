@@ -1,13 +1,12 @@
-"""What the analysis finds, as the commands print and draw it: changes, failures, reports and trends.
-
-Value types like those of `model`, which hold what was measured.
-"""
+"""Findings: changes, failures, trends and the reports that hold them, as commands print and draw them."""
 
 from typing import Final, Literal
 
 from memharness.model.measurements import Frame, ModuleCost, Stack, Survivor, TypeCount
 from memharness.model.metrics import Phase
-from memharness.model.values import FORMAT, Value
+from memharness.model.values import Value
+
+FORMAT: Final = 1  # version of what commands print
 
 Verdict = Literal["regressed", "improved", "accepted", "transient", "drifting"]
 Confidence = Literal["confirmed", "located", "range", "suspected"]
@@ -51,12 +50,12 @@ class ModuleChange(Value, omit_defaults=False):
 
 
 class Change(Value, omit_defaults=False):
-    """A step in a series, or a drift. `range` holds the ids of the last good and the first bad commit measured.
+    """A step or a drift in a series. `range` holds the ids of the last good and the first bad commit measured.
 
     `commit` is the one that brought it: the later end of the range, or, where that is a merge, the commit found on
     the merged branch; `merge` is the merge then. A "transient" rise was taken back by the commit `undone_by`, an
-    "accepted" change has the `reason` of the ledger; `drift` tells a drift whatever its verdict. `explained` is the
-    share of the peak that lines are known for.
+    "accepted" change has the `reason` of the ledger; `drift` is set for a drift, whatever its verdict. `explained` is
+    the share of the peak that lines are known for.
     """
 
     case: str
@@ -87,8 +86,8 @@ class Change(Value, omit_defaults=False):
 class Exceeded(Value, omit_defaults=False):
     """Neighbouring commits at which a metric is above the budget of its scenario, the first and the last of them.
 
-    `value` is the highest of them; `open` tells that the newest measured commit is among them. `suspected`: at none of
-    them the value is certain.
+    `value` is the highest of them; `open` is set where the newest measured commit is among them,
+    `suspected` where the value is certain at none of them.
     """
 
     case: str
@@ -180,7 +179,7 @@ class Report(Value, omit_defaults=False):
 
 
 class TrendPoint(Value):
-    """One commit of a trend. `value` is None where nothing is known; `failed` tells failure from not measured.
+    """One commit of a trend. `value` is None where nothing is known, `failed` is set where measuring failed.
 
     `low` and `high` are the least and the greatest of several repeats, set only where these differ.
     """

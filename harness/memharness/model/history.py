@@ -4,7 +4,7 @@ from typing import Final
 
 from memharness.model.values import CommitId, Value
 
-NO_TIME: Final = -(1 << 53)  # of a commit that has none, or none that could be told: earlier than any calendar goes
+NO_TIME: Final = -(1 << 53)  # of a commit without a readable time: earlier than any calendar goes
 
 
 class Commit(Value):

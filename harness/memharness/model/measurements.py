@@ -13,15 +13,6 @@ STORE_FORMAT: Final = 3  # version of what is stored; its history is in results/
 PROBE_METHOD: Final = 4  # memharness_probe.METHOD, which must not be imported; a test holds the two together
 
 
-class Activity(Value):
-    """What is done at a commit in an environment family right now; `case` is "" for what all cases share."""
-
-    commit: Commit
-    family: str
-    stage: Stage
-    case: str = ""
-
-
 class ProfileLine(Value, array_like=True):
     """Live blocks allocated at one line. `path` is relative to the project, or `<stdlib>/json/decoder.py`.
 
@@ -76,7 +67,7 @@ class Survivor(Value, array_like=True):
 class ModuleCost(Value, array_like=True):
     """What importing one module keeps alive, the modules that it imports left out.
 
-    `origin` tells whose it is, "" in rows that stand for no single module; `path` and `line` are those of the import
+    `origin` is whose module it is, "" in rows for several modules; `path` and `line` are those of the import
     statement that loaded it first.
     """
 
@@ -116,7 +107,7 @@ class TypeCount(Value, array_like=True):
 
 
 class Failed(Value, tag_field="outcome", tag="failed"):
-    """The commit could not be measured; `reason` is one line, `output` the last lines printed."""
+    """The case could not be measured; `reason` is one line, `output` the last lines printed."""
 
     phase: Phase
     reason: str
@@ -126,7 +117,7 @@ class Failed(Value, tag_field="outcome", tag="failed"):
 
 
 class TimedOut(Value, tag_field="outcome", tag="timed-out"):
-    """`during` says in which phase `limit_seconds` were up."""
+    """The timeout was over in the phase `during`."""
 
     during: Phase
     limit_seconds: float
@@ -134,7 +125,7 @@ class TimedOut(Value, tag_field="outcome", tag="timed-out"):
 
 
 class OutOfMemory(Value, tag_field="outcome", tag="out-of-memory"):
-    """`during` says in which phase `limit_bytes` were exceeded."""
+    """The memory limit was exceeded in the phase `during`."""
 
     during: Phase
     limit_bytes: Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]  # as configured
@@ -142,7 +133,7 @@ class OutOfMemory(Value, tag_field="outcome", tag="out-of-memory"):
 
 
 class Measured(Value, tag_field="outcome", tag="measured"):
-    """Success. `metrics` holds what could be measured; `profiles` names the stored profile of each kind.
+    """The case was measured. `metrics` holds what could be, `profiles` names the stored profile of each kind.
 
     `passes` are those that ran: of `PASSES`, and "deep" and "peak" where the case was explained. `inputs` names the
     stored `ObservedInputs` of each pass for which they are known. `reused_from` is the commit that was measured, where
@@ -172,18 +163,17 @@ class Measured(Value, tag_field="outcome", tag="measured"):
 
     @property
     def leak_calls(self) -> int:
-        """Over how many calls the profile "leak" accumulated: as many again, after the first and `calls` later ones."""
+        """The number of calls over which the profile "leak" adds up: those after the first and `calls` later ones."""
         return (self.calls or 0) + 1
 
 
 class ObservedInputs(Value):
-    """What a pass saw of the project, as far as it matters to its result. Stored under its hash.
+    """What a pass read of the project, as far as its result may depend on it. Stored under its hash.
 
-    `paths` below the tree were opened or asked for, also in vain; those with a slash at their end were taken in by the
-    build, with all that lies there ("./" is the tree itself). The `folders` were listed ("" is the tree itself).
-    `beside` maps what was seen of the scenario folder to a digest of its contents, that of a folder to one of its
-    names; "" for what is not there. `native`: libraries that are not Python's own were loaded, whose reading nobody
-    sees.
+    `paths` below the tree were opened or looked for; those that end with a slash went into the build with all that is
+    below them ("./" is the tree itself). `folders` were listed ("" is the tree itself). `beside` maps what was read of
+    the scenario folder to a digest of its contents, of a folder to a digest of its names; "" for what is not there.
+    `native` is set where libraries other than Python's own were loaded: what those read is not seen.
     """
 
     paths: tuple[str, ...] = ()
@@ -201,7 +191,7 @@ Outcome = Measured | Failed | TimedOut | OutOfMemory
 
 
 class Observation(Value):
-    """What one measurement of one case yields before it is stored: the outcome, and what it names, by id."""
+    """What measuring one case yields: the outcome, and by id the profiles and inputs that it names."""
 
     outcome: Outcome
     profiles: dict[str, Profile] = {}
@@ -220,7 +210,7 @@ class Measurement(Value):
 
     @property
     def key(self) -> tuple[str, str, int, int]:
-        """What tells it apart from the others of its commit and family."""
+        """What is different in all measurements of one commit and family."""
         return self.case, self.identity, self.probe, self.round
 
 
@@ -256,6 +246,15 @@ class StoredCase(Value, omit_defaults=False):
     environment: EnvironmentFacts | None
     outcome: Outcome
     profiles: dict[str, Profile] = {}
+
+
+class Activity(Value):
+    """What a worker is doing at a commit in an environment family; `case` is "" where it is for all cases."""
+
+    commit: Commit
+    family: str
+    stage: Stage
+    case: str = ""
 
 
 def outcome_reason(outcome: Failed | TimedOut | OutOfMemory) -> tuple[Phase, str]:

@@ -19,65 +19,25 @@ class Metric(Value):
     """
 
     name: str
-    unit: str
-    measured_in: PassName
     floor: int | None
     title: str
+    unit: str = "bytes"
+    measured_in: PassName = "first"
     harmless: int = 0
 
 
 METRICS: Final[Mapping[str, Metric]] = {
     metric.name: metric
     for metric in (
+        Metric(name="peak", floor=4 << 10, harmless=2560, title="peak of the first call"),
+        Metric(name="retained", floor=2 << 10, harmless=512, title="kept after the first call"),
+        Metric(name="result", floor=2 << 10, harmless=512, title="held by the returned value"),
+        Metric(name="warm_peak", floor=4 << 10, harmless=2560, title="peak of a later call", measured_in="rss"),
+        Metric(name="growth", floor=4, title="leaked by every call", unit="bytes per call", measured_in="growth"),
+        Metric(name="import", floor=4 << 10, harmless=2560, title="kept by the imports"),
+        Metric(name="gc_objects", floor=None, title="tracked objects gained", unit="objects"),
         Metric(
-            name="peak",
-            unit="bytes",
-            measured_in="first",
-            floor=4 << 10,
-            harmless=2560,
-            title="peak of the first call",
-        ),
-        Metric(
-            name="retained",
-            unit="bytes",
-            measured_in="first",
-            floor=2 << 10,
-            harmless=512,
-            title="kept after the first call",
-        ),
-        Metric(
-            name="result",
-            unit="bytes",
-            measured_in="first",
-            floor=2 << 10,
-            harmless=512,
-            title="held by the returned value",
-        ),
-        Metric(
-            name="warm_peak",
-            unit="bytes",
-            measured_in="rss",
-            floor=4 << 10,
-            harmless=2560,
-            title="peak of a later call",
-        ),
-        Metric(name="growth", unit="bytes per call", measured_in="growth", floor=4, title="leaked by every call"),
-        Metric(
-            name="import",
-            unit="bytes",
-            measured_in="first",
-            floor=4 << 10,
-            harmless=2560,
-            title="kept by the imports",
-        ),
-        Metric(name="gc_objects", unit="objects", measured_in="first", floor=None, title="tracked objects gained"),
-        Metric(
-            name="rss_peak",
-            unit="bytes",
-            measured_in="rss",
-            floor=1 << 20,
-            harmless=128 << 10,
-            title="resident memory, untraced run",
+            name="rss_peak", floor=1 << 20, harmless=128 << 10, title="resident memory, untraced run", measured_in="rss"
         ),
     )
 }

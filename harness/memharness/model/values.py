@@ -5,12 +5,11 @@ Sizes are bytes of traced allocations unless a name says otherwise; times are Un
 
 import hashlib
 import json
-from typing import Annotated, Final, TypeAlias, dataclass_transform
+from typing import Annotated, TypeAlias, dataclass_transform
 
 import msgspec
 
-FORMAT: Final = 1  # version of what commands print
-# Stored figures are at most 4 EiB, so that differences of them fit into 64 bits, which all that is written needs.
+# Stored figures are at most 4 EiB, so that their differences fit into 64 bits, as all formats need that are written.
 Integer: TypeAlias = Annotated[int, msgspec.Meta(ge=-(1 << 62), le=1 << 62)]
 Id: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{1,64}\Z")]  # what is stored names files by such alone
 CommitId: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")]

@@ -1,6 +1,6 @@
 """Bindings: the statements of modules that a line depends on by name, such as constants, and which of them changed.
 
-Stacks do not tell these: `WIDTH = 900` runs when its module is imported, long before `bytearray(WIDTH)` allocates.
+Stacks do not show these: `WIDTH = 900` runs when its module is imported, long before `bytearray(WIDTH)` allocates.
 """
 
 import ast

@@ -1,4 +1,4 @@
-"""Callers: what the stacks of a deep profile tell about a line.
+"""Callers: where a line was called from, by the stacks of a deep profile.
 
 A stack counts at its innermost frame in the project, else in the scenario, else where it allocates, as the probe folds
 the lines of deep profiles.
@@ -72,7 +72,7 @@ def _place(frame: Frame) -> Place:
 
 
 def fold_lines(lines: Sequence[ProfileLine], deep: Profile) -> tuple[ProfileLine, ...]:
-    """Let lines outside the project count at the line that called them, where a stack of `deep` tells which.
+    """Count lines outside the project at the line that called them, where a stack of `deep` shows it.
 
     Where there are several it is the one that holds most there. `library` names what allocated then.
     """

@@ -1,7 +1,7 @@
 """Blame: which lines hold the difference between two profiles, with moved lines cancelled.
 
-What `identity` matched becomes differences; the parts and the remainder add up exactly. Each line that is named is
-marked as changed by the commit, or comes with the nearest caller that is, or with the constant that it depends on.
+Lines that `matching` pairs become differences, which add up to the whole. Each line that is named is marked as changed
+by the commit, or comes with the nearest caller that is, or with the changed constant that it depends on.
 """
 
 from collections import Counter
@@ -24,8 +24,7 @@ _LEAST_SHARE = 1000  # beside a greater line, one that holds less than a thousan
 class LineDifference(Value):
     """What one line contributes: the differences in bytes and blocks, and what it holds after (`now`, `blocks`).
 
-    `stat` is the line where it stands after, or where it stood before where it is `gone`; `old` and `new` are the
-    places on the two sides that it stands for.
+    `stat` is the line as it is after, or was before if it is `gone`; `old` and `new` are its places on both sides.
     """
 
     stat: ProfileLine
