@@ -52,6 +52,10 @@ class WatchedFolders:
             return False
         return True if watched else None
 
+    def leave_out(self, kind: str, path: str) -> bool:
+        """Tell whether an access does not count: also a query about a folder on the way to one of these."""
+        return self.owns(path) is False or (kind == QUERIED and self.is_above(path))
+
     def is_above(self, path: str) -> bool:
         """Tell whether a path is a folder on the way to one of these; that it is there says nothing."""
         return path in self._above
@@ -65,21 +69,21 @@ def _beginnings(installed: set[str], folders: set[str]) -> tuple[str, ...]:
 def report(records: list[Record], folders: WatchedFolders, *, native: bool) -> dict[str, Any]:
     """Return the field `accesses` of the response. Symbolic links are looked up now."""
     folders.learn_other_names()
-    found: dict[str, set[str]] = {kind: set() for kind in (OPENED, QUERIED, LISTED)}
+    found: dict[str, set[str]] = {OPENED: set(), QUERIED: set(), LISTED: set()}
     obstacles = [text for kind, text in records if kind == OBSTACLE]
     straight: set[str] = set()  # folders that are no links
     for kind, text in _with_implied([record for record in records if record[0] != OBSTACLE], folders):
         path = _source(normpath(text))
-        if folders.owns(path) is False or (kind == QUERIED and folders.is_above(path)):
+        if folders.leave_out(kind, path):
             continue
         obstacle = _obstacle(kind, path, folders, straight)
         if obstacle:
             obstacles.append(obstacle)
         else:
             found[LISTED if kind == SCANNED else kind].add(path)
-    opened, queried, listed = (sorted(paths) for paths in found.values())
-    obstacle = obstacles[0] if obstacles else None
-    return {"opened": opened, "queried": queried, "listed": listed, "native": native, "obstacle": obstacle}
+    opened, queried, listed = map(sorted, found.values())
+    first = next(iter(obstacles), None)
+    return {"opened": opened, "queried": queried, "listed": listed, "native": native, "obstacle": first}
 
 
 def _with_implied(records: list[Record], folders: WatchedFolders) -> list[Record]:

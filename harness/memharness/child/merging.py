@@ -22,6 +22,7 @@ from memharness.processes.supervision import Ending
 UNPROVEN: Final = "its result can be reused for no other commit: "  # begins a note
 UNCOUNTED: Final = "the memory of child processes is not counted: "  # the same
 _UNCOUNTED_IN: Final[tuple[PassName, ...]] = ("first", "rss", "growth")  # of these the first that started a process
+_NOTHING: Final = Delivered(format=0, method=0, token="", pid=0, metrics={})
 _RANDOMISED: Final = "address randomisation could not be turned off: peaks may vary by some 20 kB"
 
 
@@ -64,18 +65,18 @@ class MergedPasses:
     def observation(self) -> Observation:
         """Return figures, profiles, inputs and notes of the passes that succeeded, and the failures of the others."""
         responses = self.delivered.values()
-        first, growth = self.delivered.get("first"), self.delivered.get("growth")
+        first, growth = self.delivered.get("first", _NOTHING), self.delivered.get("growth", _NOTHING)
         outcome = Measured(
             metrics={name: self._values[name] for name in METRICS if name in self._values},
-            calls=growth.calls if growth else None,
-            gc_objects=first.gc_objects if first else None,
-            types=first.types if first else (),
+            calls=growth.calls,
+            gc_objects=first.gc_objects,
+            types=first.types,
             profiles={kind: profile.id for kind, profile in self.profiles.items()},
             notes=(*chain(*(response.notes for response in responses)), *self.notes, *self._doubts()),
             passes=tuple(sorted(self._endings.keys() - self._failed.keys())),
             inputs={name: observed.id for name, observed in self._inputs.items()},
             failed_passes=self._failed,
-            suspected=growth.suspected if growth else (),
+            suspected=growth.suspected,
         )
         return Observation(
             outcome=outcome,

@@ -22,8 +22,7 @@ def observed_inputs(
     """
     if accesses.obstacle is not None:
         return accesses.obstacle.replace(f"{checkout.tree}/", "").replace(f"{scenarios}/", "<scenarios>/")
-    folders = {path[:-1].rstrip("/") for path in frozen if path.endswith("*")}
-    paths = {f"{path.rstrip('/')}/" for path in frozen if not path.endswith("*")}
+    paths, folders = _of_environment(frozen)
     beside = {}
     unlisted = (*accesses.opened, *accesses.queried)
     for i, name in enumerate((*unlisted, *accesses.listed)):
@@ -42,6 +41,12 @@ def observed_inputs(
     return ObservedInputs(
         paths=tuple(sorted(paths)), folders=tuple(sorted(folders)), beside=beside, native=accesses.native
     )
+
+
+def _of_environment(frozen: Collection[str]) -> tuple[set[str], set[str]]:
+    """Return the paths and folders that are inputs because the environment is right only with them."""
+    listed = {path for path in frozen if path.endswith("*")}
+    return {f"{path.rstrip('/')}/" for path in {*frozen} - listed}, {path[:-1].rstrip("/") for path in listed}
 
 
 def matches_scenarios(observed: ObservedInputs, scenarios: Path) -> bool:
