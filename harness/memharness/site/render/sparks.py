@@ -11,8 +11,6 @@ from memharness.wording.text import bytes_text, value_text
 _WIDTH: Final = 120
 _HEIGHT: Final = 24
 _TOP, _BOTTOM = 5, 22  # of the line; ticks of changes stand above it
-_MOST_POINTS: Final = 60
-_COLUMNS: Final = 28  # into which longer series are summed up, by lowest and highest value
 
 _Point = tuple[int, int]
 
@@ -31,7 +29,7 @@ def spark(row: TrendSummary, commits: int) -> Markup:
         else:
             y = round(_BOTTOM - (value - low) * (_BOTTOM - _TOP) / (high - low))
             runs[-1].append((round(position * _WIDTH / span), y))
-    path = "".join(_path(points) for points in _shortened(runs))
+    path = "".join(_path(points) for points in map(_corners, runs) if points)
     ticks = "".join(_tick(mark.status, round(mark.position * _WIDTH / span)) for mark in row.marks)
     label = f"{row.metric} from {value_text(values[0], row.unit)} to {value_text(values[-1], row.unit)}"
     return Markup(
@@ -47,14 +45,6 @@ def _bounds(values: Sequence[int]) -> tuple[float, float]:
     return middle - span / 2, middle + span / 2
 
 
-def _shortened(runs: list[list[_Point]]) -> list[list[_Point]]:
-    runs = [_corners(points) for points in runs if points]
-    if sum(map(len, runs)) <= _MOST_POINTS:
-        return runs
-    share = max(2, _COLUMNS // len(runs)) if len(runs) < _COLUMNS else 1
-    return [_extremes(points, share) for points in runs]
-
-
 def _corners(points: list[_Point]) -> list[_Point]:
     """Leave out points that are the same as the one before, and those within a level stretch."""
     kept: list[_Point] = []
@@ -63,19 +53,6 @@ def _corners(points: list[_Point]) -> list[_Point]:
             kept[-1] = point
         elif not kept or kept[-1] != point:
             kept.append(point)
-    return kept
-
-
-def _extremes(points: list[_Point], columns: int) -> list[_Point]:
-    """Return the lowest and highest point of every column, in their order."""
-    left, width = points[0][0], max(points[-1][0] - points[0][0], 1)
-    cells: dict[int, list[_Point]] = {}
-    for point in points:
-        cells.setdefault((point[0] - left) * columns // (width + 1), []).append(point)
-    kept = []
-    for cell in cells.values():
-        ends = {min(cell, key=lambda p: p[1]), max(cell, key=lambda p: p[1])}
-        kept += [point for index, point in enumerate(cell) if point in ends and point not in cell[:index]]
     return kept
 
 
