@@ -101,7 +101,7 @@ class WorkTree:
     def _move(self, commit: str, *, spoilt: bool) -> list[str] | None:
         before, self._snapshot = self._snapshot, None
         after = snapshot(self._repository, commit)
-        self._borrow()
+        self._update_alternates()
         changed = None
         if before:
             differ = ["diff-tree", "-r", "-z", "--no-renames", "--name-only", before.commit, after.commit]
@@ -154,10 +154,10 @@ class WorkTree:
         return [git_dir / name for name in (*texts, "refs")]
 
     def _alternates(self) -> bytes:
-        stores = [self._repository.objects, *self._repository.borrowed]
+        stores = [self._repository.objects, *self._repository.alternates]
         return os.fsencode("".join(f"{quoted(store)}\n" for store in stores))
 
-    def _borrow(self) -> None:
+    def _update_alternates(self) -> None:
         """Have both repositories find what the snapshot is made of, which may have grown since they were made."""
         for git_dir in self._written:
             with contextlib.suppress(FileNotFoundError):

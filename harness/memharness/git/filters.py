@@ -63,7 +63,7 @@ def _filters(repository: Repository, entries: Mapping[str, str]) -> dict[str, st
     sources = {path: entries[path] for path in files if f"/{path}".endswith("/.gitattributes")}
     if not any(b"filter" in _blob(repository, entry[7:]) for entry in sources.values()):
         return {}
-    store = repository.made_store()
+    store = repository.derived_repository()
     # git asks .gitattributes of an index where there is no work tree; theirs are enough of one
     with scratch(Path(store), "index-") as folder:
         variables = {"GIT_INDEX_FILE": f"{folder}/index"}
@@ -77,7 +77,7 @@ def _filters(repository: Repository, entries: Mapping[str, str]) -> dict[str, st
         answer = run_git(
             [f"--git-dir={store}", "check-attr", "--cached", "-z", "--stdin", "filter"],
             folder=store,
-            variables=variables | repository.reading(),
+            variables=variables | repository.alternates_variable(),
             isolated=True,
             given=b"".join(path.encode(errors="surrogateescape") + b"\0" for path in files),
         )
@@ -94,7 +94,9 @@ def index_info(entries: Mapping[str, str]) -> bytes:
 
 def _is_idle(repository: Repository, name: str) -> bool:
     """Tell whether the user's configuration knows a filter that changes nothing when files are checked out."""
-    smudge, process, clean = (repository.setting(f"filter.{name}.{kind}") for kind in ("smudge", "process", "clean"))
+    smudge, process, clean = (
+        repository.config_value(f"filter.{name}.{kind}") for kind in ("smudge", "process", "clean")
+    )
     return not process and (smudge.strip() == "cat" or (not smudge and bool(clean)))
 
 
@@ -134,9 +136,9 @@ def _is_sound(path: Path) -> bool:
 
 def _stores(repository: Repository) -> list[str]:
     """Return the folders where Git LFS may keep objects: as configured, beside git's own and beside alternates."""
-    configured = repository.setting("lfs.storage")
+    configured = repository.config_value("lfs.storage")
     found = [str(Path(repository.common_dir, configured))] if configured else []
-    waiting = [repository.objects, *repository.borrowed]
+    waiting = [repository.objects, *repository.alternates]
     for folder in waiting:
         found.append(str(Path(folder).parent / "lfs"))
         alternates = Path(folder, "info/alternates")

@@ -233,13 +233,13 @@ class BlobReader:
             )
         _, kind, *size = answer.split()
         if not (len(size) == 1 and size[0].isdigit()):
-            return self._read_borrowed(commit, path)
+            return self._read_submodule(commit, path)
         content = git.stdout.read(int(size[0]) + 1)[:-1]
         return content if kind == b"blob" else None
 
-    def _read_borrowed(self, commit: str, path: str) -> bytes | None:
+    def _read_submodule(self, commit: str, path: str) -> bytes | None:
         """Return the contents of a file of a submodule."""
-        if not self._repository.borrowed:
+        if not self._repository.alternates:
             return None
         found = self._repository.try_git("cat-file", "blob", f"{snapshot(self._repository, commit).commit}:{path}")
         return None if found.status else found.output

@@ -44,7 +44,7 @@ _ISOLATED: Final = {
 FETCH_SECONDS: Final = 600  # for what a commit needs from elsewhere; without any data for a minute it ends as well
 PATIENT: Final = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60", "-c", "gc.auto=0")
 _MOST_BYTES: Final = 100_000  # of a variable: Linux takes 128 KiB
-_borrowing: Final = threading.Lock()
+_adding: Final = threading.Lock()
 _NO: Final = ("false", "no", "off", "0")
 _URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://|[^/:@\s]+@[^/:\s]+:|[\w.-]{2,}:[^/\\]", re.IGNORECASE)
 _FOLDERS: Final = re.compile(r"(?P<git_dir>.*)\n(?P<shallow>true|false)\n(?P<common>.*)\n(?P<format>\w+)\n", re.DOTALL)
@@ -81,28 +81,28 @@ class Repository(Value, dict=True, gc=True):
         return f"{self.common_dir}/objects"
 
     @cached_property
-    def borrowed(self) -> list[str]:
-        """Folders of objects that reading commands find as well: of submodules, and of what was made of commits."""
-        made = f"{self._made}/objects"
+    def alternates(self) -> list[str]:
+        """More folders that reading commands find objects in: of submodules, and of what is derived from commits."""
+        made = f"{self._derived}/objects"
         return [*([made] if Path(made).is_dir() else []), *_submodule_stores(self.common_dir, self.git_dir)]
 
-    def borrow(self, folders: Iterable[str]) -> None:
-        """Have reading commands find the objects in more folders."""
-        with _borrowing:
-            self.borrowed.extend(folder for folder in dict.fromkeys(folders) if folder not in self.borrowed)
+    def add_alternates(self, folders: Iterable[str]) -> None:
+        """Have reading commands find the objects in these folders too."""
+        with _adding:
+            self.alternates.extend(folder for folder in dict.fromkeys(folders) if folder not in self.alternates)
 
-    def reading(self) -> dict[str, str]:
-        """Return the variables with which git finds what is borrowed."""
-        if not self.borrowed:
+    def alternates_variable(self) -> dict[str, str]:
+        """Return the variable by which git finds the objects in the alternates, if there are any."""
+        if not self.alternates:
             return {}
-        stores = ":".join(map(quoted, self.borrowed))
+        stores = ":".join(map(quoted, self.alternates))
         if len(os.fsencode(stores)) > _MOST_BYTES:
-            stores = quoted(self._listed(self.borrowed))
+            stores = quoted(self._listed(self.alternates))
         return {"GIT_ALTERNATE_OBJECT_DIRECTORIES": stores}
 
     def _listed(self, stores: Iterable[str]) -> str:
         """Return a folder of objects that holds none and borrows those of `stores`."""
-        folder = Folder(Path(f"{self._made}.many"))
+        folder = Folder(Path(f"{self._derived}.many"))
         content = os.fsencode("".join(f"{quoted(store)}\n" for store in stores))
         alternates = folder.path / "info/alternates"
         if folder.read(alternates) != content:
@@ -112,7 +112,7 @@ class Repository(Value, dict=True, gc=True):
     def try_git(self, *arguments: str, given: bytes = b"", seconds: float | None = None) -> GitResult:
         """Run a reading command as `run_git` does; the caller looks at the status."""
         how = [f"--git-dir={self.git_dir}", *arguments]
-        return run_git(how, folder=self.git_dir, variables=self.reading(), given=given, seconds=seconds)
+        return run_git(how, folder=self.git_dir, variables=self.alternates_variable(), given=given, seconds=seconds)
 
     def git(self, *arguments: str, given: bytes = b"") -> bytes:
         """Run a reading command and return its output; any failure is an error that quotes git."""
@@ -124,19 +124,19 @@ class Repository(Value, dict=True, gc=True):
             )
         return result.output
 
-    def setting(self, name: str) -> str:
+    def config_value(self, name: str) -> str:
         """Return the last value of a setting, "" where there is none."""
         return os.fsdecode(self.try_git("config", "--get", name).output).removesuffix("\n")
 
     def refs(self, *prefixes: str) -> bytes:
         """Return references as git packs them; replacements of objects where this repository's reader honours them."""
-        if os.environ.get("GIT_NO_REPLACE_OBJECTS") or self.setting("core.useReplaceRefs").lower() in _NO:
+        if os.environ.get("GIT_NO_REPLACE_OBJECTS") or self.config_value("core.useReplaceRefs").lower() in _NO:
             prefixes = tuple(prefix for prefix in prefixes if prefix != "refs/replace")
         return self.git("for-each-ref", "--format=%(objectname) %(refname)", *prefixes)
 
-    def made_store(self) -> str:
-        """Return the bare repository in the cache for what is made of commits, or fetched for them."""
-        folder = self._made
+    def derived_repository(self) -> str:
+        """Return the bare repository in the cache for what is derived from commits, or fetched for them."""
+        folder = self._derived
         alternates = folder / "objects/info/alternates"
         if not alternates.is_file():
             folder.mkdir(parents=True, exist_ok=True)
@@ -144,11 +144,11 @@ class Repository(Value, dict=True, gc=True):
                 how = ["--quiet", "--bare", "--template=", f"--object-format={self.object_format}"]
                 run_git(["init", *how, "."], folder=str(folder), isolated=True)
                 Folder(folder).write(alternates, os.fsencode(f"{quoted(self.objects)}\n"))  # whole, or not there at all
-        self.borrow([f"{folder}/objects"])
+        self.add_alternates([f"{folder}/objects"])
         return str(folder)
 
     @property
-    def _made(self) -> Path:
+    def _derived(self) -> Path:
         return Path(self.cache, "objects", self.id)
 
     def fetch_missing(self, commit: str) -> None:
@@ -226,11 +226,11 @@ def run_git(
     return GitResult(status=status, output=output, messages=without_credentials(messages))
 
 
-def start_git(arguments: Sequence[str], *, folder: str, isolated: bool = False) -> "subprocess.Popen[bytes]":
+def start_git(arguments: Sequence[str], *, folder: str) -> "subprocess.Popen[bytes]":
     """Start git like `run_git`, with pipes, and let it run; an interrupt from the keyboard does not reach it."""
     pipe = subprocess.PIPE
     how = {"istream": pipe, "as_process": True, "start_new_session": True}
-    started = _execute(arguments, folder, None, isolated=isolated, **how)
+    started = _execute(arguments, folder, None, isolated=False, **how)
     process: subprocess.Popen[bytes] = started.proc
     started.proc = None  # which would end it with this object
     return process

@@ -132,7 +132,7 @@ def _store(repository: Repository, files: Mapping[str, Path]) -> dict[str, str]:
 
 def _made(repository: Repository, found: Mapping[str, str]) -> str:
     """Make a commit of entries, and return its id, which is the same for the same entries."""
-    with scratch(Path(repository.made_store()), "index-") as folder:
+    with scratch(Path(repository.derived_repository()), "index-") as folder:
         index = {"GIT_INDEX_FILE": f"{folder}/index"}
         _make(repository, "update-index", "-z", "--index-info", given=index_info(found), variables=index)
         tree = _make(repository, "write-tree", "--missing-ok", variables=index)
@@ -142,7 +142,7 @@ def _made(repository: Repository, found: Mapping[str, str]) -> str:
 def _make(
     repository: Repository, *arguments: str, given: bytes = b"", variables: Mapping[str, str] | None = None
 ) -> str:
-    store = repository.made_store()
+    store = repository.derived_repository()
     how = ["-c", "core.looseCompression=0", "-c", "core.protectNTFS=false", "-c", "core.protectHFS=false"]
     done = run_git(
         [f"--git-dir={store}", *how, *arguments], folder=store, variables=variables, isolated=True, given=given

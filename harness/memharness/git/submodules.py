@@ -40,7 +40,7 @@ def submodule_entries(repository: Repository, path: str, id_: str) -> dict[str, 
     """Return the entries of the commit of a submodule; None where the clone has it nowhere."""
     listed = repository.try_git(*_LIST, id_)
     if listed.status:
-        repository.borrow(_checked_out(repository, path))
+        repository.add_alternates(_checked_out(repository, path))
         listed = repository.try_git(*_LIST, id_)
     if listed.status:
         return None
@@ -50,7 +50,7 @@ def submodule_entries(repository: Repository, path: str, id_: str) -> dict[str, 
 
 def _complete(repository: Repository, id_: str) -> None:
     """Have git get what a partial clone of a submodule lacks of a commit."""
-    for store in repository.borrowed:
+    for store in repository.alternates:
         module = partial_clone(Path(store).parent)
         if module is not None and not module.try_git("cat-file", "-e", id_).status:
             module.fetch_missing(id_)
@@ -89,7 +89,7 @@ def _fetch(repository: Repository, id_: str, url: str | None) -> str:
     """Fetch a commit, by its id or with all branches; return why it could not be, else ""."""
     if not url:
         return "no URL is known for it"
-    folder, why = repository.made_store(), ""
+    folder, why = repository.derived_repository(), ""
     for what in (id_, "+refs/heads/*:refs/submodules/*"):
         how = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--end-of-options"]
         done = run_git(
@@ -112,7 +112,7 @@ def _urls(repository: Repository, commit: str, base: str) -> dict[str, str]:
     for key, path in settings.items():
         name = key.removesuffix(".path")
         if name != key:
-            url = ("" if base else repository.setting(f"{name}.url")) or settings.get(f"{name}.url", "")
+            url = ("" if base else repository.config_value(f"{name}.url")) or settings.get(f"{name}.url", "")
             if url.startswith(("./", "../")):
                 url = _joined(base or _origin(repository), url)
             found[path] = url
@@ -123,7 +123,7 @@ def _origin(repository: Repository) -> str:
     """Return the URL to which those of submodules are relative: where the clone came from, or else where it is."""
     if is_url(repository.location):
         return repository.location
-    return repository.setting("remote.origin.url") or repository.common_dir.removesuffix("/.git")
+    return repository.config_value("remote.origin.url") or repository.common_dir.removesuffix("/.git")
 
 
 def _joined(base: str, url: str) -> str:
