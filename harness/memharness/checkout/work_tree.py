@@ -15,7 +15,7 @@ from typing import Final
 
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.files.removal import remove
-from memharness.git.repository import Repository, quoted, run_git
+from memharness.git.repository import Repository, alternates_file, run_git
 from memharness.git.snapshot import Snapshot, clear_snapshots, snapshot
 
 _SETTINGS: Final = """[core]
@@ -154,8 +154,7 @@ class WorkTree:
         return [git_dir / name for name in (*texts, "refs")]
 
     def _alternates(self) -> bytes:
-        stores = [self._repository.objects, *self._repository.alternates]
-        return os.fsencode("".join(f"{quoted(store)}\n" for store in stores))
+        return alternates_file([self._repository.objects, *self._repository.alternates])
 
     def _update_alternates(self) -> None:
         """Have both repositories find what the snapshot is made of, which may have grown since they were made."""

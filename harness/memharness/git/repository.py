@@ -103,8 +103,7 @@ class Repository(Value, dict=True, gc=True):
     def _listed(self, stores: Iterable[str]) -> str:
         """Return a folder of objects that holds none and borrows those of `stores`."""
         folder = Folder(Path(f"{self._derived}.many"))
-        content = os.fsencode("".join(f"{quoted(store)}\n" for store in stores))
-        alternates = folder.path / "info/alternates"
+        content, alternates = alternates_file(stores), folder.path / "info/alternates"
         if folder.read(alternates) != content:
             folder.write(alternates, content)
         return str(folder.path)
@@ -143,7 +142,7 @@ class Repository(Value, dict=True, gc=True):
             with FileLock(f"{folder}.lock"):
                 how = ["--quiet", "--bare", "--template=", f"--object-format={self.object_format}"]
                 run_git(["init", *how, "."], folder=str(folder), isolated=True)
-                Folder(folder).write(alternates, os.fsencode(f"{quoted(self.objects)}\n"))  # whole, or not there at all
+                Folder(folder).write(alternates, alternates_file([self.objects]))  # whole, or not there at all
         self.add_alternates([f"{folder}/objects"])
         return str(folder)
 
@@ -264,6 +263,11 @@ def _no_git() -> MemharnessError:
     return MemharnessError(
         "git was not found", hint="Install git 2.32 or later and see that it is on PATH, then try again."
     )
+
+
+def alternates_file(stores: Iterable[str]) -> bytes:
+    """Return the contents of `objects/info/alternates` for folders of objects."""
+    return os.fsencode("".join(f"{quoted(store)}\n" for store in stores))
 
 
 def quoted(path: str) -> str:

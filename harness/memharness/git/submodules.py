@@ -63,16 +63,12 @@ def why_missing(repository: Repository, id_: str) -> str:
     return f"the submodule is missing: {why}: get it with `git submodule update --init --recursive`"
 
 
-def fetch_submodules(repository: Repository, commit: str) -> bool:
+def fetch_submodules(repository: Repository, commit: str, prefix: str = "", base: str = "") -> bool:
     """Fetch the submodules of a commit that are missing from their URLs, each once; tell whether any was tried.
 
-    The protocols are those that git allows for addresses that the user has not typed.
+    The protocols are those that git allows for addresses that the user has not typed. A commit that is itself a
+    submodule's lies at `prefix`, and came from the URL `base` if that is known.
     """
-    return _fetch_below(repository, commit, "", "")
-
-
-def _fetch_below(repository: Repository, commit: str, prefix: str, base: str) -> bool:
-    """Fetch those of a commit that lies at `prefix` and came from the URL `base`, if that is known."""
     tried = False
     wanted = submodule_ids(entries(repository, commit))
     urls = _urls(repository, commit, base) if wanted else {}
@@ -81,7 +77,7 @@ def _fetch_below(repository: Repository, commit: str, prefix: str, base: str) ->
             _refused[repository.id, id_] = _fetch(repository, id_, urls.get(path))
             tried = True
         if submodule_entries(repository, prefix + path, id_) is not None:
-            tried |= _fetch_below(repository, id_, f"{prefix}{path}/", urls.get(path, ""))
+            tried |= fetch_submodules(repository, id_, f"{prefix}{path}/", urls.get(path, ""))
     return tried
 
 
