@@ -117,7 +117,7 @@ class Failed(Value, tag_field="outcome", tag="failed"):
 
 
 class TimedOut(Value, tag_field="outcome", tag="timed-out"):
-    """The timeout was over in the phase `during`."""
+    """The time limit ran out in the phase `during`."""
 
     during: Phase
     limit_seconds: float
@@ -163,7 +163,7 @@ class Measured(Value, tag_field="outcome", tag="measured"):
 
     @property
     def leak_calls(self) -> int:
-        """The number of calls over which the profile "leak" adds up: those after the first and `calls` later ones."""
+        """The number of calls that the profile "leak" adds up: as many as went before, the first and `calls` later."""
         return (self.calls or 0) + 1
 
 

@@ -1,6 +1,7 @@
 from textwrap import dedent
 
-from memharness.analyse.blame.statements import MODULE, functions_of
+from memharness.analyse.blame.bindings import bindings_of
+from memharness.analyse.blame.statements import MODULE, functions_of, tree_of
 
 SOURCE = dedent(
     '''\
@@ -42,3 +43,9 @@ def test_functions_are_named_as_in_profiles_and_hold_their_own_statements() -> N
         "Store.fill": (17, 25, [(17, 19), (21, 21), (22, 22), (25, 25)]),
         "Store.fill.<locals>.inner": (23, 24, [(23, 23), (24, 24)]),
     }
+
+
+def test_of_what_is_nested_too_deeply_nothing_is_known() -> None:
+    deep = "x = " + "+".join(["a"] * 1500) + "\n"
+    assert tree_of(deep).body
+    assert (functions_of(deep), bindings_of(deep)) == ((), ())

@@ -95,7 +95,10 @@ def bindings_of(source: str) -> tuple[Binding, ...]:
         for blocks, node in own_statements(tree_of(source))
         if isinstance(node, _Assignment | ast.Import | ast.ImportFrom) and CLASS not in blocks
     )
-    return tuple(binding for found in bindings for binding in found)
+    try:
+        return tuple(binding for found in bindings for binding in found)
+    except RecursionError:  # a sum of a thousand terms
+        return ()
 
 
 def _assigned(blocks: Sequence[str], statement: ast.Assign | ast.AnnAssign | ast.AugAssign) -> Iterator[Binding]:
