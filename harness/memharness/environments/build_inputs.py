@@ -12,6 +12,7 @@ from typing import Final
 from memharness.environments.commit_files import CommitFiles, parents
 from memharness.model.environments import EnvironmentSpec
 from memharness.model.values import Value
+from memharness.packages.layout import prefix_of
 from memharness.packages.pyproject import Table, read_ini, read_toml, table, text, texts
 
 _NO_BUILD_TOOLS: Final = frozenset(  # tables below [tool] that cannot change what is installed
@@ -136,7 +137,7 @@ def find_build_inputs(commit: CommitFiles, *, command: str = "") -> BuildInputs:
         scripts, run, whole = {*scripts, *backend}, run | more, whole | packages
     also = names.mentioned(script for script in run if script in scripts or not commit.is_own(script))
     if directory in backends or commit.path("setup.py") in commit.ids:  # may import its neighbours, by any name
-        run |= {path for path in commit.ids if path.endswith(".py") and (posixpath.dirname(path) or ".") == directory}
+        run |= names.modules_beside()
     return BuildInputs(
         files=frozenset(files | also[0] | run),
         folders=frozenset(folders | also[1]),
@@ -236,6 +237,12 @@ class _Names:
             folders |= self.folders(words, leave_out=_NO_FOLDERS)
             queue += [path for path in found if _is_script(path) and not self._commit.is_own(path)]
         return files, folders
+
+    def modules_beside(self) -> set[str]:
+        """Return the Python files in the project's directory itself."""
+        prefix = prefix_of(self._commit.layout.directory)
+        names = {path: path.removeprefix(prefix) for path in self._commit.ids if path.startswith(prefix)}
+        return {path for path, name in names.items() if name.endswith(".py") and "/" not in name}
 
     def modules(self, name: str, roots: Iterable[str]) -> list[str]:
         """Return the files that importing a dotted `name` from one of `roots` runs."""

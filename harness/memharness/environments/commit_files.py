@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from memharness.model.history import Checkout
-from memharness.packages.layout import Layout, layout_of
+from memharness.packages.layout import Layout, prefix_of
 from memharness.packages.metadata import Metadata, Read, is_project, read_metadata, reader_below
 from memharness.packages.pyproject import Table, read_toml
 
@@ -52,7 +52,7 @@ class CommitFiles:
 
     def is_own(self, path: str) -> bool:
         """Tell whether a path is that of a project's package or module, or of something within."""
-        prefix = below(self.layout.import_root)
+        prefix = prefix_of(self.layout.import_root)
         name = path.removeprefix(prefix).partition("/")[0].partition(".")[0]
         return path.startswith(prefix) and name in self.layout.packages
 
@@ -74,11 +74,12 @@ class CheckedOutFiles(CommitFiles):
     def of(cls, checkout: Checkout, ids: Mapping[str, str]) -> Self:
         """Return the files of a checkout; `ids` maps the paths of its commit to their blob ids."""
         tree = Path(checkout.tree)
+        layout = Layout(**{name: getattr(checkout, name) for name in Layout.__struct_fields__})
 
         def read(name: str) -> bytes | None:
             return (tree / name).read_bytes() if (tree / name).is_file() else None
 
-        return cls(ids=ids, read=read, layout=layout_of(checkout), commit=checkout.commit, tree=tree)
+        return cls(ids=ids, read=read, layout=layout, commit=checkout.commit, tree=tree)
 
     def links(self) -> list[str]:
         """Return the symbolic links of the commit: a build may have followed them to anything."""
@@ -126,11 +127,6 @@ def parents(path: str) -> tuple[str, ...]:
     """Return the folders that a path lies in, but for the tree itself."""
     parts = path.split("/")
     return tuple("/".join(parts[:end]) for end in range(1, len(parts)))
-
-
-def below(folder: str) -> str:
-    """Return what the paths below a folder begin with."""
-    return "" if folder == "." else f"{folder}/"
 
 
 def _common_parts(path: str, other: str) -> int:

@@ -6,9 +6,10 @@ from functools import lru_cache
 from typing import Final
 
 from memharness.environments.build_inputs import find_build_inputs, find_compiled_modules, is_native, relevant
-from memharness.environments.commit_files import CommitFiles, below
+from memharness.environments.commit_files import CommitFiles
 from memharness.model.environments import EnvironmentSpec
 from memharness.model.values import digest
+from memharness.packages.layout import prefix_of
 
 _PACKAGING_FILES: Final = frozenset(
     """setup.py setup.cfg MANIFEST.in pyproject.toml hatch.toml hatch_build.py build.py versioneer.py Cargo.toml
@@ -49,7 +50,7 @@ def path_digests(files: Mapping[str, str], names: Iterable[str]) -> dict[str, st
 def _path_digest(files: Mapping[str, str], name: str) -> str:
     if not name.endswith(("/", "*")):
         return files.get(name, "")
-    start = below(name.rstrip("*").rstrip("/") or ".")
+    start = prefix_of(name.rstrip("*").rstrip("/") or ".")
     paths = sorted(path for path in files if path.startswith(start))
     if name.endswith("*"):
         modules = {path.removeprefix(start).partition("/")[0] for path in paths if path.endswith(".py")}

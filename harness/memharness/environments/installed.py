@@ -15,9 +15,9 @@ from urllib.parse import unquote, urlsplit
 
 from packaging.utils import canonicalize_name
 
-from memharness.environments.commit_files import CheckedOutFiles, below
+from memharness.environments.commit_files import CheckedOutFiles
 from memharness.model.values import Value
-from memharness.packages.layout import Layout
+from memharness.packages.layout import Layout, prefix_of
 
 _MODULE: Final = (".py", ".so", ".pyd")
 _EXTENSION: Final = re.compile(r"\.(cpython-[^.]+|abi3|pypy[^.]*)\.so$|\.(so|pyd)$")
@@ -68,7 +68,7 @@ class InstalledProject:
         modules = [PurePosixPath(path) for path in self._modules]
         regular = {str(path.parent) for path in modules if path.name.startswith("__init__.")}
         folders = {str(folder) for path in modules for folder in path.parents} - regular - {"."}
-        prefix = below(self.import_root)
+        prefix = prefix_of(self.import_root)
         plain = (folder for folder in folders if f"{prefix}{folder}/__init__.py" in self._commit.ids)
         return tuple(sorted(folder.replace("/", ".") for folder in plain))
 
@@ -78,7 +78,7 @@ class InstalledProject:
         generated: list[str] = []
         frozen: set[str] = set()
         for name in self._names:
-            path, content = below(self.import_root) + name, (self._site / name).read_bytes()
+            path, content = prefix_of(self.import_root) + name, (self._site / name).read_bytes()
             if self._commit.is_copy(path, content):
                 copies.append(name)
                 continue
@@ -90,14 +90,14 @@ class InstalledProject:
         return SortedFiles(copies=tuple(copies), generated=tuple(generated), frozen=frozenset(frozen))
 
 
-def installed_packages(site: Path, *, leave_out: Collection[Path]) -> dict[str, str]:
+def packages(site: Path, *, leave_out: Collection[Path]) -> dict[str, str]:
     """Return the normalised name and the version of every distribution in site-packages."""
     names = {path.name.removesuffix(".dist-info") for path in site.glob("*.dist-info") if path not in leave_out}
     pairs = (name.rpartition("-") for name in sorted(names))
     return {canonicalize_name(name): version for name, _, version in pairs}
 
 
-def installed_from(source: Path, site: Path) -> dict[Path, str]:
+def local_projects(source: Path, site: Path) -> dict[Path, str]:
     """Return the .dist-info folders of what was installed from below `source`, with the paths that it came from."""
     found = {}
     top = os.path.realpath(source)

@@ -20,20 +20,12 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from memharness.environments import installed
 from memharness.environments.build import Build, BuildFailed
 from memharness.environments.build_inputs import find_build_inputs, find_mentioned_by_sources, uncompiled_notes
 from memharness.environments.cache import Built, EnvironmentCache
 from memharness.environments.commit_files import CheckedOutFiles, CommitFiles
 from memharness.environments.fingerprint import fingerprint, path_digests
-from memharness.environments.installed import (
-    InstalledProject,
-    importable_names,
-    installed_from,
-    installed_packages,
-    is_importable,
-    recorded_files,
-    take_out,
-)
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.files.removal import remove
 from memharness.model.environments import Environment, EnvironmentSpec
@@ -73,13 +65,13 @@ class UvEnvironments:
         key = self._key(spec, commit)
         notes = uncompiled_notes(spec, commit) if spec.install == "path" else ()
         if not _installs(spec, commit):
-            yield replace(_bare(spec, key), packages=importable_names(commit.layout, ()), notes=notes)
+            yield replace(_bare(spec, key), packages=installed.importable_names(commit.layout, ()), notes=notes)
             return
         try:
             with contextlib.ExitStack() as in_use:
                 found = self._find_or_build(key, _Request(self._project, spec, commit, cancel), in_use)
                 if isinstance(found, Environment):
-                    packages = found.packages or importable_names(commit.layout, found.site_paths)
+                    packages = found.packages or installed.importable_names(commit.layout, found.site_paths)
                     found = replace(found, packages=packages, notes=notes)
                 yield found
         finally:
@@ -196,10 +188,10 @@ def _describe(folder: Path, key: str, request: _Request, source: Path) -> Built:
     """Describe what was installed into `folder` from `source`, the copy of the commit."""
     spec, commit = request.spec, request.commit
     (site,) = folder.glob("lib/python*/site-packages")  # as an environment that was just made has it
-    local = installed_from(source, site)
+    local = installed.local_projects(source, site)
     environment = replace(
         _bare(spec, key),
-        facts=spec.facts(installed_packages(site, leave_out=local)),
+        facts=spec.facts(installed.packages(site, leave_out=local)),
         folder=str(folder),
         python=str(folder / "bin" / "python"),
         site_paths=(str(site),),
@@ -207,7 +199,7 @@ def _describe(folder: Path, key: str, request: _Request, source: Path) -> Built:
     info = next((info for info, path in local.items() if path == commit.layout.directory), None)
     if info is None:
         return Built(environment=environment, project=request.project)
-    project = InstalledProject(info, commit)
+    project = installed.InstalledProject(info, commit)
     environment = replace(environment, packages=project.top_level())
     frozen: set[str] = set()
     if spec.install == "wheel":
@@ -218,7 +210,7 @@ def _describe(folder: Path, key: str, request: _Request, source: Path) -> Built:
 
 
 def _take_out_project(
-    environment: Environment, project: InstalledProject, commit: CheckedOutFiles, local: Mapping[Path, str]
+    environment: Environment, project: installed.InstalledProject, commit: CheckedOutFiles, local: Mapping[Path, str]
 ) -> tuple[Environment, set[str]]:
     """Take the project's files out of its environment; return that, and what its commits must share.
 
@@ -230,11 +222,11 @@ def _take_out_project(
         # installed under names that nothing has in the tree: the installed copy is measured, of this very commit
         return replace(environment, origin=str(site)), {"./"}
     namespaces = project.namespaces()
-    take_out(site, files.copies, into=None)
+    installed.take_out(site, files.copies, into=None)
     hashes = {name: hashlib.sha256((site / name).read_bytes()).hexdigest() for name in files.generated}
     # a slot that has byte code of what another build made is to see that this is something else
     made = Path(str(environment.folder), f"generated-{digest(hashes, 8)}")
-    take_out(site, files.generated, into=made)
+    installed.take_out(site, files.generated, into=made)
     root = project.import_root
     placed = {os.path.normpath(f"{root}/{name}"): str(made / name) for name in files.generated}
     copies = {os.path.normpath(f"{root}/{name}") for name in files.copies}
@@ -248,14 +240,14 @@ def _take_out_project(
 
 def _copied_data(info: Path, commit: CheckedOutFiles) -> set[str]:
     """Return what the project's data files and scripts were copied from."""
-    data = (name for name in recorded_files(info) if not is_importable(name))
+    data = (name for name in installed.recorded_files(info) if not installed.is_importable(name))
     return {origin for name in data for origin in commit.origins(name, (info.parent / name).read_bytes())}
 
 
 def _other_project(info: Path, path: str, commit: CheckedOutFiles) -> set[str]:
     """Return what the build of another project of the tree, which lies at `path`, took in."""
     found = {f"{path}/" if (commit.tree / path).is_dir() else path}
-    for name in recorded_files(info):
+    for name in installed.recorded_files(info):
         origins = commit.origins(name, (info.parent / name).read_bytes())
         if not any(origin.startswith(f"{path}/") for origin in origins):
             found |= origins

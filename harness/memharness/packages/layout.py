@@ -12,7 +12,6 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from memharness.model.history import Checkout
 from memharness.model.values import Value
 from memharness.packages.metadata import PACKAGING_FILES, Metadata, Read, is_project, read_metadata, reader_below
 
@@ -66,9 +65,9 @@ def module_names(files: Collection[str], layout: Layout) -> tuple[str, ...]:
     return tuple(names)
 
 
-def layout_of(checkout: Checkout) -> Layout:
-    """Return the layout that a checkout was made with."""
-    return Layout(**{name: getattr(checkout, name) for name in Layout.__struct_fields__})
+def prefix_of(folder: str) -> str:
+    """Return what the paths of all files below a folder begin with."""
+    return "" if folder == "." else f"{folder}/"
 
 
 def locate(
@@ -144,14 +143,14 @@ def find_layout(paths: Iterable[str], metadata: Metadata, *, configured: str | N
     `lib`; ".".
     """
     files = frozenset(path for path in paths if path.endswith((".py", ".pyx", ".pyi", ".so")))
-    root = _existing(files, configured) if configured is not None else None
-    if root is None:
-        root = _declared_root(files, metadata)
-    for names in ([metadata.module], metadata.packages, [metadata.name]):
-        if root is None:
-            root = _root_of(files, _forms(names))
-    if root is None:
-        root = _usual_root(files)
+    root = (
+        (None if configured is None else _existing(files, configured))
+        or _declared_root(files, metadata)
+        or _root_of(files, _forms([metadata.module]))
+        or _root_of(files, _forms(metadata.packages))
+        or _root_of(files, _forms([metadata.name]))
+        or _usual_root(files)
+    )
     packages, others = _sort(files, root, metadata)
     return Layout(import_root=root, packages=packages, others=others)
 
@@ -177,7 +176,7 @@ def _declared_root(files: frozenset[str], metadata: Metadata) -> str | None:
 
 def _importable(files: frozenset[str], root: str) -> set[str]:
     """Paths of the modules, packages and plain folders below a root, relative to it and without endings."""
-    prefix = "" if root == "." else f"{root}/"
+    prefix = prefix_of(root)
     found: set[str] = set()
     for path in files:
         if path.startswith(prefix):
@@ -229,7 +228,7 @@ def _project_names(kinds: Mapping[str, str], kind: str) -> set[str]:
 def _kinds(files: frozenset[str], root: str) -> dict[str, str]:
     """Top-level names below `root` that can be imported: "package", "module", or "folder" without __init__."""
     found: dict[str, str] = {}
-    prefix = "" if root == "." else f"{root}/"
+    prefix = prefix_of(root)
     for path in files:
         if not path.startswith(prefix) or not path.endswith(_MODULE_ENDINGS):
             continue
