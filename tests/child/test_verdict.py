@@ -97,10 +97,12 @@ def test_a_failure_names_the_lines_of_the_user_and_no_others(bench: Bench) -> No
         ("1 / 0\ndef run(): pass\n", "import", "ZeroDivisionError: division by zero"),
         ("walk = 1\n", "import", "AttributeError: "),
         ("import os\nos._exit(4)\ndef run(): pass\n", "crash", "exited with status 4 in import before"),
+        ("def setup(): raise ValueError(1)\ndef run(): pass\n", "setup", "ValueError: 1"),
+        ("def setup(): __import__('os')._exit(1)\ndef run(): pass\n", "crash", "exited with status 1 in setup before"),
     ],
 )
-def test_failures_of_the_import_are_the_imports(bench: Bench, text: str, phase: str, reason: str) -> None:
-    outcome = failed(bench.observe(text))
+def test_failures_of_import_and_setup_are_theirs(bench: Bench, text: str, phase: str, reason: str) -> None:
+    outcome = failed(bench.observe(bench.case(text, setup=() if "setup" in text else None)))
     assert outcome.phase == phase
     assert outcome.reason.startswith(reason)
 
@@ -112,16 +114,6 @@ def test_a_syntax_error_points_at_its_line(bench: Bench) -> None:
         ("<scenarios>/waste.py", 1, "import box"),
         ("box.py", 2, "def broken(:"),
     ]
-
-
-def test_failures_of_setup_are_setups(bench: Bench) -> None:
-    for statement, phase, reason in (
-        ("raise ValueError(1)", "setup", "ValueError: 1"),
-        ("import os; os._exit(1)", "crash", "exited with status 1 in setup before delivering a result"),
-    ):
-        case = bench.case(f"def setup(): {statement}\ndef run(): pass\n", setup=())
-        outcome = failed(bench.observe(case))
-        assert (outcome.phase, outcome.reason) == (phase, reason)
 
 
 def test_a_flood_of_output_leaves_its_last_lines_and_no_file(bench: Bench) -> None:
