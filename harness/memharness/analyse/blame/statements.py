@@ -7,6 +7,7 @@ and how far a whole function is indented make no difference.
 import ast
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
+from hashlib import blake2b
 from typing import Final
 
 from memharness.model.values import Value
@@ -17,19 +18,19 @@ CLASS: Final = "ClassDef"  # the block of a class; those of statements name no c
 _FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _BLOCKS = ("body", "handlers", "cases", "orelse", "finalbody")  # fields that hold statements
 _NO_BLOCKS = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.Match)
-Code = tuple[tuple[tuple[str, ...], str], ...]  # of a function, statement by statement
+Code = tuple[tuple[tuple[str, ...], bytes], ...]  # of a function, statement by statement
 
 
 class Statement(Value):
     """A statement, of a compound one the header alone.
 
-    `code` is what is equal in equal statements: the blocks around it within its function, the outermost first, and its
-    syntax tree. `repeated` are the lines (first, last) of parts that comprehensions and lambdas run on their own.
+    `code` is equal in equal statements: the blocks around it within its function, the outermost first, and a digest of
+    its syntax tree. `repeated` are the lines (first, last) of parts that comprehensions and lambdas run on their own.
     """
 
     first: int
     last: int
-    code: tuple[tuple[str, ...], str]
+    code: tuple[tuple[str, ...], bytes]
     repeated: tuple[tuple[int, int], ...] = ()
 
     def blocks_at(self, line: int) -> tuple[str, ...]:
@@ -156,10 +157,11 @@ def _statement(blocks: tuple[str, ...], node: ast.AST) -> Statement:
     if any(hasattr(node, field) for field in _BLOCKS):
         header = type(node)(**{name: [] if name in _BLOCKS else value for name, value in ast.iter_fields(node)})
         lines = [*lines[:1], *(line for part in ast.walk(header) for line in _lines(part))]
+    digest = blake2b(ast.dump(header).encode(), digest_size=12).digest()  # trees are large
     return Statement(
         first=min(lines),
         last=max(lines),
-        code=(tuple(block for block in blocks if block != CLASS), ast.dump(header)),
+        code=(blocks if CLASS not in blocks else tuple(block for block in blocks if block != CLASS), digest),
         repeated=tuple(_elements(header)) if max(lines) > min(lines) else (),
     )
 
