@@ -151,27 +151,28 @@ def file_edits(repository: Repository, old: str, new: str) -> tuple[FileEdit, ..
     output = _difference(repository, old, new)
     if _SUBMODULE_MODE.search(output):
         output = _difference(repository, snapshot(repository, old).commit, snapshot(repository, new).commit)
+    edits = tuple(_parse_diff(output))
+    others = [_diff_path(line[1], b"") for line in map(_MODIFIED_PYTHON.fullmatch, output.split(b"\n")) if line]
+    with_hunks = {edit.after for edit in edits}
+    return (*edits, *(FileEdit(before=path, after=path) for path in others if path not in with_hunks))
+
+
+def _parse_diff(output: bytes) -> Iterator[FileEdit]:
     names: dict[str, str | None] = {}
     hunks: list[Hunk] = []
-    edits: list[FileEdit] = []
-    modified: list[str | None] = []
     lines = iter((*output.split(b"\n"), b"diff --git end"))
     for line in lines:
         if hunk := _HUNK.match(line):
             removed, added = int(hunk[2] or 1), int(hunk[4] or 1)
             hunks.append(Hunk(before=int(hunk[1]), removed=removed, after=int(hunk[3]), added=added))
             _skip(lines, removed + added)
-        elif raw := _MODIFIED_PYTHON.match(line):
-            modified.append(_diff_path(raw[1], b""))
         elif name := _NAME.match(line):
             side, prefix = _HEADERS[name[1]]
             names[side] = _diff_path(name[2], prefix)
         elif line.startswith(b"diff --git "):
             if names:
-                edits.append(FileEdit(before=names["before"], after=names["after"], hunks=tuple(hunks)))
+                yield FileEdit(before=names["before"], after=names["after"], hunks=tuple(hunks))
             names, hunks = {}, []
-    with_hunks = {edit.after for edit in edits}
-    return (*edits, *(FileEdit(before=path, after=path) for path in modified if path not in with_hunks))
 
 
 def _difference(repository: Repository, old: str, new: str) -> bytes:
