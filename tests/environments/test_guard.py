@@ -120,6 +120,15 @@ def test_who_finds_it_changed_after_every_build_does_not_build_for_ever(built: P
         pass
 
 
+def test_a_damaged_record_makes_the_environment_be_built_anew(built: Path) -> None:
+    for alone in ("", "alone\n"):
+        Path(f"{built}.guard").write_text(alone)
+        (built / ".recorded").write_bytes(b"\xc1")
+        with guarded(built, lambda: build(built)) as counts:
+            assert is_recorded(built)
+            assert counts()
+
+
 def test_all_that_ran_beside_a_child_that_wrote_is_repeated_alone(built: Path) -> None:
     with guarded(built, never) as first, guarded(built, never) as second, guarded(built, never) as third:
         child(built, f"open('{SITE}/x', 'w').close()")

@@ -74,19 +74,19 @@ class ExistingEnvironments:
 
     def _site(self, interpreter: Interpreter) -> _Site:
         if interpreter.path not in self._sites:
-            self._sites[interpreter.path] = _ask(interpreter)
+            self._sites[interpreter.path] = _ask(interpreter.path)
         return self._sites[interpreter.path]
 
 
-def _ask(interpreter: Interpreter) -> _Site:
+def _ask(python: str) -> _Site:
     try:
-        done = ask([interpreter.path, "-c", _QUERY], query_variables())
+        done = ask([python, "-c", _QUERY], query_variables())
         return msgspec.json.decode(done.stdout, type=_Site)
     except (OSError, subprocess.TimeoutExpired) as error:
         reason = str(error)
     except msgspec.DecodeError:
         reason = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
     raise MemharnessError(
-        f"{interpreter.path} cannot tell its installed packages: {reason}",
+        f"{python} cannot tell its installed packages: {reason}",
         hint='Repair that environment, or let memharness make one with install = "auto".',
     )
