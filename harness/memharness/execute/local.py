@@ -8,15 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from queue import SimpleQueue
 from threading import Event, Lock
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+WorkerFactory: TypeAlias = Callable[[], AbstractContextManager[Callable[[Task, Event], Result | None]]]
 
 
 def execute(
     tasks: Sequence[Task],
-    worker: Callable[[], AbstractContextManager[Callable[[Task, Event], Result | None]]],
+    worker: WorkerFactory[Task, Result],
     deliver: Callable[[Result], None],
     *,
     workers: int,
@@ -63,13 +64,7 @@ class _Threads(Generic[Task, Result]):
     None in the queue tells that a thread is done, an exception that it failed.
     """
 
-    def __init__(
-        self,
-        tasks: Sequence[Task],
-        worker: Callable[[], AbstractContextManager[Callable[[Task, Event], Result | None]]],
-        *,
-        block: int,
-    ) -> None:
+    def __init__(self, tasks: Sequence[Task], worker: WorkerFactory[Task, Result], *, block: int) -> None:
         self.queue: SimpleQueue[tuple[int, Result | None] | BaseException | None] = SimpleQueue()
         self.cancel = Event()
         self._tasks = tasks
