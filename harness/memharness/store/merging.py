@@ -35,15 +35,19 @@ def updated(
     `retry` lets a measurement take the place of one that failed, as what is reused always does. `lost_in` returns the
     passes of an outcome of which a stored profile is missing.
     """
-    kept = {one.key: one for one in old.measurements}
-    lost = {key: lost_in(one.outcome) for key, one in kept.items()}
+    kept, again = {one.key: one for one in old.measurements}, {one.key for one in new.measurements}
+    lost = {one.key: lost_in(one.outcome) for one in old.measurements if one.key in again}
     for one in new.measurements:
         known = kept.get(one.key)
         kept[one.key] = merged(known, one, retry=retry, lost=lost.get(one.key, frozenset())) if known else one
-    replaced = {(one.case, one.identity, one.probe, 0) for one in new.reused}
-    kept = {key: one for key, one in kept.items() if key not in replaced or isinstance(one.outcome, Measured)}
-    measurements = tuple(kept[key] for key in sorted(kept))
+    measurements = tuple(kept[key] for key in sorted(kept) if not _is_replaced(kept[key], new.reused))
     return replace(new, measurements=measurements, reused=joined(old.reused, new.reused))
+
+
+def _is_replaced(known: Measurement, reused: Iterable[Reused]) -> bool:
+    """Tell whether a failure gives way to a result of another commit."""
+    keys = [(one.case, one.identity, one.probe, 0) for one in reused]
+    return known.key in keys and not isinstance(known.outcome, Measured)
 
 
 def merged(
