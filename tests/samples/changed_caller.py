@@ -4,7 +4,7 @@ from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
 
 ROWS = """\
 def make(count):
-    return [bytes(100) for _ in range(count)]
+    return [bytes(1000) for _ in range(count)]
 
 
 def table(count):
@@ -15,7 +15,7 @@ import rows
 
 
 def work():
-    stock = rows.table(3000)
+    stock = rows.table(300)
     return stock
 """
 
@@ -24,7 +24,7 @@ def build(repository: RepositoryBuilder) -> Expected:
     """Ask for more in the third of five commits."""
     start(repository, {"shop.py": SHOP, "rows.py": ROWS})
     repository.commit({"README": "A shop.\n"}, "explain")
-    shop = edit(SHOP, "3000", "6000")
+    shop = edit(SHOP, "300", "600")
     found = repository.commit({"shop.py": shop}, "more stock")
     repository.commit({"README": "A shop with stock.\n"}, "explain more")
     repository.commit({"rows.py": '"""Rows."""\n\n\n' + ROWS}, "describe")
@@ -33,9 +33,9 @@ def build(repository: RepositoryBuilder) -> Expected:
             "peak result",
             "regressed",
             found,
-            ("rows.py", "return [bytes(100) for _ in range(count)]"),
+            ("rows.py", "return [bytes(1000) for _ in range(count)]"),
             changed_here=False,
-            caller="stock = rows.table(6000)",
+            caller="stock = rows.table(600)",
             blamed=1,
         )
     )

@@ -4,10 +4,10 @@ from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
 
 SHOP = """\
 def work():
-    rows = [bytes(100) for _ in range(5000)]
+    rows = [bytes(1000) for _ in range(500)]
     return rows
 """
-LINE = "rows = [bytes(100) for _ in range(10000)]"
+LINE = "rows = [bytes(1000) for _ in range(1000)]"
 
 
 def build(repository: RepositoryBuilder) -> Expected:
@@ -16,7 +16,7 @@ def build(repository: RepositoryBuilder) -> Expected:
     moved = '"""A shop."""\n\n\ndef help():\n    return "no"\n\n\n' + SHOP
     repository.commit({"shop.py": moved}, "move")
     repository.commit({"README": "A shop.\n"}, "explain")
-    doubled = edit(moved, "5000", "10000")
+    doubled = edit(moved, "500", "1000")
     found = repository.commit({"shop.py": doubled}, "double")
     doubled = edit(doubled, '    return "no"\n', '    answer = "no"\n    return answer\n')
     repository.commit({"shop.py": doubled}, "move again")

@@ -4,7 +4,7 @@ from sample_history import Expected, RepositoryBuilder, edit, flags, main, scena
 
 SHOP = """\
 def work():
-    rows = [bytes(967) for _ in range(1000)]
+    rows = [bytes(3967) for _ in range(250)]
     return rows
 """
 
@@ -15,10 +15,10 @@ def build(repository: RepositoryBuilder) -> Expected:
     base = repository.commit({"README": "A shop.\n"}, "explain")
     last = ""
     for step in range(1, 13):
-        shop = edit(SHOP, "range(1000)", f"range({1000 + 4 * step})")
+        shop = edit(SHOP, "range(250)", f"range({250 + step})")
         last = repository.commit({"shop.py": shop}, f"a little more, {step}")
     repository.commit({"shop.py": '"""A shop."""\n\n' + shop}, "describe")
-    line = ("shop.py", "rows = [bytes(967) for _ in range(1048)]")
+    line = ("shop.py", "rows = [bytes(3967) for _ in range(262)]")
     return Expected(flags=flags("peak result", "drifting", (base, last), line))
 
 

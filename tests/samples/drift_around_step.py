@@ -7,8 +7,8 @@ from sample_history import Expected, RepositoryBuilder, edit, flags, main, scena
 
 SHOP = """\
 def work():
-    rows = [bytes(967) for _ in range(1000)]
-    names = [bytes(100) for _ in range(100)]
+    rows = [bytes(3967) for _ in range(250)]
+    names = [bytes(1000) for _ in range(10)]
     return rows, names
 """
 
@@ -20,21 +20,21 @@ def build(repository: RepositoryBuilder) -> Expected:
     text, step, last = SHOP, "", ""
     for rise in range(1, 13):
         last = repository.commit(
-            {"shop.py": edit(text, "range(1000)", f"range({1000 + 4 * rise})")}, f"a little more, {rise}"
+            {"shop.py": edit(text, "range(250)", f"range({250 + rise})")}, f"a little more, {rise}"
         )
         if rise == 6:
-            text = edit(text, "range(100)", "range(3000)")
-            step = repository.commit({"shop.py": edit(text, "range(1000)", "range(1024)")}, "many names")
+            text = edit(text, "range(10)", "range(300)")
+            step = repository.commit({"shop.py": edit(text, "range(250)", "range(256)")}, "many names")
     repository.commit({"README": "A shop with names.\n"}, "explain more")
     return Expected(
         flags=flags(
-            "peak result", "regressed", step, ("shop.py", "names = [bytes(100) for _ in range(3000)]"), blamed=1
+            "peak result", "regressed", step, ("shop.py", "names = [bytes(1000) for _ in range(300)]"), blamed=1
         )
         | flags(
             "peak result",
             "drifting",
             (base, last),
-            ("shop.py", "rows = [bytes(967) for _ in range(1048)]"),
+            ("shop.py", "rows = [bytes(3967) for _ in range(262)]"),
         )
     )
 

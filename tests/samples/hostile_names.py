@@ -15,7 +15,7 @@ def work():
 """
 ROWS = """\
 def rows():
-    return [bytes(100) for _ in range(3000)]
+    return [bytes(1000) for _ in range(300)]
 """
 
 
@@ -24,10 +24,10 @@ def build(repository: RepositoryBuilder) -> Expected:
     path = f"shop/{NAME}.py"
     start(repository, {"shop/__init__.py": SHOP, path: ROWS})
     repository.commit({"README": "A shop.\n"}, "\x1b[2J[bold]diff --git a/x b/x")
-    found = repository.commit({path: edit(ROWS, "3000", "6000")}, '@@ -1,2 +1,2 @@ \u202e"more" \x7f\x1b]8;;')
-    repository.commit({path: edit("# Rows.\n" + ROWS, "3000", "6000")}, "--- a/shop")
+    found = repository.commit({path: edit(ROWS, "300", "600")}, '@@ -1,2 +1,2 @@ \u202e"more" \x7f\x1b]8;;')
+    repository.commit({path: edit("# Rows.\n" + ROWS, "300", "600")}, "--- a/shop")
     repository.commit({"README": "A shop with rows.\n"}, "explain more")
-    line = (path, "return [bytes(100) for _ in range(6000)]")
+    line = (path, "return [bytes(1000) for _ in range(600)]")
     return Expected(flags=flags("peak result", "regressed", found, line, blamed=1))
 
 

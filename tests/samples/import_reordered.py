@@ -11,7 +11,7 @@ import json
 
 
 def work():
-    rows = [json.dumps("<%080d>" % number) for number in range(2000)]
+    rows = [json.dumps("<%0800d>" % number) for number in range(200)]
     return len(rows)
 """
 

@@ -6,7 +6,7 @@ SHOP = """\
 import json
 
 SEEN = []
-TEXT = "[" + ",".join('{"name": "%040d"}' % number for number in range(1000)) + "]"
+TEXT = "[" + ",".join('{"name": "%0400d"}' % number for number in range(100)) + "]"
 
 
 def work():

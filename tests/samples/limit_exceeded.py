@@ -4,7 +4,7 @@ from sample_history import Expected, Limit, RepositoryBuilder, edit, flags, main
 
 SHOP = """\
 def work():
-    rows = [bytes(100) for _ in range(6000)]
+    rows = [bytes(1000) for _ in range(600)]
     return rows
 """
 
@@ -15,10 +15,10 @@ def build(repository: RepositoryBuilder) -> Expected:
     first = start(repository, {"shop.py": SHOP}, {"workload": scenario(more=limits)})
     repository.commit({"README": "A shop.\n"}, "explain")
     last = repository.commit({"shop.py": '"""A shop."""\n\n' + SHOP}, "describe")
-    smaller = edit('"""A shop."""\n\n' + SHOP, "6000", "3000")
+    smaller = edit('"""A shop."""\n\n' + SHOP, "600", "300")
     found = repository.commit({"shop.py": smaller}, "fewer rows")
     repository.commit({"README": "A shop with few rows.\n"}, "explain more")
-    line = ("shop.py", "rows = [bytes(100) for _ in range(3000)]")
+    line = ("shop.py", "rows = [bytes(1000) for _ in range(300)]")
     return Expected(
         flags=flags("peak result", "improved", found, line),
         limits=frozenset({Limit(metric="peak", first=first, last=last, still=False)}),

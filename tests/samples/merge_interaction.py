@@ -10,26 +10,26 @@ import sizes
 
 
 def work():
-    rows = [bytes(100) for _ in range(3000)]
+    rows = [bytes(1000) for _ in range(300)]
     return rows, sizes.MOST > 0
 """
 
 
 def build(repository: RepositoryBuilder) -> Expected:
     """Fork at the second commit, merge at the fifth of first-parent history."""
-    start(repository, {"shop.py": SHOP, "sizes.py": "MOST = 3000\n"})
+    start(repository, {"shop.py": SHOP, "sizes.py": "MOST = 300\n"})
     repository.commit({"README": "A shop.\n"}, "explain")
     repository.branch("bigger")
-    repository.commit({"sizes.py": "MOST = 6000\n"}, "double the most")
-    repository.commit({"sizes.py": "# Of rows.\nMOST = 6000\n"}, "comment")
+    repository.commit({"sizes.py": "MOST = 600\n"}, "double the most")
+    repository.commit({"sizes.py": "# Of rows.\nMOST = 600\n"}, "comment")
     repository.switch("main")
-    repository.commit({"shop.py": edit(SHOP, "range(3000)", "range(sizes.MOST)")}, "use the most")
+    repository.commit({"shop.py": edit(SHOP, "range(300)", "range(sizes.MOST)")}, "use the most")
     repository.commit({"README": "A shop with rows.\n"}, "explain more")
     found = repository.merge("bigger", "merge bigger")
     repository.commit({"README": "A shop with more rows.\n"}, "explain all")
-    line = ("shop.py", "rows = [bytes(100) for _ in range(sizes.MOST)]")
+    line = ("shop.py", "rows = [bytes(1000) for _ in range(sizes.MOST)]")
     return Expected(
-        flags=flags("peak result", "regressed", found, line, changed_here=False, caller="MOST = 6000", blamed=1)
+        flags=flags("peak result", "regressed", found, line, changed_here=False, caller="MOST = 600", blamed=1)
     )
 
 

@@ -7,7 +7,7 @@ import tax
 
 
 def work():
-    rows = [bytes(100) for _ in range(4000)]
+    rows = [bytes(1000) for _ in range(400)]
     return rows, tax.table()
 """
 TAX = """\
@@ -26,14 +26,14 @@ def build(repository: RepositoryBuilder) -> Expected:
     repository.merge("tax", "merge taxes")
     repository.branch("rows")
     repository.commit({"shop.py": '"""A shop."""\n\n' + SHOP}, "describe")
-    bigger = edit('"""A shop."""\n\n' + SHOP, "4000", "8000")
+    bigger = edit('"""A shop."""\n\n' + SHOP, "400", "800")
     found = repository.commit({"shop.py": bigger}, "more rows")
     repository.commit({"shop.py": bigger + "\n\ndef close():\n    pass\n"}, "close")
     repository.switch("main")
     repository.commit({"README": "A shop with taxes.\n"}, "explain more")
     merge = repository.merge("rows", "merge rows")
     repository.commit({"README": "A shop with taxes and rows.\n"}, "explain all")
-    line = ("shop.py", "rows = [bytes(100) for _ in range(8000)]")
+    line = ("shop.py", "rows = [bytes(1000) for _ in range(800)]")
     return Expected(flags=flags("peak result", "regressed", found, line, merge=merge))
 
 

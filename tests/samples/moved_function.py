@@ -11,12 +11,12 @@ def work():
 """
 INDEX = """\
 def index():
-    return [bytes(50) for _ in range(3000)]
+    return [bytes(500) for _ in range(300)]
 """
 MAKE = """\
 def make():
-    rows = [bytes(100) for _ in range(3000)]
-    names = ["%050d" % number for number in range(2000)]
+    rows = [bytes(1000) for _ in range(300)]
+    names = ["%0500d" % number for number in range(200)]
     return rows, names
 """
 GAP = "\n\n"
@@ -33,9 +33,9 @@ def build(repository: RepositoryBuilder) -> Expected:
     in_class = edit(IN_CLASS, "    def make", "    @staticmethod\n    def make")
     shop = "from making import Maker\n\nmake = Maker.make" + GAP + GAP + INDEX + GAP + WORK
     repository.commit({"shop.py": shop, "making.py": in_class}, "move into a class")
-    shop = MAKE + GAP + edit(INDEX, "3000", "6000") + GAP + WORK
+    shop = MAKE + GAP + edit(INDEX, "300", "600") + GAP + WORK
     found = repository.commit({"shop.py": shop, "making.py": None}, "move back and grow")
-    line = ("shop.py", "return [bytes(50) for _ in range(6000)]")
+    line = ("shop.py", "return [bytes(500) for _ in range(600)]")
     return Expected(flags=flags("peak result", "regressed", found, line, blamed=1))
 
 

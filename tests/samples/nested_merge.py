@@ -4,7 +4,7 @@ from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
 
 SHOP = """\
 def work():
-    rows = [bytes(100) for _ in range(4000)]
+    rows = [bytes(1000) for _ in range(400)]
     return rows
 """
 
@@ -16,7 +16,7 @@ def build(repository: RepositoryBuilder) -> Expected:
     repository.commit({"TODO": "Rows.\n"}, "plan")
     repository.branch("inner")
     repository.commit({"TODO": "More rows.\n"}, "plan more")
-    bigger = edit(SHOP, "4000", "8000")
+    bigger = edit(SHOP, "400", "800")
     found = repository.commit({"shop.py": bigger}, "more rows")
     repository.switch("outer")
     repository.commit({"AUTHORS": "Ada\n"}, "thank")
@@ -25,7 +25,7 @@ def build(repository: RepositoryBuilder) -> Expected:
     repository.commit({"README": "A shop.\n"}, "explain")
     merge = repository.merge("outer", "merge outer")
     repository.commit({"README": "A shop with rows.\n"}, "explain more")
-    line = ("shop.py", "rows = [bytes(100) for _ in range(8000)]")
+    line = ("shop.py", "rows = [bytes(1000) for _ in range(800)]")
     return Expected(flags=flags("peak result", "regressed", found, line, merge=merge))
 
 

@@ -5,7 +5,7 @@ from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
 SHOP = """\
 from threading import Thread
 
-ROWS = [b"%0100d" % number for number in range(5000)]
+ROWS = [b"%01000d" % number for number in range(500)]
 
 
 def total(sums):

@@ -10,7 +10,7 @@ def walk(depth):
 
 def chunks():
     for number in range(4):
-        chunk = [b"%050d" % row for row in range(2000)]
+        chunk = [b"%0500d" % row for row in range(200)]
         yield len(chunk)
     yield number
 
@@ -32,13 +32,13 @@ def build(repository: RepositoryBuilder) -> Expected:
     repository.commit({"README": "A shop.\n"}, "explain")
     shop = edit(SHOP, "10_000", "15_000")
     deep = repository.commit({"shop.py": shop}, "bigger buffers")
-    shop = edit(shop, "range(2000)", "range(7000)")
+    shop = edit(shop, "range(200)", "range(700)")
     wide = repository.commit({"shop.py": shop}, "bigger chunks")
     repository.commit({"shop.py": '"""A shop."""\n\n' + shop}, "describe")
     return Expected(
         flags=flags("peak", "regressed", deep, ("shop.py", "buffer = bytearray(15_000)"), case="descend")
         | flags(
-            "peak", "regressed", wide, ("shop.py", 'chunk = [b"%050d" % row for row in range(7000)]'), case="stream"
+            "peak", "regressed", wide, ("shop.py", 'chunk = [b"%0500d" % row for row in range(700)]'), case="stream"
         )
     )
 

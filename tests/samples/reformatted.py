@@ -7,23 +7,23 @@ from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
 
 SHOP = """\
 def work():
-    rows = [bytes(100) for _ in range(4000)]
+    rows = [bytes(1000) for _ in range(400)]
     count = len(rows)
     assert count
-    names = ["%050d" % number for number in range(2000)]
-    signs = [bytes(60) for _ in range(4000)]
+    names = ["%0500d" % number for number in range(200)]
+    signs = [bytes(600) for _ in range(400)]
     return rows, names, signs
 """
 ROWS = """\
     rows = [
-        bytes(100)
-        for _ in range(4000)
+        bytes(1000)
+        for _ in range(400)
     ]
 """
 SIGNS = """\
     signs = [
-        bytes(60)
-        for _ in range(4000)
+        bytes(600)
+        for _ in range(400)
     ]
 """
 
@@ -31,13 +31,13 @@ SIGNS = """\
 def build(repository: RepositoryBuilder) -> Expected:
     """Format in the second and fourth of five commits, grow in the fourth."""
     start(repository, {"shop.py": SHOP})
-    shop = edit(SHOP, "    signs = [bytes(60) for _ in range(4000)]\n", SIGNS)
+    shop = edit(SHOP, "    signs = [bytes(600) for _ in range(400)]\n", SIGNS)
     repository.commit({"shop.py": shop}, "format signs")
     repository.commit({"README": "A shop.\n"}, "explain")
-    shop = edit(shop, "    rows = [bytes(100) for _ in range(4000)]\n", ROWS)
-    found = repository.commit({"shop.py": edit(shop, "in range(2000)", "in range(5000)")}, "format rows, more names")
+    shop = edit(shop, "    rows = [bytes(1000) for _ in range(400)]\n", ROWS)
+    found = repository.commit({"shop.py": edit(shop, "in range(200)", "in range(500)")}, "format rows, more names")
     repository.commit({"README": "A shop with names.\n"}, "explain more")
-    line = ("shop.py", 'names = ["%050d" % number for number in range(5000)]')
+    line = ("shop.py", 'names = ["%0500d" % number for number in range(500)]')
     return Expected(flags=flags("peak result", "regressed", found, line))
 
 

@@ -13,7 +13,7 @@ OPEN = []
 class Session:
     def __init__(self, number):
         self.number = number
-        self.buffer = bytearray(2000)
+        self.buffer = bytearray(20_000)
 
 
 def connect(number):
@@ -22,7 +22,7 @@ def connect(number):
 
 
 def work():
-    sessions = [connect(number) for number in range(100)]
+    sessions = [connect(number) for number in range(10)]
     return len(sessions)
 """
 
@@ -42,7 +42,7 @@ def build(repository: RepositoryBuilder) -> Expected:
             "growth retained",
             "regressed",
             found,
-            ("shop.py", "self.buffer = bytearray(2000)"),
+            ("shop.py", "self.buffer = bytearray(20_000)"),
             changed_here=False,
             caller="session = Session(number)",
         )

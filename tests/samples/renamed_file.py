@@ -10,11 +10,11 @@ ROWS = '''\
 
 
 def rows():
-    return [bytes(100) for _ in range(3000)]
+    return [bytes(1000) for _ in range(300)]
 
 
 def names():
-    return ["%050d" % number for number in range(3000)]
+    return ["%0500d" % number for number in range(300)]
 '''
 
 
@@ -29,9 +29,9 @@ def build(repository: RepositoryBuilder) -> Expected:
     repository.commit({"shop.py": shop("goods"), "stock.py": None, "goods.py": ROWS}, "rename")
     package = {"store/__init__.py": "", "store/goods.py": ROWS}
     repository.commit({"shop.py": shop("store.goods"), "goods.py": None, **package}, "make a package")
-    grown = edit(ROWS, "bytes(100) for _ in range(3000)", "bytes(100) for _ in range(6000)")
+    grown = edit(ROWS, "bytes(1000) for _ in range(300)", "bytes(1000) for _ in range(600)")
     first = repository.commit({"store/goods.py": grown}, "more rows")
-    both = edit(grown, "number in range(3000)", "number in range(6000)")
+    both = edit(grown, "number in range(300)", "number in range(600)")
     files = {"shop.py": shop("store.wares"), "store/goods.py": None, "store/wares.py": both}
     second = repository.commit(files, "rename and more names")
     repository.commit({"README": "A shop.\n"}, "explain")
@@ -40,14 +40,14 @@ def build(repository: RepositoryBuilder) -> Expected:
             "peak result",
             "regressed",
             first,
-            ("store/goods.py", "return [bytes(100) for _ in range(6000)]"),
+            ("store/goods.py", "return [bytes(1000) for _ in range(600)]"),
             blamed=1,
         )
         | flags(
             "peak result",
             "regressed",
             second,
-            ("store/wares.py", 'return ["%050d" % number for number in range(6000)]'),
+            ("store/wares.py", 'return ["%0500d" % number for number in range(600)]'),
             blamed=1,
         )
     )

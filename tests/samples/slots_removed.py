@@ -21,7 +21,7 @@ from shapes import Point
 
 
 def work():
-    return [Point(number, -number) for number in range(5000)]
+    return [Point(number, -number) for number in range(1000)]
 """
 
 
@@ -33,7 +33,7 @@ def build(repository: RepositoryBuilder) -> Expected:
     found = repository.commit({"shapes.py": shapes}, "let points have more attributes")
     repository.commit({"README": "A shop with points.\n"}, "explain more")
     repository.commit({"shop.py": '"""A shop."""\n\n' + SHOP}, "describe")
-    line = ("shop.py", "return [Point(number, -number) for number in range(5000)]")
+    line = ("shop.py", "return [Point(number, -number) for number in range(1000)]")
     return Expected(flags=flags("peak result", "regressed", found, line, changed_here=False, blamed=1))
 
 

@@ -4,7 +4,7 @@ from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
 
 SHOP = """\
 def work():
-    rows = [bytes(100) for _ in range(4000)]
+    rows = [bytes(1000) for _ in range(400)]
     return rows
 """
 
@@ -13,13 +13,13 @@ def build(repository: RepositoryBuilder) -> Expected:
     """Rise in the third, fall in the sixth of seven commits."""
     start(repository, {"shop.py": SHOP})
     repository.commit({"README": "A shop.\n"}, "explain")
-    bigger = edit(SHOP, "4000", "7000")
+    bigger = edit(SHOP, "400", "700")
     found = repository.commit({"shop.py": bigger}, "more rows")
     repository.commit({"README": "A shop with rows.\n"}, "explain more")
     repository.commit({"shop.py": '"""A shop."""\n\n' + bigger}, "describe")
     undone = repository.commit({"shop.py": '"""A shop."""\n\n' + SHOP}, "fewer rows again")
     repository.commit({"README": "A shop with few rows.\n"}, "explain again")
-    line = ("shop.py", "rows = [bytes(100) for _ in range(7000)]")
+    line = ("shop.py", "rows = [bytes(1000) for _ in range(700)]")
     return Expected(flags=flags("peak result", "transient", found, line, undone_by=undone))
 
 

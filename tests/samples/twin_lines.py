@@ -3,8 +3,8 @@
 from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
 
 SHOP = """\
-BIG = [300] * 3000
-SMALL = [100] * 1000
+BIG = [3000] * 300
+SMALL = [1000] * 100
 
 
 def work():
@@ -21,7 +21,7 @@ def build(repository: RepositoryBuilder) -> Expected:
     """Move and grow in the third of five commits."""
     start(repository, {"shop.py": SHOP})
     repository.commit({"README": "A shop.\n"}, "explain")
-    shop = '"""A shop."""\n\n' + edit(SHOP, "[100] * 1000", "[100] * 3000")
+    shop = '"""A shop."""\n\n' + edit(SHOP, "[1000] * 100", "[1000] * 300")
     found = repository.commit({"shop.py": shop}, "more small ones")
     repository.commit({"README": "A shop with boxes.\n"}, "explain more")
     repository.commit({"shop.py": '# "A shop."\n' + shop}, "comment")
@@ -33,7 +33,7 @@ def build(repository: RepositoryBuilder) -> Expected:
             found,
             line,
             changed_here=False,
-            caller="SMALL = [100] * 3000",
+            caller="SMALL = [1000] * 300",
             number=12,
         )
     )

@@ -4,7 +4,7 @@ from sample_history import Expected, RepositoryBuilder, edit, main, start
 
 SHOP = """\
 def work():
-    rows = [bytes(967) for _ in range(1000)]
+    rows = bytearray(1000 * 967)
     return rows
 """
 
@@ -13,7 +13,7 @@ def build(repository: RepositoryBuilder) -> Expected:
     """Stay near the first value for nine commits."""
     start(repository, {"shop.py": SHOP})
     for count in (1004, 998, 1006, 1003, 1008, 1004, 1011, 1015):
-        repository.commit({"shop.py": edit(SHOP, "range(1000)", f"range({count})")}, f"{count} rows")
+        repository.commit({"shop.py": edit(SHOP, "bytearray(1000", f"bytearray({count}")}, f"{count} rows")
     return Expected()
 
 
