@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 import site_values as values
 from browsing import Tab, point
 from memharness.site import render as pages
-from memharness.site.render.links import Links
+from memharness.site.render.links import PageLinks
 from memharness.site.render.words import relative_text
 from memharness.wording.text import bytes_text, delta_text, value_text, visible
 
@@ -300,7 +300,7 @@ def test_any_two_commits_are_compared(open_tab: Opener) -> None:
     assert lines[0][3].startswith("src/parser/tokens.py:41")
     links = [link.get_attribute("href") for link in page.locator("#lines a").all()]
     before, after = values.history()[values.STEP - 1], values.history()[values.STEP]
-    here = Links(values.site())
+    here = PageLinks(values.site())
     assert links == [here.line(after, "src/parser/tokens.py", 41), here.line(before, "src/a b#?.py", 3)]
     page.fill("#words", "tiny")
     tab.wait("document.getElementById('message').textContent === '1 of 4 figures.'")

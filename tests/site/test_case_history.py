@@ -35,7 +35,7 @@ METRICS = ("peak", "retained", "growth", "rss_peak")
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
     """Return a project whose store tells a story of its own of each scenario."""
-    folder = tmp_path_factory.mktemp("shelves")
+    folder = tmp_path_factory.mktemp("case-history")
     builder = RepositoryBuilder(folder / "project")
     for number in range(COMMITS):
         builder.commit({"a.py": str(number)}, tag=f"v{number}" if number % 15 == 0 else None)
@@ -206,7 +206,7 @@ def _peaks(stored: FamilyResults) -> list[list[int]]:
     return [case.values("peak").tolist() for case in stored.cases]
 
 
-@pytest.mark.parametrize("length", [0, 1, 7, 60, 61, 500])
+@pytest.mark.parametrize("length", [0, 1, 7, 60, 61, 62, 500, 5003])
 def test_a_spark_keeps_every_step_and_spike(length: int) -> None:
     source = random.Random(length)
     values = np.array([source.choice((5, 5, 5, 900, -3, MISSING)) for _ in range(length)], np.int64)

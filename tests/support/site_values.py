@@ -11,9 +11,12 @@ from memharness.model.metrics import METRICS
 from memharness.site import render as pages
 from memharness.site.values import (
     Allocations,
+    CaseData,
+    CaseName,
+    CasePage,
+    ChangeEntry,
     CommitData,
     CommitPage,
-    Entry,
     EnvironmentUse,
     FailureAt,
     FailureStretch,
@@ -24,9 +27,6 @@ from memharness.site.values import (
     Site,
     Stale,
     StatusPage,
-    SubjectData,
-    SubjectName,
-    SubjectPage,
     TrendData,
     TrendSummary,
 )
@@ -76,8 +76,8 @@ def history(number: int = COMMITS) -> list[Commit]:
     return commits
 
 
-def subject(case: str = "parse[size=1000]", key: str = "parse-1000-a1b2", family: str = FAMILY) -> SubjectName:
-    return SubjectName(id=key, case=case, family=family, machine=MACHINE)
+def subject(case: str = "parse[size=1000]", key: str = "parse-1000-a1b2", family: str = FAMILY) -> CaseName:
+    return CaseName(id=key, case=case, family=family, machine=MACHINE)
 
 
 def blamed(**more: Any) -> BlamedLine:
@@ -112,7 +112,7 @@ def change(**more: Any) -> Change:
     return Change(**(fields | more))
 
 
-def entry(key: str = "open-peak", status: Any = "open", at: int = STEP, **more: Any) -> Entry:
+def entry(key: str = "open-peak", status: Any = "open", at: int = STEP, **more: Any) -> ChangeEntry:
     commits = history()
     fields: dict[str, Any] = {
         "subject": subject(),
@@ -120,10 +120,10 @@ def entry(key: str = "open-peak", status: Any = "open", at: int = STEP, **more: 
         "good": commits[at - 1],
         "bad": commits[at],
     }
-    return Entry(id=key, status=status, **(fields | more))
+    return ChangeEntry(id=key, status=status, **(fields | more))
 
 
-def open_entry() -> Entry:
+def open_entry() -> ChangeEntry:
     caller = frame("src/parser/core.py", 12, "parse", "tokens = Tokens(text)")
     return entry(
         change=change(
@@ -161,14 +161,14 @@ def open_entry() -> Entry:
     )
 
 
-def accepted_entry() -> Entry:
+def accepted_entry() -> ChangeEntry:
     moved = change(
         metric="retained", verdict="accepted", before=10_000, after=64_000, reason=f"the cache is wanted {HOSTILE}"
     )
     return entry("accepted-retained", "accepted", 15, change=moved)
 
 
-def leak_entry() -> Entry:
+def leak_entry() -> ChangeEntry:
     moved = change(
         metric="growth",
         before=0,
@@ -180,7 +180,7 @@ def leak_entry() -> Entry:
     return entry("open-growth", "open", 50, change=moved)
 
 
-def entries() -> list[Entry]:
+def entries() -> list[ChangeEntry]:
     shrink = change(verdict="improved", before=1_500_000, after=BASE, blame=(blamed(bytes=-300_000, status="shrunk"),))
     doubt = change(metric="growth", confidence="suspected", before=0, after=24, unit="bytes per call")
     spike = change(verdict="transient", before=BASE, after=3_000_000, undone_by=history()[31].id)
@@ -212,7 +212,7 @@ def spark_of(values: list[int | None]) -> tuple[tuple[int, int | None], ...]:
     return tuple(enumerate(values))
 
 
-def mark(item: Entry, position: int) -> Mark:
+def mark(item: ChangeEntry, position: int) -> Mark:
     return Mark(
         position=position, before=item.change.before, after=item.change.after, status=item.status, entry=item.id
     )
@@ -371,12 +371,12 @@ def crowded_index(cases: int = 200) -> tuple[Site, Index]:
     return site(commits=5_000), Index(open=index().open, rows=tuple(crowd), failing=())
 
 
-def subject_page() -> SubjectPage:
+def case_page() -> CasePage:
     commits = history()
     stretch = FailureStretch(
         first=commits[33], last=commits[33], number=1, phase="import", reason=f"ImportError: {HOSTILE}"
     )
-    return SubjectPage(
+    return CasePage(
         subject=subject(),
         summary="Parse a large document.",
         rows=rows(),
@@ -391,7 +391,7 @@ def subject_page() -> SubjectPage:
     )
 
 
-def subject_data() -> SubjectData:
+def case_data() -> CaseData:
     growth: list[int | None] = [0 if index < 50 else 184 for index in range(COMMITS)]
     trends = [
         TrendData(
@@ -431,7 +431,7 @@ def subject_data() -> SubjectData:
             marks=(),
         ),
     ]
-    return SubjectData(subject=subject(), trends=tuple(trends), failures=((33, f"import: {HOSTILE}"),))
+    return CaseData(subject=subject(), trends=tuple(trends), failures=((33, f"import: {HOSTILE}"),))
 
 
 def profiles() -> tuple[Profile, Profile]:
@@ -530,7 +530,7 @@ def status() -> StatusPage:
     )
 
 
-def names() -> list[SubjectName]:
+def names() -> list[CaseName]:
     return list({row.subject.id: row.subject for row in index().rows}.values())
 
 
@@ -548,11 +548,11 @@ def site_files() -> dict[str, bytes]:
         "status.html": pages.render_status(here, status()),
         "compare.html": pages.render_compare(here, names()),
         "changes.atom": pages.render_feed(here, entries()),
-        f"scenario/{subject().id}.html": pages.render_subject(here, subject_page()),
+        f"scenario/{subject().id}.html": pages.render_case(here, case_page()),
         f"picture/{subject().id}-peak.svg": _PICTURE,
         f"picture/{subject().id}-retained.svg": _PICTURE,
         "data/history.js": pages.history_script(commits, here.pages),
-        f"data/scenario/{subject().id}.js": pages.subject_script(subject_data()),
+        f"data/scenario/{subject().id}.js": pages.case_script(case_data()),
         "data/profile/profile0.js": pages.profile_script("profile0", profiles()[0]),
         "data/profile/profile1.js": pages.profile_script("profile1", profiles()[1]),
     }

@@ -28,7 +28,7 @@ from memharness.model.scenarios import Case
 from memharness.model.values import digest
 from memharness.site.cache import Cache
 from memharness.site.columns import MISSING, NOTHING, PLAIN, REUSED, SPECIAL, Columns, Integers, Key, Stamp
-from memharness.site.values import SubjectName
+from memharness.site.values import CaseName
 
 _RECORDS: Final = 16  # of whole commits kept: several cases moved at the same ones
 
@@ -74,7 +74,7 @@ class FamilyResults:
         return tuple(CaseHistory(self, chosen[key], number) for number, key in keys if key in chosen and stored[number])
 
     @cached_property
-    def names(self) -> dict[int, SubjectName]:
+    def names(self) -> dict[int, CaseName]:
         """What the pages of these cases are called, by column."""
         return {case.number: case.name for case in self.cases}
 
@@ -122,10 +122,10 @@ class CaseHistory:
         return CaseHistory(self.stored, self.case, self.number)
 
     @cached_property
-    def name(self) -> SubjectName:
+    def name(self) -> CaseName:
         """What its page is called; another identity of its scenario has the same."""
         names = (self.case.name, self.stored.family, self.stored.machine)
-        return SubjectName(id=digest(names, 12), case=names[0], family=names[1], machine=names[2])
+        return CaseName(id=digest(names, 12), case=names[0], family=names[1], machine=names[2])
 
     @property
     def key(self) -> Key:

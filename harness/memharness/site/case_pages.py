@@ -11,11 +11,11 @@ from memharness.site.contents import CaseChanges
 from memharness.site.folder import SiteFolder
 from memharness.site.pictures import publish_picture
 from memharness.site.timelines import chart_data, failure_stretches
-from memharness.site.values import Site, SubjectName, SubjectPage
+from memharness.site.values import CaseName, CasePage, Site
 
 
 def publish_case(
-    folder: SiteFolder, site: Site, changes: CaseChanges, siblings: Sequence[SubjectName], *, every_picture: bool
+    folder: SiteFolder, site: Site, changes: CaseChanges, siblings: Sequence[CaseName], *, every_picture: bool
 ) -> None:
     """Write the files of a case; without `every_picture` only the metric has one that its page shows first."""
     case, rows = changes.case, changes.rows
@@ -23,7 +23,7 @@ def publish_case(
     pictured = [row for row in rows if every_picture or row.metric == first]
     grown = case.newest("growth")
     calls = None if grown is None else case.profile(grown, "calls")
-    page = SubjectPage(
+    page = CasePage(
         subject=case.name,
         summary=case.case.scenario.summary,
         rows=rows,
@@ -36,8 +36,8 @@ def publish_case(
         notes=_notes(case),
         pictures=tuple(row.metric for row in pictured),
     )
-    folder.put(f"data/scenario/{case.name.id}.js", render.subject_script(chart_data(case, rows)))
-    folder.put(f"scenario/{case.name.id}.html", render.render_subject(site, page))
+    folder.put(f"data/scenario/{case.name.id}.js", render.case_script(chart_data(case, rows)))
+    folder.put(f"scenario/{case.name.id}.html", render.render_case(site, page))
     for row in pictured:
         publish_picture(folder, case, row, changes.entries)
 

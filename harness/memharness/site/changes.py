@@ -21,7 +21,7 @@ from memharness.model.measurements import Measurement
 from memharness.model.values import digest
 from memharness.site.case_history import CaseHistory
 from memharness.site.columns import MISSING
-from memharness.site.values import Entry, Status
+from memharness.site.values import ChangeEntry, Status
 
 T = TypeVar("T")
 
@@ -60,7 +60,9 @@ def find_changes(case: CaseHistory, source_edits: SourceEdits) -> tuple[Change, 
     return describe_with(source_edits, results, case.judge(), remember)
 
 
-def entries_of(case: CaseHistory, changes: Sequence[Change], later: Sequence[CaseHistory] = ()) -> Iterator[Entry]:
+def change_entries(
+    case: CaseHistory, changes: Sequence[Change], later: Sequence[CaseHistory] = ()
+) -> Iterator[ChangeEntry]:
     """Yield each change with what became of it, also in the `later` parts that continue a former history."""
     stored = case.stored
     history, positions = stored.history, stored.positions
@@ -68,7 +70,7 @@ def entries_of(case: CaseHistory, changes: Sequence[Change], later: Sequence[Cas
         good, bad = (history[positions[id_]] for id_ in change.range)
         culprit = find_commit(stored.project.repository, change.commit) if change.merge and change.commit else None
         shown, hidden = _shortened(change)
-        yield Entry(
+        yield ChangeEntry(
             id=digest([case.name.id, change.metric, change.range, change.drift], 12),
             subject=case.name,
             change=shown,

@@ -23,7 +23,7 @@ from memharness.site.columns import MISSING
 from memharness.site.contents import CaseChanges, SiteContents
 from memharness.site.folder import SiteFolder
 from memharness.site.timelines import failure_details
-from memharness.site.values import Allocations, CommitData, CommitPage, Entry, FailureAt, Figure, Site
+from memharness.site.values import Allocations, ChangeEntry, CommitData, CommitPage, FailureAt, Figure, Site
 from memharness.store import Store
 
 T = TypeVar("T", ProfileLine, Frame)
@@ -41,7 +41,7 @@ _KINDS: Final[Mapping[str, tuple[_Kind, ...]]] = {  # of metrics, in the order o
     "import": ("import",),
 }
 _Profiles: TypeAlias = Mapping[str, str]  # id by kind, with a + after the kind of those that explain
-_Moved: TypeAlias = tuple[Entry, Store, tuple[_Profiles, _Profiles]]  # a change with the profiles of both sides
+_Moved: TypeAlias = tuple[ChangeEntry, Store, tuple[_Profiles, _Profiles]]  # a change with the profiles of both sides
 
 
 def publish_commits(
@@ -149,7 +149,7 @@ class CommitResults:
         """What tells that its records were rewritten."""
         return [family.stamp(self.commit.id) for family in self.families]
 
-    def page(self, newer: Commit | None, entries: Sequence[Entry]) -> CommitPage:
+    def page(self, newer: Commit | None, entries: Sequence[ChangeEntry]) -> CommitPage:
         """Return its page, but for the allocations behind the `entries`."""
         counts = [family.counts(self.at) for family in self.families]
         return CommitPage(
@@ -249,7 +249,7 @@ def _allocations(moved: Sequence[_Moved], source_edits: SourceEdits) -> Iterator
             return
 
 
-def _share(entry: Entry) -> float:
+def _share(entry: ChangeEntry) -> float:
     return -abs(entry.change.after - entry.change.before) / max(abs(entry.change.before), 1)
 
 
@@ -260,7 +260,7 @@ def _profile(store: Store, ids: _Profiles, kind: str) -> Profile | None:
 
 
 def _lines(
-    before: Profile, after: Profile, entry: Entry, source_edits: SourceEdits
+    before: Profile, after: Profile, entry: ChangeEntry, source_edits: SourceEdits
 ) -> tuple[tuple[ProfileLine, int, int], ...]:
     """Return the lines that moved, with bytes now and difference, as the blame of a change matches them."""
     edits = source_edits.between(
@@ -270,7 +270,7 @@ def _lines(
     return tuple(sorted(found, key=lambda line: -abs(line[2])))
 
 
-def _renamed(profile: Profile, entry: Entry, source_edits: SourceEdits) -> Profile:
+def _renamed(profile: Profile, entry: ChangeEntry, source_edits: SourceEdits) -> Profile:
     """Return the profile before a change with the paths that its files have after it."""
     edits = source_edits.files(*entry.change.range)
     paths = {edit.before: edit.after for edit in edits if edit.before and edit.after and edit.before != edit.after}

@@ -13,10 +13,10 @@ from memharness.model.measurements import PROBE_METHOD
 from memharness.scenarios import all_cases, load_scenarios
 from memharness.site.cache import Cache
 from memharness.site.case_history import CaseHistory, FamilyResults
-from memharness.site.changes import entries_of, find_changes
+from memharness.site.changes import change_entries, find_changes
 from memharness.site.columns import Key, load_columns
 from memharness.site.timelines import summarise
-from memharness.site.values import Entry, TrendSummary
+from memharness.site.values import ChangeEntry, TrendSummary
 from memharness.store import Store, machines
 
 
@@ -49,7 +49,7 @@ class CaseChanges:
     """
 
     case: CaseHistory
-    entries: tuple[Entry, ...]
+    entries: tuple[ChangeEntry, ...]
     rows: tuple[TrendSummary, ...]
     repeated: dict[int, dict[str, int]]
 
@@ -111,9 +111,9 @@ def case_changes(contents: SiteContents, source_edits: SourceEdits) -> Iterator[
     for family in contents.families:
         for case in family.cases:
             parts = (*case.former(), case)
-            entries: tuple[Entry, ...] = ()
+            entries: tuple[ChangeEntry, ...] = ()
             for number, part in enumerate(parts, 1):
-                own = tuple(entries_of(part, find_changes(part, source_edits), parts[number:]))
+                own = tuple(change_entries(part, find_changes(part, source_edits), parts[number:]))
                 entries += own
             yield CaseChanges(case, entries, summarise(case, own, tag), case.medians())
         family.cache.forget_the_rest()

@@ -9,10 +9,10 @@ from memharness.site.case_history import CaseHistory
 from memharness.site.columns import MISSING
 from memharness.site.folder import SiteFolder
 from memharness.site.timelines import failures_at
-from memharness.site.values import Entry, TrendSummary
+from memharness.site.values import ChangeEntry, TrendSummary
 
 
-def publish_picture(folder: SiteFolder, case: CaseHistory, row: TrendSummary, entries: Sequence[Entry]) -> None:
+def publish_picture(folder: SiteFolder, case: CaseHistory, row: TrendSummary, entries: Sequence[ChangeEntry]) -> None:
     """Draw a metric of a case, unless its picture is there already."""
     trend = _trend(case, row, entries)
 
@@ -24,7 +24,7 @@ def publish_picture(folder: SiteFolder, case: CaseHistory, row: TrendSummary, en
     folder.draw(f"picture/{row.subject.id}-{row.metric}.svg", trend, draw)
 
 
-def _trend(case: CaseHistory, row: TrendSummary, entries: Sequence[Entry]) -> Trend:
+def _trend(case: CaseHistory, row: TrendSummary, entries: Sequence[ChangeEntry]) -> Trend:
     changes = {entry.id: entry.change for entry in entries}
     failed = {at for at in case.special if failures_at(case, at)}
     points = [

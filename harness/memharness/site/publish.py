@@ -32,7 +32,7 @@ from memharness.site.contents import CaseChanges, SiteContents, case_changes, op
 from memharness.site.folder import SiteFolder, Written
 from memharness.site.status import status_of
 from memharness.site.timelines import failing
-from memharness.site.values import Entry, Index, Leak, Site, SubjectName
+from memharness.site.values import CaseName, ChangeEntry, Index, Leak, Site
 from memharness.wording.text import number_text
 
 _COLLECTED: Final = 20_000  # objects that may be new before the collector looks at them
@@ -135,7 +135,7 @@ def _publish_cases(
     folder: SiteFolder, site: Site, contents: SiteContents, changes: Iterable[CaseChanges]
 ) -> list[CaseChanges]:
     """Write the files of all cases; return their changes without what was read for them."""
-    siblings: dict[str, list[SubjectName]] = defaultdict(list)  # by case: on all machines and in all environments
+    siblings: dict[str, list[CaseName]] = defaultdict(list)  # by case: on all machines and in all environments
     for family in contents.families:
         for name in family.names.values():
             siblings[name.case].append(name)
@@ -189,7 +189,7 @@ def _leaks(changes: CaseChanges) -> Iterator[Leak]:
             )
 
 
-def _began(case: CaseHistory, entries: Sequence[Entry]) -> Entry | None:
+def _began(case: CaseHistory, entries: Sequence[ChangeEntry]) -> ChangeEntry | None:
     """Return the rise that began the present leak, the first after the last value that was none, if there was one."""
     clean = np.flatnonzero(case.values("growth") == 0)
     if not clean.size:

@@ -53,7 +53,7 @@ def _causes(contents: SiteContents) -> tuple[tuple[Phase, str, int, FailureAt], 
 
 
 def _stale(stored: FamilyResults) -> Iterator[Stale]:
-    """Yield the subjects that the newest commit measured here has nothing of."""
+    """Yield the cases that the newest commit measured here has nothing of."""
     positions = stored.columns.positions
     for number, name in stored.names.items():
         newest = int(positions[np.flatnonzero(stored.columns.states[:, number])[-1]])

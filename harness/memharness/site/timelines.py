@@ -13,12 +13,12 @@ from memharness.model.metrics import METRICS, Phase
 from memharness.site.case_history import CaseHistory
 from memharness.site.columns import MISSING, Integers
 from memharness.site.values import (
-    Entry,
+    CaseData,
+    CaseName,
+    ChangeEntry,
     FailureAt,
     FailureStretch,
     Mark,
-    SubjectData,
-    SubjectName,
     TrendData,
     TrendSummary,
 )
@@ -27,7 +27,7 @@ from memharness.wording.thinning import extreme_positions
 SPARK_POINTS: Final = 60
 
 
-def summarise(case: CaseHistory, entries: Sequence[Entry], tag: int | None) -> tuple[TrendSummary, ...]:
+def summarise(case: CaseHistory, entries: Sequence[ChangeEntry], tag: int | None) -> tuple[TrendSummary, ...]:
     """Return every metric that has a value; `tag` is the position of the newest tag before the newest commit."""
     return tuple(
         row
@@ -36,7 +36,7 @@ def summarise(case: CaseHistory, entries: Sequence[Entry], tag: int | None) -> t
     )
 
 
-def _summary(case: CaseHistory, metric: str, entries: Sequence[Entry], tag: int | None) -> TrendSummary | None:
+def _summary(case: CaseHistory, metric: str, entries: Sequence[ChangeEntry], tag: int | None) -> TrendSummary | None:
     values = case.values(metric)
     known = np.flatnonzero(values != MISSING)
     if not known.size:
@@ -67,7 +67,7 @@ def _summary(case: CaseHistory, metric: str, entries: Sequence[Entry], tag: int 
     )
 
 
-def _marks(case: CaseHistory, metric: str, values: Integers, entries: Sequence[Entry]) -> Iterator[Mark]:
+def _marks(case: CaseHistory, metric: str, values: Integers, entries: Sequence[ChangeEntry]) -> Iterator[Mark]:
     for entry in entries:
         change = entry.change
         before, after = change.before, change.after
@@ -91,9 +91,9 @@ def reduced(values: Integers, most: int) -> tuple[tuple[int, int | None], ...]:
     return tuple((at, cells[at]) for at in sorted(shown))
 
 
-def chart_data(case: CaseHistory, rows: Sequence[TrendSummary]) -> SubjectData:
-    """Return what the charts of a subject draw."""
-    return SubjectData(
+def chart_data(case: CaseHistory, rows: Sequence[TrendSummary]) -> CaseData:
+    """Return what the charts of a case draw."""
+    return CaseData(
         subject=case.name,
         trends=tuple(_trend(case, row) for row in rows),
         failures=tuple(
@@ -161,7 +161,7 @@ def failure_stretches(case: CaseHistory) -> tuple[FailureStretch, ...]:
     return tuple(found)
 
 
-def failure_details(subject: SubjectName, commit: Commit, measurements: Sequence[Measurement]) -> Iterator[FailureAt]:
+def failure_details(subject: CaseName, commit: Commit, measurements: Sequence[Measurement]) -> Iterator[FailureAt]:
     """Yield what failed at a commit, by the first measurement there, with what it printed."""
     outcome = measurements[0].outcome
     parts: list[Outcome] = [*outcome.failed_passes.values()] if isinstance(outcome, Measured) else [outcome]

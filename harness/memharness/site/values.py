@@ -40,7 +40,7 @@ class Site(Value):
         return replace(self, newest=self.first, commits=1, tag=None, pages=pages, build="")
 
 
-class SubjectName(Value):
+class CaseName(Value):
     """One case in one environment family on one machine. `id` names its page: `scenario/<id>.html`."""
 
     id: str
@@ -49,7 +49,7 @@ class SubjectName(Value):
     machine: str
 
 
-class Entry(Value):
+class ChangeEntry(Value):
     """A change and what became of it. `id` is its anchor on the pages that show it; `gap` as in `Change.between`.
 
     "open": a rise that is still there; "fixed": one of which the newest value shows nothing; "improved": a fall.
@@ -57,7 +57,7 @@ class Entry(Value):
     """
 
     id: str
-    subject: SubjectName
+    subject: CaseName
     change: Change
     status: Status
     good: Commit
@@ -79,14 +79,14 @@ class Mark(Value):
 
 
 class TrendSummary(Value):
-    """One metric of a subject as a row of tables. Values are in `unit`; None: not known.
+    """One metric of a case as a row of tables. Values are in `unit`; None: not known.
 
     `spark` are at most about sixty (position, value) pairs that keep every step and spike; None breaks the line.
     `at_tag` is the value at the newest tag before the newest commit. `age` counts the commits since the newest value
     was measured, 0 for the newest commit.
     """
 
-    subject: SubjectName
+    subject: CaseName
     metric: str
     unit: str
     title: str
@@ -102,7 +102,7 @@ class TrendSummary(Value):
     over_limit: bool
     age: int | None
     failed_now: bool
-    last: Entry | None = None
+    last: ChangeEntry | None = None
     judged: bool = True
 
     @property
@@ -114,7 +114,7 @@ class TrendSummary(Value):
 class FailureAt(Value):
     """A case that failed at a commit; `output` are the last lines that it printed."""
 
-    subject: SubjectName
+    subject: CaseName
     commit: Commit
     phase: Phase
     reason: str
@@ -124,7 +124,7 @@ class FailureAt(Value):
 
 
 class FailureStretch(Value):
-    """Commits from `first` to `last` at which a subject failed for one reason, so many measured ones."""
+    """Commits from `first` to `last` at which a case failed for one reason, so many measured ones."""
 
     first: Commit
     last: Commit
@@ -136,22 +136,22 @@ class FailureStretch(Value):
 class Index(Value):
     """The first page: what is open, then every trend."""
 
-    open: tuple[Entry, ...]
+    open: tuple[ChangeEntry, ...]
     rows: tuple[TrendSummary, ...]
-    failing: tuple[FailureAt, ...]  # at the newest commit that anything is stored of the subject
+    failing: tuple[FailureAt, ...]  # at the newest commit that anything is stored of the case
     over_limit: tuple[TrendSummary, ...] = ()
 
 
-class SubjectPage(Value):
-    """The page of one subject. `sizes` are the bytes alive after each call of its newest growth pass."""
+class CasePage(Value):
+    """The page of one case. `sizes` are the bytes alive after each call of its newest growth pass."""
 
-    subject: SubjectName
+    subject: CaseName
     summary: str  # first line of the scenario's docstring
     rows: tuple[TrendSummary, ...]
-    entries: tuple[Entry, ...]
+    entries: tuple[ChangeEntry, ...]
     failures: tuple[FailureStretch, ...]
     unmeasured: int  # commits that nothing is stored of, after the first measured one
-    siblings: tuple[SubjectName, ...]  # the same case on other machines and in other environments, itself included
+    siblings: tuple[CaseName, ...]  # the same case on other machines and in other environments, itself included
     reproduce: tuple[str, ...]  # command lines
     sizes: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
@@ -173,10 +173,10 @@ class TrendData(Value):
     marks: tuple[Mark, ...]
 
 
-class SubjectData(Value):
-    """What the charts of a subject's page load: `data/scenario/<id>.js`. `failures` tell by position why."""
+class CaseData(Value):
+    """What the charts of a case's page load: `data/scenario/<id>.js`. `failures` tell by position why."""
 
-    subject: SubjectName
+    subject: CaseName
     trends: tuple[TrendData, ...]
     failures: tuple[tuple[int, str], ...]
 
@@ -184,7 +184,7 @@ class SubjectData(Value):
 class Allocations(Value):
     """Where one case allocated what it held at its peak (or at the end of the call: `kind`), before and after."""
 
-    entry: Entry
+    entry: ChangeEntry
     kind: Literal["peak", "alive", "retained", "import"]
     before: Profile
     after: Profile
@@ -192,9 +192,9 @@ class Allocations(Value):
 
 
 class Figure(Value):
-    """A metric of a subject at a commit, and at the older commit where it is known."""
+    """A metric of a case at a commit, and at the older commit where it is known."""
 
-    subject: SubjectName
+    subject: CaseName
     metric: str
     unit: str
     value: int
@@ -202,14 +202,14 @@ class Figure(Value):
 
 
 class CommitPage(Value):
-    """The page of one commit. `measured` and `reused` count subjects at it; `figures` are left out where many."""
+    """The page of one commit. `measured` and `reused` count cases at it; `figures` are left out where many."""
 
     commit: Commit
     older: Commit | None
     newer: Commit | None
     measured: int
     reused: int
-    entries: tuple[Entry, ...]
+    entries: tuple[ChangeEntry, ...]
     allocations: tuple[Allocations, ...]
     failures: tuple[FailureAt, ...]
     environments: tuple[EnvironmentDifference, ...]  # against the older commit
@@ -217,7 +217,7 @@ class CommitPage(Value):
 
 
 class CommitData(Value):
-    """What the page for comparisons loads of a commit: values by subject id and metric, ids of profiles in the site.
+    """What the page for comparisons loads of a commit: values by case id and metric, ids of profiles in the site.
 
     The kinds of profiles that explain have a + after them: they are compared with one another only. `failed` are
     reasons, of what failed wholly or in a later pass.
@@ -225,16 +225,16 @@ class CommitData(Value):
 
     id: str
     values: dict[str, dict[str, int]]
-    failed: dict[str, str] = {}  # by subject
-    profiles: dict[str, dict[str, str]] = {}  # by subject and kind
+    failed: dict[str, str] = {}  # by case
+    profiles: dict[str, dict[str, str]] = {}  # by case and kind
 
 
 class Leak(Value):
-    """A subject that leaks at its newest `measured` commit. `since` is the change that began it, if it is known."""
+    """A case that leaks at its newest `measured` commit. `since` is the change that began it, if it is known."""
 
     row: TrendSummary
     measured: Commit
-    since: Entry | None
+    since: ChangeEntry | None
     profile: Profile  # of kind "leak"
     sizes: tuple[int, ...]
     calls: int  # over which the lines of `profile` accumulated
@@ -252,9 +252,9 @@ class RunAt(Value):
 
 
 class Stale(Value):
-    """A subject whose newest result is not of the newest commit that its machine measured. `age` in commits."""
+    """A case whose newest result is not of the newest commit that its machine measured. `age` in commits."""
 
-    subject: SubjectName
+    subject: CaseName
     measured: Commit
     age: int
 

@@ -14,7 +14,7 @@ from memharness.model.history import Commit
 from memharness.model.measurements import Profile, Survivor
 from memharness.site import render as pages
 from memharness.site.render.icicle import difference_icicle, icicle
-from memharness.site.render.links import Links
+from memharness.site.render.links import PageLinks
 from memharness.site.render.sparks import size_steps, spark
 from memharness.site.render.templating import render
 from memharness.site.render.words import date_text, entry_label, folded, iso_time, row_labels, uncertainty_text
@@ -113,10 +113,10 @@ def test_a_value_that_a_template_lacks_is_an_error() -> None:
 
 def test_a_commit_leads_to_its_page_or_else_to_the_forge() -> None:
     first, other = values.history()[0], values.history()[5]
-    links = Links(values.site(), "../")
+    links = PageLinks(values.site(), "../")
     assert links.commit(first) == f"../commit/{first.id}.html"
     assert links.commit(other) == f"https://forge.example/parsekit/commit/{other.id}"
-    assert Links(values.site(commit_link=None)).commit(other) is None
+    assert PageLinks(values.site(commit_link=None)).commit(other) is None
     assert links.compare(first, other) == f"../compare.html?a={first.short}&b={other.short}"
 
 
@@ -135,14 +135,14 @@ def test_a_commit_leads_to_its_page_or_else_to_the_forge() -> None:
 def test_a_line_leads_to_the_forge(path: str, address: str | None) -> None:
     commit = values.history()[0]
     expected = address and f"https://forge.example/parsekit/blob/{commit.id}/{address}#L7"
-    assert Links(values.site()).line(commit, path, 7) == expected
+    assert PageLinks(values.site()).line(commit, path, 7) == expected
 
 
 @pytest.mark.parametrize("pattern", ["javascript:alert('{commit}')", "data:text/html,{path}", "//x/{commit}", None])
 def test_only_web_addresses_are_followed(pattern: str | None) -> None:
     site = values.site(line_link=pattern, commit_link=pattern)
-    assert Links(site).line(values.history()[0], "a.py", 1) is None
-    assert Links(site).forge(values.history()[0]) is None
+    assert PageLinks(site).line(values.history()[0], "a.py", 1) is None
+    assert PageLinks(site).forge(values.history()[0]) is None
 
 
 # --- words ---------------------------------------------------------------------------------------------------
@@ -359,14 +359,14 @@ def test_a_commit_without_neighbours() -> None:
 
 
 def test_the_page_of_a_subject_chooses_the_default_metric() -> None:
-    page = pages.render_subject(values.site(), values.subject_page())
+    page = pages.render_case(values.site(), values.case_page())
     chosen = [found for _, found in Outline(page).tags if found.get("aria-current") == "true"]
     assert [found["data-metric"] for found in chosen] == ["peak"]
     pictures = [found["src"] for tag, found in Outline(page).tags if tag == "img"]
     assert pictures == [f"../picture/parse-1000-a1b2-{metric}.svg" for metric in ("peak", "retained")]
     assert "62.49 KiB to 62.52 KiB" in page  # the spread of repeats
-    only = values.subject_page()
-    text = pages.render_subject(
+    only = values.case_page()
+    text = pages.render_case(
         values.site(),
         type(only)(**{name: getattr(only, name) for name in only.__struct_fields__} | {"rows": only.rows[1:]}),
     )
@@ -379,8 +379,8 @@ def test_the_page_of_a_subject_chooses_the_default_metric() -> None:
 )
 def test_a_drift_is_over_its_commits_and_a_range_one_of_them(drift: bool, brief: str, full: str) -> None:
     change = replace(values.open_entry().change, commit=None, confidence="range", between=11, drift=drift)
-    page = replace(values.subject_page(), entries=(values.entry(change=change),))
-    text = Outline(pages.render_subject(values.site(), page)).text
+    page = replace(values.case_page(), entries=(values.entry(change=change),))
+    text = Outline(pages.render_case(values.site(), page)).text
     assert brief in text
     assert full in text
 
@@ -406,7 +406,7 @@ def test_an_accepted_leak_gives_its_reason_and_links_its_lines() -> None:
     page = pages.render_leaks(values.site(), [replace(leak, row=row, since=accepted)])
     assert "accepted: a cache" in page
     assert '<article class="entry known">' in page
-    address = Links(values.site()).line(leak.measured, "src/parser/tokens.py", 41)
+    address = PageLinks(values.site()).line(leak.measured, "src/parser/tokens.py", 41)
     assert address in [found.get("href") for _, found in Outline(page).tags]
 
 

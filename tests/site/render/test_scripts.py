@@ -40,8 +40,8 @@ def test_the_history_tells_every_commit_and_which_have_a_page() -> None:
 
 
 def test_the_data_of_a_subject() -> None:
-    data = values.subject_data()
-    key, value = put(pages.subject_script(data))
+    data = values.case_data()
+    key, value = put(pages.case_script(data))
     assert key == f"scenario/{data.subject.id}"
     for found, trend in zip(value["trends"], data.trends, strict=True):
         assert found["values"] == [list(v) if isinstance(v, tuple) else v for v in trend.values]

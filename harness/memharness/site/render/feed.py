@@ -6,13 +6,13 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
 
 from memharness.site.render.words import author_text, entry_label, iso_time, relative_text
-from memharness.site.values import Entry, Site
+from memharness.site.values import ChangeEntry, Site
 from memharness.wording.text import delta_text, value_text, visible
 
 _MOST: Final = 100
 
 
-def render_feed(site: Site, entries: Sequence[Entry]) -> str:
+def render_feed(site: Site, entries: Sequence[ChangeEntry]) -> str:
     """Return the newest changes by the time of their commit; links are absolute where it is known where the site is."""
     newest = sorted(entries, key=lambda entry: (-entry.bad.time, entry.id))[:_MOST]
     updated = iso_time(newest[0].bad if newest else site.newest)
@@ -31,7 +31,7 @@ def render_feed(site: Site, entries: Sequence[Entry]) -> str:
     )
 
 
-def _entry(site: Site, entry: Entry) -> str:
+def _entry(site: Site, entry: ChangeEntry) -> str:
     change = entry.change
     name = f"{entry.subject.case} {change.metric}"
     figures = f"{value_text(change.before, change.unit)} to {value_text(change.after, change.unit)}"

@@ -9,12 +9,12 @@ from typing import Final
 from urllib.parse import quote
 
 from memharness.model.history import Commit
-from memharness.site.values import Site, SubjectName
+from memharness.site.values import CaseName, Site
 
 _WEB: Final = re.compile(r"https?://", re.IGNORECASE)  # nothing else is followed, above all not javascript:
 
 
-class Links:
+class PageLinks:
     """The addresses that a page needs. `root` leads from its folder to that of index.html."""
 
     __slots__ = ("_site", "root")
@@ -23,12 +23,12 @@ class Links:
         self._site = site
         self.root = root
 
-    def subject(self, subject: SubjectName, metric: str | None = None) -> str:
-        """Return the address of a subject's page, with the chart of one metric."""
+    def subject(self, subject: CaseName, metric: str | None = None) -> str:
+        """Return the address of a case's page, with the chart of one metric."""
         address = f"{self.root}scenario/{quote(subject.id, safe='')}.html"
         return f"{address}?metric={quote(metric, safe='')}" if metric else address
 
-    def picture(self, subject: SubjectName, metric: str) -> str:
+    def picture(self, subject: CaseName, metric: str) -> str:
         """Return the address of the picture that stands for the chart of a metric."""
         return f"{self.root}picture/{quote(f'{subject.id}-{metric}', safe='')}.svg"
 

@@ -8,7 +8,7 @@ from memharness.model.metrics import METRICS
 from memharness.site.render.sparks import size_chart, size_steps
 from memharness.site.render.templating import render
 from memharness.site.render.views import row_fields
-from memharness.site.values import STATUSES, Entry, Leak, Site, Status, StatusPage, SubjectName
+from memharness.site.values import STATUSES, CaseName, ChangeEntry, Leak, Site, Status, StatusPage
 
 _HEADINGS: Final[dict[Status, str]] = {
     "open": "Open regressions",
@@ -20,7 +20,7 @@ _HEADINGS: Final[dict[Status, str]] = {
 }
 
 
-def render_changes(site: Site, entries: Sequence[Entry]) -> str:
+def render_changes(site: Site, entries: Sequence[ChangeEntry]) -> str:
     """Return changes.html: all changes by what became of them, the newest first."""
     newest = sorted(entries, key=lambda entry: (-entry.bad.time, entry.id))
     groups = [(_HEADINGS[status], [e for e in newest if e.status == status]) for status in STATUSES]
@@ -43,11 +43,11 @@ def render_leaks(site: Site, leaks: Sequence[Leak]) -> str:
 
 
 def render_status(site: Site, status: StatusPage) -> str:
-    """Return status.html: runs, causes of failures, stale subjects, environments."""
+    """Return status.html: runs, causes of failures, stale cases, environments."""
     return render("status.html", site, status=status)
 
 
-def render_compare(site: Site, names: Sequence[SubjectName]) -> str:
+def render_compare(site: Site, names: Sequence[CaseName]) -> str:
     """Return compare.html, whose script loads what it shows."""
     units = {name: metric.unit for name, metric in METRICS.items()}
     return render("compare.html", site, names=names, units=json.dumps(units), build=site.build)

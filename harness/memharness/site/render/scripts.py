@@ -12,7 +12,7 @@ from memharness.model.history import Commit
 from memharness.model.measurements import Profile
 from memharness.model.metrics import METRICS
 from memharness.site.render.words import author_text
-from memharness.site.values import CommitData, SubjectData
+from memharness.site.values import CaseData, CommitData
 from memharness.wording.text import visible
 
 
@@ -36,7 +36,7 @@ def history_script(commits: Sequence[Commit], pages: Collection[str]) -> bytes:
     )
 
 
-def subject_script(data: SubjectData) -> bytes:
+def case_script(data: CaseData) -> bytes:
     """Return `data/scenario/<id>.js`. In `values`, [value, n] stands for n equal ones in a row."""
     trends = [
         {
@@ -55,7 +55,7 @@ def subject_script(data: SubjectData) -> bytes:
 
 
 def commit_script(data: CommitData) -> bytes:
-    """Return `data/commit/<id>.js`. `values` of a subject are in the order of `metrics`, null where there is none."""
+    """Return `data/commit/<id>.js`. `values` of a case are in the order of `metrics`, null where there is none."""
     metrics = [metric for metric in METRICS if any(metric in own for own in data.values.values())]
     values = {subject: [own.get(metric) for metric in metrics] for subject, own in data.values.items()}
     return data_script(

@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from memharness.model.metrics import METRICS
-from memharness.site.render.links import Links, asset_version, bokeh_script
+from memharness.site.render.links import PageLinks, asset_version, bokeh_script
 from memharness.site.render.words import (
     OVER_LIMIT,
     author_text,
@@ -59,7 +59,7 @@ _GLOBALS: Final = {
 def render(template: str, site: Site, root: str = "", **values: object) -> str:
     """Return a page. `root` leads from its folder to that of index.html: "" or "../"."""
     environment = _environment()
-    return environment.get_template(template).render(site=site, root=root, links=Links(site, root), **values)
+    return environment.get_template(template).render(site=site, root=root, links=PageLinks(site, root), **values)
 
 
 @cache

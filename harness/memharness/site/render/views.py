@@ -1,4 +1,4 @@
-"""The pages that show measured trends: the index, that of a subject and that of a commit."""
+"""The pages that show measured trends: the index, that of a case and that of a commit."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -9,7 +9,7 @@ from memharness.site.render.icicle import difference_icicle, icicle
 from memharness.site.render.sparks import size_chart, size_steps, spark
 from memharness.site.render.templating import render
 from memharness.site.render.words import relative_text, row_labels
-from memharness.site.values import Allocations, CommitPage, Index, Site, SubjectPage, TrendSummary
+from memharness.site.values import Allocations, CasePage, CommitPage, Index, Site, TrendSummary
 from memharness.wording.text import delta_text, number_text, value_text
 
 SHOWN_OPEN: Final = 20  # entries before the rest is folded away
@@ -40,7 +40,7 @@ def render_index(site: Site, index: Index) -> str:
     )
 
 
-def render_subject(site: Site, page: SubjectPage) -> str:
+def render_case(site: Site, page: CasePage) -> str:
     """Return scenario/<id>.html."""
     return render(
         "scenario.html",

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from memharness.model.history import Commit
 from memharness.model.measurements import Survivor
-from memharness.site.values import Entry, Status, TrendSummary
+from memharness.site.values import ChangeEntry, Status, TrendSummary
 from memharness.wording.text import number_text, percent_text
 from memharness.wording.verdicts import certainty, sign
 
@@ -36,7 +36,7 @@ _STATUSES: Final[dict[Status, Label]] = {
 _URGENT: Final[tuple[Status, ...]] = ("open", "suspected")
 
 
-def entry_label(entry: Entry) -> Label:
+def entry_label(entry: ChangeEntry) -> Label:
     """Return the status of a change; a drift says that it is one."""
     label = _STATUSES[entry.status]
     if not entry.change.drift:
@@ -70,7 +70,7 @@ def relative_text(before: int, after: int) -> str:
     return percent_text(before, after) if before > 0 and before != after else ""
 
 
-def uncertainty_text(entry: Entry) -> str:
+def uncertainty_text(entry: ChangeEntry) -> str:
     """Return how certain a change is, and why it is less than certain or placed less than exactly."""
     change = entry.change
     match change.confidence:

@@ -18,7 +18,7 @@
     const matches = /^[0-9a-f]{4,}$/i.test(text) ? history.ids.flatMap((id, at) => id.startsWith(text.toLowerCase()) ? [at] : []) : [];
     return matches.length === 1 ? matches[0] : -1;
   }
-  /* Path and line, linked to the forge where the site says how; the same as Links.line of the Python side. */
+  /* Path and line, linked to the forge where the site says how; the same as PageLinks.line of the Python side. */
   function placeOf(commit, path, line) {
     const text = `${path}:${line}`, parts = path.split('/');
     if (!form.dataset.line || !path || /^[</]/.test(path) || parts.includes('..')) return element('span', {class: 'place'}, text);
