@@ -4,7 +4,7 @@ In: a store, and the cases to be looked at. Out: `Columns`, a row for each commi
 are read in blocks of a few records, which are kept: only one with a record that is new or was rewritten is read again.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, TypeAlias
@@ -64,54 +64,63 @@ class _Block(Value):
 def load_columns(store: Store, family: str, keys: Sequence[Key], positions: Mapping[str, int], cache: Cache) -> Columns:
     """Return what is stored of `keys`, and of former ones of their cases, at the commits that have `positions`."""
     stamps = store.stamps(family)
-    blocks = [
-        _load_block(store, family, keys, list(group), stamps, cache)
-        for _, group in groupby(sorted(stamps), key=lambda commit: commit[:2])
-    ]
+    groups = groupby(sorted(stamps), key=lambda commit: commit[:2])
+    blocks = [_load_block(store, family, keys, list(group), stamps, cache) for _, group in groups]
+    rows = {position: row for row, position in enumerate(sorted(positions[id_] for id_ in stamps if id_ in positions))}
+    found = _empty(keys, rows, blocks)
+    while blocks:  # each is released when it is entered
+        block = blocks.pop()
+        _enter(found, block, np.array([rows.get(positions.get(commit, -1), -1) for commit in block.commits]))
+    return found
+
+
+def _empty(keys: Sequence[Key], positions: Collection[int], blocks: Sequence[_Block]) -> Columns:
+    """Return columns with nothing in them, for all that some blocks hold."""
     former = sorted({key for block in blocks for key in block.keys[len(keys) :]})
     all_keys = (*keys, *former[: _most_former(keys)])
-    own = sorted(positions[commit] for commit in stamps.keys() & positions.keys())
-    shape = (len(own), len(all_keys))
-    found = Columns(
+    shape = (len(positions), len(all_keys))
+    return Columns(
         keys=all_keys,
-        positions=np.array(own, np.int64),
-        stamps=[()] * len(own),
+        positions=np.array([*positions], np.int64),
+        stamps=[()] * len(positions),
         values={metric: np.full(shape, MISSING, np.int64, order="F") for metric in METRICS},  # read by case
         states=np.zeros(shape, np.uint8),
         environments=np.full(shape, -1, np.int32),
         facts=tuple(sorted({id_ for block in blocks for id_ in block.facts})),
         special={},
     )
-    rows = {position: row for row, position in enumerate(own)}
-    while blocks:  # each is released when it is entered
-        block = blocks.pop()
-        _enter(found, block, [rows.get(positions.get(commit, -1), -1) for commit in block.commits])
-    return found
 
 
 def _most_former(keys: Sequence[Key]) -> int:
     return _FORMER + 2 * len(keys)
 
 
-def _enter(found: Columns, block: _Block, rows: Sequence[int]) -> None:
+def _enter(found: Columns, block: _Block, rows: Integers) -> None:
     """Copy a block into the given rows of the columns; what has no place there (row -1) is left out."""
     column = {key: number for number, key in enumerate(found.keys)}
-    numbers = [column.get(key, -1) for key in block.keys]
-    to = np.ix_([row for row in rows if row >= 0], [number for number in numbers if number >= 0])
-    taken = np.ix_(np.array(rows) >= 0, np.array(numbers) >= 0)
-    shape = (len(rows), len(numbers))
+    numbers = np.array([column.get(key, -1) for key in block.keys])
+    shape, taken = (len(rows), len(numbers)), np.ix_(rows >= 0, numbers >= 0)
+    to = np.ix_(rows[rows >= 0], numbers[numbers >= 0])
     for metric, content in block.values.items():
         found.values[metric][to] = np.frombuffer(content, np.int64).reshape(shape)[taken]
     found.states[to] = np.frombuffer(block.states, np.uint8).reshape(shape)[taken]
     places = np.array([*map(found.facts.index, block.facts), -1], np.int32)
     found.environments[to] = places[np.frombuffer(block.environments, np.int32).reshape(shape)[taken]]
-    for row, stamp in zip(rows, block.stamps, strict=True):
-        if row >= 0:
-            found.stamps[row] = stamp
-    for row, number, repeats in block.special:
+    for row in np.flatnonzero(rows >= 0).tolist():
+        found.stamps[rows[row]] = block.stamps[row]
+    for row, number, measurements in _special(block):
         if rows[row] >= 0 and numbers[number] >= 0:
-            case, identity, probe = block.keys[number]
-            found.special[rows[row], numbers[number]] = tuple(
+            found.special[int(rows[row]), int(numbers[number])] = measurements
+
+
+def _special(block: _Block) -> Iterator[tuple[int, int, tuple[Measurement, ...]]]:
+    """Yield row, column and measurements of each cell that has more to tell than values."""
+    for row, number, repeats in block.special:
+        case, identity, probe = block.keys[number]
+        yield (
+            row,
+            number,
+            tuple(
                 Measurement(
                     case=case,
                     identity=identity,
@@ -121,7 +130,8 @@ def _enter(found: Columns, block: _Block, rows: Sequence[int]) -> None:
                     outcome=block.outcomes[outcome],
                 )
                 for round_, environment, outcome in repeats
-            )
+            ),
+        )
 
 
 def _load_block(
@@ -148,16 +158,20 @@ def _read_block(
     own_stamps, cells = list[Stamp](), list[dict[Key, list[Measurement]]]()
     for commit in commits:
         record = store.record(family, commit)
-        sources = sorted({reference.commit for reference in record.reused}) if record else []
-        own_stamps.append(tuple((id_, *stamps.get(id_, (0, 0))) for id_ in (commit, *sources)))
-        own: dict[Key, list[Measurement]] = {}
-        for measurement in store.resolved(record) if record else ():  # sorted
-            if measurement.case in cases:
-                key = (measurement.case, measurement.identity, measurement.probe)
-                own.setdefault(key, []).append(measurement)
-        cells.append(own)
+        sources = {reference.commit for reference in record.reused} if record else set[str]()
+        own_stamps.append(tuple((id_, *stamps.get(id_, (0, 0))) for id_ in (commit, *sorted(sources))))
+        cells.append(_cells(store.resolved(record), cases) if record else {})
     former = sorted({key for own in cells for key in own} - {*keys})
     return _block([*keys, *former[: _most_former(keys)]], commits, own_stamps, cells)
+
+
+def _cells(measurements: Sequence[Measurement], cases: Container[str]) -> dict[Key, list[Measurement]]:
+    """Return what is stored of each key of some cases."""
+    cells: dict[Key, list[Measurement]] = {}
+    for measurement in measurements:
+        if measurement.case in cases:
+            cells.setdefault((measurement.case, measurement.identity, measurement.probe), []).append(measurement)
+    return cells
 
 
 def _block(
@@ -176,8 +190,7 @@ def _block(
         if isinstance(outcome, Measured):
             for metric in outcome.metrics.keys() & values.keys():
                 values[metric][row, number] = outcome.metrics[metric]
-        environment = next((m.environment for m in measurements if m.environment), None)
-        if environment is not None:
+        if environment := _environment(measurements):
             environments[row, number] = facts.setdefault(environment, len(facts))
         states[row, number] = state = _state(measurements)
         if state == SPECIAL:
@@ -202,6 +215,10 @@ def _numbered(
     """Yield row, column and measurements of each cell."""
     for row, own in enumerate(cells):
         yield from ((row, number, own[key]) for number, key in enumerate(keys) if key in own)
+
+
+def _environment(measurements: Sequence[Measurement]) -> str | None:
+    return next((m.environment for m in measurements if m.environment), None)
 
 
 def _state(measurements: Sequence[Measurement]) -> int:

@@ -52,10 +52,7 @@ def publish_commits(
     positions = [at for at, commit in enumerate(history) if commit.id in site.pages]
     profiles = _publish_profiles(folder, contents, changes)
     moved = _moved(changes, profiles)
-    repeated: dict[int, dict[str, dict[str, int]]] = defaultdict(dict)
-    for one in changes:
-        for at, medians in one.repeated.items():
-            repeated[at][one.case.name.id] = medians
+    repeated = _repeated(changes)
     columns = [(name.id, family.columns.keys[n]) for family in contents.families for n, name in family.names.items()]
     for older, at, newer in zip([None, *positions], positions, [*positions[1:], None], strict=False):
         results = CommitResults(contents, at, older, repeated)
@@ -120,6 +117,15 @@ def _moved(
             sides = (profiles.get(good, {}).get(name, {}), profiles.get(bad, {}).get(name, {}))
             moved[bad].append((entry, stored.project.store, sides))
     return moved
+
+
+def _repeated(changes: Sequence[CaseChanges]) -> dict[int, dict[str, dict[str, int]]]:
+    """Return the medians of repeats by position and case."""
+    repeated: dict[int, dict[str, dict[str, int]]] = defaultdict(dict)
+    for one in changes:
+        for at, medians in one.repeated.items():
+            repeated[at][one.case.name.id] = medians
+    return repeated
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,10 +209,12 @@ class CommitResults:
             rows = [family.rows[at] for at in (self.older, self.at)]
             ends = family.columns.environments[rows][:, list(family.names)]
             differing = ends[:, (ends[0] != ends[1]) & (ends.min(axis=0) >= 0)]
-            pairs = sorted(set(zip(*differing.tolist(), strict=True)))
-            facts = [tuple(map(family.facts, pair)) for pair in pairs]
-            known = [(before, after) for before, after in facts if before is not None and after is not None]
-            yield from dict.fromkeys(found for pair in known for found in environment_differences(*pair))
+            found: dict[EnvironmentDifference, None] = {}
+            for pair in sorted(set(zip(*differing.tolist(), strict=True))):
+                before, after = map(family.facts, pair)
+                if before is not None and after is not None:
+                    found |= dict.fromkeys(environment_differences(before, after))
+            yield from found
 
 
 def _named(page: CommitPage) -> Iterator[Commit | None]:

@@ -1,6 +1,6 @@
 """All that a site is about: the history, the results of every machine and family, and the changes of every case."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from memharness.config.configuration import Config
@@ -60,33 +60,38 @@ def open_contents(config: Config, selection: Selection) -> SiteContents:
     Without a choice of commits the history begins at the first that anything is stored of.
     """
     project = open_project(config, selection, read_only=True)
-    history = project.commits(selection)
-    chosen = [name for name in machines(config.run.results) if selection.machine in (None, name)]
-    stored = [
-        (own, family)
-        for own in (project_of(project, machine) for machine in chosen)
-        for family in own.store.families()
-        if PINNED not in family
-    ]
-    known = {commit for own, family in stored for commit in own.store.commit_ids(family)}
-    first = next((at for at, commit in enumerate(history) if commit.id in known), None)
-    if first is None:
-        raise MemharnessError(
-            f"nothing is stored of these commits in {config.run.results / (selection.machine or '')}",
-            hint="Measure them with `memharness run`, or choose others.",
-        )
-    if not any((selection.since, selection.base, selection.last, selection.tags, selection.every)):
-        history = history[first:]
+    stored = _stored_families(project, selection)
+    history = _history(project, selection, {id_ for own, family in stored for id_ in own.store.commit_ids(family)})
     every_case = all_cases(load_scenarios(config.run.scenarios))  # whatever is chosen now, so that what is kept stays
     keys = [(case.name, case.scenario.identity, PROBE_METHOD) for case in every_case]
     families = tuple(_load_family(own, family, keys, history) for own, family in stored)
     return SiteContents(project=project, history=history, families=families)
 
 
-def project_of(project: Project, machine: str) -> Project:
-    """Return the project with the results of another machine."""
-    store = Store(project.config.run.results, machine, read_only=True, renamed=project.store.renamed)
-    return replace(project, store=store)
+def _stored_families(project: Project, selection: Selection) -> list[tuple[Project, str]]:
+    """Return the families that have series, each with the project as its machine knows it."""
+    results, renamed = project.config.run.results, project.store.renamed
+    chosen = [name for name in machines(results) if selection.machine in (None, name)]
+    stores = [Store(results, name, read_only=True, renamed=renamed) for name in chosen]
+    return [
+        (replace(project, store=store), family)
+        for store in stores
+        for family in store.families()
+        if PINNED not in family
+    ]
+
+
+def _history(project: Project, selection: Selection, known: Container[str]) -> tuple[Commit, ...]:
+    """Return the selected commits, from the first `known` one on where none are chosen."""
+    history = project.commits(selection)
+    first = next((at for at, commit in enumerate(history) if commit.id in known), None)
+    if first is None:
+        raise MemharnessError(
+            f"nothing is stored of these commits in {project.config.run.results / (selection.machine or '')}",
+            hint="Measure them with `memharness run`, or choose others.",
+        )
+    chosen = any((selection.since, selection.base, selection.last, selection.tags, selection.every))
+    return history if chosen else history[first:]
 
 
 def _load_family(project: Project, family: str, keys: Sequence[Key], history: tuple[Commit, ...]) -> FamilyResults:
@@ -109,7 +114,8 @@ def case_changes(contents: SiteContents, source_edits: SourceEdits) -> Iterator[
     """Yield every case of a site; what was computed for it is kept in the cache folder."""
     tag = contents.newest_tag
     for family in contents.families:
-        for case in family.cases:
+        for known in family.cases:
+            case = known.bare()  # so that what is read for it does not stay
             parts = (*case.former(), case)
             entries: tuple[ChangeEntry, ...] = ()
             for number, part in enumerate(parts, 1):

@@ -152,25 +152,33 @@ def _publish_cases(
 
 def _publish_lists(folder: SiteFolder, site: Site, contents: SiteContents, changes: Sequence[CaseChanges]) -> int:
     """Write the pages about all cases; return the number of failures at their newest commits."""
-    order, metrics = {commit.id: at for at, commit in enumerate(contents.history)}, list(METRICS)
-    entries = sorted(
-        (entry for one in changes for entry in one.entries),
-        key=lambda entry: (-order[entry.change.range[1]], entry.subject.case, metrics.index(entry.change.metric)),
-    )
+    entries = _newest_first(contents, [entry for one in changes for entry in one.entries])
+    index = _index(changes, entries)
+    leaks = [leak for one in changes for leak in _leaks(one)]
+    folder.put("index.html", render.render_index(site, index))
+    folder.put("changes.html", render.render_changes(site, entries))
+    folder.put("changes.atom", render.render_feed(site, entries))
+    folder.put("leaks.html", render.render_leaks(site, leaks))
+    folder.put("status.html", render.render_status(site, status_of(contents)))
+    folder.put("compare.html", render.render_compare(site, [one.case.name for one in changes]))
+    return len(index.failing)
+
+
+def _index(changes: Sequence[CaseChanges], entries: Sequence[ChangeEntry]) -> Index:
     rows = tuple(row for one in changes for row in one.rows)
-    index = Index(
+    return Index(
         open=tuple(entry for entry in entries if entry.status == "open"),
         over_limit=tuple(row for row in rows if row.over_limit),
         rows=rows,
         failing=tuple(failure for one in changes for failure in failing(one.case)),
     )
-    folder.put("index.html", render.render_index(site, index))
-    folder.put("changes.html", render.render_changes(site, entries))
-    folder.put("changes.atom", render.render_feed(site, entries))
-    folder.put("leaks.html", render.render_leaks(site, [leak for one in changes for leak in _leaks(one)]))
-    folder.put("status.html", render.render_status(site, status_of(contents)))
-    folder.put("compare.html", render.render_compare(site, [one.case.name for one in changes]))
-    return len(index.failing)
+
+
+def _newest_first(contents: SiteContents, entries: Sequence[ChangeEntry]) -> list[ChangeEntry]:
+    order, metrics = {commit.id: at for at, commit in enumerate(contents.history)}, list(METRICS)
+    return sorted(
+        entries, key=lambda one: (-order[one.change.range[1]], one.subject.case, metrics.index(one.change.metric))
+    )
 
 
 def _leaks(changes: CaseChanges) -> Iterator[Leak]:

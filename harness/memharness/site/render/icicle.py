@@ -59,21 +59,26 @@ def difference_icicle(before: Profile, after: Profile) -> Markup:
     Lines that moved or were edited within a function cancel so, and none is named. A stack that is known of one profile
     alone and no larger than those the other one left out is no difference.
     """
-    sizes: dict[tuple[Frame, ...], int] = {}
-    sides: dict[tuple[Frame, ...], int] = {}
-    for profile, factor in ((before, -1), (after, 1)):
-        for stack in profile.stacks:
-            functions = tuple(function for function, _ in groupby(map(_function, _frames(stack))))
-            sizes[functions] = sizes.get(functions, 0) + factor * stack.size
-            sides[functions] = sides.get(functions, 0) | (1 if factor < 0 else 2)
-    hidden = {1: _left_out(after), 2: _left_out(before)}
+    old, new = _by_functions(before), _by_functions(after)
+    hidden_before, hidden_after = _left_out(before), _left_out(after)
     grown, shrunk = _Bar(None), _Bar(None)
-    for functions, size in sizes.items():
-        if size and abs(size) > hidden.get(sides[functions], 0):
+    for functions in old | new:
+        size = new.get(functions, 0) - old.get(functions, 0)
+        hidden = (hidden_before if functions not in old else 0) + (hidden_after if functions not in new else 0)
+        if abs(size) > hidden:
             (grown if size > 0 else shrunk).add(functions, abs(size))
     bars = [("grew", "grown", grown), ("shrank", "shrunk", shrunk)]
     label = f"grew {difference_text(grown.size)}, shrank {difference_text(-shrunk.size)}"
     return _draw([bar for bar in bars if bar[2].size], label) if grown.size or shrunk.size else Markup()
+
+
+def _by_functions(profile: Profile) -> dict[tuple[Frame, ...], int]:
+    """Return the sizes of stacks by the functions on them."""
+    sizes: dict[tuple[Frame, ...], int] = {}
+    for stack in profile.stacks:
+        functions = tuple(function for function, _ in groupby(map(_function, _frames(stack))))
+        sizes[functions] = sizes.get(functions, 0) + stack.size
+    return sizes
 
 
 def _draw(roots: list[tuple[str, str, _Bar]], label: str) -> Markup:

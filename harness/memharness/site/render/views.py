@@ -74,7 +74,7 @@ def row_fields(row: TrendSummary, site: Site) -> dict[str, object]:
     position = max((mark.position for mark in row.marks), default=None)
     order = (row.now, share, position, labels[0].rank, row.age)
     return {
-        "age": "" if row.age is None else f"{number_text(row.age, 'commit')} ago" if row.age else "newest commit",
+        "age": _age_text(row.age),
         "labels": labels,
         "limit": None if row.limit is None else value_text(row.limit, row.unit),
         "now": value_text(row.now, row.unit),
@@ -84,6 +84,12 @@ def row_fields(row: TrendSummary, site: Site) -> dict[str, object]:
         "share": "" if row.now is None or row.at_tag is None else relative_text(row.at_tag, row.now),
         "spark": spark(row, site.commits),
     }
+
+
+def _age_text(age: int | None) -> str:
+    if age is None:
+        return ""
+    return f"{number_text(age, 'commit')} ago" if age else "newest commit"
 
 
 def allocation_fields(held: Allocations) -> dict[str, object]:

@@ -50,19 +50,18 @@ def row_labels(row: TrendSummary) -> list[Label]:
     labels = [_FAILED] if row.failed_now else []
     if row.over_limit:
         labels.append(OVER_LIMIT)
-    statuses = {mark.status for mark in row.marks} | ({row.last.status} if row.last else set())
-    labels += [
-        entry_label(row.last) if row.last and row.last.status == status else _STATUSES[status]
-        for status in _URGENT
-        if status in statuses
-    ]
-    if labels:
-        return labels
+    last = {row.last.status: entry_label(row.last)} if row.last else {}
+    statuses = {mark.status for mark in row.marks} | last.keys()
+    labels += [(_STATUSES | last)[status] for status in _URGENT if status in statuses]
+    return labels or [_calm_label(row)]
+
+
+def _calm_label(row: TrendSummary) -> Label:
     if row.now is None:
-        return [_UNMEASURED]
-    if row.last is not None:
-        return [entry_label(row.last)]
-    return [_STEADY if row.judged else _NOT_JUDGED]
+        return _UNMEASURED
+    if row.last:
+        return entry_label(row.last)
+    return _STEADY if row.judged else _NOT_JUDGED
 
 
 def relative_text(before: int, after: int) -> str:
