@@ -337,8 +337,7 @@ def test_another_way_to_list_lines_publishes_commits_anew(published: Published, 
 def test_the_site_follows_check_to_another_floor(published: Published, tmp_path: Path) -> None:
     published.publish()
     assert "peak" in _changed_metrics(published)
-    floor = 'floor={},\n            harmless=2560,\n            title="peak of the first call"'
-    code = _changed(tmp_path, "model/metrics.py", floor.format("4 << 10"), floor.format("1 << 30"))
+    code = _changed(tmp_path, "model/metrics.py", 'name="peak", floor=4 << 10', 'name="peak", floor=1 << 30')
     _publish_with(published, code, tmp_path / "anew")
     command = [sys.executable, "-m", "memharness.cli", "check", "--all", "--json"]
     environment = {**os.environ, "PYTHONPATH": str(code)}

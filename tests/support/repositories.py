@@ -67,6 +67,8 @@ class RepositoryBuilder:
         if tag is not None:
             self.git("tag", tag)
         self.time += 60
+        if (self.path / ".git").is_file():  # of a linked work tree
+            return self.git("rev-parse", "HEAD").strip()
         head = (self.path / ".git/HEAD").read_text()  # a third of the processes of a commit would go into asking git
         return (self.path / ".git" / head[5:-1]).read_text()[:-1] if head.startswith("ref: ") else head[:-1]
 
