@@ -66,6 +66,17 @@ def test_an_interrupt_that_comes_while_an_object_is_finalised_is_not_lost() -> N
     assert end_of(text) == (0, "in order\n")
 
 
+def test_exit_codes_of_children_are_known_where_the_caller_ignored_their_end() -> None:
+    text = """
+        from memharness.git.repository import run_git
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        with interrupts.heeded():
+            print(run_git(["rev-parse", "--verify", "--quiet", "gone"], folder="/").status > 0)
+        assert signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN
+    """
+    assert end_of(text) == (0, "True\n")
+
+
 def test_what_was_ignored_stays_ignored_and_all_is_as_before_at_the_end() -> None:
     text = """
         signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -51,6 +51,8 @@ class Interrupts:
             if signal.getsignal(number) is not signal.SIG_IGN
         }
         before[signal.SIGALRM] = signal.signal(signal.SIGALRM, signal.default_int_handler)
+        # were it ignored, as some callers leave it, no exit code of git would be known, and all would count as 0
+        before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         sys.unraisablehook = unraisable
         try:
             yield
