@@ -81,6 +81,10 @@ where = lib
         ('[tool.flit.metadata]\nmodule = "box"', "", "", Metadata(module="box")),
         ("[tool.black]\n", "[metadata]\nname = box\n", "", Metadata(name="box")),
         ("not toml", "no section", "not ( python", Metadata()),
+        # a value of another type than its key has counts as absent
+        ("[project]\nname = ['big']\nrequires-python = ['>=3.9']", "", "setup(name=['huge', 'box'])", Metadata()),
+        ("[tool.poetry]\nname = ['big']\n[tool.flit.module]\nname = ['box']", "", "", Metadata()),
+        ("[tool.uv.build-backend]\nmodule-name = ['a', 'b']", "", "", Metadata(module="a")),
         ("", "", "setup(name=NAME, packages=find_packages('src'))", Metadata(roots=("src",))),
         ("", "", "setup(packages=find_packages(exclude=['tests']))", Metadata(roots=(".",))),
         (

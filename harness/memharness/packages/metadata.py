@@ -30,7 +30,6 @@ _NAMES: Final = (
 _MODULES: Final = (
     "pyproject.toml/tool/flit/module/name",
     "pyproject.toml/tool/flit/metadata/module",
-    "pyproject.toml/tool/uv/build-backend/module-name",
     "pyproject.toml/tool/maturin/module-name",
 )
 _PYTHONS: Final = (
@@ -99,10 +98,11 @@ def _metadata(pyproject: bytes, setup_cfg: bytes, setup_py: bytes) -> Metadata:
         *chain(*(text_or_texts(tools, *keys.split("/")) for keys in _ROOTS)),
         *chain(*map(_setuptools_roots, others)),
     ]
+    of_uv = filter(str.strip, text_or_texts(tools, "uv", "build-backend", "module-name"))
     python = _first(files, _PYTHONS)
     return Metadata(
         name=_first(files, _NAMES),
-        module=_first(files, _MODULES),
+        module=next(of_uv, None) or _first(files, _MODULES),
         packages=tuple(dict.fromkeys(filter(None, packages))),
         roots=tuple(dict.fromkeys(posixpath.normpath(root or ".") for root in roots)),
         requires_python=python and _specifier(python),
@@ -153,8 +153,8 @@ def _parse(pyproject: bytes, setup_cfg: bytes, setup_py: bytes) -> Table:
 
 
 def _first(files: Table, places: tuple[str, ...]) -> str | None:
-    found = (name for place in places for name in text_or_texts(files, *place.split("/")))
-    return next((name for name in found if name.strip()), None)
+    found = (text(files, *place.split("/")) for place in places)
+    return next((name for name in found if name and name.strip()), None)
 
 
 def _specifier(python: str) -> str:
