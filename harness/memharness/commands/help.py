@@ -45,6 +45,6 @@ def _print_topic(topic: str) -> None:
     if not console.is_terminal:
         click.echo(read_topic(topic).rstrip("\n"))
         return
-    from rich.markdown import Markdown  # here, since it takes longer to import than all the rest
+    from memharness.terminal.guide import draw_topic  # here, since it takes longer to import than all the rest
 
-    console.print(Markdown(read_topic(topic)))
+    draw_topic(console, read_topic(topic))
