@@ -141,7 +141,7 @@ def recorded_files(info: Path) -> list[str]:
     environment = f"{os.path.realpath(info.parents[3])}/"
     return [
         name
-        for name in sorted(map(str, PathDistribution(info).files or ()))
+        for name in sorted({posixpath.normpath(path) for path in PathDistribution(info).files or ()})
         if not name.startswith(f"{info.name}/")
         and not name.endswith(".pyc")
         and (info.parent / name).is_file()

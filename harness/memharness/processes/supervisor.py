@@ -322,7 +322,8 @@ def _members() -> dict[int, list[str]]:
     found: dict[int, list[str]] = {}
     for pid in _descendants():
         fields = _stat(pid)
-        if fields and int(fields[_PARENT]) in (_SELF, *found):  # else the id is another's by now
+        parent = int(fields[_PARENT]) if fields else None
+        if parent == _SELF or parent in found:  # else the id is another's by now
             found[pid] = fields
     return found
 
