@@ -302,6 +302,16 @@ def test_formatting_changes_no_line_and_no_function() -> None:
     assert lines_touched(differing(FORMATTED, grown), grown) == [6]
 
 
+def test_doc_strings_count_for_nothing() -> None:
+    old = '"""Shop:\n  sells."""\nclass Shop:\n  """A\n    large."""\n  def work(self):\n    """Work\n      hard."""\n'
+    for new in (
+        old.replace("  ", "    "),
+        old.replace("sells", "buys").replace("large", "small").replace("hard", "easy"),
+    ):
+        edits = differing(old, new)
+        assert (lines_touched(edits, new), edits.after.changed_around(("a.py", 7))) == ([], None)
+
+
 def test_moving_functions_into_other_blocks_changes_none_of_their_lines() -> None:
     inside = "\n    def work(self):\n        rows = make()\n        return rows\n"
     plain = "def work(self):\n    rows = make()\n    return rows\n"

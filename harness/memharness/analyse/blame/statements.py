@@ -107,7 +107,7 @@ def function_at(source: str, line: int) -> Function | None:
 def own_statements(
     node: ast.AST, blocks: tuple[str, ...] = (), *, branch: bool = False
 ) -> Iterator[tuple[tuple[str, ...], ast.AST]]:
-    """Yield the statements below `node`, those of functions left out, each with the blocks around it.
+    """Yield the statements below `node`, doc strings and those of functions left out, each with the blocks around it.
 
     The handlers of exceptions and the cases of a `match` are statements as well. An `if` alone in an `else` is one more
     `branch` of the outer one, however it is spelled.
@@ -116,13 +116,18 @@ def own_statements(
         children = getattr(node, field, ())
         inside = (*blocks, *_block(node, "orelse" if branch else field))
         for child in children:
-            if isinstance(child, _FunctionNode):
+            if isinstance(child, _FunctionNode) or _is_text(child):
                 continue
             yield inside, child
             if field == "orelse" and isinstance(node, ast.If) and isinstance(child, ast.If) and len(children) == 1:
                 yield from own_statements(child, blocks, branch=True)
             else:
                 yield from own_statements(child, inside)
+
+
+def _is_text(node: ast.AST) -> bool:
+    """Tell whether a statement is a mere string, such as a doc string."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def _block(node: ast.AST, field: str) -> tuple[str, ...]:
@@ -147,8 +152,7 @@ def _functions(node: ast.AST, prefix: str = "") -> Iterator[tuple[str, _Function
 
 def _function(name: str, node: _FunctionNode) -> Function:
     header = _statement((), node)
-    doc = node.body[0] if ast.get_docstring(node, clean=False) is not None else None
-    statements = (_statement(blocks, child) for blocks, child in own_statements(node) if child is not doc)
+    statements = (_statement(blocks, child) for blocks, child in own_statements(node))
     return Function(name=name, first=header.first, last=node.end_lineno or 0, statements=(header, *statements))
 
 
