@@ -23,10 +23,12 @@ def find_undone(series: Series, steps: Sequence[Step], rule: Rule, alike: Callab
     for number, step in enumerate(steps):
         if step.confidence == "suspected":
             continue
-        for at in reversed(range(len(still_open))):
-            since = [steps[index] for index in (*still_open[at:], number)]
-            ends = since[0].good, step.bad
-            if _cancel_out(since, rule) and _on_one_scale(series, *ends) and alike(*ends):
+        total = step.after - step.before
+        for at in reversed(range(len(still_open) if total < 0 else 0)):
+            rise = steps[still_open[at]]
+            total += rise.after - rise.before
+            ends = rise.good, step.bad
+            if _cancel_out(rise, step, total, rule) and _on_one_scale(series, *ends) and alike(*ends):
                 undone |= dict.fromkeys(still_open[at:], number)
                 del still_open[at:]
                 break
@@ -39,9 +41,7 @@ def _on_one_scale(series: Series, one: int, other: int) -> bool:
     return any(one in run and other in run for run in series.runs)
 
 
-def _cancel_out(steps: Sequence[Step], rule: Rule) -> bool:
-    """Tell whether the last of `steps` falls back to the value before the first, which rose, and all add up to that."""
-    rise, fall = steps[0], steps[-1]
-    total = sum(step.after - step.before for step in steps)
-    back = max(abs(fall.after - rise.before), abs(total)) < rule.needed(rise.before)
-    return back and rise.before < rise.after and fall.after < fall.before
+def _cancel_out(rise: Step, fall: Step, total: int, rule: Rule) -> bool:
+    """Tell whether a fall leads back to the value before a rise, and all from one to the other have no `total`."""
+    off = max(abs(fall.after - rise.before), abs(total))
+    return rise.before < rise.after and off < rule.needed(rise.before)
