@@ -339,6 +339,18 @@ def test_statements_in_another_order_have_changed() -> None:
     assert lines_touched(differing(twice, both), both) == [4]
 
 
+@pytest.mark.parametrize(
+    ("hunk", "touched"),
+    [((1, 0, 2, 2), [2, 3]), ((2, 0, 3, 2), [3, 4])],
+)
+def test_of_equal_statements_the_one_that_the_diff_shows_is_new(
+    hunk: tuple[int, int, int, int], touched: list[int]
+) -> None:
+    old = "def f(out):\n    out.append(make())\n    go()\n    return out\n"
+    new = "def f(out):\n    out.append(make())\n    start()\n    out.append(make())\n    go()\n    return out\n"
+    assert lines_touched(Edits([edited(hunk)], before={"a.py": old}, after={"a.py": new}), new) == touched
+
+
 def test_what_cannot_be_parsed_has_the_lines_of_the_diff() -> None:
     old, new = "print 1\nprint 2\n", "print 1\n    print 2\nprint 3\n"
     assert lines_touched(differing(old, new), new) == [3]

@@ -9,10 +9,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
 from functools import cached_property, lru_cache
+from itertools import pairwise
 
 from msgspec.structs import replace
 
-from memharness.analyse.blame.statements import MODULE, Code, Function, function_at, functions_of
+from memharness.analyse.blame.statements import MODULE, Code, Function, Statement, function_at, functions_of
 from memharness.model.history import FileEdit, Hunk
 from memharness.model.measurements import Frame
 from memharness.model.values import Value
@@ -148,7 +149,7 @@ class DiffSide:
         edited = self._edited(path, function).intersection(function.at(line))
         if in_diff or not edited:
             return bool(edited)
-        return self._in_other_blocks(place, function) or any(self._reordered(path, function, n) for n in edited)
+        return self._in_other_blocks(place, function) or any(self._hidden(path, function, n) for n in edited)
 
     def changed_around(self, place: Place) -> Function | None:
         """Return the innermost function around a line if the commit changed it."""
@@ -169,14 +170,16 @@ class DiffSide:
         function = self.changed_around(place)
         if function is None:
             return None
-        lines = (n for statement in function.statements for n in range(statement.first, statement.last + 1))
+        edited = (function.statements[index] for index in self._edited(path, function))
+        lines = (n for statement in edited for n in range(statement.first, statement.last + 1))
         changed = (n for n in lines if self.text((path, n)) and self.touched((path, n)))
         near = min(changed, key=lambda n: (abs(n - line), n), default=line)
         return Frame(path=path, line=near, function=function.name, source=self.text((path, near)))
 
     def _changed(self, path: str, function: Function) -> bool:
         """Tell whether the function says something else on the other side, or, if it is not there, nothing does."""
-        return function.code not in (self._namesakes(path, function) or self._anywhere)
+        namesakes = self._namesakes(path, function)
+        return function.code not in ([other.code for other in namesakes] or self._anywhere)
 
     def _edited(self, path: str, function: Function) -> frozenset[int]:
         """Return the indexes of the statements that the function does not have on the other side, in their order.
@@ -184,15 +187,30 @@ class DiffSide:
         A module has those that no module has there, in whatever order.
         """
         if function.name == MODULE:
-            there = {statement for code in self._by_name.get(MODULE, ()) for statement in code}
-            return frozenset(n for n, statement in enumerate(function.code) if statement not in there)
+            known = {statement for code in self._by_name.get(MODULE, ()) for statement in code}
+            return frozenset(n for n, statement in enumerate(function.code) if statement not in known)
         if not self._changed(path, function):
             return frozenset()
-        others = self._namesakes(path, function) or self._by_name.get(function.name, ())
-        return _unmatched(function.code, tuple(others))
+        there = [statement for other in self._namesakes(path, function) for statement in other.statements]
+        if there:
+            code = tuple(statement.code for statement in there)
+            return _unmatched(function.code, code, self._mapped(path, function, there))
+        others = self._by_name.get(function.name, ())
+        return frozenset(range(len(function.code))).intersection(*(_unmatched(function.code, o, ()) for o in others))
 
-    def _reordered(self, path: str, function: Function, index: int) -> bool:
-        """Tell whether a statement changed its place in its function, though the diff shows others around it."""
+    def _mapped(self, path: str, function: Function, there: Sequence[Statement]) -> tuple[tuple[int, int], ...]:
+        """Return pairs of indexes, both in ascending order, of equal statements that the diff maps to each other."""
+        indexes = {(statement.first, statement.code): n for n, statement in reversed([*enumerate(there)])}
+        pairs = [(-1, -1)]
+        for n, statement in enumerate(function.statements):
+            across = self.across((path, statement.first))
+            index = indexes.get((across[1], statement.code), -1) if across else -1
+            if index > pairs[-1][1]:
+                pairs.append((n, index))
+        return tuple(pairs[1:])
+
+    def _hidden(self, path: str, function: Function, index: int) -> bool:
+        """Tell whether the diff shows no line of an edited statement, as where white space in a text changed."""
         statement = function.statements[index]
         lines = range(statement.first, statement.last + 1)
         return bool(self._namesakes(path, function)) and not any(self.position((path, line)) for line in lines)
@@ -211,10 +229,10 @@ class DiffSide:
         path, line = place
         return bisect_right(self._starts.get(path, ()), line) - 1
 
-    def _namesakes(self, path: str, function: Function) -> list[Code]:
-        """Return the code of the functions with that name in the same file on the other side."""
+    def _namesakes(self, path: str, function: Function) -> list[Function]:
+        """Return the functions with that name in the same file on the other side."""
         other = self._others.get(self.other_path(path) or "", "")
-        return [found.code for found in functions_of(other) if found.name == function.name]
+        return [found for found in functions_of(other) if found.name == function.name]
 
 
 def in_project(path: str) -> bool:
@@ -254,7 +272,16 @@ def _line(source: str, line: int) -> str:
 
 
 @lru_cache(maxsize=256)
-def _unmatched(code: Code, others: tuple[Code, ...]) -> frozenset[int]:
-    """Return the indexes of the statements that none of the other versions of a function has, in order."""
-    matches = (block for other in others for block in SequenceMatcher(None, code, other, False).get_matching_blocks())
-    return frozenset(range(len(code))) - {block.a + at for block in matches for at in range(block.size)}
+def _unmatched(code: Code, other: Code, mapped: Sequence[tuple[int, int]]) -> frozenset[int]:
+    """Return the indexes of the statements that another version of a function does not have in the same order.
+
+    Those that are `mapped` are the same, and others are compared between them, so that of equal ones it is the one that
+    the diff shows which is new.
+    """
+    unmatched: set[int] = set()
+    for (a, b), (a_end, b_end) in pairwise([(-1, -1), *mapped, (len(code), len(other))]):
+        one, two = code[a + 1 : a_end], other[b + 1 : b_end]
+        blocks = SequenceMatcher(None, one, two, autojunk=False).get_matching_blocks()
+        same = {a + 1 + block.a + at for block in blocks for at in range(block.size)}
+        unmatched.update(index for index in range(a + 1, a_end) if index not in same)
+    return frozenset(unmatched)
