@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from children import Bench
 from memharness.child.interpreter import compile_bytecode
@@ -184,8 +185,11 @@ def test_a_link_to_no_file_is_passed_over(tmp_path: Path, target: str) -> None:
 
 
 def test_a_missing_interpreter_is_an_error_with_a_way_out(bench: Bench) -> None:
-    bench.python = "/nowhere/python"
-    for work in (lambda: bench.observe("def run(): pass\n"), lambda: compile_bytecode("/nowhere/python", ["/x.py"])):
+    environment = replace(bench.environment(), python="/nowhere/python")
+    for work in (
+        lambda: bench.observe("def run(): pass\n", environment=environment),
+        lambda: compile_bytecode("/nowhere/python", ["/x.py"]),
+    ):
         with pytest.raises(MemharnessError, match="/nowhere/python cannot be started") as raised:
             work()
         assert raised.value.hint

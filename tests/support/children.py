@@ -1,13 +1,15 @@
 """A scenario, a project beside it, and one measurement of them, as the tests of the probe and its host need them."""
 
+import atexit
 import contextlib
 import ctypes
+import functools
+import subprocess
 import textwrap
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from memharness.child.interpreter import compile_bytecode
 from memharness.child.passes import observe
 from memharness.child.terms import Terms
 from memharness.model.environments import Environment, EnvironmentFacts
@@ -16,11 +18,22 @@ from memharness.model.measurements import Failed, Measured, Observation, Profile
 from memharness.model.metrics import Stage
 from memharness.model.scenarios import Call, Case, Scenario
 from memharness.model.values import Scalar
+from memharness_probe import bytecode
 from missing import interpreter
 
 BLOCK = 57  # bytes of a bytearray beside its contents: the object and a final zero
 FIRST = ("import", "peak", "retained", "result", "gc_objects")
 EVERYTHING = (*FIRST, "warm_peak", "growth", "rss_peak")
+# Compiles the files that a line of its input names, for one interpreter: starting it anew for each costs more.
+COMPILER = """
+import sys
+sys.path.insert(0, sys.argv.pop())
+import bytecode
+for line in sys.stdin:
+    sys.argv[1:] = line.rstrip("\\n").split("\\0")
+    bytecode.main()
+"""
+compiling = threading.Lock()
 VERSIONS = ("3.8.18", "3.9.18", "3.10.13", "3.11.7", "3.12.1", "3.13.0")
 
 
@@ -119,8 +132,7 @@ class Bench:
     ) -> Observation:
         """Measure; a text stands for a scenario without parameters and setup."""
         case = self.case(case) if isinstance(case, str) else case
-        sources = [*self.scenarios.rglob("*.py"), *self.tree.rglob("*.py")]
-        compile_bytecode(self.python, [str(path) for path in sources])
+        compile_bytecode(self.python, [*self.scenarios.rglob("*.py"), *self.tree.rglob("*.py")])
         return observe(
             case,
             checkout or self.checkout(*self.names()),
@@ -139,6 +151,31 @@ class Bench:
             cancel=cancel,
             before_pass=before_pass,
         )
+
+
+def compile_bytecode(python: str, paths: Sequence[Path]) -> None:
+    """Byte-compile files, none of which crashes the compiler."""
+    with compiling:
+        compiler = start_compiler(python)
+        assert compiler.stdin is not None
+        assert compiler.stdout is not None
+        print(*paths, sep="\0", file=compiler.stdin, flush=True)
+        assert compiler.stdout.read(1 + len(paths)) == "." * (1 + len(paths))
+
+
+@functools.cache
+def start_compiler(python: str) -> subprocess.Popen[str]:
+    folder = str(Path(bytecode.__file__).parent)
+    command = [python, "-s", "-S", "-B", "-W", "ignore", "-c", COMPILER, folder]
+    compiler = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={"LANG": "C.UTF-8", "PYTHONHASHSEED": "0"},
+    )
+    atexit.register(compiler.communicate)
+    return compiler
 
 
 def measured(observation: Observation) -> Measured:
