@@ -6,7 +6,7 @@
 # tags = ["self"]
 # metrics = ["rss_peak"]             # what a run of this size may take; tracing so much would take a minute
 # limits = { rss_peak = "100 MiB" }
-# since = "118d862"
+# since = "4ec4562"
 # timeout = "2m"
 # ///
 import tempfile

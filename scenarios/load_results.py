@@ -5,7 +5,7 @@
 # params = { commits = [500] }
 # tags = ["self"]
 # metrics = ["peak", "retained", "result", "import"]
-# since = "c82ae1e"
+# since = "4ec4562"
 # timeout = "2m"
 # ///
 from pathlib import Path
