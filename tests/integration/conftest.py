@@ -6,7 +6,7 @@ import pytest
 
 from memharness.cli import main
 from repositories import RepositoryBuilder
-from workbench import BROKEN, CONFIGURATION, LEAK, OTHER, SCENARIO, Published, Workbench, module
+from workbench import CONFIGURATION, MEASURED, OTHER, SCENARIO, Published, Workbench
 
 
 @pytest.fixture
@@ -15,6 +15,13 @@ def bench(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     workbench = Workbench(tmp_path, capsys)
     monkeypatch.chdir(workbench.path)
     return workbench
+
+
+@pytest.fixture
+def quick(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> Workbench:
+    """Return a workbench whose cases run the first pass only, for tests of what other passes have no part in."""
+    monkeypatch.setenv("MEMHARNESS_METRICS", "peak,retained,result")
+    return bench
 
 
 @pytest.fixture(scope="session")
@@ -27,15 +34,7 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (repository.path / ".gitignore").write_text("/site\n")
     for name, text in (("fill", SCENARIO), ("other", OTHER)):
         (repository.path / "scenarios" / f"{name}.py").write_text(f'"""Calls {name}."""\n{text}')
-    texts = {
-        "begin": module(),
-        "grow": module(size=300_000),
-        "move": module(size=300_000, above="\n"),
-        "break": BROKEN + module(size=300_000),
-        "leak": module(size=300_000, kept=LEAK),
-        "rest": module(size=300_000, kept=LEAK, above="\n"),
-    }
-    for subject, text in texts.items():
+    for subject, text in MEASURED.items():
         repository.commit({"box.py": text}, subject, tag="v1.0" if subject == "begin" else None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEMHARNESS_CACHE", str(folder / "cache"))
@@ -52,3 +51,10 @@ def published(
     found = Published(tmp_path, capsys, stock)
     monkeypatch.chdir(found.path)
     return found
+
+
+@pytest.fixture
+def filled(published: Published) -> Published:
+    """Return the measured project without the second of its scenarios."""
+    (published.path / "scenarios" / "other.py").unlink()
+    return published

@@ -5,32 +5,27 @@ from typing import Any
 
 import pytest
 
-from workbench import LEAK, Workbench, module
+from workbench import BROKEN, Published, Workbench, module
 
 
-def test_the_newest_commit_is_judged_and_nothing_is_measured(bench: Workbench) -> None:
-    bench.commit(module())
-    bench.commit(module(size=300_000))
-    newest = bench.commit(module(size=300_000, kept=LEAK))
-    bench.call("run")
-    before = bench.records()
+def test_the_newest_commit_is_judged_and_nothing_is_measured(filled: Published) -> None:
+    newest = filled.go_to("leak")
+    before = filled.records()
 
-    code, report = bench.call_json("check")
+    code, report = filled.call_json("check")
 
     assert code == 1
-    assert {change["commit"] for change in report["changes"]} == {newest}
+    assert {tuple(change["range"]) for change in report["changes"]} == {(filled.ids[2], newest)}
     assert {change["metric"] for change in report["changes"]} == {"retained", "growth"}
     assert report["counts"]["measured"] == 0
-    assert bench.records() == before
+    assert filled.records() == before
 
 
-def test_a_quiet_newest_commit_passes_though_an_older_one_did_not(bench: Workbench) -> None:
-    bench.commit(module())
-    risen = bench.commit(module(size=300_000))
-    bench.commit(module(size=300_000, above="\n"))
-    bench.call("run")
-    assert bench.call_json("check")[0] == 0
-    code, report = bench.call_json("check", "--all")
+def test_a_quiet_newest_commit_passes_though_an_older_one_did_not(filled: Published) -> None:
+    risen = filled.go_to("grow")
+    filled.go_to("move")
+    assert filled.call_json("check")[0] == 0
+    code, report = filled.call_json("check", "--all")
     assert code == 1
     assert {change["commit"] for change in report["changes"]} == {risen}
 
@@ -39,97 +34,84 @@ def open_still(report: dict[str, Any]) -> set[tuple[str, str]]:
     return {(change["commit"], change["metric"]) for change in report["still_open"]}
 
 
-def test_what_is_open_since_an_earlier_commit_is_told_until_it_is_accepted_or_gone(bench: Workbench) -> None:
-    bench.commit(module())
-    risen = bench.commit(module(size=300_000), "grow")
-    bench.commit(module(size=300_000, above="\n"))
-    bench.call("run")
+def test_what_is_open_since_an_earlier_commit_is_told_until_it_is_accepted_or_gone(quick: Workbench) -> None:
+    quick.commit(module())
+    risen = quick.commit(module(size=300_000), "grow")
+    quick.commit(module(size=300_000, above="\n"))
+    quick.call("run")
     expected = {(risen, "peak"), (risen, "result")}
-    code, report = bench.call_json("check")
+    code, report = quick.call_json("check")
     assert (code, report["changes"], open_still(report)) == (0, [], expected)
-    assert f"still open: peak of fill +199.7% since {risen[:10]}" in bench.call("check")[1]
+    assert f"still open: peak of fill +199.7% since {risen[:10]}" in quick.call("check")[1]
     for range_ in (["--last", "1"], ["--new"]):
-        code, report = bench.call_json("run", *range_)
+        code, report = quick.call_json("run", *range_)
         assert (code, report["changes"], open_still(report)) == (0, [], expected)
-    code, report = bench.call_json("check", "--all")
+    code, report = quick.call_json("check", "--all")
     assert (code, len(report["changes"]), report["still_open"]) == (1, 2, [])
-    bench.call("accept", risen, "-m", "result", "--reason", "meant")
-    assert open_still(bench.call_json("check")[1]) == {(risen, "peak")}
-    bench.commit(module(above="\n\n"), "shrink")
-    bench.commit(module(above="\n\n\n"))
-    assert bench.call_json("run", "--last", "2")[1]["still_open"] == []
+    quick.call("accept", risen, "-m", "result", "--reason", "meant")
+    assert open_still(quick.call_json("check")[1]) == {(risen, "peak")}
+    quick.commit(module(above="\n\n"), "shrink")
+    quick.commit(module(above="\n\n\n"))
+    assert quick.call_json("run", "--last", "2")[1]["still_open"] == []
 
 
-def test_the_newest_commit_is_judged_against_what_is_stored_before_it(bench: Workbench) -> None:
-    first = bench.commit(module())
-    bench.call("run")
-    bench.commit(module(size=200_000))
-    newest = bench.commit(module(size=300_000))
-    bench.call("run", "--last", "1")
-    (peak,) = (change for change in bench.call_json("check")[1]["changes"] if change["metric"] == "peak")
+def test_the_newest_commit_is_judged_against_what_is_stored_before_it(quick: Workbench) -> None:
+    first = quick.commit(module())
+    quick.call("run")
+    quick.commit(module(size=200_000))
+    newest = quick.commit(module(size=300_000))
+    quick.call("run", "--last", "1")
+    (peak,) = (change for change in quick.call_json("check")[1]["changes"] if change["metric"] == "peak")
     assert peak["range"] == [first, newest]
-    assert "judged against what is stored before it" in " ".join(bench.call("check", "--help")[1].split())
+    assert "judged against what is stored before it" in " ".join(quick.call("check", "--help")[1].split())
 
 
-def test_a_newest_commit_without_results_is_incomplete(bench: Workbench) -> None:
-    bench.commit(module())
-    bench.call("run")
-    bench.commit(module(size=300_000), "grow")
-    code, report = bench.call_json("check")
-    assert code == 3
-    assert "is not measured" in report["error"]["message"]
-
-
-def test_a_case_without_results_at_the_newest_commit_is_incomplete(bench: Workbench) -> None:
-    bench.commit(module())
-    bench.call("run")
-    other = bench.path / "scenarios" / "other.py"
+def test_a_newest_commit_that_is_not_measured_or_failed_is_incomplete(quick: Workbench) -> None:
+    quick.commit(module())
+    quick.call("run")
+    assert quick.call("check")[0] == 0  # a first commit has no past
+    other = quick.path / "scenarios" / "other.py"
     other.write_text("import box\n\n\ndef run():\n    return box.fill()\n")
-    code, report = bench.call_json("check")
+    code, report = quick.call_json("check")
     assert code == 3
     assert any("other is not measured" in notice for notice in report["notices"])
-
-
-def test_a_newest_commit_that_failed_is_incomplete(bench: Workbench) -> None:
-    bench.commit(module())
-    bench.commit("import missing_module\n" + module())
-    bench.call("run")
-    code, report = bench.call_json("check")
+    other.unlink()
+    quick.commit(BROKEN + module())
+    code, report = quick.call_json("check")
+    assert code == 3
+    assert "is not measured" in report["error"]["message"]
+    quick.call("run")
+    code, report = quick.call_json("check")
     assert (code, len(report["failures"])) == (3, 1)
 
 
-def test_a_limit_is_judged_at_the_first_commit(bench: Workbench) -> None:
-    scenario = bench.path / "scenarios" / "fill.py"
+def test_a_limit_is_judged_at_the_first_commit(quick: Workbench) -> None:
+    scenario = quick.path / "scenarios" / "fill.py"
     scenario.write_text(scenario.read_text().replace("# calls = 15\n", '# calls = 15\n# limits = { peak = "90 kB" }\n'))
-    only = bench.commit(module())
-    code, report = bench.call_json("run")
+    only = quick.commit(module())
+    code, report = quick.call_json("run")
     assert code == 1
     (over,) = report["exceeded"]
     assert (over["metric"], over["limit"], over["first"], over["open"]) == ("peak", 90_000, only, True)
-    assert bench.call("check")[0] == 1
+    assert quick.call("check")[0] == 1
 
 
-def test_nothing_to_judge_against_is_incomplete(bench: Workbench) -> None:
-    bench.commit(module())
-    bench.call("run")
-    assert bench.call("check")[0] == 0  # a first commit has no past
-    bench.commit(module(size=300_000))
-    bench.results.rename(bench.results.with_name("aside"))
-    bench.call("run", "--last", "1")
-    code, report = bench.call_json("check")
+def test_nothing_to_judge_against_is_incomplete(quick: Workbench) -> None:
+    quick.commit(module())
+    quick.commit(module(size=300_000))
+    quick.call("run", "--last", "1")
+    code, report = quick.call_json("check")
     assert code == 3
     assert any("nothing stored before" in notice for notice in report["notices"])
 
 
-def test_a_shallow_clone_is_incomplete(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench.commit(module())
-    bench.commit(module(size=300_000))
-    bench.call("run")
-    clone = bench.path.with_name("clone")
-    bench.repository.git("clone", "--quiet", "--depth=1", bench.path.as_uri(), str(clone))
-    assert bench.call("check")[0] == 1
-    assert bench.call("check", "--repo", str(clone))[0] == 3
-    _, said = bench.call("check", "--repo", str(clone))
+def test_a_shallow_clone_is_incomplete(filled: Published) -> None:
+    filled.go_to("grow")
+    clone = filled.path.with_name("clone")
+    filled.repository.git("clone", "--quiet", "--depth=1", filled.path.as_uri(), str(clone))
+    assert filled.call("check")[0] == 1
+    code, said = filled.call("check", "--repo", str(clone))
+    assert code == 3
     assert "note: there is only 1 commit: the clone is shallow." in said
 
 
@@ -138,83 +120,79 @@ def test_new_is_for_commands_that_measure(bench: Workbench) -> None:
     assert bench.call("check", "--new")[0] == 2
 
 
-def test_a_scenario_for_another_python_is_not_missing(bench: Workbench) -> None:
-    bench.commit(module())
-    newer = bench.path / "scenarios" / "newer.py"
+def test_a_scenario_for_another_python_is_not_missing(quick: Workbench) -> None:
+    quick.commit(module())
+    newer = quick.path / "scenarios" / "newer.py"
     newer.write_text('# /// script\n# requires-python = ">=4"\n# ///\ndef run():\n    pass\n')
-    bench.call("run")
-    assert bench.call_json("check")[0] == 0
+    quick.call("run")
+    assert quick.call_json("check")[0] == 0
 
 
-def test_a_comparison_in_one_environment_is_no_part_of_any_series(bench: Workbench) -> None:
-    old = bench.commit(module())
-    bench.commit(module(size=300_000))
-    bench.commit(module(size=300_000, above="\n"))
-    bench.call("run")
-    assert bench.call_json("compare", old, "HEAD", "--same-env")[0] == 1
-    assert bench.call("check")[0] == 0
+def test_a_comparison_in_one_environment_is_no_part_of_any_series(quick: Workbench) -> None:
+    old = quick.commit(module())
+    quick.commit(module(size=300_000))
+    quick.commit(module(size=300_000, above="\n"))
+    quick.call("run")
+    assert quick.call_json("compare", old, "HEAD", "--same-env")[0] == 1
+    assert quick.call("check")[0] == 0
 
 
-def test_a_limit_that_an_abandoned_environment_broke_is_past(bench: Workbench) -> None:
-    scenario = bench.path / "scenarios" / "fill.py"
+def test_a_limit_that_an_abandoned_environment_broke_is_past(quick: Workbench) -> None:
+    scenario = quick.path / "scenarios" / "fill.py"
     scenario.write_text(
         scenario.read_text().replace("# calls = 15\n", '# calls = 15\n# limits = { peak = "150 kB" }\n')
     )
-    bench.commit(module(size=200_000))
-    bench.call("run")
-    config = bench.path / "memharness.toml"
+    quick.commit(module(size=200_000))
+    quick.call("run")
+    config = quick.path / "memharness.toml"
     config.write_text(config.read_text().replace("[run]", 'variables = { A = "b" }\n[run]'))
-    bench.commit(module())
-    bench.commit(module(above="\n"))
-    bench.call("run", "--last", "2")
-    assert bench.call("check")[0] == 0
+    quick.commit(module())
+    quick.commit(module(above="\n"))
+    quick.call("run", "--last", "2")
+    assert quick.call("check")[0] == 0
 
 
 # --- accept ----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def risen(bench: Workbench) -> str:
-    """Return the last of three commits, at which peak and result rose."""
-    bench.commit(module(), tag="v1.0")
-    bench.commit(module(above="\n"))
-    commit = bench.commit(module(size=300_000), "grow")
-    bench.call("run")
-    return commit
+def risen(filled: Published) -> str:
+    """Return the newest commit, at which peak and result rose."""
+    return filled.go_to("grow")
 
 
 def verdicts(report: dict[str, list[dict[str, object]]]) -> dict[object, object]:
     return {change["metric"]: change["verdict"] for change in report["changes"]}
 
 
-def test_an_accepted_change_is_shown_with_its_reason_and_is_no_regression(bench: Workbench, risen: str) -> None:
-    code, entered = bench.call_json("accept", risen, "--reason", 'the "new" format needs it')
+def test_an_accepted_change_is_shown_with_its_reason_and_is_no_regression(filled: Published, risen: str) -> None:
+    code, entered = filled.call_json("accept", risen, "--reason", 'the "new" format needs it')
     assert code == 0
     assert {entry["metric"] for entry in entered["accepted"]} == {"peak", "warm_peak", "result"}
-    code, report = bench.call_json("run")
+    code, report = filled.call_json("run")
     assert code == 0
     assert set(verdicts(report).values()) == {"accepted"}
     assert {change["reason"] for change in report["changes"]} == {'the "new" format needs it'}
-    assert bench.call_json("check")[0] == 0
-    assert 'the "new" format needs it' in bench.call("check")[1]
+    assert filled.call_json("check")[0] == 0
+    assert 'the "new" format needs it' in filled.call("check")[1]
 
 
-def test_one_metric_is_accepted_and_the_other_is_not(bench: Workbench, risen: str) -> None:
-    bench.call("accept", risen, "-m", "result", "--reason", "meant")
-    code, report = bench.call_json("check")
+def test_one_metric_is_accepted_and_the_other_is_not(filled: Published, risen: str) -> None:
+    filled.call("accept", risen, "-m", "result", "--reason", "meant")
+    code, report = filled.call_json("check")
     assert (code, verdicts(report)) == (1, {"peak": "regressed", "result": "accepted"})
 
 
-def test_a_peak_is_accepted_without_the_peak_of_later_calls(bench: Workbench, risen: str) -> None:
-    code, said = bench.call("accept", risen, "-m", "peak", "--reason", "meant")
+def test_a_peak_is_accepted_without_the_peak_of_later_calls(filled: Published, risen: str) -> None:
+    code, said = filled.call("accept", risen, "-m", "peak", "--reason", "meant")
     assert code == 0
     assert "accepted peak of fill at" in said
     assert "not accepted: warm_peak of fill, which moved there too (-m warm_peak)\n" in said
-    code, report = bench.call_json("check")
+    code, report = filled.call_json("check")
     assert (code, verdicts(report)) == (1, {"peak": "accepted", "warm_peak": "regressed", "result": "regressed"})
-    assert "not accepted: peak" not in bench.call("accept", risen, "-m", "warm_peak", "--reason", "meant")[1]
-    bench.call("accept", risen, "-m", "result", "--reason", "meant")
-    assert bench.call_json("check")[0] == 0
+    assert "not accepted: peak" not in filled.call("accept", risen, "-m", "warm_peak", "--reason", "meant")[1]
+    filled.call("accept", risen, "-m", "result", "--reason", "meant")
+    assert filled.call_json("check")[0] == 0
 
 
 def test_every_metric_is_entered_with_its_own_figures(bench: Workbench) -> None:
@@ -264,55 +242,55 @@ def test_an_accepted_drift_is_shown_and_what_drifts_on_is_reported(bench: Workbe
     assert (code, found) == (1, [("drifting", [ends[0], ends[7]], True)])
 
 
-def test_what_comes_later_is_a_regression_as_before(bench: Workbench, risen: str) -> None:
-    bench.call("accept", risen, "--reason", "meant")
-    later = bench.commit(module(size=500_000), "grow again")
-    code, report = bench.call_json("run")
+def test_what_comes_later_is_a_regression_as_before(filled: Published, risen: str) -> None:
+    filled.call("accept", risen, "--reason", "meant")
+    later = filled.commit(module(size=500_000), "grow again")
+    code, report = filled.call_json("run")
     assert code == 1
     assert {(c["commit"], c["verdict"]) for c in report["changes"]} == {(risen, "accepted"), (later, "regressed")}
 
 
-def test_comments_in_the_ledger_stay_and_a_second_reason_replaces_the_first(bench: Workbench, risen: str) -> None:
-    bench.call("accept", risen, "-m", "result", "--reason", "first")
-    ledger = bench.results / "accepted.toml"
+def test_comments_in_the_ledger_stay_and_a_second_reason_replaces_the_first(filled: Published, risen: str) -> None:
+    filled.call("accept", risen, "-m", "result", "--reason", "first")
+    ledger = filled.results / "accepted.toml"
     ledger.write_text("# agreed on Monday\n" + ledger.read_text())
-    bench.call("accept", risen, "-m", "result", "--reason", "second")
+    filled.call("accept", risen, "-m", "result", "--reason", "second")
     text = ledger.read_text()
     assert "# agreed on Monday" in text
     assert "first" not in text
     assert text.count("[[accepted]]") == 1
 
 
-def test_a_reason_that_is_replaced_is_quoted(bench: Workbench, risen: str) -> None:
-    assert "replaces" not in bench.call("accept", risen, "-m", "result", "--reason", "first")[1]
-    said = bench.call("accept", risen, "--reason", "second")[1].splitlines()
+def test_a_reason_that_is_replaced_is_quoted(filled: Published, risen: str) -> None:
+    assert "replaces" not in filled.call("accept", risen, "-m", "result", "--reason", "first")[1]
+    said = filled.call("accept", risen, "--reason", "second")[1].splitlines()
     assert [line.partition("; ")[2] for line in said if line.startswith("accepted ")] == [
         "",
         'this replaces the reason "first"',
         "",
     ]
-    _, entered = bench.call_json("accept", risen, "-m", "result", "--reason", "third")
+    _, entered = filled.call_json("accept", risen, "-m", "result", "--reason", "third")
     assert [(old["metric"], old["reason"]) for old in entered["replaced"]] == [("result", "second")]
 
 
-def test_what_is_no_regression_any_more_need_not_be_accepted(bench: Workbench) -> None:
-    bench.commit(module())
-    risen = bench.commit(module(size=300_000, kept="    if not KEPT:\n        KEPT.append(bytearray(3000))\n"))
-    bench.commit(module(kept="    if not KEPT:\n        KEPT.append(bytearray(3000))\n"))
-    _, report = bench.call_json("run")
+def test_what_is_no_regression_any_more_need_not_be_accepted(quick: Workbench) -> None:
+    quick.commit(module())
+    risen = quick.commit(module(size=300_000, kept="    if not KEPT:\n        KEPT.append(bytearray(3000))\n"))
+    quick.commit(module(kept="    if not KEPT:\n        KEPT.append(bytearray(3000))\n"))
+    _, report = quick.call_json("run")
     assert {(c["metric"], c["verdict"]) for c in report["changes"]} == {
         ("peak", "transient"),
         ("result", "transient"),
         ("retained", "regressed"),
     }
-    said = bench.call("accept", risen, "-m", "peak", "--reason", "meant")[1]
+    said = quick.call("accept", risen, "-m", "peak", "--reason", "meant")[1]
     assert [line.split()[2] for line in said.splitlines() if line.startswith("not accepted")] == ["retained"]
-    bench.call("accept", risen, "-m", "retained", "--reason", "meant")
-    assert "not accepted" not in bench.call("accept", risen, "-m", "peak", "--reason", "meant")[1]
+    quick.call("accept", risen, "-m", "retained", "--reason", "meant")
+    assert "not accepted" not in quick.call("accept", risen, "-m", "peak", "--reason", "meant")[1]
 
 
-def test_a_commit_without_a_change_cannot_be_accepted(bench: Workbench, risen: str) -> None:
-    code, answer = bench.call_json("accept", "v1.0", "--reason", "meant")
+def test_a_commit_without_a_change_cannot_be_accepted(filled: Published, risen: str) -> None:
+    code, answer = filled.call_json("accept", "v1.0", "--reason", "meant")
     assert code == 2
     assert "no change" in answer["error"]["message"]
     assert risen[:10] in answer["error"]["hint"]
@@ -327,8 +305,8 @@ def test_a_commit_without_a_change_cannot_be_accepted(bench: Workbench, risen: s
         ("format = \n", "accepted.toml:1:10: not valid TOML"),
     ],
 )
-def test_a_faulty_ledger_is_one_clear_error(bench: Workbench, risen: str, text: str, complaint: str) -> None:
-    (bench.results / "accepted.toml").write_text(text)
-    code, answer = bench.call_json("check")
+def test_a_faulty_ledger_is_one_clear_error(filled: Published, risen: str, text: str, complaint: str) -> None:
+    (filled.results / "accepted.toml").write_text(text)
+    code, answer = filled.call_json("check")
     assert code == 2
     assert complaint in answer["error"]["message"]

@@ -14,7 +14,7 @@ from memharness.run.listener import Silent
 from memharness.run.session import run
 from memharness.scenarios import load_scenarios
 from repositories import contents
-from workbench import BROKEN, CONFIGURATION, LEAK, SCENARIO, Workbench, module
+from workbench import BROKEN, LEAK, SCENARIO, Published, Workbench, module
 
 
 def found(report: dict[str, list[dict[str, object]]]) -> set[tuple[object, object, object]]:
@@ -25,7 +25,7 @@ def test_each_change_is_found_at_its_commit_and_line(bench: Workbench) -> None:
     bench.commit(module(), tag="v1.0")
     doubled = bench.commit(module(size=200_000))
     bench.commit(module(size=200_000, above="\n\ndef other():\n    pass\n\n"), "move lines")
-    bench.commit("import missing_module\n" + module(size=200_000), "does not import")
+    bench.commit(BROKEN + module(size=200_000), "does not import")
     bench.commit(module(size=200_000), "imports again")
     leak = bench.commit(module(size=200_000, kept=LEAK))
     fixed = bench.commit(module(size=140_000, kept=LEAK))
@@ -55,43 +55,42 @@ def test_each_change_is_found_at_its_commit_and_line(bench: Workbench) -> None:
 
 
 def test_a_second_run_measures_nothing_and_says_the_same(bench: Workbench) -> None:
-    bench.commit(module())
-    bench.commit(module(size=300_000))
+    for size in (100_000, 100_000, 300_000, 300_000):
+        bench.commit(module(size=size))
+    bench.commit(BROKEN + module())
+    bench.commit(module(size=200_000))
     _, first = bench.call_json("run")
     before = contents(bench.results)
+    trends = {row["metric"]: row["trend"] for row in first["series"]}
+    assert trends["growth"] == [0, 0, 0, 0, "failed", 0]
+    assert [cell if cell == "failed" else cell // 100_000 for cell in trends["result"]] == [1, 1, 3, 3, "failed", 2]
+    _, newest = bench.call_json("check")
+    assert {row["metric"]: row["trend"] for row in newest["series"]} == trends
     code, second = bench.call_json("run")
     assert (code, second["changes"]) == (1, first["changes"])
-    assert second["counts"] == {"commits": 2, "measured": 0, "cached": 2, "reused": 0, "failed": 0}
+    assert second["counts"] == {"commits": 6, "measured": 0, "cached": 6, "reused": 0, "failed": 1}
     assert contents(bench.results) == before
 
 
-def test_two_runs_store_the_same_values(bench: Workbench) -> None:
-    bench.commit(module())
-    bench.commit(module(kept=LEAK))
-    bench.call("run", "--results", str(bench.results / "one"))
-    one = bench.records()
-    (bench.results / "one").rename(bench.results.parent / "aside")
-    bench.call("run", "--results", str(bench.results / "one"))
-    assert bench.records() == one
-
-
-def test_workers_do_not_change_what_is_stored(bench: Workbench) -> None:
-    for size in (1, 2, 3, 4):
+def test_neither_runs_nor_workers_change_what_is_stored(bench: Workbench) -> None:
+    for size in (1, 2, 3):
         bench.commit(module(size=size * 100_000))
-    bench.call("run", "-j", "1")
-    one = bench.records()
-    bench.results.rename(bench.results.with_name("aside"))
-    bench.call("run", "-j", "3")
-    assert bench.records() == one
+    bench.commit(module(size=300_000, kept=LEAK))
+    stored = []
+    for workers in ("1", "3"):
+        bench.call("run", "-j", workers)
+        stored.append(bench.records())
+        bench.results.rename(bench.results.with_name(f"aside-{workers}"))
+    assert stored[0] == stored[1] != {}
 
 
-def test_the_repository_is_left_as_it_was(bench: Workbench) -> None:
-    bench.commit(module())
-    bench.commit(module(size=200_000))
-    (bench.path / "box.py").write_text("work in progress\n")
-    before = contents(bench.path)
-    bench.call("run")
-    assert contents(bench.path) == before
+def test_the_repository_is_left_as_it_was(quick: Workbench) -> None:
+    quick.commit(module())
+    quick.commit(module(size=200_000))
+    (quick.path / "box.py").write_text("work in progress\n")
+    before = contents(quick.path)
+    quick.call("run")
+    assert contents(quick.path) == before
 
 
 class Recording(Silent):
@@ -139,24 +138,11 @@ def test_a_listener_is_told_what_a_worker_does_before_it_does_it(bench: Workbenc
     ]
 
 
-def test_each_series_is_reported_with_its_course(bench: Workbench) -> None:
-    for size in (100_000, 100_000, 300_000, 300_000):
-        bench.commit(module(size=size))
-    bench.commit("import missing_module\n" + module())
-    bench.commit(module(size=200_000))
-    _, report = bench.call_json("run")
-    trends = {row["metric"]: row["trend"] for row in report["series"]}
-    assert trends["growth"] == [0, 0, 0, 0, "failed", 0]
-    assert [cell if cell == "failed" else cell // 100_000 for cell in trends["result"]] == [1, 1, 3, 3, "failed", 2]
-    _, newest = bench.call_json("check")
-    assert {row["metric"]: row["trend"] for row in newest["series"]} == trends
-
-
-def test_a_gap_makes_a_range(bench: Workbench) -> None:
-    good = bench.commit(module())
-    bench.commit("import missing_module\n" + module(), "broken")
-    bad = bench.commit(module(size=300_000))
-    _, report = bench.call_json("run", "-k", "fill")
+def test_a_gap_makes_a_range(quick: Workbench) -> None:
+    good = quick.commit(module())
+    quick.commit(BROKEN + module(), "broken")
+    bad = quick.commit(module(size=300_000))
+    _, report = quick.call_json("run", "-k", "fill")
     assert {(c["metric"], c["commit"], c["confidence"], c["between"]) for c in report["changes"]} == {
         ("peak", None, "range", 2),
         ("result", None, "range", 2),
@@ -164,54 +150,49 @@ def test_a_gap_makes_a_range(bench: Workbench) -> None:
     assert report["changes"][0]["range"] == [good, bad]
 
 
-def test_between_tags_there_is_a_range_of_all_their_commits(bench: Workbench) -> None:
-    old = bench.commit(module(), tag="v1.0")
-    bench.commit(module())
-    bench.commit(module(size=300_000))
-    new = bench.commit(module(size=300_000), tag="v1.1")
-    _, report = bench.call_json("run", "--tags")
+def test_between_tags_there_is_a_range_of_all_their_commits(quick: Workbench) -> None:
+    old = quick.commit(module(), tag="v1.0")
+    quick.commit(module())
+    quick.commit(module(size=300_000))
+    new = quick.commit(module(size=300_000), tag="v1.1")
+    _, report = quick.call_json("run", "--tags")
     assert {(c["commit"], *c["range"], c["between"], c["confidence"]) for c in report["changes"]} == {
         (None, old, new, 3, "range")
     }
 
 
-def test_new_commits_are_measured_against_the_newest_measured_one(bench: Workbench) -> None:
-    bench.commit(module())
-    assert bench.call_json("run", "--new")[1]["counts"]["commits"] == 1
-    bench.commit(module())
-    risen = bench.commit(module(size=300_000))
-    code, report = bench.call_json("run", "--new")
+def test_new_commits_are_measured_against_the_newest_measured_one(quick: Workbench) -> None:
+    quick.commit(module(size=50_000))
+    quick.commit(module())
+    assert quick.call_json("run", "--new")[1]["counts"]["commits"] == 1  # nothing was measured before
+    quick.commit(module())
+    risen = quick.commit(module(size=300_000))
+    code, report = quick.call_json("run", "--new")
     assert (code, report["counts"]["commits"], report["counts"]["measured"]) == (1, 3, 2)
     assert {change["commit"] for change in report["changes"]} == {risen}
 
 
-def test_a_broken_commit_is_no_baseline(bench: Workbench) -> None:
-    good = bench.commit(module())
-    bench.call("run", "--new")
-    bench.commit("import missing_module\n" + module(), "broken")
-    assert bench.call("run", "--new")[0] == 3
-    bad = bench.commit(module(size=300_000))
-    code, report = bench.call_json("run", "--new")
+def test_a_broken_commit_is_no_baseline(quick: Workbench) -> None:
+    good = quick.commit(module())
+    quick.call("run", "--new")
+    quick.commit(BROKEN + module(), "broken")
+    assert quick.call("run", "--new")[0] == 3
+    bad = quick.commit(module(size=300_000))
+    code, report = quick.call_json("run", "--new")
     assert (code, {tuple(change["range"]) for change in report["changes"]}) == (1, {(good, bad)})
 
 
-def test_new_needs_no_measurement_before(bench: Workbench) -> None:
-    bench.commit(module())
-    bench.commit(module(size=300_000))
-    assert bench.call_json("run", "--new")[1]["counts"]["commits"] == 1
-
-
-def test_the_series_of_a_changed_scenario_is_continued(bench: Workbench) -> None:
-    scenario = bench.path / "scenarios" / "fill.py"
-    bench.commit(module())
-    doubled = bench.commit(module(size=200_000))
-    joint = bench.commit(module(size=300_000))
+def test_the_series_of_a_changed_scenario_is_continued(quick: Workbench) -> None:
+    scenario = quick.path / "scenarios" / "fill.py"
+    quick.commit(module())
+    doubled = quick.commit(module(size=200_000))
+    joint = quick.commit(module(size=300_000))
     rises = {(commit, metric, "regressed") for commit in (doubled, joint) for metric in ("peak", "result")}
-    assert found(bench.call_json("run")[1]) == rises
-    before = {(change["before"], change["after"]) for change in bench.call_json("check", "--all")[1]["changes"]}
+    assert found(quick.call_json("run")[1]) == rises
+    before = {(change["before"], change["after"]) for change in quick.call_json("check", "--all")[1]["changes"]}
 
     scenario.write_text(SCENARIO.replace("fill()", "fill() * 3"))
-    code, report = bench.call_json("run")
+    code, report = quick.call_json("run")
     said = f"scenario fill changed: its series is continued from {joint[:10]}, where both were measured"
     assert (code, report["counts"]["measured"], report["counts"]["cached"]) == (1, 1, 2)
     assert found(report) == rises
@@ -220,88 +201,88 @@ def test_the_series_of_a_changed_scenario_is_continued(bench: Workbench) -> None
     row = next(row for row in report["series"] if row["metric"] == "result")
     assert (row["first"], row["last"]) == (row["last"], row["last"]) != (None, None)
 
-    fallen = bench.commit(module(size=200_000))
-    code, report = bench.call_json("run", "--new")
+    fallen = quick.commit(module(size=200_000))
+    code, report = quick.call_json("run", "--new")
     assert (code, report["counts"]["commits"], report["counts"]["measured"]) == (0, 2, 1)
     assert found(report) == {(fallen, "peak", "improved"), (fallen, "result", "improved")}
 
     scenario.write_text(SCENARIO.replace("fill()", "fill() * 2"))
-    code, report = bench.call_json("run")
+    code, report = quick.call_json("run")
     assert (code, report["counts"]["measured"]) == (1, 1)
     assert found(report) == rises | {(fallen, "peak", "improved"), (fallen, "result", "improved")}
-    assert bench.call_json("run")[1]["counts"]["measured"] == 0
-    assert bench.call("check")[0] == 0
-    assert bench.call_json("run", "--last", "2")[1]["counts"]["measured"] == 0
+    assert quick.call_json("run")[1]["counts"]["measured"] == 0
+    assert quick.call("check")[0] == 0
+    assert quick.call_json("run", "--last", "2")[1]["counts"]["measured"] == 0
 
 
 @pytest.mark.parametrize("how", [(), ("--adaptive",)])
-def test_a_series_is_continued_from_a_commit_before_the_range(bench: Workbench, how: tuple[str, ...]) -> None:
-    bench.commit(module())
-    risen = bench.commit(module(size=200_000))
-    joint = bench.commit(module(size=200_000))
-    bench.call("run")
-    bench.commit(module(size=200_000))
-    bench.commit(module(size=200_000))
-    (bench.path / "scenarios" / "fill.py").write_text(SCENARIO.replace("fill()", "fill() * 3"))
-    _, first = bench.call_json("run", "--last", "1", *how)
+def test_a_series_is_continued_from_a_commit_before_the_range(quick: Workbench, how: tuple[str, ...]) -> None:
+    quick.commit(module())
+    risen = quick.commit(module(size=200_000))
+    joint = quick.commit(module(size=200_000))
+    quick.call("run")
+    quick.commit(module(size=200_000))
+    quick.commit(module(size=200_000))
+    (quick.path / "scenarios" / "fill.py").write_text(SCENARIO.replace("fill()", "fill() * 3"))
+    _, first = quick.call_json("run", "--last", "1", *how)
     assert f"series is continued from {joint[:10]}, where both were measured" in "".join(first["notices"])
-    code, again = bench.call_json("run", "--last", "1", *how)
+    code, again = quick.call_json("run", "--last", "1", *how)
     assert (code, again["counts"]["measured"]) == (0, 0)
     for report in first, again:
         assert {(c["commit"], c["metric"]) for c in report["still_open"]} == {(risen, "peak"), (risen, "result")}
 
 
-def test_a_changed_scenario_is_measured_everywhere_where_its_former_series_has_gaps(bench: Workbench) -> None:
-    bench.commit(module())
-    bench.commit(module())
-    bench.call("run", "--last", "1")
-    (bench.path / "scenarios" / "fill.py").write_text(SCENARIO.replace("fill()", "fill() * 3"))
-    code, report = bench.call_json("run")
+def test_a_changed_scenario_is_measured_everywhere_where_its_former_series_has_gaps(quick: Workbench) -> None:
+    quick.commit(module())
+    quick.commit(module())
+    quick.call("run", "--last", "1")
+    (quick.path / "scenarios" / "fill.py").write_text(SCENARIO.replace("fill()", "fill() * 3"))
+    code, report = quick.call_json("run")
     assert (code, report["counts"]["measured"], report["changes"]) == (0, 2, [])
     assert not any("continued" in notice for notice in report["notices"])
 
 
-def test_a_changed_scenario_that_fails_now_leaves_what_was_found_before(bench: Workbench) -> None:
-    bench.commit(module())
-    risen = bench.commit(module(size=200_000))
-    bench.call("run")
-    (bench.path / "scenarios" / "fill.py").write_text(SCENARIO.replace("fill()", "absent()"))
-    code, report = bench.call_json("run")
+def test_a_changed_scenario_that_fails_now_leaves_what_was_found_before(quick: Workbench) -> None:
+    quick.commit(module())
+    risen = quick.commit(module(size=200_000))
+    quick.call("run")
+    (quick.path / "scenarios" / "fill.py").write_text(SCENARIO.replace("fill()", "absent()"))
+    code, report = quick.call_json("run")
     assert code == 1
     assert found(report) == {(risen, "peak", "regressed"), (risen, "result", "regressed")}
     assert f"scenario fill changed: its series is continued from {risen[:10]}, where it now fails" in report["notices"]
     assert [failure["commit"] for failure in report["failures"]] == [risen]
 
 
-def test_failures_of_a_former_series_are_not_said_to_need_another_try(bench: Workbench) -> None:
-    broken = bench.commit(BROKEN + module())
-    bench.commit(module())
-    bench.call("run")
-    assert any("--retry-failed" in notice for notice in bench.call_json("run")[1]["notices"])
-    (bench.path / "scenarios" / "fill.py").write_text(SCENARIO.replace("fill()", "fill() * 3"))
-    _, report = bench.call_json("run", "--retry-failed")
+def test_failures_of_a_former_series_are_not_said_to_need_another_try(quick: Workbench) -> None:
+    broken = quick.commit(BROKEN + module())
+    quick.commit(module())
+    quick.call("run")
+    assert any("--retry-failed" in notice for notice in quick.call_json("run")[1]["notices"])
+    (quick.path / "scenarios" / "fill.py").write_text(SCENARIO.replace("fill()", "fill() * 3"))
+    _, report = quick.call_json("run", "--retry-failed")
     assert ([failure["commit"] for failure in report["failures"]], report["counts"]["measured"]) == ([broken], 1)
     for command in (["run"], ["check", "--all"]):
-        assert not any("--retry-failed" in notice for notice in bench.call_json(*command)[1]["notices"])
+        assert not any("--retry-failed" in notice for notice in quick.call_json(*command)[1]["notices"])
 
 
-def test_results_of_an_earlier_identity_or_way_of_measuring_go_on(bench: Workbench) -> None:
-    bench.commit(module())
-    risen = bench.commit(module(size=200_000))
-    _, first = bench.call_json("run")
-    (scenario,) = load_scenarios(bench.path / "scenarios")
+def test_results_of_an_earlier_identity_or_way_of_measuring_go_on(quick: Workbench) -> None:
+    quick.commit(module())
+    risen = quick.commit(module(size=200_000))
+    _, first = quick.call_json("run")
+    (scenario,) = load_scenarios(quick.path / "scenarios")
 
     def store_again(old: str, new: str) -> None:
-        for path in bench.results.rglob("*.json"):
+        for path in quick.results.rglob("*.json"):
             path.write_text(path.read_text().replace(old, new))
 
     store_again(f'"identity": "{scenario.identity}"', f'"identity": "{scenario.text_identity}"')
-    code, report = bench.call_json("run")
+    code, report = quick.call_json("run")
     assert (code, report["counts"]["measured"], report["changes"]) == (1, 0, first["changes"])
-    assert bench.call_json("check")[0] == 1
+    assert quick.call_json("check")[0] == 1
 
     store_again(f'"probe": {PROBE_METHOD}', f'"probe": {PROBE_METHOD - 1}')
-    code, report = bench.call_json("run")
+    code, report = quick.call_json("run")
     assert (code, report["counts"]["measured"], report["changes"]) == (1, 1, first["changes"])
     assert (
         f"scenario fill is measured in another way (probe method {PROBE_METHOD}, before {PROBE_METHOD - 1}): "
@@ -309,14 +290,14 @@ def test_results_of_an_earlier_identity_or_way_of_measuring_go_on(bench: Workben
     ) in report["notices"]
 
 
-def test_comments_and_docstrings_of_a_scenario_measure_nothing_again(bench: Workbench) -> None:
-    bench.commit(module())
-    _, first = bench.call_json("run")
+def test_comments_and_docstrings_of_a_scenario_measure_nothing_again(quick: Workbench) -> None:
+    quick.commit(module())
+    _, first = quick.call_json("run")
     text = SCENARIO.replace("import box", '"""Fill a box."""\n\nimport box  # of ours').replace(
         "():\n", '():\n    """Fill."""\n'
     )
-    (bench.path / "scenarios" / "fill.py").write_text(text)
-    _, report = bench.call_json("run")
+    (quick.path / "scenarios" / "fill.py").write_text(text)
+    _, report = quick.call_json("run")
     assert (report["counts"]["measured"], report["series"]) == (0, first["series"])
 
 
@@ -333,12 +314,12 @@ def test_metrics_that_were_not_measured_before_are_added(bench: Workbench) -> No
         assert report["series"][-1]["last"] is not None
 
 
-def test_failures_are_kept_and_measured_again_on_request(bench: Workbench) -> None:
-    bench.commit("import missing_module\n" + module())
-    code, report = bench.call_json("run")
+def test_failures_are_kept_and_measured_again_on_request(quick: Workbench) -> None:
+    quick.commit(BROKEN + module())
+    code, report = quick.call_json("run")
     assert (code, report["counts"]["failed"]) == (3, 1)
-    assert bench.call_json("run")[1]["counts"]["measured"] == 0
-    assert bench.call_json("run", "--retry-failed")[1]["counts"]["measured"] == 1
+    assert quick.call_json("run")[1]["counts"]["measured"] == 0
+    assert quick.call_json("run", "--retry-failed")[1]["counts"]["measured"] == 1
 
 
 PEAKS = ("peak", "warm_peak", "rss_peak")
@@ -347,7 +328,7 @@ PEAKS = ("peak", "warm_peak", "rss_peak")
 def test_stored_failures_that_make_a_run_incomplete_are_said_to_need_another_try(bench: Workbench) -> None:
     advice = "failures are stored from before; --retry-failed measures them again"
     bench.commit(module())
-    bench.commit("import missing_module\n" + module())
+    bench.commit(BROKEN + module())
     code, out = bench.call("run", "--last", "1")
     assert (code, advice in out) == (3, False)
     assert [line.split() for line in out.splitlines() if "peak" in line] == [[name, "-", "-"] for name in PEAKS]
@@ -366,17 +347,17 @@ def test_stored_failures_that_make_a_run_incomplete_are_said_to_need_another_try
     assert "--retry-failed" in bench.call_json("bisect", "HEAD~2", "HEAD~1", "-m", "peak")[1]["error"]["hint"]
 
 
-def test_an_edit_of_a_scenario_during_a_run_does_not_reach_it(bench: Workbench) -> None:
+def test_an_edit_of_a_scenario_during_a_run_does_not_reach_it(quick: Workbench) -> None:
     for _ in range(4):
-        bench.commit(module())
-    scenario = bench.path / "scenarios" / "fill.py"
+        quick.commit(module())
+    scenario = quick.path / "scenarios" / "fill.py"
     scenario.write_text(
         "import box\nfrom pathlib import Path\n\n\ndef run():\n"
         f"    Path({str(scenario)!r}).write_text('def run(): return bytearray(10**6)\\n')\n    return box.fill()\n"
     )
-    _, report = bench.call_json("run", "-j", "1")
+    _, report = quick.call_json("run", "-j", "1")
     assert (report["changes"], report["failures"]) == ([], [])
-    counts = bench.call_json("run")[1]["counts"]
+    counts = quick.call_json("run")[1]["counts"]
     assert (counts["measured"], counts["cached"]) == (1, 3)  # it is another scenario now, and goes on from the newest
 
 
@@ -412,39 +393,39 @@ def test_what_cannot_be_called_twice_is_measured_once(bench: Workbench) -> None:
     assert bench.call_json("run", "--retry-failed")[1]["counts"]["measured"] == 1
 
 
-def test_a_scenario_may_be_a_package(bench: Workbench) -> None:
-    bench.commit(module())
-    folder = bench.path / "scenarios" / "packed"
+def test_a_scenario_may_be_a_package(quick: Workbench) -> None:
+    quick.commit(module())
+    folder = quick.path / "scenarios" / "packed"
     folder.mkdir()
     (folder / "__init__.py").write_text("from .work import fill\n\n\ndef run():\n    return fill()\n")
     (folder / "work.py").write_text("import box\n\n\ndef fill():\n    return box.fill()\n")
-    code, report = bench.call_json("run", "-k", "packed")
+    code, report = quick.call_json("run", "-k", "packed")
     assert (code, report["failures"]) == (0, [])
     assert {row["case"] for row in report["series"]} == {"packed"}
 
 
-def test_a_scenario_is_not_expected_to_work_before_its_start(bench: Workbench) -> None:
-    bench.repository.commit({"README": "nothing yet"})
-    bench.commit(module(), tag="v1.0")
-    scenario = bench.path / "scenarios" / "fill.py"
+def test_a_scenario_is_not_expected_to_work_before_its_start(quick: Workbench) -> None:
+    quick.repository.commit({"README": "nothing yet"})
+    quick.commit(module(), tag="v1.0")
+    scenario = quick.path / "scenarios" / "fill.py"
     scenario.write_text(scenario.read_text().replace("# calls", '# since = "v1.0"\n# calls'))
-    code, report = bench.call_json("run")
+    code, report = quick.call_json("run")
     assert (code, report["failures"], report["counts"]["measured"]) == (0, [], 1)
 
 
-def test_the_report_for_people_names_commit_line_and_failure(bench: Workbench) -> None:
-    bench.commit(module(), "start")
-    bench.commit("import missing_module\n" + module(), "broken")
-    bench.commit(module(), "mended")
-    risen = bench.commit(module(size=300_000), "grow \x1b[31mred\x1b[0m [bold]")
-    code, out = bench.call("run")
+def test_the_report_for_people_names_commit_line_and_failure(quick: Workbench) -> None:
+    quick.commit(module(), "start")
+    quick.commit(BROKEN + module(), "broken")
+    quick.commit(module(), "mended")
+    risen = quick.commit(module(size=300_000), "grow \x1b[31mred\x1b[0m [bold]")
+    code, out = quick.call("run")
     assert code == 1
     assert risen[:10] in out
     assert r"grow \x1b[31mred\x1b[0m [bold]" in out
     assert "\x1b" not in out
     assert "box.py:4  fill" in out
     assert "ModuleNotFoundError: No module named 'missing_module'" in out
-    assert "[4/4]" in bench.stderr
+    assert "[4/4]" in quick.stderr
 
 
 @pytest.mark.parametrize(
@@ -470,27 +451,9 @@ def test_a_mistake_is_one_message_and_exit_code_2(bench: Workbench, arguments: l
     assert "Traceback" not in bench.stderr
 
 
-def test_show_prints_what_is_stored(bench: Workbench) -> None:
-    commit = bench.commit(module(kept=LEAK), "start")
-    bench.call("run")
-    code, out = bench.call("show")
-    assert code == 0
-    for text in (commit[:10], "peak", "gc objects", "box.py:4  fill", "biggest offender", "kept by the later calls"):
-        assert text in out
-    _, shown = bench.call_json("show", commit[:8])
-    (case,) = shown["cases"]
-    assert case["outcome"]["metrics"]["growth"] >= 3000
-    assert sum(row[4] for row in case["profiles"]["alive"]["lines"]) == (
-        case["outcome"]["metrics"]["result"] + case["outcome"]["metrics"]["retained"]
-    )
-
-
-def test_plot_draws_a_picture(bench: Workbench, tmp_path: Path) -> None:
-    bench.commit(module())
-    bench.commit(module(size=300_000))
-    bench.call("run")
+def test_plot_draws_a_picture(published: Published, tmp_path: Path) -> None:
     picture = tmp_path / "trend.svg"
-    assert bench.call("plot", "-m", "result", "-o", str(picture))[0] == 0
+    assert published.call("plot", "-m", "result", "-o", str(picture))[0] == 0
     assert "<svg" in picture.read_text()
 
 
@@ -500,33 +463,33 @@ def test_list_prints_scenarios_and_cases(bench: Workbench) -> None:
     assert [entry["scenario"]["name"] for entry in listed["scenarios"]] == ["fill"]
 
 
-def test_what_a_run_does_not_measure_is_said(bench: Workbench) -> None:
-    newest = bench.repository.commit({"box/__init__.py": module(), "box/one.py": "", ".gitignore": "*.pyc\n"})
+def test_what_a_run_does_not_measure_is_said(quick: Workbench) -> None:
+    newest = quick.repository.commit({"box/__init__.py": module(), "box/one.py": "", ".gitignore": "*.pyc\n"})
     said = f"of the project are not as in {newest[:10]}; commits are measured, not the working tree"
-    bench.call("run")
-    assert said not in bench.stderr
+    quick.call("run")
+    assert said not in quick.stderr
     for name in ("one.py", "new.py", "ignored.pyc"):
-        (bench.path / "box" / name).write_text("# edited\n")
-    (bench.path / "README").write_text("not of the package\n")
-    bench.call("run")
-    assert f"note: 2 files {said}: commit them first\n" in bench.stderr
-    bench.repository.git("clone", "--quiet", "--bare", ".", "../bare.git")
-    for option in (["--repo", "../bare.git"], ["--repo", bench.path.as_uri()]):
-        assert bench.call("run", *option)[0] == 0
-        assert said not in bench.stderr
+        (quick.path / "box" / name).write_text("# edited\n")
+    (quick.path / "README").write_text("not of the package\n")
+    quick.call("run")
+    assert f"note: 2 files {said}: commit them first\n" in quick.stderr
+    quick.repository.git("clone", "--quiet", "--bare", ".", "../bare.git")
+    for option in (["--repo", "../bare.git"], ["--repo", quick.path.as_uri()]):
+        assert quick.call("run", *option)[0] == 0
+        assert said not in quick.stderr
 
 
-def test_of_a_commit_at_which_some_cases_fail_the_figures_of_others_are_named(bench: Workbench) -> None:
-    (bench.path / "scenarios" / "other.py").write_text(SCENARIO.replace("return box.fill()", "raise ValueError(1)"))
-    commit = bench.commit(module())
-    code, report = bench.call_json("run")
+def test_of_a_commit_at_which_some_cases_fail_the_figures_of_others_are_named(quick: Workbench) -> None:
+    (quick.path / "scenarios" / "other.py").write_text(SCENARIO.replace("return box.fill()", "raise ValueError(1)"))
+    commit = quick.commit(module())
+    code, report = quick.call_json("run")
     assert (code, report["figures"]) == (3, {commit: ["fill"]})
-    assert "    1 of 2 cases failed; figures of fill are stored\n" in bench.call("run")[1]
-    later = bench.commit(module())
-    bench.call("run")
-    for path in (bench.path / "scenarios").glob("*.py"):
+    assert "    1 of 2 cases failed; figures of fill are stored\n" in quick.call("run")[1]
+    later = quick.commit(module())
+    quick.call("run")
+    for path in (quick.path / "scenarios").glob("*.py"):
         path.write_text(path.read_text().replace("fill()", "fill() * 2").replace("(1)", "(2)"))
-    assert bench.call_json("run")[1]["figures"] == {commit: ["fill"], later: ["fill"]}
+    assert quick.call_json("run")[1]["figures"] == {commit: ["fill"], later: ["fill"]}
 
 
 BACKEND = """
@@ -587,14 +550,13 @@ def test_a_run_goes_on_where_the_newest_builds_or_the_reasons_differ(bench: Work
     assert report["counts"]["commits"] == len(faults)
 
 
-def test_memory_of_child_processes_is_named_once_for_a_case(bench: Workbench) -> None:
-    (bench.path / "memharness.toml").write_text(CONFIGURATION + 'metrics = ["peak"]\n')
-    (bench.path / "scenarios" / "fill.py").write_text(
+def test_memory_of_child_processes_is_named_once_for_a_case(quick: Workbench) -> None:
+    (quick.path / "scenarios" / "fill.py").write_text(
         "import subprocess\nimport box\n\n\ndef run():\n    subprocess.run(['true'])\n    return box.fill()\n"
     )
     for number in range(2):
-        bench.commit(module(above=f"# {number}\n"))
-    _, report = bench.call_json("run")
+        quick.commit(module(above=f"# {number}\n"))
+    _, report = quick.call_json("run")
     named = [notice for notice in report["notices"] if "memory of child processes is not counted" in notice]
     assert len(named) == 1
     assert named[0].startswith("fill: the memory of child processes is not counted: 1 was started, ")

@@ -1,28 +1,39 @@
 """`memharness show` on stored results."""
 
-from workbench import LEAK, Workbench, module
+from workbench import Published
 
 
-def test_what_all_repeats_found_is_shown_together(bench: Workbench) -> None:
-    bench.commit(module())
-    bench.commit(module(size=300_000, kept=LEAK))
-    bench.call("run")
-    _, shown = bench.call_json("show")
+def test_what_all_repeats_found_is_shown_together(filled: Published) -> None:
+    filled.go_to("leak")
+    _, shown = filled.call_json("show")
     (case,) = shown["cases"]
+    metrics, profiles = case["outcome"]["metrics"], case["profiles"]
     assert case["repeats"] == 2
-    assert case["outcome"]["metrics"].keys() >= {"peak", "retained", "growth", "import", "rss_peak"}
-    assert case["profiles"].keys() >= {"alive", "retained", "peak", "import", "leak", "calls"}
-    assert case["profiles"]["peak"]["stacks"]
-    assert [module[0] for module in case["profiles"]["import"]["modules"][:2]] == ["fill", "box"]
-    assert case["profiles"]["leak"]["lines"][0][3] == "KEPT.append(bytearray(3000))"
-    assert case["profiles"]["leak"]["survivors"][0][2] == "builtins.bytearray"
-    assert len(case["profiles"]["calls"]["sizes"]) == 16
+    assert metrics.keys() >= {"peak", "retained", "growth", "import", "rss_peak"}
+    assert profiles.keys() >= {"alive", "retained", "peak", "import", "leak", "calls"}
+    assert profiles["peak"]["stacks"]
+    assert [module[0] for module in profiles["import"]["modules"][:2]] == ["fill", "box"]
+    assert profiles["leak"]["lines"][0][3] == "KEPT.append(bytearray(3000))"
+    assert profiles["leak"]["survivors"][0][2] == "builtins.bytearray"
+    assert len(profiles["calls"]["sizes"]) == 16
+    assert metrics["growth"] >= 3000
+    assert sum(row[4] for row in profiles["alive"]["lines"]) == metrics["result"] + metrics["retained"]
 
 
-def test_the_text_names_modules_the_peak_and_what_stays_alive(bench: Workbench) -> None:
-    bench.commit(module(size=300_000, kept=LEAK))
-    bench.call("run")
-    code, text = bench.call("show")
+def test_the_text_names_commit_modules_the_peak_and_what_stays_alive(filled: Published) -> None:
+    commit = filled.go_to("leak")
+    code, text = filled.call("show", commit[:8])
     assert code == 0
-    for part in ("kept by the imports", "at the peak", "left alive: builtins.bytearray", "biggest offender"):
+    for part in (
+        commit[:10],
+        "peak",
+        "gc objects",
+        "box.py:4  fill",
+        "kept by the imports",
+        "kept by the later calls",
+        "at the peak",
+        "left alive: builtins.bytearray",
+        "biggest offender",
+    ):
         assert part in text
+    assert filled.call("show")[1] == text

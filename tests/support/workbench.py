@@ -24,6 +24,14 @@ def module(*, size: int = 100_000, kept: str = "", above: str = "") -> str:
 LEAK = "    KEPT.append(bytearray(3000))\n"
 BROKEN = "print('opening the box')\nimport missing_module\n"
 OTHER = SCENARIO.replace("return box.fill()", "return box.fill(), bytearray(500_000)")
+MEASURED = {  # the texts of a measured history by subject
+    "begin": module(),
+    "grow": module(size=300_000),
+    "move": module(size=300_000, above="\n"),
+    "break": BROKEN + module(size=300_000),
+    "leak": module(size=300_000, kept=LEAK),
+    "rest": module(size=300_000, kept=LEAK, above="\n"),
+}
 
 
 class Workbench:
@@ -65,7 +73,7 @@ def _stable(value: Any) -> Any:
 
 
 class Published(Workbench):
-    """A workbench with a measured history: begin v1.0, grow, move, break, leak, rest; two scenarios."""
+    """A workbench with a measured history, the first commit of which is v1.0; two scenarios."""
 
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str], stock: Path) -> None:
         super().__init__(folder, capsys)
@@ -75,6 +83,12 @@ class Published(Workbench):
         self.site = self.path / "site"
         self.ids = self.repository.git("rev-list", "--reverse", "main").split()
         self.repository.time += 60 * len(self.ids)
+
+    def go_to(self, subject: str) -> str:
+        """Make the commit with this subject the newest; return its id."""
+        newest = self.ids[list(MEASURED).index(subject)]
+        self.repository.git("checkout", "--quiet", "-B", "main", newest)
+        return newest
 
     def publish(self, *options: str) -> dict[str, int]:
         """Publish, which must end well; return the counts of files."""

@@ -1,1 +1,0 @@
-../support/sample_history.py
