@@ -18,12 +18,12 @@ METRICS = '[environment]\ninstall = "path"\n[run]\nresults = "../results"\nmetri
 LENGTH = 100
 
 
-def history(bench: Workbench, *, broken: tuple[int, ...] = ()) -> list[str]:
+def history(bench: Workbench, *, length: int = LENGTH, broken: tuple[int, ...] = ()) -> list[str]:
     """Make commits of which a third changes nothing that is measured, with steps at 30 and 70."""
     (bench.path / "memharness.toml").write_text(METRICS)
     (bench.path / "README").write_text("")
     commits = []
-    for number in range(LENGTH):
+    for number in range(length):
         size = 100_000 if number < 30 else 200_000 if number < 70 else 150_000
         text = f"# {number}\n" + module(size=size)
         if number in broken:
@@ -37,7 +37,7 @@ def key(report: dict[str, list[dict[str, Any]]]) -> list[tuple[Any, ...]]:
     return [(c["commit"], c["range"], c["metric"], c["verdict"], c["before"], c["after"]) for c in report["changes"]]
 
 
-def test_the_changes_are_those_of_a_full_run(bench: Workbench) -> None:
+def test_the_changes_are_those_of_a_full_run_and_a_second_search_measures_nothing(bench: Workbench) -> None:
     commits = history(bench)
     code, report = bench.call_json("run", "--adaptive")
     assert code == 1
@@ -52,6 +52,9 @@ def test_the_changes_are_those_of_a_full_run(bench: Workbench) -> None:
     (notice,) = report["notices"]
     assert notice.startswith("adaptive search: ")
     assert "largest unexplored gap is " in notice
+    _, again = bench.call_json("run", "--adaptive")
+    assert (again["counts"]["measured"], again["counts"]["reused"]) == (0, 0)
+    assert (key(again), again["notices"]) == (key(report), report["notices"])
     _, full = bench.call_json("run")
     assert key(full) == key(report)
     assert full["counts"]["measured"] + full["counts"]["reused"] + full["counts"]["cached"] == LENGTH
@@ -90,20 +93,12 @@ def test_symbolic_links_prove_nothing(bench: Workbench) -> None:
 
 
 def test_a_commit_that_cannot_be_measured_is_gone_around(bench: Workbench) -> None:
-    commits = history(bench, broken=(30, 31, 50))
+    commits = history(bench, length=60, broken=(30, 31, 50))
     _, report = bench.call_json("run", "--adaptive")
     assert [(c["range"], c["metric"]) for c in report["changes"]][:2] == [
         ([commits[29], commits[33]], "peak"),  # 32 leaves the broken file of 31 as it is
         ([commits[29], commits[33]], "result"),
     ]
-
-
-def test_a_second_run_measures_nothing(bench: Workbench) -> None:
-    history(bench)
-    _, first = bench.call_json("run", "--adaptive")
-    _, second = bench.call_json("run", "--adaptive")
-    assert (second["counts"]["measured"], second["counts"]["reused"]) == (0, 0)
-    assert (key(second), second["notices"]) == (key(first), first["notices"])
 
 
 def test_what_lacks_a_metric_is_measured_again(bench: Workbench) -> None:
@@ -142,7 +137,7 @@ if {{number}} in (4, 8) or not os.path.exists({str(mended)!r}):
 
 
 def test_a_single_commit_is_measured(bench: Workbench) -> None:
-    history(bench)
+    history(bench, length=2)
     code, report = bench.call_json("run", "--adaptive", "--last", "1")
     assert (code, report["counts"]["measured"], report["changes"]) == (0, 1, [])
 
@@ -195,7 +190,7 @@ def test_an_interrupt_carries_a_notice_at_any_time(
 
 
 def test_an_interrupted_search_says_what_is_unexplored(bench: Workbench, tmp_path: Path) -> None:
-    history(bench)
+    history(bench, length=40)
     (bench.path / "scenarios" / "fill.py").write_text(
         "import time\nimport box\n\n\ndef run():\n    time.sleep(0.2)\n    return box.fill()\n"
     )

@@ -45,14 +45,14 @@ def sized(size: int) -> str:
 
 
 @pytest.mark.parametrize("what", REMOVED)
-def test_a_cleaner_that_comes_by_is_no_failure_of_a_commit(bench: Workbench, tmp_path: Path, what: str) -> None:
-    (bench.path / "scenarios" / "fill.py").write_text(cleaned(REMOVED[what], tmp_path / "once"))
+def test_a_cleaner_that_comes_by_is_no_failure_of_a_commit(quick: Workbench, tmp_path: Path, what: str) -> None:
+    (quick.path / "scenarios" / "fill.py").write_text(cleaned(REMOVED[what], tmp_path / "once"))
     for size in (100_000, 101_000, 102_000):
-        bench.commit(sized(size))
-    code, report = bench.call_json("run", "-j", "1", "--no-reuse")
+        quick.commit(sized(size))
+    code, report = quick.call_json("run", "-j", "1", "--no-reuse")
     assert (tmp_path / "once").exists()
     assert (code, report["failures"], report["counts"]["measured"]) == (0, [], 3)
-    assert bench.call_json("run", "--no-reuse")[1]["counts"]["measured"] == 0
+    assert quick.call_json("run", "--no-reuse")[1]["counts"]["measured"] == 0
 
 
 def test_a_pass_that_failed_before_its_files_were_put_back_is_run_again(bench: Workbench, tmp_path: Path) -> None:
@@ -64,28 +64,28 @@ def test_a_pass_that_failed_before_its_files_were_put_back_is_run_again(bench: W
     assert (code, report["failures"]) == (0, [])
 
 
-def test_a_workload_that_removes_its_own_files_fails_like_any_other(bench: Workbench) -> None:
+def test_a_workload_that_removes_its_own_files_fails_like_any_other(quick: Workbench) -> None:
     """Although it tells of another temporary file each time."""
     text = cleaned(REMOVED["the tree"], then="open(f'/tmp/gone-{os.urandom(8).hex()}')")
-    (bench.path / "scenarios" / "fill.py").write_text(text)
+    (quick.path / "scenarios" / "fill.py").write_text(text)
     for size in (100_000, 101_000, 102_000):
-        bench.commit(sized(size))
-    code, report = bench.call_json("run", "-j", "1", "--no-reuse")
+        quick.commit(sized(size))
+    code, report = quick.call_json("run", "-j", "1", "--no-reuse")
     reasons = [failure["reason"].partition("gone-")[0] for failure in report["failures"]]
     assert (code, reasons) == (3, ["FileNotFoundError: [Errno 2] No such file or directory: '/tmp/"] * 2)
-    assert bench.call_json("run", "--no-reuse")[1]["counts"]["measured"] == 0
+    assert quick.call_json("run", "--no-reuse")[1]["counts"]["measured"] == 0
 
 
-def test_what_is_disturbed_again_and_otherwise_is_not_stored(bench: Workbench) -> None:
+def test_what_is_disturbed_again_and_otherwise_is_not_stored(quick: Workbench) -> None:
     text = cleaned(REMOVED["the tree"], then="raise ValueError(os.urandom(8))")
-    (bench.path / "scenarios" / "fill.py").write_text(text)
-    first = bench.commit(sized(100_000))
-    second = bench.commit(sized(101_000))
-    code, report = bench.call_json("run", "-j", "1")
+    (quick.path / "scenarios" / "fill.py").write_text(text)
+    first = quick.commit(sized(100_000))
+    second = quick.commit(sized(101_000))
+    code, report = quick.call_json("run", "-j", "1")
     assert code == 3
     assert report["error"]["message"].startswith(f"fill at {second[:10]}: what it needs was removed or changed twice")
     assert "MEMHARNESS_CACHE" in report["error"]["hint"]
-    assert {Path(name).stem for name in bench.records()} & {first, second} == {first}
+    assert {Path(name).stem for name in quick.records()} & {first, second} == {first}
 
 
 def test_with_a_full_disk_no_failure_is_stored(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,11 +101,11 @@ def test_with_a_full_disk_no_failure_is_stored(bench: Workbench, monkeypatch: py
     assert [failure["phase"] for failure in bench.call_json("run")[1]["failures"]] == ["import"]
 
 
-def test_too_many_open_files_are_no_failure_of_a_commit(bench: Workbench) -> None:
+def test_too_many_open_files_are_no_failure_of_a_commit(quick: Workbench) -> None:
     for size in (100_000, 101_000):
-        bench.commit(module(size=size))
+        quick.commit(module(size=size))
     command = ["sh", "-c", 'ulimit -n "$1"; shift; exec "$@"', "sh", "14", sys.executable, "-m", "memharness"]
     ended = subprocess.run([*command, "run", "-j", "1"], capture_output=True, timeout=60, check=False)
     assert (ended.returncode, b"Too many open files" in ended.stderr) == (3, True), ended.stderr
-    code, report = bench.call_json("run", "-j", "1")
+    code, report = quick.call_json("run", "-j", "1")
     assert (code, report["failures"], report["counts"]["commits"]) == (0, [], 2)
