@@ -74,10 +74,10 @@ def test_killed_ten_times_a_run_still_ends_with_the_same_results(bench: Workbenc
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_an_interrupted_run_keeps_what_it_measured_and_says_so(bench: Workbench, number: signal.Signals) -> None:
-    make_history(bench)
+def test_an_interrupted_run_keeps_what_it_measured_and_says_so(quick: Workbench, number: signal.Signals) -> None:
+    make_history(quick)
     ignored = tuple({signal.SIGINT, signal.SIGHUP} - {number})
-    with start(bench, ignored=ignored) as process:
+    with start(quick, ignored=ignored) as process:
         until_measured(process, 2)
         for other in ignored:
             process.send_signal(other)  # which it was started to ignore
@@ -89,12 +89,12 @@ def test_an_interrupted_run_keeps_what_it_measured_and_says_so(bench: Workbench,
     assert b"interrupted" in rest
     assert b"Traceback" not in rest
     assert [path.name for path in cache_folder().glob("scenarios-*")] == []
-    _, report = bench.call_json("run")
+    _, report = quick.call_json("run")
     assert report["counts"]["cached"] >= 3
     assert report["counts"]["measured"] < COMMITS
 
 
-def test_nothing_goes_on_after_a_kill_and_the_next_run_removes_what_is_left(bench: Workbench, tmp_path: Path) -> None:
+def test_nothing_goes_on_after_a_kill_and_the_next_run_removes_what_is_left(quick: Workbench, tmp_path: Path) -> None:
     marks = tmp_path / "marks"
     marks.mkdir()
     text = f"""
@@ -105,11 +105,11 @@ def run():
     with open("{marks}/" + str(os.getpid()), "w") as file: file.write("x")
     while True: pass
 """
-    bench.commit(module())
-    scenario = bench.path / "scenarios" / "fill.py"
+    quick.commit(module())
+    scenario = quick.path / "scenarios" / "fill.py"
     usual = scenario.read_text()
     scenario.write_text(text)
-    process = start(bench)
+    process = start(quick)
     for _ in range(1200):
         if list(marks.iterdir()):
             break
@@ -127,7 +127,7 @@ def run():
         raise AssertionError("something goes on")
     assert len(list(cache_folder().glob("scenarios-*"))) == 1
     scenario.write_text(usual)
-    assert bench.call("run")[0] == 0
+    assert quick.call("run")[0] == 0
     assert list(cache_folder().glob("scenarios-*")) == []
 
 
@@ -140,15 +140,15 @@ def running(mark: str) -> bool:
     return False
 
 
-def test_a_second_run_at_once_is_refused(bench: Workbench) -> None:
-    make_history(bench)
-    process = start(bench)
+def test_a_second_run_at_once_is_refused(quick: Workbench) -> None:
+    make_history(quick)
+    process = start(quick)
     assert process.stderr is not None
     process.stderr.readline()
     process.stderr.readline()  # it plans, so it holds the folder
-    code, _ = bench.call("run")
+    code, _ = quick.call("run")
     os.kill(process.pid, signal.SIGKILL)
     process.stderr.close()
     process.wait(timeout=60)
     assert code == 2
-    assert "another memharness run" in bench.stderr
+    assert "another memharness run" in quick.stderr

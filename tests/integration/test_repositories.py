@@ -3,12 +3,10 @@
 import hashlib
 import os
 import subprocess
-import zipfile
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from indexes import wheel
 from repositories import RepositoryBuilder
 from workbench import Workbench, module
 
@@ -27,28 +25,21 @@ def run():
 '''
 
 
-@pytest.fixture
-def peaks(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> Workbench:
-    """Measure no more than the first pass, which is all that these tests are about."""
-    monkeypatch.setenv("MEMHARNESS_METRICS", "peak,result")
-    return bench
-
-
 def outcomes(bench: Workbench) -> list[Any]:
     return [m["outcome"] for record in bench.records().values() for m in record.get("measurements", ())]
 
 
-def test_a_submodule_is_measured_as_part_of_its_commit(peaks: Workbench, tmp_path: Path) -> None:
+def test_a_submodule_is_measured_as_part_of_its_commit(quick: Workbench, tmp_path: Path) -> None:
     parts = RepositoryBuilder(tmp_path / "parts")
     parts.commit({"__init__.py": module(size=50_000)})
     larger = parts.commit({"__init__.py": module(size=90_000)})
     allowed = ("-c", "protocol.file.allow=always")
-    peaks.repository.git(*allowed, "submodule", "--quiet", "add", str(parts.path), "parts")
-    peaks.repository.git("-C", "parts", "checkout", "--quiet", "HEAD~1")
-    peaks.commit("from parts import fill\n")
-    peaks.repository.git("-C", "parts", "checkout", "--quiet", larger)
-    grown = peaks.commit("from parts import fill\n")
-    code, report = peaks.call_json("run")
+    quick.repository.git(*allowed, "submodule", "--quiet", "add", str(parts.path), "parts")
+    quick.repository.git("-C", "parts", "checkout", "--quiet", "HEAD~1")
+    quick.commit("from parts import fill\n")
+    quick.repository.git("-C", "parts", "checkout", "--quiet", larger)
+    grown = quick.commit("from parts import fill\n")
+    code, report = quick.call_json("run")
     assert code == 1
     found = {change["metric"]: change for change in report["changes"]}
     assert (found["result"]["commit"], found["result"]["after"] - found["result"]["before"]) == (grown, 40_000)
@@ -57,57 +48,57 @@ def test_a_submodule_is_measured_as_part_of_its_commit(peaks: Workbench, tmp_pat
 
 
 def test_a_missing_submodule_is_the_reason_where_it_is_needed_and_else_no_matter(
-    peaks: Workbench, tmp_path: Path
+    quick: Workbench, tmp_path: Path
 ) -> None:
     parts = RepositoryBuilder(tmp_path / "parts")
     parts.commit({"__init__.py": module()})
-    peaks.repository.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(parts.path), "parts")
-    peaks.commit("from parts import fill\n", "needs it")
-    peaks.commit(module(), "does not")
+    quick.repository.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(parts.path), "parts")
+    quick.commit("from parts import fill\n", "needs it")
+    quick.commit(module(), "does not")
     clone = tmp_path / "clone"
-    peaks.repository.git("clone", "--quiet", str(peaks.path), str(clone))
+    quick.repository.git("clone", "--quiet", str(quick.path), str(clone))
     parts.path.rename(tmp_path / "gone")
     os.chdir(clone)
-    code, report = peaks.call_json("run", "--scenarios", str(peaks.path / "scenarios"))
+    code, report = quick.call_json("run", "--scenarios", str(quick.path / "scenarios"))
     (failure,) = report["failures"]
     assert (code, failure["phase"]) == (0, "import")
     assert failure["reason"].startswith("ModuleNotFoundError: No module named 'parts'")
     assert "(parts: the submodule is missing: no repository of this clone has its commit" in failure["reason"]
-    assert [outcome.get("notes", []) for outcome in outcomes(peaks)] in ([[], []], [[], [], []])
+    assert [outcome.get("notes", []) for outcome in outcomes(quick)] in ([[], []], [[], [], []])
 
 
-def test_a_file_of_git_lfs_is_measured_or_named(peaks: Workbench) -> None:
-    (peaks.path / "scenarios/fill.py").write_text(READING)
+def test_a_file_of_git_lfs_is_measured_or_named(quick: Workbench) -> None:
+    (quick.path / "scenarios/fill.py").write_text(READING)
     for size in (10_000, 60_000):
         data = bytes(size)
         oid = hashlib.sha256(data).hexdigest()
         text = f"version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize {size}\n"
-        place = peaks.path / ".git/lfs/objects" / oid[:2] / oid[2:4] / oid
+        place = quick.path / ".git/lfs/objects" / oid[:2] / oid[2:4] / oid
         if size == 60_000:
             place.parent.mkdir(parents=True)
             place.write_bytes(data)
-        peaks.repository.commit({".gitattributes": "*.dat filter=lfs\n", "words.dat": text, "box.py": ""})
-    code, report = peaks.call_json("run")
+        quick.repository.commit({".gitattributes": "*.dat filter=lfs\n", "words.dat": text, "box.py": ""})
+    code, report = quick.call_json("run")
     (series,) = [series for series in report["series"] if series["metric"] == "result"]
     assert (code, series["last"]) == (1, 60_033)
-    notes = {note for outcome in outcomes(peaks) for note in outcome.get("notes", ())}
+    notes = {note for outcome in outcomes(quick) for note in outcome.get("notes", ())}
     assert "words.dat: this clone has only its Git LFS pointer: get it with `git lfs fetch --all`" in notes
 
 
-def test_a_shallow_clone_and_a_short_history_say_why_commits_are_few(peaks: Workbench, tmp_path: Path) -> None:
+def test_a_shallow_clone_and_a_short_history_say_why_commits_are_few(quick: Workbench, tmp_path: Path) -> None:
     for number in range(3):
-        peaks.commit(module(size=50_000 + number))
-    _, report = peaks.call_json("run", "--last", "10")
-    first = peaks.repository.git("rev-list", "--max-parents=0", "HEAD")[:10]
+        quick.commit(module(size=50_000 + number))
+    _, report = quick.call_json("run", "--last", "10")
+    first = quick.repository.git("rev-list", "--max-parents=0", "HEAD")[:10]
     assert report["notices"] == [f"there are only 3 commits: the history begins with {first}"]
-    _, report = peaks.call_json("run", "--last", "2")
+    _, report = quick.call_json("run", "--last", "2")
     assert report["notices"] == []
     clone = tmp_path / "clone"
-    peaks.repository.git("clone", "--quiet", "--depth=1", f"file://{peaks.path}", str(clone))
+    quick.repository.git("clone", "--quiet", "--depth=1", f"file://{quick.path}", str(clone))
     os.chdir(clone)
-    results = ["--results", str(tmp_path / "others"), "--scenarios", str(peaks.path / "scenarios")]
+    results = ["--results", str(tmp_path / "others"), "--scenarios", str(quick.path / "scenarios")]
     for how in (["--last", "2"], ["--all"], ["--new"]):
-        _, report = peaks.call_json("run", *how, *results)
+        _, report = quick.call_json("run", *how, *results)
         assert "there is only 1 commit: the clone is shallow." in report["notices"][0]
         assert "git fetch --unshallow" in report["notices"][0]
         if how == ["--all"]:
@@ -127,50 +118,42 @@ HEADERS = {
 }
 
 
-def test_malformed_commits_are_listed_and_measured(peaks: Workbench) -> None:
-    peaks.commit(module())
+def test_malformed_commits_are_listed_and_measured(quick: Workbench) -> None:
+    quick.commit(module())
     for number, (what, headers) in enumerate(HEADERS.items()):
-        peaks.commit(module(size=50_000 + number * 10_000))
-        tree = peaks.repository.git("rev-parse", "HEAD^{tree}")
-        parents = peaks.repository.git("rev-list", f"--max-count={8 if what == 'octopus' else 1}", "HEAD~1")
+        quick.commit(module(size=50_000 + number * 10_000))
+        tree = quick.repository.git("rev-parse", "HEAD^{tree}")
+        parents = quick.repository.git("rev-list", f"--max-count={8 if what == 'octopus' else 1}", "HEAD~1")
         lines = "".join(f"parent {id_}\n" for id_ in parents.split())
         content = f"tree {tree}\n{lines}{headers}\n".encode() + b"subject \xff\0 of %s\n" % what.encode()
         made = subprocess.run(
             ["git", "hash-object", "-t", "commit", "-w", "--stdin", "--literally"],
-            cwd=peaks.path,
+            cwd=quick.path,
             input=content,
             capture_output=True,
             check=True,
         )
-        peaks.repository.git("reset", "--quiet", "--soft", made.stdout.decode().strip())
-    code, report = peaks.call_json("run")
+        quick.repository.git("reset", "--quiet", "--soft", made.stdout.decode().strip())
+    code, report = quick.call_json("run")
     assert (code, report["counts"]["failed"]) == (1, 0)
     assert report["counts"]["measured"] == len(HEADERS) + 1
     for command in (["run"], ["show"], ["check"], ["list"], ["publish"], ["plot", "-m", "peak", "-o", "x.svg"]):
-        code, _ = peaks.call(*command)
-        assert code in (0, 1), (command, peaks.stderr)
+        code, _ = quick.call(*command)
+        assert code in (0, 1), (command, quick.stderr)
 
 
-def test_what_a_workload_leaves_in_its_environment_reaches_no_other(peaks: Workbench, tmp_path: Path) -> None:
-    wheel = tmp_path / "dep-1-py3-none-any.whl"
-    told = {
-        "dep/__init__.py": "",
-        "dep-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: dep\nVersion: 1\n",
-        "dep-1.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    with zipfile.ZipFile(wheel, "w") as archive:
-        for name, text in told.items():
-            archive.writestr(name, text)
-        archive.writestr("dep-1.dist-info/RECORD", "".join(f"{name},,\n" for name in (*told, "dep-1.dist-info/RECORD")))
-    (peaks.path / "scenarios/fill.py").write_text(
-        f'# /// script\n# dependencies = ["dep @ file://{wheel}"]\n# ///\nimport box, dep, pathlib, time\n\n\n'
+def test_what_a_workload_leaves_in_its_environment_reaches_no_other(quick: Workbench, tmp_path: Path) -> None:
+    packed = tmp_path / "dep-1.0-py3-none-any.whl"
+    packed.write_bytes(wheel("dep", {"dep/__init__.py": ""}))
+    (quick.path / "scenarios/fill.py").write_text(
+        f'# /// script\n# dependencies = ["dep @ file://{packed}"]\n# ///\nimport box, dep, pathlib, time\n\n\n'
         "def run():\n    cache = pathlib.Path(dep.__file__).parent / 'cache.py'\n"
         "    size = 10 if cache.exists() else 100_000\n    cache.write_text('')\n"
         "    pathlib.Path(dep.__file__).write_text('# changed')\n    time.sleep(0.1)\n    return bytearray(size)\n"
     )
     for number in range(4):
-        peaks.commit(module(size=number))
-    code, report = peaks.call_json("run", "--no-reuse", "-j", "2")
+        quick.commit(module(size=number))
+    code, report = quick.call_json("run", "--no-reuse", "-j", "2")
     assert (code, report["failures"]) == (0, [])
-    figures = {outcome["metrics"]["result"] for outcome in outcomes(peaks)}
+    figures = {outcome["metrics"]["result"] for outcome in outcomes(quick)}
     assert figures == {100_057}

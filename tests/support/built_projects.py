@@ -88,6 +88,11 @@ def in_tree(requires: Iterable[str] = (), extra: str = "") -> str:
 
 
 MINI = pyproject("mini", "mini")
+# Files of a project of one module that needs no registry to be built.
+IN_TREE_MODULE = {
+    "back.py": MINI_BACKEND,
+    "pyproject.toml": in_tree(extra='[tool.setuptools]\npy-modules = ["box"]\n'),
+}
 SETUPTOOLS = pyproject("setuptools", "setuptools.build_meta")
 
 
