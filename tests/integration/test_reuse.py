@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from built_projects import IN_TREE_MODULE
 from workbench import SCENARIO, Workbench, module
 
 METRICS = '[environment]\ninstall = "path"\n[run]\nresults = "../results"\nmetrics = ["peak", "retained", "result"]\n'
@@ -104,26 +105,33 @@ def test_what_was_seen_and_differs_is_measured(bench: Workbench, name: str) -> N
 
 
 OBSTACLES = {
-    "a process": "    import subprocess\n    subprocess.run(['true'])\n",
-    "a fork": "    pid = os.fork()\n    if not pid:\n        os._exit(0)\n    os.waitpid(pid, 0)\n",
-    "a file elsewhere": "    open('/etc/passwd').read()\n",
-    "the repository": "    open(HERE + '/.git/HEAD').read()\n",
-    "a library": "    import ctypes\n    ctypes.CDLL('libc.so.6')\n",
-    "the network": "    import socket\n    socket.socket().bind(('127.0.0.1', 0))\n",
-    "a folder by descriptor": "    os.close(os.open(HERE, os.O_RDONLY))\n",
+    "process": "    import subprocess\n    subprocess.run(['true'])\n",
+    "fork": "    pid = os.fork()\n    if not pid:\n        os._exit(0)\n    os.waitpid(pid, 0)\n",
+    "file_elsewhere": "    open('/etc/passwd').read()\n",
+    "repository": "    open(HERE + '/.git/HEAD').read()\n",
+    "library": "    import ctypes\n    ctypes.CDLL('libc.so.6')\n",
+    "network": "    import socket\n    socket.socket().bind(('127.0.0.1', 0))\n",
+    "folder_by_descriptor": "    os.close(os.open(HERE, os.O_RDONLY))\n",
 }
 
 
-@pytest.mark.parametrize("name", OBSTACLES)
-def test_what_cannot_be_proven_is_measured(bench: Workbench, name: str) -> None:
-    start = bench.repository.commit({"box.py": workload(OBSTACLES[name])})
+def test_what_cannot_be_proven_is_measured(bench: Workbench) -> None:
+    (bench.path / "scenarios" / "fill.py").unlink()
+    for name in OBSTACLES:
+        (bench.path / "scenarios" / f"{name}.py").write_text(SCENARIO.replace("box", f"box_{name}"))
+    start = bench.repository.commit({f"box_{name}.py": workload(beside) for name, beside in OBSTACLES.items()})
     bench.repository.commit({"README": "2"})
     _, report = bench.call_json("run")
     assert reused(bench) == {}
-    told = [note[:45] for note in report["notices"] if "memory of child processes" not in note]
-    assert told == ["fill: its result can be reused for no other c"]
-    (shown,) = bench.call_json("show", start)[1]["cases"]
-    assert [note for note in shown["outcome"]["notes"] if note.startswith("its result can be reused for no other")]
+    told = [note for note in report["notices"] if "memory of child processes" not in note]
+    unproven = "its result can be reused for no other c"
+    assert sorted(note.partition(unproven)[:2] for note in told) == [
+        (f"{name}: ", unproven) for name in sorted(OBSTACLES)
+    ]
+    shown = bench.call_json("show", start)[1]["cases"]
+    assert {case["case"] for case in shown if any(n.startswith(unproven) for n in case["outcome"]["notes"])} == {
+        *OBSTACLES
+    }
 
 
 def test_a_failure_is_never_reused(bench: Workbench) -> None:
@@ -241,35 +249,10 @@ def test_a_wrong_reuse_fails_loudly(bench: Workbench) -> None:
     assert values(bench, prose)[0]["peak"] == true_peak
 
 
-BACKEND = """
-import os, zipfile
-def build_wheel(folder, config_settings=None, metadata_directory=None):
-    info = "box-1.0.dist-info/"
-    files = {"box.py": open("box.py").read()}
-    files.update({f"box_data/{name}": open(f"assets/{name}").read() for name in os.listdir("assets")})
-    files[info + "WHEEL"] = "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\n"
-    files[info + "METADATA"] = "Metadata-Version: 2.1\\nName: box\\nVersion: 1.0\\n"
-    files[info + "RECORD"] = "".join(f"{path},,\\n" for path in [*files, info + "RECORD"])
-    with zipfile.ZipFile(os.path.join(folder, "box-1.0-py3-none-any.whl"), "w") as wheel:
-        for path, text in files.items():
-            wheel.writestr(path, text)
-    return "box-1.0-py3-none-any.whl"
-"""
-PYPROJECT = """
-[build-system]
-requires = []
-build-backend = "back"
-backend-path = ["build"]
-[project]
-name = "box"
-version = "1.0"
-"""
-
-
 def test_nothing_is_reused_over_a_change_of_what_the_build_copied(bench: Workbench) -> None:
     """The run sees nothing of the folder that it was copied from, in which a file is new."""
     (bench.path / "memharness.toml").write_text(METRICS.replace("path", "auto"))
-    bench.repository.commit({"build/back.py": BACKEND, "pyproject.toml": PYPROJECT, "assets/a.txt": "a" * 9})
+    bench.repository.commit({**IN_TREE_MODULE, "setup.py": "package('assets', 'box_data')", "assets/a.txt": "a" * 9})
     start = bench.commit(module())
     prose = bench.repository.commit({"README": "2"})
     more = bench.repository.commit({"assets/b.txt": "b" * 9})

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from built_projects import IN_TREE_MODULE
 from memharness.config.configuration import load_config
 from memharness.model.history import Commit
 from memharness.model.measurements import PROBE_METHOD, Activity, Outcome
@@ -492,38 +493,14 @@ def test_of_a_commit_at_which_some_cases_fail_the_figures_of_others_are_named(qu
     assert quick.call_json("run")[1]["figures"] == {commit: ["fill"], later: ["fill"]}
 
 
-BACKEND = """
-import os, zipfile
-
-def get_requires_for_build_wheel(_=None):
-    return []
-
-def build_wheel(folder, *_):
-    fault = {fault!r}
-    if fault:
-        raise ValueError(fault)
-    info = {{"METADATA": "Metadata-Version: 2.1\\nName: box\\nVersion: 1\\n", "RECORD": ""}}
-    info["WHEEL"] = "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
-    with zipfile.ZipFile(os.path.join(folder, "box-1-py3-none-any.whl"), "w") as wheel:
-        wheel.write("box.py")
-        for name, text in info.items():
-            wheel.writestr("box-1.dist-info/" + name, text)
-    return "box-1-py3-none-any.whl"
-"""
-BUILT = """
-build-system = {requires = [], build-backend = "back", backend-path = ["."]}
-project = {name = "box", version = "1"}
-"""
-
-
 def building(bench: Workbench, *faults: str) -> list[str]:
     """Make a history of which each commit is built, and fails with its fault where that is not ""."""
     (bench.path / "memharness.toml").write_text('[run]\nresults = "../results"\nmetrics = ["peak"]\n')
     ids = []
     for number, fault in enumerate(faults):
-        back = f"# {number}\n{BACKEND.format(fault=fault)}"
-        files = {"box.py": module(size=100_000 + number), "back.py": back, "pyproject.toml": BUILT}
-        ids.append(bench.repository.commit(files, f"{number}"))
+        setup = f"# {number}\n" + f"raise ValueError({fault!r})" * bool(fault)
+        files = {"box.py": module(size=100_000 + number), "setup.py": setup}
+        ids.append(bench.repository.commit({**files, **IN_TREE_MODULE}, f"{number}"))
     return ids
 
 
