@@ -4,7 +4,7 @@ What the first call leaves in it is kept, so `retained` rises, and the entries o
 `growth` must not rise.
 """
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, plant
 
 SHOP = """\
 from functools import lru_cache
@@ -25,20 +25,10 @@ def work():
 
 def build(repository: RepositoryBuilder) -> Expected:
     """Cache in the third of five commits."""
-    start(repository, {"shop.py": SHOP})
-    repository.commit({"README": "A shop.\n"}, "explain")
     cached = edit(SHOP, "def page", "@lru_cache(maxsize=1000)\ndef page")
-    found = repository.commit({"shop.py": cached}, "cache pages")
-    repository.commit({"README": "A shop with pages.\n"}, "explain more")
-    repository.commit({"shop.py": cached + "\n\ndef close():\n    pass\n"}, "close")
+    found = plant(repository, {"shop.py": SHOP}, {"shop.py": cached})
     made, asked = 'return ("%08d" % number) * 500', "pages = [page(next(NUMBERS)) for _ in range(50)]"
     return Expected(
-        flags=flags(
-            "retained", "regressed", found, ("shop.py", made), changed_here=False, caller="@lru_cache(maxsize=1000)"
-        )
+        flags=flags("retained", "regressed", found, ("shop.py", made), caller="@lru_cache(maxsize=1000)")
         | flags("peak", "regressed", found, ("shop.py", asked), changed_here=False)
     )
-
-
-if __name__ == "__main__":
-    main(build)

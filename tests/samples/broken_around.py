@@ -1,6 +1,6 @@
 """The commit to blame stands among commits that cannot be imported: it is one of four, and the range is exact."""
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, start
 
 SHOP = """\
 def work():
@@ -27,7 +27,3 @@ def build(repository: RepositoryBuilder) -> Expected:
         flags=flags("peak result", "regressed", (good, bad), line),
         failures=frozenset((commit, "import") for commit in broken),
     )
-
-
-if __name__ == "__main__":
-    main(build)

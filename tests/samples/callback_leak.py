@@ -1,6 +1,6 @@
 """A view subscribes a bound method to a global list and is kept alive by it, with the rows it shows."""
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, plant
 
 EVENTS = """\
 HANDLERS = []
@@ -33,23 +33,10 @@ def work():
 
 def build(repository: RepositoryBuilder) -> Expected:
     """Subscribe in the third of five commits."""
-    start(repository, {"shop.py": SHOP, "events.py": EVENTS})
-    repository.commit({"README": "A shop.\n"}, "explain")
     leaking = edit(SHOP, "    return view", "    events.subscribe(view.refresh)\n    return view")
-    found = repository.commit({"shop.py": leaking}, "refresh views")
-    repository.commit({"events.py": '"""Events."""\n\n' + EVENTS}, "describe")
-    repository.commit({"shop.py": '"""A shop."""\n\n' + leaking}, "describe more")
+    found = plant(repository, {"shop.py": SHOP, "events.py": EVENTS}, {"shop.py": leaking})
     return Expected(
         flags=flags(
-            "growth retained",
-            "regressed",
-            found,
-            ("shop.py", "self.rows = bytearray(200_000)"),
-            changed_here=False,
-            caller="view = View()",
+            "growth retained", "regressed", found, ("shop.py", "self.rows = bytearray(200_000)"), caller="view = View()"
         )
     )
-
-
-if __name__ == "__main__":
-    main(build)

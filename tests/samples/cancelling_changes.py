@@ -1,6 +1,6 @@
 """A rise in one line and, two commits later, a fall of the same size in another: two changes, not a transient."""
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, start
 
 SHOP = """\
 def work():
@@ -25,7 +25,3 @@ def build(repository: RepositoryBuilder) -> Expected:
     return Expected(
         flags=flags("peak result", "regressed", risen, rows) | flags("peak result", "improved", fallen, names)
     )
-
-
-if __name__ == "__main__":
-    main(build)

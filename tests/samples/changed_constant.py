@@ -1,6 +1,6 @@
 """The only edit is a constant of another file; the line that allocates uses it through an import."""
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, plant
 
 SIZES = """\
 WIDTH = 90
@@ -16,23 +16,15 @@ def work():
 
 
 def build(repository: RepositoryBuilder) -> Expected:
-    """Raise the constant in the third of four commits."""
-    start(repository, {"shop.py": SHOP, "sizes.py": SIZES})
-    repository.commit({"README": "A shop.\n"}, "explain")
-    found = repository.commit({"sizes.py": edit(SIZES, "90", "900")}, "wider")
-    repository.commit({"README": "A wide shop.\n"}, "explain more")
+    """Raise the constant in the third of five commits."""
+    found = plant(repository, {"shop.py": SHOP, "sizes.py": SIZES}, {"sizes.py": edit(SIZES, "90", "900")})
     return Expected(
         flags=flags(
             "peak result",
             "regressed",
             found,
             ("shop.py", "return bytearray(WIDTH * 1000)"),
-            changed_here=False,
             caller="WIDTH = 900",
             blamed=1,
         )
     )
-
-
-if __name__ == "__main__":
-    main(build)

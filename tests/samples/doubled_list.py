@@ -1,6 +1,6 @@
 """A list that gets twice as long, among commits that move it: the line of the list is found, at its commit."""
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, start
 
 SHOP = """\
 def work():
@@ -22,7 +22,3 @@ def build(repository: RepositoryBuilder) -> Expected:
     repository.commit({"shop.py": doubled}, "move again")
     repository.commit({"shop.py": doubled + "\n\nNAME = 'shop'\n"}, "name")
     return Expected(flags=flags("peak result", "regressed", found, ("shop.py", LINE), blamed=1))
-
-
-if __name__ == "__main__":
-    main(build)

@@ -1,6 +1,6 @@
 """Twelve times 0.4 % more: no commit is to blame, but over the range between them it is 4.8 %."""
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, scenario, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, scenario, start
 
 SHOP = """\
 def work():
@@ -20,7 +20,3 @@ def build(repository: RepositoryBuilder) -> Expected:
     repository.commit({"shop.py": '"""A shop."""\n\n' + shop}, "describe")
     line = ("shop.py", "rows = [bytes(3967) for _ in range(262)]")
     return Expected(flags=flags("peak result", "drifting", (base, last), line))
-
-
-if __name__ == "__main__":
-    main(build)

@@ -3,7 +3,7 @@
 The line blamed for the drift is the one that crept, not the line of the step, which gained more.
 """
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, scenario, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, scenario, start
 
 SHOP = """\
 def work():
@@ -30,14 +30,5 @@ def build(repository: RepositoryBuilder) -> Expected:
         flags=flags(
             "peak result", "regressed", step, ("shop.py", "names = [bytes(1000) for _ in range(300)]"), blamed=1
         )
-        | flags(
-            "peak result",
-            "drifting",
-            (base, last),
-            ("shop.py", "rows = [bytes(3967) for _ in range(262)]"),
-        )
+        | flags("peak result", "drifting", (base, last), ("shop.py", "rows = [bytes(3967) for _ in range(262)]"))
     )
-
-
-if __name__ == "__main__":
-    main(build)

@@ -1,6 +1,6 @@
 """A leak that was there from the first commit on goes: an improvement, with the line that is gone."""
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, plant
 
 SHOP = """\
 SEEN = []
@@ -15,15 +15,7 @@ def work():
 
 def build(repository: RepositoryBuilder) -> Expected:
     """Remove the leak in the third of five commits."""
-    start(repository, {"shop.py": SHOP})
-    repository.commit({"README": "A shop.\n"}, "explain")
     shop = edit(SHOP, "    SEEN.append(bytearray(50_000))\n", "")
-    found = repository.commit({"shop.py": shop}, "forget")
-    repository.commit({"README": "A shop that forgets.\n"}, "explain more")
-    repository.commit({"shop.py": '"""A shop."""\n\n' + shop}, "describe")
+    found = plant(repository, {"shop.py": SHOP}, {"shop.py": shop})
     line = ("shop.py", "SEEN.append(bytearray(50_000))")
     return Expected(flags=flags("growth peak retained", "improved", found, line))
-
-
-if __name__ == "__main__":
-    main(build)

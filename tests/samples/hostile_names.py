@@ -1,7 +1,7 @@
 """A module whose file name holds a line end, quotes, an escape sequence and markup, and subjects that look like git's
 own output: the line is found under its true path."""
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, start
 
 NAME = 'a\n"b\x1b[31m\t[red]\u202e é'
 SHOP = f"""\
@@ -29,7 +29,3 @@ def build(repository: RepositoryBuilder) -> Expected:
     repository.commit({"README": "A shop with rows.\n"}, "explain more")
     line = (path, "return [bytes(1000) for _ in range(600)]")
     return Expected(flags=flags("peak result", "regressed", found, line, blamed=1))
-
-
-if __name__ == "__main__":
-    main(build)

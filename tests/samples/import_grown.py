@@ -1,6 +1,6 @@
 """An import that brings a big table: `import` rises, the module that holds it is named, the project's line blamed."""
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, scenario, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, plant, scenario
 
 SHOP = """\
 import json
@@ -15,16 +15,8 @@ def work():
 def build(repository: RepositoryBuilder) -> Expected:
     """Import in the third of five commits."""
     metrics = ("peak", "retained", "result", "import")
-    start(repository, {"shop.py": SHOP}, {"workload": scenario(metrics=metrics)})
-    repository.commit({"README": "A shop.\n"}, "explain")
     shop = edit(SHOP, "import json\n", "import json\nimport html\n\nSIGN = html.unescape('&copy;')\n")
-    found = repository.commit({"shop.py": shop}, "know what a sign means")
-    repository.commit({"README": "A shop with signs.\n"}, "explain more")
-    repository.commit({"shop.py": '"""A shop."""\n\n' + shop}, "describe")
+    found = plant(repository, {"shop.py": SHOP}, {"shop.py": shop}, {"workload": scenario(metrics=metrics)})
     return Expected(
         flags=flags("import", "regressed", found, ("shop.py", "import html"), library="html", module="html.entities")
     )
-
-
-if __name__ == "__main__":
-    main(build)

@@ -4,7 +4,7 @@
 was loaded before and only changed the line that loads it.
 """
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, scenario, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, plant, scenario
 
 SHOP = """\
 import json
@@ -19,16 +19,8 @@ def work():
 def build(repository: RepositoryBuilder) -> Expected:
     """Import in the third of five commits."""
     metrics = ("peak", "retained", "result", "import")
-    start(repository, {"shop.py": SHOP}, {"workload": scenario(metrics=metrics)})
-    repository.commit({"README": "A shop.\n"}, "explain")
     shop = edit(SHOP, "import json\n", "import html\nimport json\n\nSIGN = html.unescape('&copy;')\n")
-    found = repository.commit({"shop.py": shop}, "know what a sign means")
-    repository.commit({"README": "A shop with signs.\n"}, "explain more")
-    repository.commit({"shop.py": '"""A shop."""\n\n' + shop}, "describe")
+    found = plant(repository, {"shop.py": SHOP}, {"shop.py": shop}, {"workload": scenario(metrics=metrics)})
     return Expected(
         flags=flags("import", "regressed", found, ("shop.py", "import html"), library="html", module="html.entities")
     )
-
-
-if __name__ == "__main__":
-    main(build)

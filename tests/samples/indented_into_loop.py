@@ -3,7 +3,7 @@
 A commit between them indents the whole file with tabs: no flag.
 """
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, start
 
 ROWS = """\
 def make():
@@ -40,10 +40,6 @@ def build(repository: RepositoryBuilder) -> Expected:
     made = ("rows.py", "return bytearray(4000)")
     return Expected(
         flags=flags("peak result", "regressed", indented, line, blamed=1)
-        | flags("peak result", "regressed", calling, made, changed_here=False, caller=caller, blamed=2)
+        | flags("peak result", "regressed", calling, made, caller=caller, blamed=2)
         | flags("peak result", "improved", dedented, line, blamed=1)
     )
-
-
-if __name__ == "__main__":
-    main(build)

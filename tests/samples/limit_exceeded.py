@@ -1,6 +1,6 @@
 """A budget that is exceeded from the first commit on, until a commit saves enough; and one that never is."""
 
-from sample_history import Expected, Limit, RepositoryBuilder, edit, flags, main, scenario, start
+from sample_history import Expected, Limit, RepositoryBuilder, edit, flags, scenario, start
 
 SHOP = """\
 def work():
@@ -23,7 +23,3 @@ def build(repository: RepositoryBuilder) -> Expected:
         flags=flags("peak result", "improved", found, line),
         limits=frozenset({Limit(metric="peak", first=first, last=last, still=False)}),
     )
-
-
-if __name__ == "__main__":
-    main(build)

@@ -3,7 +3,7 @@
 No commit of the branch is to blame, so the merge is.
 """
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, start
 
 SHOP = """\
 import sizes
@@ -28,10 +28,4 @@ def build(repository: RepositoryBuilder) -> Expected:
     found = repository.merge("bigger", "merge bigger")
     repository.commit({"README": "A shop with more rows.\n"}, "explain all")
     line = ("shop.py", "rows = [bytes(1000) for _ in range(sizes.MOST)]")
-    return Expected(
-        flags=flags("peak result", "regressed", found, line, changed_here=False, caller="MOST = 600", blamed=1)
-    )
-
-
-if __name__ == "__main__":
-    main(build)
+    return Expected(flags=flags("peak result", "regressed", found, line, caller="MOST = 600", blamed=1))

@@ -1,6 +1,6 @@
 """A merge brings a regression that the second of three commits on a side branch made; another merge brings none."""
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, start
 
 SHOP = """\
 import tax
@@ -35,7 +35,3 @@ def build(repository: RepositoryBuilder) -> Expected:
     repository.commit({"README": "A shop with taxes and rows.\n"}, "explain all")
     line = ("shop.py", "rows = [bytes(1000) for _ in range(800)]")
     return Expected(flags=flags("peak result", "regressed", found, line, merge=merge))
-
-
-if __name__ == "__main__":
-    main(build)

@@ -3,7 +3,7 @@
 The last commit moves it once more and makes another line hold more: that line alone is blamed.
 """
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, start
 
 WORK = """\
 def work():
@@ -37,7 +37,3 @@ def build(repository: RepositoryBuilder) -> Expected:
     found = repository.commit({"shop.py": shop, "making.py": None}, "move back and grow")
     line = ("shop.py", "return [bytes(500) for _ in range(600)]")
     return Expected(flags=flags("peak result", "regressed", found, line, blamed=1))
-
-
-if __name__ == "__main__":
-    main(build)

@@ -1,6 +1,6 @@
 """A merge brings a branch that had merged another branch, and the commit to blame is on that one."""
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, start
 
 SHOP = """\
 def work():
@@ -27,7 +27,3 @@ def build(repository: RepositoryBuilder) -> Expected:
     repository.commit({"README": "A shop with rows.\n"}, "explain more")
     line = ("shop.py", "rows = [bytes(1000) for _ in range(800)]")
     return Expected(flags=flags("peak result", "regressed", found, line, merge=merge))
-
-
-if __name__ == "__main__":
-    main(build)

@@ -3,7 +3,7 @@
 The rows are as many as the operating system's random numbers say, which no seed reaches.
 """
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, scenario, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, scenario, start
 
 SHOP = """\
 from os import urandom
@@ -26,7 +26,3 @@ def build(repository: RepositoryBuilder) -> Expected:
         repository.commit({"README": f"A bigger shop, {number}.\n"}, f"explain more {number}")
     line = ("shop.py", "rows = bytearray(8_000_000 + 1000 * urandom(1)[0])")
     return Expected(flags=flags("peak", "regressed", found, line))
-
-
-if __name__ == "__main__":
-    main(build)

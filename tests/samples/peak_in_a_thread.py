@@ -1,6 +1,6 @@
 """A thread makes a copy of what it works on, and drops it before it ends."""
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, plant
 
 SHOP = """\
 from threading import Thread
@@ -24,18 +24,10 @@ def work():
 
 def build(repository: RepositoryBuilder) -> Expected:
     """Copy in the third of five commits."""
-    start(repository, {"shop.py": SHOP})
-    repository.commit({"README": "A shop.\n"}, "explain")
     copying = edit(
         SHOP,
         "    sums.append(sum(len(row) for row in ROWS))\n",
         "    rows = [row + b'.' for row in ROWS]\n    sums.append(sum(len(row) for row in rows))\n",
     )
-    found = repository.commit({"shop.py": copying}, "end rows with a dot")
-    repository.commit({"README": "A shop with threads.\n"}, "explain more")
-    repository.commit({"shop.py": '"""A shop."""\n\n' + copying}, "describe")
+    found = plant(repository, {"shop.py": SHOP}, {"shop.py": copying})
     return Expected(flags=flags("peak", "regressed", found, ("shop.py", "rows = [row + b'.' for row in ROWS]")))
-
-
-if __name__ == "__main__":
-    main(build)

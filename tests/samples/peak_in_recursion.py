@@ -1,6 +1,6 @@
 """The highest moment is at the bottom of a recursion, or between two values of a generator; nothing of it is left."""
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, scenario, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, scenario, start
 
 SHOP = """\
 def walk(depth):
@@ -41,7 +41,3 @@ def build(repository: RepositoryBuilder) -> Expected:
             "peak", "regressed", wide, ("shop.py", 'chunk = [b"%0500d" % row for row in range(700)]'), case="stream"
         )
     )
-
-
-if __name__ == "__main__":
-    main(build)

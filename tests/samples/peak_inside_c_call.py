@@ -3,7 +3,7 @@
 At the end of the call nothing of it is left, so only the moment of the peak can name the line.
 """
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, scenario, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, scenario, start
 
 SHOP = """\
 import json
@@ -52,7 +52,3 @@ def build(repository: RepositoryBuilder) -> Expected:
         | flags("peak", "regressed", parsed, ("shop.py", parsing), library="json", case="read")
         | flags("peak", "regressed", joined, ("shop.py", joining), case="join")
     )
-
-
-if __name__ == "__main__":
-    main(build)

@@ -3,7 +3,7 @@
 Only the line that really grew is to blame first, though the lines that were spread hold more.
 """
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, start
 
 SHOP = """\
 def work():
@@ -39,7 +39,3 @@ def build(repository: RepositoryBuilder) -> Expected:
     repository.commit({"README": "A shop with names.\n"}, "explain more")
     line = ("shop.py", 'names = ["%0500d" % number for number in range(500)]')
     return Expected(flags=flags("peak result", "regressed", found, line))
-
-
-if __name__ == "__main__":
-    main(build)

@@ -4,7 +4,7 @@ The memory is that of the sessions, allocated where it always was; the caller na
 which the commit added the registration.
 """
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, plant
 
 SHOP = """\
 OPEN = []
@@ -28,26 +28,15 @@ def work():
 
 
 def build(repository: RepositoryBuilder) -> Expected:
-    """Register in the fourth of six commits."""
-    start(repository, {"shop.py": SHOP})
-    repository.commit({"README": "A shop.\n"}, "explain")
-    moved = edit(SHOP, "OPEN = []", '"""A shop."""\n\nOPEN = []')
-    repository.commit({"shop.py": moved}, "describe")
-    leaking = edit(moved, "    return session\n", "    OPEN.append(session)\n    return session\n")
-    found = repository.commit({"shop.py": leaking}, "register sessions")
-    repository.commit({"README": "A shop with sessions.\n"}, "explain more")
-    repository.commit({"shop.py": leaking + "\n\ndef close():\n    pass\n"}, "close")
+    """Register in the third of five commits."""
+    leaking = edit(SHOP, "    return session\n", "    OPEN.append(session)\n    return session\n")
+    found = plant(repository, {"shop.py": SHOP}, {"shop.py": leaking})
     return Expected(
         flags=flags(
             "growth retained",
             "regressed",
             found,
             ("shop.py", "self.buffer = bytearray(20_000)"),
-            changed_here=False,
             caller="session = Session(number)",
         )
     )
-
-
-if __name__ == "__main__":
-    main(build)

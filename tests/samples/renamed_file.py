@@ -3,7 +3,7 @@
 The last commit renames the file once more and makes the other line grow, both at once.
 """
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, start
 
 ROWS = '''\
 """Rows and names, made in one place."""
@@ -37,11 +37,7 @@ def build(repository: RepositoryBuilder) -> Expected:
     repository.commit({"README": "A shop.\n"}, "explain")
     return Expected(
         flags=flags(
-            "peak result",
-            "regressed",
-            first,
-            ("store/goods.py", "return [bytes(1000) for _ in range(600)]"),
-            blamed=1,
+            "peak result", "regressed", first, ("store/goods.py", "return [bytes(1000) for _ in range(600)]"), blamed=1
         )
         | flags(
             "peak result",
@@ -51,7 +47,3 @@ def build(repository: RepositoryBuilder) -> Expected:
             blamed=1,
         )
     )
-
-
-if __name__ == "__main__":
-    main(build)

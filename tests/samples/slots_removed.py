@@ -6,7 +6,7 @@ line in the class of these objects is then the answer. To blame `__slots__` itse
 allocated there.
 """
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, plant
 
 SHAPES = """\
 class Point:
@@ -27,15 +27,7 @@ def work():
 
 def build(repository: RepositoryBuilder) -> Expected:
     """Remove the slots in the third of five commits."""
-    start(repository, {"shop.py": SHOP, "shapes.py": SHAPES})
-    repository.commit({"README": "A shop.\n"}, "explain")
     shapes = edit(SHAPES, '    __slots__ = ("x", "y")\n\n', "")
-    found = repository.commit({"shapes.py": shapes}, "let points have more attributes")
-    repository.commit({"README": "A shop with points.\n"}, "explain more")
-    repository.commit({"shop.py": '"""A shop."""\n\n' + SHOP}, "describe")
+    found = plant(repository, {"shop.py": SHOP, "shapes.py": SHAPES}, {"shapes.py": shapes})
     line = ("shop.py", "return [Point(number, -number) for number in range(1000)]")
     return Expected(flags=flags("peak result", "regressed", found, line, changed_here=False, blamed=1))
-
-
-if __name__ == "__main__":
-    main(build)

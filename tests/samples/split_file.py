@@ -1,6 +1,6 @@
 """A file is split in two, and a line in one of the halves holds more after that."""
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, plant
 
 ROWS = """\
 def rows():
@@ -24,16 +24,12 @@ def work():
 
 def build(repository: RepositoryBuilder) -> Expected:
     """Split in the third of five commits."""
-    start(repository, {"shop.py": "from stock import names, rows\n" + WORK, "stock.py": ROWS + "\n\n" + NAMES})
-    repository.commit({"README": "A shop.\n"}, "explain")
     halves = {"stock.py": None, "rows.py": ROWS, "names.py": edit(NAMES, '"%0300d"', '"%02300d"')}
     shop = "from names import names\nfrom rows import rows\n" + WORK
-    found = repository.commit({"shop.py": shop, **halves}, "split")
-    repository.commit({"README": "A shop of two halves.\n"}, "explain more")
-    repository.commit({"rows.py": '"""Rows."""\n\n\n' + ROWS}, "describe")
+    found = plant(
+        repository,
+        {"shop.py": "from stock import names, rows\n" + WORK, "stock.py": ROWS + "\n\n" + NAMES},
+        {"shop.py": shop, **halves},
+    )
     line = ("names.py", 'short = ["%02300d" % number for number in range(200)]')
     return Expected(flags=flags("peak result", "regressed", found, line, blamed=1))
-
-
-if __name__ == "__main__":
-    main(build)

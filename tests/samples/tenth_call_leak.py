@@ -1,6 +1,6 @@
 """Every tenth call keeps a kilobyte: only `growth` shows it, and it takes more than a few calls to see."""
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, scenario, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, plant, scenario
 
 SHOP = """\
 CALLS = 0
@@ -21,14 +21,6 @@ LEAK = """\
 
 def build(repository: RepositoryBuilder) -> Expected:
     """Keep reports in the third of five commits."""
-    start(repository, {"shop.py": SHOP}, {"workload": scenario(calls=127)})
-    repository.commit({"README": "A shop.\n"}, "explain")
     leaking = edit(SHOP, "    return", LEAK + "    return")
-    found = repository.commit({"shop.py": leaking}, "keep reports of slow calls")
-    repository.commit({"README": "A shop with reports.\n"}, "explain more")
-    repository.commit({"shop.py": '"""A shop."""\n\n' + leaking}, "describe")
+    found = plant(repository, {"shop.py": SHOP}, {"shop.py": leaking}, {"workload": scenario(calls=127)})
     return Expected(flags=flags("growth", "regressed", found, ("shop.py", "SLOW.append(report[:1000])")))
-
-
-if __name__ == "__main__":
-    main(build)

@@ -1,6 +1,6 @@
 """A rise that a later commit takes back, line for line: one transient finding, neither regression nor improvement."""
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, start
 
 SHOP = """\
 def work():
@@ -21,7 +21,3 @@ def build(repository: RepositoryBuilder) -> Expected:
     repository.commit({"README": "A shop with few rows.\n"}, "explain again")
     line = ("shop.py", "rows = [bytes(1000) for _ in range(700)]")
     return Expected(flags=flags("peak result", "transient", found, line, undone_by=undone))
-
-
-if __name__ == "__main__":
-    main(build)

@@ -1,6 +1,6 @@
 """Two lines that read the same in one function: the second one grows, though the first holds more, and both move."""
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, plant
 
 SHOP = """\
 BIG = [3000] * 300
@@ -19,25 +19,7 @@ def work():
 
 def build(repository: RepositoryBuilder) -> Expected:
     """Move and grow in the third of five commits."""
-    start(repository, {"shop.py": SHOP})
-    repository.commit({"README": "A shop.\n"}, "explain")
     shop = '"""A shop."""\n\n' + edit(SHOP, "[1000] * 100", "[1000] * 300")
-    found = repository.commit({"shop.py": shop}, "more small ones")
-    repository.commit({"README": "A shop with boxes.\n"}, "explain more")
-    repository.commit({"shop.py": '# "A shop."\n' + shop}, "comment")
+    found = plant(repository, {"shop.py": SHOP}, {"shop.py": shop})
     line = ("shop.py", "kept.append(bytes(size))")
-    return Expected(
-        flags=flags(
-            "peak result",
-            "regressed",
-            found,
-            line,
-            changed_here=False,
-            caller="SMALL = [1000] * 300",
-            number=12,
-        )
-    )
-
-
-if __name__ == "__main__":
-    main(build)
+    return Expected(flags=flags("peak result", "regressed", found, line, caller="SMALL = [1000] * 300", number=12))

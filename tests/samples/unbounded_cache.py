@@ -4,7 +4,7 @@ A leak: `growth` rises, and `retained` by what the first call leaves. The peak d
 before. The line that allocates a page is the same as before; the decorator, which the commit added, is named beside.
 """
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, plant
 
 SHOP = """\
 from functools import lru_cache
@@ -24,26 +24,10 @@ def work():
 
 
 def build(repository: RepositoryBuilder) -> Expected:
-    """Cache in the fourth of six commits."""
-    start(repository, {"shop.py": SHOP})
-    repository.commit({"README": "A shop.\n"}, "explain")
-    repository.commit({"shop.py": edit(SHOP, "NUMBERS =", "# Of the pages.\nNUMBERS =")}, "comment")
+    """Cache in the third of five commits."""
     cached = edit(SHOP, "def page", "@lru_cache(maxsize=None)\ndef page")
-    found = repository.commit({"shop.py": cached}, "cache pages")
-    repository.commit({"README": "A shop with pages.\n"}, "explain more")
-    repository.commit({"shop.py": cached + "\n\ndef close():\n    pass\n"}, "close")
+    found = plant(repository, {"shop.py": SHOP}, {"shop.py": cached})
     line = 'return ("%08d" % number) * 500'
     return Expected(
-        flags=flags(
-            "growth retained",
-            "regressed",
-            found,
-            ("shop.py", line),
-            changed_here=False,
-            caller="@lru_cache(maxsize=None)",
-        )
+        flags=flags("growth retained", "regressed", found, ("shop.py", line), caller="@lru_cache(maxsize=None)")
     )
-
-
-if __name__ == "__main__":
-    main(build)

@@ -1,6 +1,6 @@
 """Memory that tracemalloc cannot see: a map of 40 MiB instead of 16. `rss_peak` is judged, no line can be blamed."""
 
-from sample_history import Expected, RepositoryBuilder, edit, flags, main, scenario, start
+from sample_history import Expected, RepositoryBuilder, edit, flags, plant, scenario
 
 SHOP = """\
 from mmap import mmap
@@ -17,14 +17,6 @@ def work():
 def build(repository: RepositoryBuilder) -> Expected:
     """Map more in the third of five commits."""
     metrics = ("peak", "retained", "result", "rss_peak")
-    start(repository, {"shop.py": SHOP}, {"workload": scenario(metrics=metrics)})
-    repository.commit({"README": "A shop.\n"}, "explain")
     bigger = edit(SHOP, "16 << 20", "40 << 20")
-    found = repository.commit({"shop.py": bigger}, "more pages")
-    repository.commit({"README": "A shop with pages.\n"}, "explain more")
-    repository.commit({"shop.py": '"""A shop."""\n\n' + bigger}, "describe")
+    found = plant(repository, {"shop.py": SHOP}, {"shop.py": bigger}, {"workload": scenario(metrics=metrics)})
     return Expected(flags=flags("rss_peak", "regressed", found))
-
-
-if __name__ == "__main__":
-    main(build)

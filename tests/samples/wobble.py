@@ -1,6 +1,6 @@
 """Rises and falls below the thresholds that leave 1.5 % in the end: neither a change nor a drift."""
 
-from sample_history import Expected, RepositoryBuilder, edit, main, start
+from sample_history import Expected, RepositoryBuilder, edit, start
 
 SHOP = """\
 def work():
@@ -15,7 +15,3 @@ def build(repository: RepositoryBuilder) -> Expected:
     for count in (1004, 998, 1006, 1003, 1008, 1004, 1011, 1015):
         repository.commit({"shop.py": edit(SHOP, "bytearray(1000", f"bytearray({count}")}, f"{count} rows")
     return Expected()
-
-
-if __name__ == "__main__":
-    main(build)

@@ -2,23 +2,20 @@
 
 A sample is a file of `tests/samples/`. Its `build` makes a repository and returns what is `Expected` there. What is
 found is brought into the same form, so that both are compared as whole values: a flag too many is as wrong as one
-too few. The link beside the samples lets each of them run as a script.
+too few.
 """
 
 import importlib.util
-import os
-import resource
-import subprocess
-import sys
-from collections.abc import Callable, Sequence
+import io
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 import msgspec
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))  # a sample that runs as a script has only its own folder
-
+from memharness.cli import main
 from memharness.model.findings import Change, Report, Verdict
 from memharness.model.metrics import Phase
 from repositories import RepositoryBuilder
@@ -32,7 +29,7 @@ __all__ = [
     "examine",
     "flags",
     "load",
-    "main",
+    "plant",
     "samples",
     "scenario",
     "start",
@@ -102,14 +99,17 @@ def flags(
     caller: str = "",
     **more: str | int | None,
 ) -> frozenset[Flag]:
-    """Return a flag for each of the `metrics`, which stand apart by blanks and blame the same line (path, source)."""
+    """Return a flag for each of the `metrics`, which stand apart by blanks and blame the same line (path, source).
+
+    A line with a `caller` did not change.
+    """
     flag = Flag(
         metric="",
         verdict=verdict,
         at=at,
         path=line[0],
         source=line[1],
-        changed_here=changed_here and line != ("", ""),
+        changed_here=changed_here and not caller and line != ("", ""),
         caller=caller,
     )
     return frozenset(replace(flag, metric=metric, **more) for metric in metrics.split())  # type: ignore[arg-type]
@@ -150,11 +150,20 @@ def edit(text: str, old: str, new: str) -> str:
     return text.replace(old, new)
 
 
-def main(build: Build) -> None:
-    """Make the repository of a sample in the folder that the command line names."""
-    if len(sys.argv) != 2:
-        sys.exit(f"usage: python {sys.argv[0]} FOLDER")
-    build(RepositoryBuilder(Path(sys.argv[1])))
+def plant(
+    repository: RepositoryBuilder,
+    files: dict[str, str],
+    edited: Mapping[str, str | None],
+    scenarios: dict[str, str] | None = None,
+) -> str:
+    """Edit files in the third of five commits and return its id; the last moves all lines, the others none."""
+    start(repository, files, scenarios)
+    repository.commit({"README": "A shop.\n"}, "explain")
+    found = repository.commit(edited, "edit")
+    repository.commit({"README": "A shop to explain.\n"}, "explain more")
+    present = {path: text for path, text in {**files, **edited}.items() if text is not None}
+    repository.commit({path: f'"""Of the shop."""\n\n{text}' for path, text in present.items()}, "describe")
+    return found
 
 
 # --- examining -----------------------------------------------------------------------------------------------
@@ -162,11 +171,10 @@ def main(build: Build) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Examined:
-    """What was planted and what was found, with the CPU seconds of the run and the subject of each commit."""
+    """What was planted and what was found, with the subject of each commit."""
 
     expected: Expected
     found: Expected
-    cpu_seconds: float
     subjects: dict[str, str]
 
     def differences(self) -> list[str]:
@@ -204,7 +212,7 @@ class Examined:
 
 def samples() -> tuple[str, ...]:
     """Return the names of all samples."""
-    return tuple(sorted(path.stem for path in SAMPLES.glob("[a-z]*.py") if not path.is_symlink()))
+    return tuple(sorted(path.stem for path in SAMPLES.glob("[a-z]*.py")))
 
 
 def load(name: str) -> Build:
@@ -221,23 +229,18 @@ def examine(name: str, folder: Path) -> Examined:
     """Plant a sample in `folder` and run memharness on it."""
     repository = RepositoryBuilder(folder / "project")
     expected = load(name)(repository)
-    before = _children_cpu()
-    done = subprocess.run(
-        [sys.executable, "-m", "memharness.cli", "run", "--json", "--results", str(folder / "results")],
-        cwd=repository.path,
-        env={**os.environ, "MEMHARNESS_CACHE": str(folder / "cache")},
-        capture_output=True,
-        check=False,
-    )
+    out, err = io.BytesIO(), io.StringIO()
+    with chdir(repository.path), redirect_stdout(io.TextIOWrapper(out, write_through=True)), redirect_stderr(err):
+        main(["run", "--json", "--results", str(folder / "results")])
+        report_text = out.getvalue()  # before the wrapper is gone, which closes it
     try:
-        report = msgspec.json.decode(done.stdout, type=Report)
+        report = msgspec.json.decode(report_text, type=Report)
     except msgspec.MsgspecError:
-        raise AssertionError(f"{name}: no report\n{done.stdout.decode()}{done.stderr.decode()}") from None
+        raise AssertionError(f"{name}: no report\n{report_text.decode()}{err.getvalue()}") from None
     log = repository.git("log", "--all", "--format=%H %s").splitlines()
     return Examined(
         expected=expected,
         found=_found(report, expected),
-        cpu_seconds=_children_cpu() - before,
         subjects={line[:40]: line[41:] for line in log},
     )
 
@@ -290,8 +293,3 @@ def _flag(change: Change, metric: str) -> Flag:
         caller=line.caller.source if line.caller else "",
         library=line.library,
     )
-
-
-def _children_cpu() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
