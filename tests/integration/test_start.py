@@ -31,6 +31,7 @@ def _without_figures(text: str) -> str:
 def test_the_demo_finds_what_its_history_holds(
     bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("MEMHARNESS_GROWTH_BUDGET", "100ms")
     folder = tmp_path / "demo"
     code, report = bench.call_json("demo", str(folder))
     commits = RepositoryBuilder.__new__(RepositoryBuilder)
@@ -101,6 +102,7 @@ def test_init_writes_what_runs_as_it_stands(
     monkeypatch.chdir(builder.path)
     assert main(["init"]) == 0
     assert "import root: src, packages: box" in capsys.readouterr().out
+    monkeypatch.setenv("MEMHARNESS_GROWTH_BUDGET", "100ms")
     assert main(["run", "--last", "10", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert (report["counts"]["measured"], report["failures"]) == (1, [])
