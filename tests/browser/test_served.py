@@ -13,6 +13,7 @@ import pytest
 from browsing import Tab, point
 from repositories import RepositoryBuilder
 from serving import Serving, serving
+from workbench import CONFIGURATION
 
 pytestmark = pytest.mark.browser
 Opener = Callable[..., Tab]
@@ -43,10 +44,9 @@ KEPT = []
 
 
 def rows():
-    return [bytes(100) for _ in range(3000)]
+    return [bytes(1000) for _ in range(300)]
 """
 LEAKY = ROWS.replace("    return [", "    KEPT.append((Item(), bytearray(4000)))\n    return [")
-CONFIGURATION = '[environment]\ninstall = "path"\n[run]\ngrowth-budget = "100ms"\nresults = "../results"\n'
 BLOCK = "# /// script\n# [tool.memharness]\n# calls = 15\n{params}# ///\n"
 SAYING = f'"""Says {MARKUP} \\u202e."""\n' + BLOCK.format(
     params=f"# params = {{ text = [\"{MARKUP} \\u202e\\u001b[31m ::error:: 'q'\"] }}\n"
@@ -87,10 +87,10 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Hostile:
     files |= {"memharness.toml": CONFIGURATION, ".gitignore": "/site\n", "shop/__init__.py": SHOP}
     path = f"shop/{NAME}.py"
     repository.commit({**files, path: ROWS}, "start", tag="v1.0")
-    repository.commit({path: ROWS.replace("3000", "4000")}, SUBJECT)
+    repository.commit({path: ROWS.replace("300", "400")}, SUBJECT)
     repository.git("commit", "--quiet", "--amend", "--no-edit", "--author", f"Eve \"&' {SUBJECT} <eve@example.org>")
-    repository.commit({path: LEAKY.replace("3000", "4000")}, f"leak {SUBJECT}")
-    repository.commit({path: LEAKY.replace("3000", "8000")}, f"::error::{SUBJECT}")
+    repository.commit({path: LEAKY.replace("300", "400")}, f"leak {SUBJECT}")
+    repository.commit({path: LEAKY.replace("300", "800")}, f"::error::{SUBJECT}")
     made = Hostile(
         repository.path, folder / "cache", tuple(repository.git("rev-list", "--reverse", "main").split()), ""
     )
@@ -207,7 +207,7 @@ def test_the_terminal_shows_the_same(hostile: Hostile) -> None:
 
 
 def test_json_holds_the_texts_as_they_are(hostile: Hostile) -> None:
-    found = json.loads(hostile.call("check", "--all", "--json"))
+    found, _ = json.JSONDecoder().raw_decode(hostile.call("check", "--all", "--json"))  # a note follows
     lines = {line["path"] for change in found["changes"] for line in change["blame"]}
     assert f"shop/{NAME}.py" in lines
     assert {change["reason"] for change in found["changes"]} == {None, REASON}

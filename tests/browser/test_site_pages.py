@@ -49,7 +49,7 @@ def test_no_page_complains_or_scrolls_sideways(open_tab: Opener, width: int, sch
     assert wide == dict.fromkeys(PAGES, width)
 
 
-def test_pages_keep_a_sound_outline(open_tab: Opener) -> None:
+def test_pages_keep_a_sound_outline_and_hostile_text_stays_text(open_tab: Opener) -> None:
     tab = open_tab()
     for path in PAGES:
         page = tab.open(path)
@@ -63,12 +63,6 @@ def test_pages_keep_a_sound_outline(open_tab: Opener) -> None:
         assert page.locator("svg:not([role=img] svg):not([aria-label])").count() == 0
         ids = page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
         assert len(ids) == len(set(ids)), path
-
-
-def test_hostile_text_stays_text(open_tab: Opener) -> None:
-    tab = open_tab()
-    for path in PAGES:
-        page = tab.open(path)
         assert page.locator("img[onerror], img[src=x]").count() == 0
         text = page.locator("body").inner_text()
         assert "\u202e" not in text
@@ -108,9 +102,8 @@ def test_the_index_sorts_by_click_and_key_and_keeps_that(open_tab: Opener) -> No
     assert page.locator("th[aria-sort]").inner_text().startswith("status")
 
 
-def test_the_chart_is_drawn(open_tab: Opener) -> None:
-    tab = open_tab()
-    page = tab.open(SCENARIO)
+def test_the_chart_is_drawn_with_gaps_and_figures_where_one_points(open_tab: Opener) -> None:
+    page = open_tab().open(SCENARIO)
     x, y = point(page, 3)
     colors = page.evaluate(
         """([x, y]) => {
@@ -127,21 +120,11 @@ def test_the_chart_is_drawn(open_tab: Opener) -> None:
     assert page.locator("#summary").inner_text() == (
         "56 of 60 commits measured: from 1.43 MiB to 2.38 MiB (+976.56 KiB +66.6%), 3 changes."
     )
-
-
-def test_what_was_not_measured_is_a_gap(open_tab: Opener) -> None:
-    tab = open_tab()
-    page = tab.open(SCENARIO)
     line = page.evaluate("Bokeh.documents[0].get_model_by_name('line_source').data.y.map(y => Number.isNaN(y))")
     assert [at for at, missing in enumerate(line) if missing] == [24, 25, 26, 33]
     gaps = page.evaluate("Bokeh.documents[0].get_model_by_name('unmeasured_source').data")
     assert gaps == {"left": [23.5], "right": [26.5]}
     assert page.evaluate("Bokeh.documents[0].get_model_by_name('failures_source').data.x") == [33]
-
-
-def test_pointing_at_a_commit_tells_its_figures(open_tab: Opener) -> None:
-    tab = open_tab()
-    page = tab.open(SCENARIO)
     page.mouse.move(*point(page, values.STEP))
     tip = page.locator(".bk-Tooltip div:has(> b)")
     tip.wait_for()
@@ -194,25 +177,18 @@ def test_zooming_by_key_and_back(open_tab: Opener) -> None:
     assert bounds(page) == (-0.5, 59.5)
 
 
-def test_a_click_on_a_point_opens_its_commit(open_tab: Opener) -> None:
-    tab = open_tab()
-    page = tab.open(SCENARIO)
+def test_a_click_on_a_point_opens_its_commit_if_that_has_a_page(open_tab: Opener) -> None:
+    page = open_tab().open(SCENARIO)
+    page.mouse.click(*point(page, 5))
+    page.wait_for_timeout(300)
+    assert page.url.partition("?")[0].endswith(SCENARIO)
     page.mouse.click(*point(page, values.STEP))
     page.wait_for_url(f"**/{COMMIT}")
     assert "Keep all tokens" in page.locator("h1").inner_text()
 
 
-def test_a_click_on_a_commit_without_a_page_stays(open_tab: Opener) -> None:
-    tab = open_tab()
-    page = tab.open(SCENARIO)
-    page.mouse.click(*point(page, 5))
-    page.wait_for_timeout(300)
-    assert page.url.partition("?")[0].endswith(SCENARIO)
-
-
 def test_the_chart_is_walked_by_keyboard(open_tab: Opener) -> None:
-    tab = open_tab()
-    page = tab.open(SCENARIO)
+    page = open_tab().open(SCENARIO)
     page.focus(".frame")
     page.keyboard.press("ArrowRight")
     assert page.locator("#summary").inner_text().startswith(f"1.43 MiB {values.history()[0].short} 2025-01-01")
@@ -223,8 +199,7 @@ def test_the_chart_is_walked_by_keyboard(open_tab: Opener) -> None:
 
 
 def test_the_keyboard_stays_in_what_is_seen(open_tab: Opener) -> None:
-    tab = open_tab()
-    page = tab.open(SCENARIO)
+    page = open_tab().open(SCENARIO)
     page.focus(".frame")
     for key in ("ArrowRight", "+", "+", "ArrowRight"):
         page.keyboard.press(key)
@@ -235,8 +210,7 @@ def test_the_keyboard_stays_in_what_is_seen(open_tab: Opener) -> None:
 
 
 def test_from_the_index_to_a_blamed_line_by_keyboard(open_tab: Opener) -> None:
-    tab = open_tab()
-    page = tab.open("index.html")
+    page = open_tab().open("index.html")
 
     def tab_to(selector: str) -> None:
         for _ in range(60):
@@ -264,19 +238,20 @@ def test_the_chart_follows_the_colour_scheme(open_tab: Opener) -> None:
     assert (light, page.evaluate(background)) == ("#ffffff", "#1b1f22")
 
 
-@pytest.mark.parametrize("metric", ["peak", "retained"])
-def test_print_shows_the_picture_of_the_metric_instead_of_the_canvas(open_tab: Opener, metric: str) -> None:
+def test_print_shows_the_picture_of_the_metric_instead_of_the_canvas(open_tab: Opener) -> None:
     tab = open_tab()
     page = tab.open(SCENARIO)
-    page.click(f"[data-metric={metric}]")
-    tab.wait(f"document.getElementById('chosen').textContent === '{metric}'")
     pictures = page.locator(".picture")
-    assert [picture.is_visible() for picture in pictures.all()] == [False, False]
-    page.emulate_media(media="print")
-    assert page.locator("#chart").is_hidden()
-    (shown,) = [picture for picture in pictures.all() if picture.is_visible()]
-    assert shown.get_attribute("data-picture") == metric
-    tab.wait(f"document.querySelector('#picture-{metric} img').naturalWidth > 0")
+    for metric in ("peak", "retained"):
+        page.emulate_media(media="screen")
+        page.click(f"[data-metric={metric}]")
+        tab.wait(f"document.getElementById('chosen').textContent === '{metric}'")
+        assert [picture.is_visible() for picture in pictures.all()] == [False, False]
+        page.emulate_media(media="print")
+        assert page.locator("#chart").is_hidden()
+        (shown,) = [picture for picture in pictures.all() if picture.is_visible()]
+        assert shown.get_attribute("data-picture") == metric
+        tab.wait(f"document.querySelector('#picture-{metric} img').naturalWidth > 0")
 
 
 def test_any_two_commits_are_compared(open_tab: Opener) -> None:
