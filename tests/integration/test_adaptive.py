@@ -191,9 +191,7 @@ def test_an_interrupt_carries_a_notice_at_any_time(
 
 def test_an_interrupted_search_says_what_is_unexplored(bench: Workbench, tmp_path: Path) -> None:
     history(bench, length=40)
-    (bench.path / "scenarios" / "fill.py").write_text(
-        "import time\nimport box\n\n\ndef run():\n    time.sleep(0.2)\n    return box.fill()\n"
-    )
+    bench.scenario.write_text("import time\nimport box\n\n\ndef run():\n    time.sleep(0.2)\n    return box.fill()\n")
     command = [sys.executable, "-m", "memharness.cli", "run", "--adaptive", "-j", "1"]
     with subprocess.Popen(
         command, cwd=bench.path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True

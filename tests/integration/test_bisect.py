@@ -174,8 +174,7 @@ def test_the_line_of_a_branch_is_asked_for_once(
 def test_ends_that_ask_nothing_are_refused(
     bench: Workbench, arguments: tuple[str, ...], code: int, complaint: str
 ) -> None:
-    scenario = bench.path / "scenarios" / "fill.py"
-    scenario.write_text(scenario.read_text().replace("# calls = 15\n", '# calls = 15\n# metrics = ["peak"]\n'))
+    bench.set('metrics = ["peak"]')
     history(bench, ["import missing_module\n", module(), module(), module()])
     answer = bench.call_json("bisect", *arguments)
     assert (answer[0], complaint in answer[1]["error"]["message"]) == (code, True)

@@ -86,8 +86,7 @@ def test_a_newest_commit_that_is_not_measured_or_failed_is_incomplete(quick: Wor
 
 
 def test_a_limit_is_judged_at_the_first_commit(quick: Workbench) -> None:
-    scenario = quick.path / "scenarios" / "fill.py"
-    scenario.write_text(scenario.read_text().replace("# calls = 15\n", '# calls = 15\n# limits = { peak = "90 kB" }\n'))
+    quick.set('limits = { peak = "90 kB" }')
     only = quick.commit(module())
     code, report = quick.call_json("run")
     assert code == 1
@@ -138,10 +137,7 @@ def test_a_comparison_in_one_environment_is_no_part_of_any_series(quick: Workben
 
 
 def test_a_limit_that_an_abandoned_environment_broke_is_past(quick: Workbench) -> None:
-    scenario = quick.path / "scenarios" / "fill.py"
-    scenario.write_text(
-        scenario.read_text().replace("# calls = 15\n", '# calls = 15\n# limits = { peak = "150 kB" }\n')
-    )
+    quick.set('limits = { peak = "150 kB" }')
     quick.commit(module(size=200_000))
     quick.call("run")
     config = quick.path / "memharness.toml"
@@ -209,8 +205,7 @@ def test_every_metric_is_entered_with_its_own_figures(bench: Workbench) -> None:
 
 
 def test_an_accepted_drift_is_shown_and_what_drifts_on_is_reported(bench: Workbench) -> None:
-    scenario = bench.path / "scenarios" / "fill.py"
-    scenario.write_text(scenario.read_text().replace("# calls = 15\n", '# metrics = ["peak"]\n'))
+    bench.set('metrics = ["peak"]')
     size, ends = 10_000_000, []
     for _ in range(2):
         for _ in range(4):

@@ -72,8 +72,7 @@ def test_a_metric_whose_pass_fails_at_one_revision_has_no_figure_there(bench: Wo
 
 
 def test_environments_are_made_alike_for_cases_that_want_later_calls_only(bench: Workbench) -> None:
-    scenario = Path("scenarios", "fill.py")
-    scenario.write_text(scenario.read_text().replace("# calls = 15\n", "# calls = 15\n# metrics = ['growth']\n"))
+    bench.set("metrics = ['growth']")
     bench.commit(module(), tag="v1.0")
     bench.commit(module(kept=LEAK), tag="v2.0")
     code, report = bench.call_json("compare", "v1.0", "v2.0", "--same-env")

@@ -46,7 +46,7 @@ def sized(size: int) -> str:
 
 @pytest.mark.parametrize("what", REMOVED)
 def test_a_cleaner_that_comes_by_is_no_failure_of_a_commit(quick: Workbench, tmp_path: Path, what: str) -> None:
-    (quick.path / "scenarios" / "fill.py").write_text(cleaned(REMOVED[what], tmp_path / "once"))
+    quick.scenario.write_text(cleaned(REMOVED[what], tmp_path / "once"))
     for size in (100_000, 101_000, 102_000):
         quick.commit(sized(size))
     code, report = quick.call_json("run", "-j", "1", "--no-reuse")
@@ -57,7 +57,7 @@ def test_a_cleaner_that_comes_by_is_no_failure_of_a_commit(quick: Workbench, tmp
 
 def test_a_pass_that_failed_before_its_files_were_put_back_is_run_again(bench: Workbench, tmp_path: Path) -> None:
     text = cleaned(REMOVED["the copies of the scenarios"], tmp_path / "once", call=4)  # in the growth pass
-    (bench.path / "scenarios" / "fill.py").write_text(text)
+    bench.scenario.write_text(text)
     bench.commit(sized(200_000))
     code, report = bench.call_json("run", "-j", "1")
     assert (tmp_path / "once").exists()
@@ -67,7 +67,7 @@ def test_a_pass_that_failed_before_its_files_were_put_back_is_run_again(bench: W
 def test_a_workload_that_removes_its_own_files_fails_like_any_other(quick: Workbench) -> None:
     """Although it tells of another temporary file each time."""
     text = cleaned(REMOVED["the tree"], then="open(f'/tmp/gone-{os.urandom(8).hex()}')")
-    (quick.path / "scenarios" / "fill.py").write_text(text)
+    quick.scenario.write_text(text)
     for size in (100_000, 101_000, 102_000):
         quick.commit(sized(size))
     code, report = quick.call_json("run", "-j", "1", "--no-reuse")
@@ -78,7 +78,7 @@ def test_a_workload_that_removes_its_own_files_fails_like_any_other(quick: Workb
 
 def test_what_is_disturbed_again_and_otherwise_is_not_stored(quick: Workbench) -> None:
     text = cleaned(REMOVED["the tree"], then="raise ValueError(os.urandom(8))")
-    (quick.path / "scenarios" / "fill.py").write_text(text)
+    quick.scenario.write_text(text)
     first = quick.commit(sized(100_000))
     second = quick.commit(sized(101_000))
     code, report = quick.call_json("run", "-j", "1")

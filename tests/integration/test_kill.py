@@ -106,7 +106,7 @@ def run():
     while True: pass
 """
     quick.commit(module())
-    scenario = quick.path / "scenarios" / "fill.py"
+    scenario = quick.scenario
     usual = scenario.read_text()
     scenario.write_text(text)
     process = start(quick)

@@ -68,7 +68,7 @@ def test_a_missing_submodule_is_the_reason_where_it_is_needed_and_else_no_matter
 
 
 def test_a_file_of_git_lfs_is_measured_or_named(quick: Workbench) -> None:
-    (quick.path / "scenarios/fill.py").write_text(READING)
+    quick.scenario.write_text(READING)
     for size in (10_000, 60_000):
         data = bytes(size)
         oid = hashlib.sha256(data).hexdigest()
@@ -145,7 +145,7 @@ def test_malformed_commits_are_listed_and_measured(quick: Workbench) -> None:
 def test_what_a_workload_leaves_in_its_environment_reaches_no_other(quick: Workbench, tmp_path: Path) -> None:
     packed = tmp_path / "dep-1.0-py3-none-any.whl"
     packed.write_bytes(wheel("dep", {"dep/__init__.py": ""}))
-    (quick.path / "scenarios/fill.py").write_text(
+    quick.scenario.write_text(
         f'# /// script\n# dependencies = ["dep @ file://{packed}"]\n# ///\nimport box, dep, pathlib, time\n\n\n'
         "def run():\n    cache = pathlib.Path(dep.__file__).parent / 'cache.py'\n"
         "    size = 10 if cache.exists() else 100_000\n    cache.write_text('')\n"

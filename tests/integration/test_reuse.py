@@ -116,7 +116,7 @@ OBSTACLES = {
 
 
 def test_what_cannot_be_proven_is_measured(bench: Workbench) -> None:
-    (bench.path / "scenarios" / "fill.py").unlink()
+    bench.scenario.unlink()
     for name in OBSTACLES:
         (bench.path / "scenarios" / f"{name}.py").write_text(SCENARIO.replace("box", f"box_{name}"))
     start = bench.repository.commit({f"box_{name}.py": workload(beside) for name, beside in OBSTACLES.items()})
@@ -167,7 +167,7 @@ def test_the_commit_that_was_measured_may_be_missing_in_a_shallow_clone(bench: W
 def test_data_beside_the_scenarios_counts_as_seen(bench: Workbench) -> None:
     data = bench.path / "scenarios" / "data.txt"
     data.write_text("1")
-    (bench.path / "scenarios" / "fill.py").write_text(
+    bench.scenario.write_text(
         SCENARIO.replace("import box", "import box\nimport os\nopen(os.path.dirname(__file__) + '/data.txt').read()")
     )
     bench.commit(module())

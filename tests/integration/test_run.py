@@ -184,7 +184,7 @@ def test_a_broken_commit_is_no_baseline(quick: Workbench) -> None:
 
 
 def test_the_series_of_a_changed_scenario_is_continued(quick: Workbench) -> None:
-    scenario = quick.path / "scenarios" / "fill.py"
+    scenario = quick.scenario
     quick.commit(module())
     doubled = quick.commit(module(size=200_000))
     joint = quick.commit(module(size=300_000))
@@ -224,7 +224,7 @@ def test_a_series_is_continued_from_a_commit_before_the_range(quick: Workbench, 
     quick.call("run")
     quick.commit(module(size=200_000))
     quick.commit(module(size=200_000))
-    (quick.path / "scenarios" / "fill.py").write_text(SCENARIO.replace("fill()", "fill() * 3"))
+    quick.scenario.write_text(SCENARIO.replace("fill()", "fill() * 3"))
     _, first = quick.call_json("run", "--last", "1", *how)
     assert f"series is continued from {joint[:10]}, where both were measured" in "".join(first["notices"])
     code, again = quick.call_json("run", "--last", "1", *how)
@@ -237,7 +237,7 @@ def test_a_changed_scenario_is_measured_everywhere_where_its_former_series_has_g
     quick.commit(module())
     quick.commit(module())
     quick.call("run", "--last", "1")
-    (quick.path / "scenarios" / "fill.py").write_text(SCENARIO.replace("fill()", "fill() * 3"))
+    quick.scenario.write_text(SCENARIO.replace("fill()", "fill() * 3"))
     code, report = quick.call_json("run")
     assert (code, report["counts"]["measured"], report["changes"]) == (0, 2, [])
     assert not any("continued" in notice for notice in report["notices"])
@@ -247,7 +247,7 @@ def test_a_changed_scenario_that_fails_now_leaves_what_was_found_before(quick: W
     quick.commit(module())
     risen = quick.commit(module(size=200_000))
     quick.call("run")
-    (quick.path / "scenarios" / "fill.py").write_text(SCENARIO.replace("fill()", "absent()"))
+    quick.scenario.write_text(SCENARIO.replace("fill()", "absent()"))
     code, report = quick.call_json("run")
     assert code == 1
     assert found(report) == {(risen, "peak", "regressed"), (risen, "result", "regressed")}
@@ -260,7 +260,7 @@ def test_failures_of_a_former_series_are_not_said_to_need_another_try(quick: Wor
     quick.commit(module())
     quick.call("run")
     assert any("--retry-failed" in notice for notice in quick.call_json("run")[1]["notices"])
-    (quick.path / "scenarios" / "fill.py").write_text(SCENARIO.replace("fill()", "fill() * 3"))
+    quick.scenario.write_text(SCENARIO.replace("fill()", "fill() * 3"))
     _, report = quick.call_json("run", "--retry-failed")
     assert ([failure["commit"] for failure in report["failures"]], report["counts"]["measured"]) == ([broken], 1)
     for command in (["run"], ["check", "--all"]):
@@ -297,7 +297,7 @@ def test_comments_and_docstrings_of_a_scenario_measure_nothing_again(quick: Work
     text = SCENARIO.replace("import box", '"""Fill a box."""\n\nimport box  # of ours').replace(
         "():\n", '():\n    """Fill."""\n'
     )
-    (quick.path / "scenarios" / "fill.py").write_text(text)
+    quick.scenario.write_text(text)
     _, report = quick.call_json("run")
     assert (report["counts"]["measured"], report["series"]) == (0, first["series"])
 
@@ -351,7 +351,7 @@ def test_stored_failures_that_make_a_run_incomplete_are_said_to_need_another_try
 def test_an_edit_of_a_scenario_during_a_run_does_not_reach_it(quick: Workbench) -> None:
     for _ in range(4):
         quick.commit(module())
-    scenario = quick.path / "scenarios" / "fill.py"
+    scenario = quick.scenario
     scenario.write_text(
         "import box\nfrom pathlib import Path\n\n\ndef run():\n"
         f"    Path({str(scenario)!r}).write_text('def run(): return bytearray(10**6)\\n')\n    return box.fill()\n"
@@ -408,8 +408,7 @@ def test_a_scenario_may_be_a_package(quick: Workbench) -> None:
 def test_a_scenario_is_not_expected_to_work_before_its_start(quick: Workbench) -> None:
     quick.repository.commit({"README": "nothing yet"})
     quick.commit(module(), tag="v1.0")
-    scenario = quick.path / "scenarios" / "fill.py"
-    scenario.write_text(scenario.read_text().replace("# calls", '# since = "v1.0"\n# calls'))
+    quick.set('since = "v1.0"')
     code, report = quick.call_json("run")
     assert (code, report["failures"], report["counts"]["measured"]) == (0, [], 1)
 
@@ -528,7 +527,7 @@ def test_a_run_goes_on_where_the_newest_builds_or_the_reasons_differ(bench: Work
 
 
 def test_memory_of_child_processes_is_named_once_for_a_case(quick: Workbench) -> None:
-    (quick.path / "scenarios" / "fill.py").write_text(
+    quick.scenario.write_text(
         "import subprocess\nimport box\n\n\ndef run():\n    subprocess.run(['true'])\n    return box.fill()\n"
     )
     for number in range(2):

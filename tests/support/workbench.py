@@ -43,9 +43,14 @@ class Workbench:
         self.results = folder / "results"
         self._capsys = capsys
         self.stderr = ""
-        (self.path / "scenarios").mkdir()
+        self.scenario = self.path / "scenarios" / "fill.py"
+        self.scenario.parent.mkdir()
         (self.path / "memharness.toml").write_text(CONFIGURATION)
-        (self.path / "scenarios" / "fill.py").write_text(SCENARIO)
+        self.scenario.write_text(SCENARIO)
+
+    def set(self, line: str) -> None:
+        """Add a line to what the scenario says of itself."""
+        self.scenario.write_text(self.scenario.read_text().replace("# calls", f"# {line}\n# calls"))
 
     def commit(self, text: str, subject: str = "change", *, tag: str | None = None) -> str:
         return self.repository.commit({"box.py": text}, subject, tag=tag)
