@@ -26,9 +26,10 @@ def built(tmp_path: Path) -> Path:
 
 def build(folder: Path) -> None:
     remove(folder)
-    for name in ("bin/activate", f"{SITE}/dep/__init__.py", f"{SITE}/a.pth", "pyvenv.cfg", "generated/made.py"):
+    names = ("bin/activate", f"{SITE}/dep/__init__.py", f"{SITE}/a.pth", "pyvenv.cfg", "generated/made.py")
+    for name in (*names, os.fsdecode(b"generated/caf\xe9")):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(f"# {name}\n")
+        (folder / name).write_text("# text\n")
     (folder / "bin/python").symlink_to(sys.executable)
     (folder / "environment.json").write_text("{}")
     record(folder)
@@ -54,6 +55,7 @@ def never() -> None:
 ADDED = {
     "a cache": f"open('{SITE}/dep/cache', 'w').close()",
     "a module": f"os.mkdir('{SITE}/new'); open('{SITE}/new/__init__.py', 'w').close()",
+    "a name that is no text": f"open(b'{SITE}/\\xff', 'w').close()",
     "byte code": f"os.mkdir('{SITE}/dep/__pycache__'); open('{SITE}/dep/__pycache__/x.pyc', 'w').close()",
     "a link": f"os.symlink('/', '{SITE}/root')",
     "a .pth file": f"open('{SITE}/b.pth', 'w').write('import sys')",

@@ -30,6 +30,7 @@ _RECORD: Final = ".recorded"
 _ALONE: Final = b"alone\n"
 _ATTEMPTS: Final = 100  # at having an environment as it was built: workers whose children change it may come between
 _Status = tuple[int, int, int, int]  # mode, inode, size and ctime of a path; differ once it is touched
+_Recorded = dict[bytes, _Status]  # by path; not every path is text
 
 
 def record(folder: Path) -> None:
@@ -85,7 +86,7 @@ def _guard(folder: Path, cancel: threading.Event | None) -> Iterator[tuple[int, 
                 return
 
 
-def _counts(folder: Path, guard: int, recorded: dict[str, _Status], *, alone: bool) -> bool:
+def _counts(folder: Path, guard: int, recorded: _Recorded, *, alone: bool) -> bool:
     if alone or (_read_record(folder) == recorded and _scan(folder) == recorded):
         return True
     os.pwrite(guard, _ALONE, 0)
@@ -99,7 +100,7 @@ def _clean(folder: Path) -> None:
         return
     if all(_is_unchanged(now.get(path), before) for path, before in recorded.items()):
         for path in now.keys() - recorded.keys():
-            remove(folder / path)
+            remove(folder / os.fsdecode(path))
         record(folder)
     else:
         (folder / _RECORD).unlink(missing_ok=True)
@@ -110,10 +111,10 @@ def _is_unchanged(now: _Status | None, before: _Status) -> bool:
     return now == before or (now is not None and stat.S_ISDIR(now[0]) and now[0] == before[0])
 
 
-def _read_record(folder: Path) -> dict[str, _Status] | None:
+def _read_record(folder: Path) -> _Recorded | None:
     """Return what was recorded, None where nothing was; a damaged record counts as none."""
     try:
-        return msgspec.msgpack.decode((folder / _RECORD).read_bytes(), type=dict[str, _Status])
+        return msgspec.msgpack.decode((folder / _RECORD).read_bytes(), type=_Recorded)
     except msgspec.DecodeError:
         (folder / _RECORD).unlink(missing_ok=True)
     except OSError:
@@ -121,10 +122,10 @@ def _read_record(folder: Path) -> dict[str, _Status] | None:
     return None
 
 
-def _scan(folder: Path) -> dict[str, _Status]:
+def _scan(folder: Path) -> _Recorded:
     """Return path -> status of all below a folder; the time of a folder tells of what came and went in it."""
-    found: dict[str, _Status] = {}
-    waiting = [str(folder)]
+    found: _Recorded = {}
+    waiting = [os.fsencode(folder)]
     start = len(waiting[0]) + 1
     while waiting:
         with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
@@ -133,7 +134,7 @@ def _scan(folder: Path) -> dict[str, _Status]:
                 found[entry.path[start:]] = (status.st_mode, status.st_ino, status.st_size, status.st_ctime_ns)
                 if stat.S_ISDIR(status.st_mode):
                     waiting.append(entry.path)
-    found.pop(_RECORD, None)
-    if STORED in found:
-        found[STORED] = (*found[STORED][:3], 0)
+    found.pop(_RECORD.encode(), None)
+    if stored := found.get(STORED.encode()):
+        found[STORED.encode()] = (*stored[:3], 0)
     return found
