@@ -490,6 +490,9 @@ def test_of_a_commit_at_which_some_cases_fail_the_figures_of_others_are_named(qu
     for path in (quick.path / "scenarios").glob("*.py"):
         path.write_text(path.read_text().replace("fill()", "fill() * 2").replace("(1)", "(2)"))
     assert quick.call_json("run")[1]["figures"] == {commit: ["fill"], later: ["fill"]}
+    for path in (quick.path / "scenarios").glob("*.py"):
+        path.write_text(path.read_text().replace("box.fill() * 2", "box.full()"))
+    assert later not in quick.call_json("run")[1]["figures"]  # what was measured before the edit counts for nothing
 
 
 def building(bench: Workbench, *faults: str) -> list[str]:

@@ -1,6 +1,6 @@
 """Puts findings together for the commands: reports, and trends to be drawn."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
@@ -64,11 +64,17 @@ def reasons(outcome: Outcome) -> Iterator[tuple[Phase, str]]:
         yield phase, f"{reason} (in the {name} pass; the other metrics are measured)"
 
 
-def _figures(results: Results, failed: Iterable[Failure]) -> dict[str, tuple[str, ...]]:
-    """Return the measured cases of each commit that also has failures."""
-    measured: dict[str, dict[str, None]] = {failure.commit: {} for failure in failed}
+def _figures(results: Results, failed: Sequence[Failure]) -> dict[str, tuple[str, ...]]:
+    """Return the measured cases of each commit that also has failures.
+
+    Figures of a former part of a series do not count for a case that fails there now.
+    """
+    failing = {(failure.commit, failure.case) for failure in failed}
+    measured: dict[str, dict[str, None]] = {commit: {} for commit, _ in failing}
     for part in all_parts(results):
         for commit, names in measured.items():
+            if part.closed and (commit, part.case.name) in failing:
+                continue
             if any(isinstance(m.outcome, Measured) for m in part.stored.get(commit, ())):
                 names[part.case.name] = None
     return {commit: tuple(names) for commit, names in measured.items() if names}

@@ -312,13 +312,13 @@ def _unknown(repository: Repository, revision: str) -> MemharnessError:
     output = repository.git("for-each-ref", "--format=%(refname:lstrip=2)", "refs/tags", "refs/heads", "refs/remotes")
     names = output.decode(errors="replace").split()
     close = difflib.get_close_matches(revision, names, n=3, cutoff=0.5)
-    if close:
-        hint = f"Did you mean {' or '.join(close)}?"
-    elif repository.shallow:
+    if repository.shallow:
         hint = (
             "The clone is shallow: get the rest with `git fetch --unshallow --tags` (in CI, fetch-depth: 0). "
             "See `memharness help ci`."
         )
+    elif close:
+        hint = f"Did you mean {' or '.join(close)}?"
     else:
         hint = "See `git tag` and `git branch --all` for the names there are, and fetch what is missing."
     return MemharnessError(f"{revision!r} is no revision of {repository.location}", hint=hint)

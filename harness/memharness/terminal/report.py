@@ -156,7 +156,8 @@ def _figures_text(commit_id: str, report: Report) -> str:
     """Return how many cases failed at a commit, and which have figures nevertheless."""
     failed = {failure.case for failure in report.failures if failure.commit == commit_id}
     stored = report.figures[commit_id]
-    return f"{len(failed)} of {len(failed.union(stored))} cases failed; figures of {names_text(stored)} are stored"
+    failed_text = f"{len(failed)} of {number_text(len(failed.union(stored)), 'case')} failed"
+    return f"{failed_text}; figures of {names_text(stored)} are stored"
 
 
 def _counts_line(report: Report) -> Text:
