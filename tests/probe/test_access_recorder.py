@@ -135,8 +135,8 @@ OBSTACLES = {
     "os.statvfs('/proc')": "it looked at /proc",
     "setattr(os, 'stat', lambda path: None)": "it replaced os.stat",
     "os.path.exists(Raising())": "it disturbed the recording of what it looks at",
-    "[(os.mkdir('d'), os.chdir('d')) for _ in range(3_000)]": "it disturbed the recording of what it looks at",
-    "[os.path.exists(f'{T}/{n}') for n in range(20_000)]": "it looked at too many paths",
+    "[(os.mkdir('d' * 200), os.chdir('d' * 200)) for _ in range(30)]": "it disturbed the recording of what it looks at",
+    "[os.path.exists(f'{T}/{n}') for n in range(12_500)]": "it looked at too many paths",
     "[os.path.exists(f'{T}/{n:0>3000}') for n in range(1_000)]": "it looked at too many paths",
 }
 OBSTRUCTION = """

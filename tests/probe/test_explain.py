@@ -69,9 +69,9 @@ def test_profiles_add_up_to_the_figures_and_runs_are_alike_to_the_byte(versioned
             return ast.dump(ast.parse(text))
         def run():
             if not KEPT: KEPT.append(json.loads(json.dumps({"a": [1.5] * 500})))
-            tree = ast.parse("def f(x):\\n    return [x, {'a': 1.5}]\\n" * 10)
+            tree = ast.parse("def f(x):\\n    return [x, {'a': 1.5}]\\n" * 3)
             names = {node.__class__.__name__: ast.dump(node) for node in ast.walk(tree)}
-            return [parse(f"x = {number}") for number in range(15)], names
+            return [parse(f"x = {number}") for number in range(5)], names
     """
     everything = (*FIRST, "warm_peak", "growth")
     plain = [versioned.observe(text, everything, calls=15) for _ in range(2)]
