@@ -188,7 +188,7 @@ def test_what_does_not_leak_is_clean(bench: Bench, name: str) -> None:
     assert (outcome.metrics["growth"], list(outcome.profiles), outcome.notes) == (0, ["calls"], ())
 
 
-@pytest.mark.parametrize("first", range(10))
+@pytest.mark.parametrize("first", [0, 4, 9])  # `test_leak_rule.py` tries all ten
 def test_a_leak_on_every_tenth_call_is_found_wherever_it_begins(bench: Bench, first: int) -> None:
     big, small = every_tenth_call(first, "bytearray(943)"), every_tenth_call(first, "Exception(KEPT)")
     assert measured(bench.observe(big, ("growth",))).metrics["growth"] in (96, 104, 112)
@@ -205,7 +205,7 @@ def test_every_version_finds_and_sizes_a_leak_of_small_items(versioned: Bench, n
 
 @pytest.mark.parametrize("versioned", VERSIONS, indirect=True)
 def test_every_version_clears_a_set_and_a_cache_that_have_a_bound(versioned: Bench) -> None:
-    for name in ("a set of at most 90", "a cache of 5000", "nothing"):
+    for name in ("a set of at most 90", "a cache of 5000"):
         assert measured(versioned.observe(CLEAN[name], ("growth",))).metrics["growth"] == 0
 
 
@@ -269,6 +269,7 @@ def test_the_leak_profile_names_the_line_and_how_much_it_added(versioned: Bench)
     text = "KEPT = []\ndef run():\n    KEPT.extend([bytearray(943)])\n    return [0] * 1000\n"
     observation = versioned.observe(text, ("growth",), calls=15)
     lines = {line.line: line for line in profile(observation, "leak").lines}
+    assert len(profile(observation, "calls").sizes) == 16
     calls = measured(observation).leak_calls
     assert lines[3].size - 1000 * calls in range(8 * calls - 200, 8 * calls + 200)  # the list over-allocates
     assert lines[3] == ProfileLine(
@@ -293,8 +294,6 @@ def test_the_size_after_each_call_is_kept_with_a_leak_and_without(versioned: Ben
     assert nothing == (nothing[0],) * 16
     old = versioned.version in ("3.8.18", "3.9.18", "3.10.13")
     assert [size in (range(300, 500) if old else (0,)) for size in (frame, nothing[0])] == [True, True]
-    leak = "KEPT = []\ndef run(): KEPT.append(bytearray(943))\n"
-    assert len(profile(versioned.observe(leak, ("growth",), calls=31), "calls").sizes) == 32
 
 
 FRESH = {  # a scenario with a state of its own for every call; growth, warm_peak

@@ -72,11 +72,15 @@ def test_what_does_not_go_on_is_not_suspected(name: str, end: int) -> None:
 
 @pytest.mark.parametrize("phase", range(10))
 def test_every_tenth_call_counts_wherever_it_begins(phase: int) -> None:
-    events = [(i + phase) // 10 for i in range(256)]
+    events = [(i + phase) // 10 for i in range(1024)]
     for end in (128, 256):
-        blocks = [2 * number for number in events[:end]]
-        assert 80 <= leak_slope([1000 * number for number in events[:end]], blocks) <= 125
-        assert 0.1 <= block_rate(blocks) <= 0.26
+        for size, number in ((1000, 2), (1000, 1), (80, 1)):
+            sizes, blocks = ([each * event for event in events] for each in (size, number))
+            slope, rate = leak_slope(sizes[:end], blocks[:end]), block_rate(blocks[:end])
+            assert 0.08 * size <= slope <= 0.125 * size
+            assert 0.05 * number <= rate <= 0.13 * number
+            assert still_rises(blocks[:end], rate)
+            assert all(rises_enough(blocks[i + 128] - blocks[i], rate, 128) for i in range(end, 896))
 
 
 def test_the_slope_of_a_set_is_the_same_after_twice_the_calls() -> None:

@@ -12,7 +12,7 @@ CASES = {
     "sorted": (
         """
         def run():
-            rows = ["%04d" % number for number in range(200)] * 250
+            rows = ["%04d" % number for number in range(40)] * 250
             ordered = sorted(rows, key=hash)
             return len(ordered)
         """,
@@ -22,7 +22,7 @@ CASES = {
     "json.loads": (
         """
         import json
-        TEXT = json.dumps([[number, str(number)] for number in range(4_000)])
+        TEXT = json.dumps([[number, str(number)] for number in range(2_000)])
         def run():
             return len(json.loads(TEXT))
         """,
@@ -105,7 +105,7 @@ CASES = {
         """
         def tokens():
             import struct
-            rows = [b"%050d" % number for number in range(12_000)]
+            rows = [b"%050d" % number for number in range(8_000)]
             return [row[0] for row in rows]
         def run():
             found = {}
@@ -113,7 +113,7 @@ CASES = {
                 found.setdefault(token, 0)
             return found
         """,
-        'rows = [b"%050d" % number for number in range(12_000)]',
+        'rows = [b"%050d" % number for number in range(8_000)]',
         (80, 100),
     ),
     "threads of a module that the call imports": (
@@ -134,7 +134,7 @@ CASES = {
         """
         def run():
             total = 0
-            for size in (1_000, 12_000, 500):
+            for size in (1_000, 6_000, 500):
                 total += len([number + 1000 for number in range(size)])
             return total
         """,
@@ -215,17 +215,17 @@ def test_types_and_callers_are_those_at_the_peak(versioned: Bench) -> None:
             return item
         def run():
             items = []
-            for number in range(5000):
+            for number in range(1000):
                 items.append(make(number))
-            slots, block = [None] * 100_000, bytearray(1000)
+            slots, block = [None] * 20_000, bytearray(1000)
             items.clear()
             return bytearray(100)
     """
     observation = versioned.observe(text, ("peak",), explain=True)
     found = profile(observation, "peak")
     assert found.types[:2] == (
-        LineInstances(path="<scenarios>/waste.py", line=4, name="waste.Item", count=5000),
-        LineInstances(path="<scenarios>/waste.py", line=5, name="builtins.str", count=5000),
+        LineInstances(path="<scenarios>/waste.py", line=4, name="waste.Item", count=1000),
+        LineInstances(path="<scenarios>/waste.py", line=5, name="builtins.str", count=1000),
     )
     assert [[frame.function for frame in stack.frames] for stack in found.stacks[:2]] == [["run", "make"], ["run"]]
     assert [entry.name for entry in profile(observation, "alive").types] == ["builtins.bytearray"]
