@@ -24,7 +24,7 @@ def work():
 
 
 def build(repository: RepositoryBuilder) -> Expected:
-    """Cache in the third of five commits."""
+    """Cache in the second of four commits."""
     cached = edit(SHOP, "def page", "@lru_cache(maxsize=1000)\ndef page")
     found = plant(repository, {"shop.py": SHOP}, {"shop.py": cached})
     made, asked = 'return ("%08d" % number) * 500', "pages = [page(next(NUMBERS)) for _ in range(50)]"

@@ -32,7 +32,7 @@ def work():
 
 
 def build(repository: RepositoryBuilder) -> Expected:
-    """Subscribe in the third of five commits."""
+    """Subscribe in the second of four commits."""
     leaking = edit(SHOP, "    return view", "    events.subscribe(view.refresh)\n    return view")
     found = plant(repository, {"shop.py": SHOP, "events.py": EVENTS}, {"shop.py": leaking})
     return Expected(

@@ -21,7 +21,7 @@ def work():
 
 
 def build(repository: RepositoryBuilder) -> Expected:
-    """Ask for more in the third of five commits."""
+    """Ask for more in the second of four commits."""
     shop = edit(SHOP, "300", "600")
     found = plant(repository, {"shop.py": SHOP, "rows.py": ROWS}, {"shop.py": shop})
     return Expected(

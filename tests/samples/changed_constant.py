@@ -16,7 +16,7 @@ def work():
 
 
 def build(repository: RepositoryBuilder) -> Expected:
-    """Raise the constant in the third of five commits."""
+    """Raise the constant in the second of four commits."""
     found = plant(repository, {"shop.py": SHOP, "sizes.py": SIZES}, {"sizes.py": edit(SIZES, "90", "900")})
     return Expected(
         flags=flags(

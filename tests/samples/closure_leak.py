@@ -25,7 +25,7 @@ def work():
 
 
 def build(repository: RepositoryBuilder) -> Expected:
-    """Keep the closure in the third of five commits."""
+    """Keep the closure in the second of four commits."""
     leaking = edit(SHOP, "    return send()\n", "    LATER.append(send)\n    return send()\n")
     found = plant(repository, {"shop.py": SHOP}, {"shop.py": leaking})
     return Expected(

@@ -14,7 +14,7 @@ def work():
 
 
 def build(repository: RepositoryBuilder) -> Expected:
-    """Remove the leak in the third of five commits."""
+    """Remove the leak in the second of four commits."""
     shop = edit(SHOP, "    SEEN.append(bytearray(50_000))\n", "")
     found = plant(repository, {"shop.py": SHOP}, {"shop.py": shop})
     line = ("shop.py", "SEEN.append(bytearray(50_000))")

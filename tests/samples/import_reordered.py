@@ -17,7 +17,7 @@ def work():
 
 
 def build(repository: RepositoryBuilder) -> Expected:
-    """Import in the third of five commits."""
+    """Import in the second of four commits."""
     metrics = ("peak", "retained", "result", "import")
     shop = edit(SHOP, "import json\n", "import html\nimport json\n\nSIGN = html.unescape('&copy;')\n")
     found = plant(repository, {"shop.py": SHOP}, {"shop.py": shop}, {"workload": scenario(metrics=metrics)})

@@ -16,7 +16,7 @@ def work():
 
 
 def build(repository: RepositoryBuilder) -> Expected:
-    """Keep the documents in the third of five commits."""
+    """Keep the documents in the second of four commits."""
     leaking = edit(SHOP, "    return", "    SEEN.append(document)\n    return")
     found = plant(repository, {"shop.py": SHOP}, {"shop.py": leaking})
     line = "document = json.loads(TEXT)"

@@ -23,7 +23,7 @@ def work():
 
 
 def build(repository: RepositoryBuilder) -> Expected:
-    """Copy in the third of five commits."""
+    """Copy in the second of four commits."""
     copying = edit(
         SHOP,
         "    sums.append(sum(len(row) for row in ROWS))\n",

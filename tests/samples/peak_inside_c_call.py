@@ -8,8 +8,8 @@ from sample_history import Expected, RepositoryBuilder, edit, flags, scenario, s
 SHOP = """\
 import json
 
-NUMBERS = list(range(1_000_000, 1_010_000))
-LINES = ['{"name": "%040d", "price": %d}' % (number, number) for number in range(2000)]
+NUMBERS = list(range(1_000_000, 1_002_000))
+LINES = ['{"name": "%0400d", "price": %d}' % (number, number) for number in range(200)]
 PARTS = [b"-" * 1000 for _ in range(500)]
 
 

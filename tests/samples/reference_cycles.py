@@ -23,7 +23,7 @@ def work():
 
 
 def build(repository: RepositoryBuilder) -> Expected:
-    """Point back in the third of five commits."""
+    """Point back in the second of four commits."""
     cyclic = edit(SHOP, "self.document = None", "self.document = document")
     found = plant(repository, {"shop.py": SHOP}, {"shop.py": cyclic})
     line = "self.body = bytearray(20_000)"

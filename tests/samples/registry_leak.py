@@ -28,7 +28,7 @@ def work():
 
 
 def build(repository: RepositoryBuilder) -> Expected:
-    """Register in the third of five commits."""
+    """Register in the second of four commits."""
     leaking = edit(SHOP, "    return session\n", "    OPEN.append(session)\n    return session\n")
     found = plant(repository, {"shop.py": SHOP}, {"shop.py": leaking})
     return Expected(

@@ -26,7 +26,7 @@ def work():
 
 
 def build(repository: RepositoryBuilder) -> Expected:
-    """Remove the slots in the third of five commits."""
+    """Remove the slots in the second of four commits."""
     shapes = edit(SHAPES, '    __slots__ = ("x", "y")\n\n', "")
     found = plant(repository, {"shop.py": SHOP, "shapes.py": SHAPES}, {"shapes.py": shapes})
     line = ("shop.py", "return [Point(number, -number) for number in range(1000)]")

@@ -20,7 +20,7 @@ LEAK = """\
 
 
 def build(repository: RepositoryBuilder) -> Expected:
-    """Keep reports in the third of five commits."""
+    """Keep reports in the second of four commits."""
     leaking = edit(SHOP, "    return", LEAK + "    return")
     found = plant(repository, {"shop.py": SHOP}, {"shop.py": leaking}, {"workload": scenario(calls=127)})
     return Expected(flags=flags("growth", "regressed", found, ("shop.py", "SLOW.append(report[:1000])")))

@@ -18,7 +18,7 @@ def work():
 
 
 def build(repository: RepositoryBuilder) -> Expected:
-    """Move and grow in the third of five commits."""
+    """Move and grow in the second of four commits."""
     shop = '"""A shop."""\n\n' + edit(SHOP, "[1000] * 100", "[1000] * 300")
     found = plant(repository, {"shop.py": SHOP}, {"shop.py": shop})
     line = ("shop.py", "kept.append(bytes(size))")

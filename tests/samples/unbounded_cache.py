@@ -24,7 +24,7 @@ def work():
 
 
 def build(repository: RepositoryBuilder) -> Expected:
-    """Cache in the third of five commits."""
+    """Cache in the second of four commits."""
     cached = edit(SHOP, "def page", "@lru_cache(maxsize=None)\ndef page")
     found = plant(repository, {"shop.py": SHOP}, {"shop.py": cached})
     line = 'return ("%08d" % number) * 500'

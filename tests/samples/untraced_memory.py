@@ -15,7 +15,7 @@ def work():
 
 
 def build(repository: RepositoryBuilder) -> Expected:
-    """Map more in the third of five commits."""
+    """Map more in the second of four commits."""
     metrics = ("peak", "retained", "result", "rss_peak")
     bigger = edit(SHOP, "16 << 20", "40 << 20")
     found = plant(repository, {"shop.py": SHOP}, {"shop.py": bigger}, {"workload": scenario(metrics=metrics)})

@@ -156,11 +156,10 @@ def plant(
     edited: Mapping[str, str | None],
     scenarios: dict[str, str] | None = None,
 ) -> str:
-    """Edit files in the third of five commits and return its id; the last moves all lines, the others none."""
+    """Edit files in the second of four commits and return its id; the last one moves all lines."""
     start(repository, files, scenarios)
-    repository.commit({"README": "A shop.\n"}, "explain")
     found = repository.commit(edited, "edit")
-    repository.commit({"README": "A shop to explain.\n"}, "explain more")
+    repository.commit({"README": "A shop.\n"}, "explain")
     present = {path: text for path, text in {**files, **edited}.items() if text is not None}
     repository.commit({path: f'"""Of the shop."""\n\n{text}' for path, text in present.items()}, "describe")
     return found
