@@ -242,9 +242,8 @@ def test_where_no_copy_can_be_made_a_leak_beside_a_cache_is_only_suspected(
     assert outcome.suspected == ("growth",)
     assert "growth: what caches with a bound hold of it is not known: " in outcome.notes[0]
     assert reason in outcome.notes[0]
-    plain = measured(
-        bench.observe(f"import os, sys\n{statement}\nKEPT = []\ndef run(): KEPT.append(bytearray(943))\n", ("growth",))
-    )
+    plain_leak = f"import os, sys\n{statement}\nKEPT = []\ndef run(): KEPT.append(bytearray(943))\n"
+    plain = measured(bench.observe(plain_leak, ("growth",), calls=15))
     assert (plain.metrics["growth"], plain.suspected) == (1008, ())
 
 
@@ -326,7 +325,7 @@ def test_a_fresh_setup_before_every_call_is_not_measured(bench: Bench, name: str
     text, growth, warm_peak = FRESH[name]
     text += "def teardown(state): assert state is None or len(state) in (0, 1, 943)\n"
     case = bench.case(text, setup=(), takes_state=True, teardown=True, fresh_setup=True)
-    outcome = measured(bench.observe(case, ("growth", "warm_peak")))
+    outcome = measured(bench.observe(case, ("growth", "warm_peak"), calls=31))
     assert outcome.metrics == {"growth": growth, "warm_peak": warm_peak}
     assert outcome.notes == ()
 
