@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from children import FIRST, VERSIONS, Bench, measured
+from children import FIRST, VERSIONS, Bench, every_version, measured
 from memharness.child.exchange import Delivered, Exchange
 from memharness.child.interpreter import child_environment, probe_command
 from memharness.model.scenarios import Case
 from memharness.processes.supervision import Limits, run_supervised
 
-every_version = pytest.mark.parametrize("versioned", VERSIONS, indirect=True)
 PASSES = (FIRST, ("growth",), ("rss_peak",))
 # What a statement accesses: files opened, paths queried and folders listed, below its own folder T.
 ACCESSES: dict[str, tuple[set[str], set[str], set[str]]] = {

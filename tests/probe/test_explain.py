@@ -1,11 +1,7 @@
 """What deep passes add: blocks of libraries at the lines of the project, types by line, imports by module."""
 
-import pytest
-
-from children import BLOCK, FIRST, VERSIONS, Bench, measured, profile
+from children import BLOCK, FIRST, Bench, every_version, measured, profile
 from memharness.model.measurements import LineInstances, Measured
-
-every_version = pytest.mark.parametrize("versioned", VERSIONS, indirect=True)
 
 
 @every_version

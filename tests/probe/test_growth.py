@@ -4,7 +4,7 @@ import textwrap
 
 import pytest
 
-from children import VERSIONS, Bench, failed, measured, profile
+from children import Bench, every_version, failed, measured, profile
 from memharness.model.measurements import ProfileLine, TimedOut
 
 COUNT = "calls = iter(range(1000, 10**6))\n"
@@ -195,7 +195,7 @@ def test_a_leak_on_every_tenth_call_is_found_wherever_it_begins(bench: Bench, fi
     assert measured(bench.observe(small, ("growth",))).metrics["growth"] in (8, 16, 24)
 
 
-@pytest.mark.parametrize("versioned", VERSIONS, indirect=True)
+@every_version
 @pytest.mark.parametrize("name", ["a set of numbers", "a registry of objects", "a dict of numbers"])
 def test_every_version_finds_and_sizes_a_leak_of_small_items(versioned: Bench, name: str) -> None:
     text, least, most = LEAKS[name]
@@ -203,13 +203,13 @@ def test_every_version_finds_and_sizes_a_leak_of_small_items(versioned: Bench, n
     assert (outcome.metrics["growth"] in range(least, most + 1), outcome.suspected, outcome.notes) == (True, (), ())
 
 
-@pytest.mark.parametrize("versioned", VERSIONS, indirect=True)
+@every_version
 def test_every_version_clears_a_set_and_a_cache_that_have_a_bound(versioned: Bench) -> None:
     for name in ("a set of at most 90", "a cache of 5000"):
         assert measured(versioned.observe(CLEAN[name], ("growth",))).metrics["growth"] == 0
 
 
-@pytest.mark.parametrize("versioned", VERSIONS, indirect=True)
+@every_version
 def test_every_version_tells_a_leak_from_the_cache_beside_it(versioned: Bench) -> None:
     text, least, most = LEAKS["something beside a cache that fills up"]
     observation = versioned.observe(text, ("growth",))
@@ -263,7 +263,7 @@ def test_fewer_calls_find_a_plain_leak_and_clear_a_small_cache(bench: Bench, cal
     assert measured(bench.observe(cache, ("growth",), calls=calls)).metrics["growth"] == 0
 
 
-@pytest.mark.parametrize("versioned", VERSIONS, indirect=True)
+@every_version
 def test_the_leak_profile_names_the_line_and_how_much_it_added(versioned: Bench) -> None:
     text = "KEPT = []\ndef run():\n    KEPT.extend([bytearray(943)])\n    return [0] * 1000\n"
     observation = versioned.observe(text, ("growth",), calls=15)
@@ -282,7 +282,7 @@ def test_the_leak_profile_names_the_line_and_how_much_it_added(versioned: Bench)
     assert lines.keys() == {3}
 
 
-@pytest.mark.parametrize("versioned", VERSIONS, indirect=True)
+@every_version
 def test_the_size_after_each_call_is_kept_with_a_leak_and_without(versioned: Bench) -> None:
     text = "KEPT = []\ndef run():\n    KEPT.append(bytearray(943) if len(KEPT) < 5 else None)\n"
     sizes = profile(versioned.observe(text, ("growth",), calls=15), "calls").sizes

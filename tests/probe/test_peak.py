@@ -2,10 +2,8 @@
 
 import pytest
 
-from children import VERSIONS, Bench, measured, profile
+from children import VERSIONS, Bench, every_version, measured, profile
 from memharness.model.measurements import LineInstances, ProfileLine
-
-every_version = pytest.mark.parametrize("versioned", VERSIONS, indirect=True)
 
 # Name -> scenario, source of the line that holds most at the peak, its share in per cent of the peak.
 CASES = {

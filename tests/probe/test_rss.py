@@ -2,10 +2,9 @@
 
 import pytest
 
-from children import VERSIONS, Bench, failed, measured
-from memharness.model.measurements import Failed, Measured
+from children import Bench, every_version, failed, measured
+from memharness.model.measurements import Failed
 
-every_version = pytest.mark.parametrize("versioned", VERSIONS, indirect=True)
 BOTH = ("warm_peak", "rss_peak")
 
 
@@ -23,26 +22,6 @@ def test_the_warm_peak_is_that_of_the_second_call_to_the_byte(versioned: Bench) 
     outcome = measured(versioned.observe(text, ("warm_peak",)))
     assert outcome.metrics == {"warm_peak": 30_000 + 57 + 48}  # and the tuple that a type is called with
     assert (outcome.passes, outcome.calls, outcome.notes) == (("rss",), None, ())
-
-
-@every_version
-def test_the_warm_peaks_of_ten_children_are_one(versioned: Bench) -> None:
-    text = """
-        import argparse, ast, fractions, json, random, re
-        def run():
-            parser = argparse.ArgumentParser()
-            for number in range(20):
-                parser.add_argument(f"--option-{number}", default=str(number))
-            tree = ast.parse(open(fractions.__file__).read())
-            dumped = [ast.dump(node) for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-            random.shuffle(dumped)
-            words = {getattr(re, word, word) for word in re.findall(r"[a-z]+", " ".join(dumped))}
-            return parser.format_help(), json.loads(json.dumps(dumped)), len(words), set(dumped[: random.randrange(50)])
-    """
-    outcomes = [versioned.observe(text, ("warm_peak",)).outcome for _ in range(10)]
-    assert isinstance(outcomes[0], Measured)
-    assert outcomes[0].metrics["warm_peak"] > 1_000_000
-    assert outcomes == [outcomes[0]] * 10
 
 
 def test_a_second_call_that_raises_leaves_what_is_known_of_the_first(bench: Bench) -> None:

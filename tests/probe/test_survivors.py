@@ -3,9 +3,7 @@
 import time
 from pathlib import Path
 
-import pytest
-
-from children import VERSIONS, Bench, measured, profile
+from children import Bench, every_version, measured, profile
 from memharness.model.measurements import Survivor
 
 CALLS = "calls = iter(range(1000, 10**6))\n"
@@ -50,7 +48,7 @@ def shown(bench: Bench, text: str, calls: int = 15) -> list[tuple[int, str, str]
     return [(row.line, row.name, row.text) for row in survivors(bench, text, calls)]
 
 
-@pytest.mark.parametrize("versioned", VERSIONS, indirect=True)
+@every_version
 def test_the_newest_of_each_line_and_type_come_first(versioned: Bench) -> None:
     text = """
         class Entry:
@@ -76,7 +74,7 @@ def test_the_newest_of_each_line_and_type_come_first(versioned: Bench) -> None:
     assert len(rows) == 10
 
 
-@pytest.mark.parametrize("versioned", VERSIONS, indirect=True)
+@every_version
 def test_a_set_of_numbers_shows_numbers(versioned: Bench) -> None:
     text = CALLS + "SEEN = set()\ndef run(): SEEN.add(next(calls))\n"
     rows = shown(versioned, text)
@@ -85,7 +83,7 @@ def test_a_set_of_numbers_shows_numbers(versioned: Bench) -> None:
     assert len(rows) == 10
 
 
-@pytest.mark.parametrize("versioned", VERSIONS, indirect=True)
+@every_version
 def test_no_repr_spoils_the_measurement_or_another_repr(versioned: Bench) -> None:
     observation = versioned.observe(HOSTILE, ("growth",), calls=15)
     outcome = measured(observation)

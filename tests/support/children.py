@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import pytest
+
 from memharness.child.passes import observe
 from memharness.child.terms import Terms
 from memharness.model.environments import Environment, EnvironmentFacts
@@ -35,6 +37,7 @@ for line in sys.stdin:
 """
 compiling = threading.Lock()
 VERSIONS = ("3.8.18", "3.9.18", "3.10.13", "3.11.7", "3.12.1", "3.13.0")
+every_version = pytest.mark.parametrize("versioned", VERSIONS, indirect=True)
 
 
 def make_bench(folder: Path, version: str) -> "Bench":
