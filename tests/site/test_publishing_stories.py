@@ -138,6 +138,16 @@ def test_comparisons_load_the_median_of_repeats(project: Project) -> None:
     assert [*data["values"].values()] == [[5000, 1000]]
 
 
+def test_comparisons_load_the_metrics_that_are_wanted(project: Project) -> None:
+    metrics = {"peak": 5000, "retained": 900}
+    project.tell({"fill": [values(metrics), values(metrics, metrics)]})
+    (project.builder.path / "memharness.toml").write_text('[run]\nmetrics = ["peak"]\n')
+    project.publish()
+    for id_ in project.ids:
+        data = data_of((project.site / f"data/commit/{id_}.js").read_bytes())
+        assert (data["metrics"], [*data["values"].values()]) == (["peak"], [[5000]])
+
+
 def test_the_page_of_a_commit_has_every_figure_and_its_difference(project: Project) -> None:
     project.tell({"fill": peaks(102_400, 103_424), "other": peaks(2048, 2048)})
     text = project.text(f"commit/{project.ids[1]}.html")
@@ -245,6 +255,27 @@ def test_a_renamed_file_is_one_file_in_the_difference(project: Project) -> None:
     difference = page[page.index("Difference to ") :]
     assert "new.py" in difference
     assert "old.py" not in difference
+
+
+def test_a_page_drawn_without_a_profile_is_drawn_again_with_it(project: Project) -> None:
+    told = []
+    for size in (100_000, 300_000):
+        profile = deep("box.py", size)
+        outcome = Measured(
+            metrics={"peak": size}, profiles={"peak": profile.id}, passes=("first", "deep", "peak"), calls=1
+        )
+        told.append(At([outcome], profiles=[profile]))
+    project.tell({"fill": told})
+    contents = {file: file.read_bytes() for file in project.builder.path.glob("results/*/profiles/*/*")}
+    for file in contents:
+        file.unlink()
+    project.builder.git("tag", "v1")  # stands on the page
+    project.publish()
+    assert "Allocations of fill" not in project.text(f"commit/{project.ids[1]}.html")
+    for file, content in contents.items():
+        file.write_bytes(content)
+    project.publish()
+    assert "Allocations of fill" in project.text(f"commit/{project.ids[1]}.html")
 
 
 # --- failures --------------------------------------------------------------------------------------------

@@ -53,14 +53,17 @@ def publish_commits(
     profiles = _publish_profiles(folder, contents, changes)
     moved = _moved(changes, profiles)
     repeated = _repeated(changes)
-    columns = [(name.id, family.columns.keys[n]) for family in contents.families for n, name in family.names.items()]
+    columns = [(case.name.id, case.key, case.metrics) for family in contents.families for case in family.cases]
     for older, at, newer in zip([None, *positions], positions, [*positions[1:], None], strict=False):
         results = CommitResults(contents, at, older, repeated)
         id_, own = history[at].id, moved.get(at, [])
         page = results.page(None if newer is None else history[newer], [entry for entry, *_ in own])
         here = site.naming(_named(page))
-        draw = partial(_draw_page, here, page, own, source_edits)
+        missing: list[str] = []
+        draw = partial(_draw_page, here, page, own, source_edits, missing)
         folder.draw(f"commit/{id_}.html", [here, page, [profiles for *_, profiles in own]], draw)
+        if missing:
+            folder.draw_again(f"commit/{id_}.html")
         published = profiles.get(at, {})
         draw_data = partial(_draw_data, results, published)
         folder.draw(f"data/commit/{id_}.js", [columns, results.stamps, published], draw_data)
@@ -185,9 +188,9 @@ class CommitResults:
             if row is None or not family.names:
                 continue
             cells = np.array([own[row] for own in family.columns.values.values()])[:, list(family.names)].T.tolist()
-            for name, cell in zip(family.names.values(), cells, strict=True):
+            for case, cell in zip(family.cases, cells, strict=True):
                 figures = zip(family.columns.values, cell, strict=True)
-                values[name.id] = {metric: value for metric, value in figures if value != MISSING}
+                values[case.name.id] = {m: value for m, value in figures if value != MISSING and m in case.metrics}
         return values | dict(self.repeated.get(at, {}))
 
     def _figures(self) -> Iterator[Figure]:
@@ -230,19 +233,22 @@ def _draw_data(results: CommitResults, profiles: dict[str, dict[str, str]]) -> b
     return render.commit_script(CommitData(id=results.commit.id, values=values, failed=failed, profiles=profiles))
 
 
-def _draw_page(site: Site, page: CommitPage, moved: Sequence[_Moved], source_edits: SourceEdits) -> str:
-    return render.render_commit(site, replace(page, allocations=tuple(_allocations(moved, source_edits))))
+def _draw_page(
+    site: Site, page: CommitPage, moved: Sequence[_Moved], source_edits: SourceEdits, missing: list[str]
+) -> str:
+    """Draw a page; add to `missing` the ids of profiles that cannot be read."""
+    return render.render_commit(site, replace(page, allocations=tuple(_allocations(moved, source_edits, missing))))
 
 
 # --- where the changes were allocated --------------------------------------------------------------------
 
 
-def _allocations(moved: Sequence[_Moved], source_edits: SourceEdits) -> Iterator[Allocations]:
+def _allocations(moved: Sequence[_Moved], source_edits: SourceEdits, missing: list[str]) -> Iterator[Allocations]:
     """Yield where the changes that moved most, for their size, were allocated."""
     shown: set[tuple[str, str]] = set()
     for entry, store, ids in sorted(moved, key=lambda one: _share(one[0])):
         for kind in _KINDS.get(entry.change.metric, ()):
-            before, after = (_profile(store, own, kind) for own in ids)
+            before, after = (_profile(store, own, kind, missing) for own in ids)
             if before and after and before.stacks and after.stacks and (entry.subject.id, kind) not in shown:
                 shown.add((entry.subject.id, kind))
                 yield Allocations(
@@ -261,10 +267,13 @@ def _share(entry: ChangeEntry) -> float:
     return -abs(entry.change.after - entry.change.before) / max(abs(entry.change.before), 1)
 
 
-def _profile(store: Store, ids: _Profiles, kind: str) -> Profile | None:
+def _profile(store: Store, ids: _Profiles, kind: str, missing: list[str]) -> Profile | None:
     """Return a profile of a kind, that of an explained repeat before others."""
     id_ = ids.get(f"{kind}+") or ids.get(kind)
-    return store.profile(id_) if id_ else None
+    profile = store.profile(id_) if id_ else None
+    if id_ and profile is None:
+        missing.append(id_)
+    return profile
 
 
 def _lines(

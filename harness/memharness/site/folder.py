@@ -108,6 +108,10 @@ class SiteFolder:
             self.put(path, content, key)
         return True
 
+    def draw_again(self, path: str) -> None:
+        """Draw a file anew next time, whatever its inputs: it lacks what may be back by then."""
+        self._files[path] = ""
+
     def put(self, path: str, content: str | bytes, key: str = "") -> None:
         """Have `content` in the file at `path`; the file is not touched where it has it already."""
         assert _OURS.fullmatch(path), path  # or it could never be removed again
