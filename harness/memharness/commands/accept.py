@@ -11,7 +11,7 @@ from memharness.commands.options import choosing, configured, json_option
 from memharness.commands.printing import print_json
 from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
-from memharness.findings.describe import describe_each
+from memharness.findings.describe import describe
 from memharness.findings.judge import judge
 from memharness.findings.project import Selection
 from memharness.findings.results import Results, load_results
@@ -71,7 +71,7 @@ def _choose(results: Results, commit: Commit, metric: str | None) -> tuple[list[
 
     Raises MemharnessError where there is none to accept.
     """
-    changes = [change for change in describe_each(results, judge(results)) if change.verdict != "improved"]
+    changes = [change for change in describe(results, judge(results)) if change.verdict != "improved"]
     there = [change for change in changes if commit.id in (change.commit, change.merge, change.range[1])]
     chosen = [change for change in there if metric in (None, change.metric)]
     if not chosen:

@@ -1,9 +1,9 @@
 """Describes steps as changes: the lines that hold each one, the merged branch it came from, whether it is accepted."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache, lru_cache, partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -28,19 +28,8 @@ _TEXTS = 256  # kept: neighbouring findings are about the same files
 
 
 def find_changes(results: Results) -> tuple[Change, ...]:
-    """Return the changes in `results`, each with the lines that hold it, in the order of the history."""
-    return describe(results, judge(results))
-
-
-def describe(results: Results, judged: Sequence[Judged]) -> tuple[Change, ...]:
-    """Describe what was found as changes. A change of `peak` also stands for a similar one of `warm_peak`."""
-    return fold_warm_peaks(describe_each(results, judged))
-
-
-def describe_each(results: Results, judged: Sequence[Judged]) -> tuple[Change, ...]:
-    """Describe what was found as changes, one for each metric."""
-    with open_source_edits(results.project.repository) as source_edits:
-        return describe_with(source_edits, results, judged)
+    """Return the changes in `results`; one of `peak` also stands for a similar one of `warm_peak`."""
+    return fold_warm_peaks(describe(results, judge(results)))
 
 
 @contextmanager
@@ -50,38 +39,29 @@ def open_source_edits(repository: Repository) -> Iterator["SourceEdits"]:
         yield SourceEdits(repository, blobs)
 
 
-class Remember(Protocol):
-    """Returns what `compute` returns, computed now or before; it follows from `inputs` and what is stored of `points`.
-
-    `points` are indexes in the judged series.
-    """
-
-    def __call__(  # noqa: D102
-        self, kind: type[T], judged: Judged, points: Sequence[int], inputs: object, compute: Callable[[], T], /
-    ) -> T: ...
-
-
-def _compute(_kind: type[T], _judged: Judged, _points: Sequence[int], _inputs: object, compute: Callable[[], T]) -> T:
-    return compute()
-
-
-def describe_with(
-    source_edits: "SourceEdits", results: Results, judged: Sequence[Judged], remember: Remember = _compute
+def describe(
+    results: Results, judged: Sequence[Judged], source_edits: "SourceEdits | None" = None
 ) -> tuple[Change, ...]:
-    """Do as `describe_each`, with what `remember` knows of the lines between two points."""
+    """Describe what was found as changes, one for each metric, in the order of the history."""
     order = {commit.id: index for index, commit in enumerate(results.commits)}
     metrics = list(METRICS)
-    changes = [change for one in judged for change in _changes(results, one, order, source_edits, remember)]
+    opened = nullcontext(source_edits) if source_edits else open_source_edits(results.project.repository)
+    with opened as edits:
+        changes = [change for one in judged for change in _changes(results, one, order, edits)]
     return tuple(sorted(changes, key=lambda c: (order[c.range[1]], c.family, c.case, metrics.index(c.metric))))
 
 
 def _changes(
-    results: Results, judged: Judged, order: Mapping[str, int], source_edits: "SourceEdits", remember: Remember
+    results: Results, judged: Judged, order: Mapping[str, int], source_edits: "SourceEdits"
 ) -> Iterator[Change]:
     """Yield a change for each finding; a rise and the fall that undid it are one change."""
     if judged.rule is None or not judged.findings:
         return
     series, points, rule = judged.series, judged.series.points, judged.rule
+
+    def remember(kind: type[T], indexes: Sequence[int], inputs: object, compute: Callable[[], T]) -> T:
+        values = {points[at].commit.id: points[at].values for at in indexes}
+        return results.remember(kind, [series.key, series.metric, [*values.items()], inputs], [*values], compute)
 
     def alike(one: int, other: int) -> bool:
         tolerance = int(rule.needed(points[one].value or 0))
@@ -91,7 +71,7 @@ def _changes(
             between = source_edits.between(points[one].commit, points[other].commit, (before, after))
             return same_lines(series.metric, before, after, between, tolerance)
 
-        return remember(bool, judged, (one, other), tolerance, compute)
+        return remember(bool, (one, other), tolerance, compute)
 
     undone = find_undone(series, judged.steps, rule, alike)
     for number, step in enumerate(judged.findings):
@@ -99,7 +79,7 @@ def _changes(
             continue  # the fall that took rises back, or a lesser one on the way there
         ends = sorted({step.good, step.bad, *(at for one in _inner(judged, step) for at in (one.good, one.bad))})
         make = partial(_make, results, judged, step, source_edits)
-        change = remember(Change, judged, ends, replace(step, good=0, bad=0), make)
+        change = remember(Change, ends, replace(step, good=0, bad=0), make)
         change = _with_culprit(results, judged, step, change)
         if number in undone:
             back = points[judged.steps[undone[number]].bad].commit

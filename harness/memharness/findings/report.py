@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
+from memharness.analyse.changes import fold_warm_peaks
 from memharness.analyse.limits import find_exceeded
 from memharness.analyse.noisy import LEAST_COMMITS
 from memharness.analyse.series import Point
@@ -87,7 +88,7 @@ def make_report(
     judged = judge(results) if judged is None else judged
     present = [one for one in judged if not one.closed]
     failed = failures(results)
-    changes = describe(results, judged if described is None else described)  # which may notice damaged profiles
+    found = describe(results, judged if described is None else described)  # which may notice damaged profiles
     notices = (
         *results.notices,
         *results.project.notices,
@@ -97,7 +98,7 @@ def make_report(
     )
     return Report(
         counts=_counts(results, failed),
-        changes=changes,
+        changes=fold_warm_peaks(found),
         failures=failed,
         series=tuple(map(_summary, present)),
         exceeded=tuple(over for one in present for over in _exceeded(one)),

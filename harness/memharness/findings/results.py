@@ -1,9 +1,9 @@
 """Loads what is stored for some commits."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
@@ -14,6 +14,8 @@ from memharness.model.findings import Acceptance
 from memharness.model.history import Commit
 from memharness.model.measurements import PROBE_METHOD, Measurement
 from memharness.model.scenarios import Case
+
+T = TypeVar("T")
 
 PartKey: TypeAlias = tuple[str, int]  # identity of the scenario, and version of the probe's method
 RecordKey: TypeAlias = tuple[str, str]  # environment family, and commit id
@@ -52,6 +54,10 @@ class Results:
     def all_series(self, family: str, case: str) -> Mapping[PartKey, Mapping[str, Sequence[Measurement]]]:
         """Return the repeats of one case by identity and probe method, and by commit id."""
         return self._series[family].get(case, {})
+
+    def remember(self, kind: type[T], inputs: object, commits: Sequence[str], compute: Callable[[], T]) -> T:  # noqa: ARG002
+        """Return what `compute` returns, which follows from `inputs` and the records of `commits` alone."""
+        return compute()
 
     def only(self, commits: Sequence[Commit]) -> "Results":
         """Return the results of some of the commits."""

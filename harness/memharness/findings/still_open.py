@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from statistics import median_high
 from typing import TypeAlias
 
+from memharness.analyse.changes import fold_warm_peaks
 from memharness.analyse.noisy import LEAST_COMMITS
 from memharness.analyse.steps import Step
 from memharness.findings.describe import describe
@@ -29,7 +30,7 @@ def still_open(results: Results, shown: Collection[Change]) -> tuple[Change, ...
             found |= own
     return tuple(
         change
-        for change in describe(whole, series)
+        for change in fold_warm_peaks(describe(whole, series))
         if change.verdict in ("regressed", "drifting") and _key(change, change.metric) in found
     )
 

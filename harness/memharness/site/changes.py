@@ -11,8 +11,7 @@ from memharness.analyse.changes import fold_warm_peaks
 from memharness.analyse.noisy import LEAST_COMMITS
 from memharness.analyse.series import SCALE_PACKAGES
 from memharness.analyse.steps import rule_for
-from memharness.findings.describe import SourceEdits, describe_with
-from memharness.findings.judge import Judged
+from memharness.findings.describe import SourceEdits, describe
 from memharness.findings.results import Results
 from memharness.git.history import find_commit
 from memharness.model.environments import EnvironmentFacts
@@ -39,16 +38,16 @@ class _CaseResults(Results):
         assert self.case is not None
         return self.case.measurements(self.case.stored.positions[commit_id])
 
+    def remember(self, kind: type[T], inputs: object, commits: Sequence[str], compute: Callable[[], T]) -> T:
+        """Keep what is computed in the cache folder."""
+        assert self.case is not None
+        stored = self.case.stored
+        return stored.cache.value(kind, [inputs, [stored.stamp(commit) for commit in commits]], compute)
+
 
 def find_changes(case: CaseHistory, source_edits: SourceEdits) -> tuple[Change, ...]:
     """Return the changes of a case; the lines of each are kept under the records of its commits."""
     stored = case.stored
-
-    def remember(kind: type[T], judged: Judged, points: Sequence[int], inputs: object, compute: Callable[[], T]) -> T:
-        known = [judged.series.points[at] for at in points]
-        records = [(point.commit.id, point.values, stored.stamp(point.commit.id)) for point in known]
-        return stored.cache.value(kind, [judged.series.key, judged.series.metric, records, inputs], compute)
-
     results = _CaseResults(
         project=stored.project,
         commits=tuple(stored.history),
@@ -57,7 +56,7 @@ def find_changes(case: CaseHistory, source_edits: SourceEdits) -> tuple[Change, 
         accepted=tuple(stored.accepted),
         case=case,
     )
-    return describe_with(source_edits, results, case.judge(), remember)
+    return describe(results, case.judge(), source_edits)
 
 
 def change_entries(
