@@ -38,20 +38,7 @@ def history_script(commits: Sequence[Commit], pages: Collection[str]) -> bytes:
 
 def case_script(data: CaseData) -> bytes:
     """Return `data/scenario/<id>.js`. In `values`, [value, n] stands for n equal ones in a row."""
-    trends = [
-        {
-            "metric": trend.metric,
-            "unit": trend.unit,
-            "title": trend.title,
-            "values": trend.values,
-            "band": trend.band,
-            "limit": trend.limit,
-            "marks": msgspec.to_builtins(trend.marks),
-        }
-        for trend in data.trends
-    ]
-    value = {"subject": msgspec.to_builtins(data.subject), "trends": trends, "failures": data.failures}
-    return data_script(f"scenario/{data.subject.id}", value)
+    return data_script(f"scenario/{data.subject.id}", msgspec.to_builtins(data))
 
 
 def commit_script(data: CommitData) -> bytes:
