@@ -4,11 +4,9 @@ Cases are read, judged and drawn one after the other, so that what is held at on
 """
 
 import dataclasses
-import gc
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -35,7 +33,6 @@ from memharness.site.timelines import failing
 from memharness.site.values import CaseName, ChangeEntry, Index, Leak, Site
 from memharness.wording.text import number_text
 
-_COLLECTED: Final = 20_000  # objects that may be new before the collector looks at them
 _ALL_PICTURED: Final = 25  # cases, up to which every metric has its picture
 
 
@@ -54,12 +51,8 @@ def publish(config: Config, selection: Selection) -> Published:
 
     Raises MemharnessError, also where nothing is stored of them.
     """
-    with _seldom_collected():
-        return _publish(open_contents(config, selection))
-
-
-def _publish(contents: SiteContents) -> Published:
-    config, site = contents.project.config, _site(contents)
+    contents = open_contents(config, selection)
+    site = _site(contents)
     with SiteFolder(config.publish.folder) as folder:
         for name, draw in render.assets().items():
             folder.draw(f"assets/{name}", name, draw)
@@ -77,20 +70,6 @@ def _publish(contents: SiteContents) -> Published:
         commits=commits,
         notices=(*contents.notices, *([advice] if failed else ())),
     )
-
-
-@contextmanager
-def _seldom_collected() -> Iterator[None]:
-    """Have the collector run less often: most of what is made here are values without cycles, which it looks at again.
-
-    Templates and pictures do make cycles, so it cannot be off.
-    """
-    before = gc.get_threshold()
-    gc.set_threshold(_COLLECTED, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def _site(contents: SiteContents) -> Site:
