@@ -103,7 +103,7 @@ CASES = {
         """
         def tokens():
             import struct
-            rows = [b"%050d" % number for number in range(8_000)]
+            rows = [b"%0300d" % number for number in range(3_000)]
             return [row[0] for row in rows]
         def run():
             found = {}
@@ -111,11 +111,12 @@ CASES = {
                 found.setdefault(token, 0)
             return found
         """,
-        'rows = [b"%050d" % number for number in range(8_000)]',
+        'rows = [b"%0300d" % number for number in range(3_000)]',
         (80, 100),
     ),
     "threads of a module that the call imports": (
         """
+        import _weakrefset, functools  # which threading imports
         def work(size):
             block = bytearray(size)
         def run():
