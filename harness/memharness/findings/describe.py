@@ -24,7 +24,7 @@ from memharness.model.metrics import METRICS
 
 T = TypeVar("T")
 
-_TEXTS = 256  # kept: neighbouring findings are about the same files
+_TEXTS = 256  # cached: neighbouring findings are about the same files
 
 
 def find_changes(results: Results) -> tuple[Change, ...]:

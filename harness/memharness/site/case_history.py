@@ -280,7 +280,7 @@ class CaseHistory:
 
     def judge(self) -> tuple[Judged, ...]:
         """Judge the metrics that can be flagged, as `judge.judge` does by every commit."""
-        own = [self._series(metric, self._turns(metric)) for metric in self.judged_metrics]
+        own = [self._series(metric, self._judged_positions(metric)) for metric in self.judged_metrics]
         config = self.stored.project.config
         return tuple(judge_case(config, self.stored.accepted, self.case, own, untraced=self.untraced))
 
@@ -303,19 +303,19 @@ class CaseHistory:
         )
         return Series(key=self.series_key, metric=metric, points=tuple(points))
 
-    def _turns(self, metric: str) -> list[int]:
+    def _judged_positions(self, metric: str) -> list[int]:
         """Return the positions at which a metric may have moved, those beside them, and what judging refers to.
 
         Of a noisy metric, of which levels of several commits are compared, that is all of them.
         """
         positions = np.array(self.measured, np.int64)
         special = self.states[positions] == SPECIAL
-        turns = special | (self.classes.get(metric) == "noisy")
-        turns[:1] = turns[-1:] = True
+        chosen = special | (self.classes.get(metric) == "noisy")
+        chosen[:1] = chosen[-1:] = True
         moved = (np.diff(self._environments[positions]) != 0) | (np.diff(self.values(metric)[positions]) != 0)
-        turns[1:] |= moved | special[:-1]
-        turns[:-1] |= moved | special[1:]
-        return sorted({*positions[turns].tolist(), *self._accepted_ends()})
+        chosen[1:] |= moved | special[:-1]
+        chosen[:-1] |= moved | special[1:]
+        return sorted({*positions[chosen].tolist(), *self._accepted_ends()})
 
     def _accepted_ends(self) -> Iterator[int]:
         """Yield where accepted changes end, measured or not, and the measured positions on both sides of there."""

@@ -46,7 +46,7 @@ class _CaseResults(Results):
 
 
 def find_changes(case: CaseHistory, source_edits: SourceEdits) -> tuple[Change, ...]:
-    """Return the changes of a case; the lines of each are kept under the records of its commits."""
+    """Return the changes of a case; its lines are cached under the stamps of the records."""
     stored = case.stored
     results = _CaseResults(
         project=stored.project,

@@ -1,7 +1,7 @@
 """Stored results as columns: the values of one environment family in arrays, which hold millions of them.
 
 In: a store, and the cases to be looked at. Out: `Columns`, a row for each commit of a history that has a record. They
-are read in blocks of a few records, which are kept: only one with a record that is new or was rewritten is read again.
+are read in blocks of a few records, which are cached: one with a new or rewritten record is read again.
 """
 
 from collections.abc import Collection, Container, Iterator, Mapping, Sequence
@@ -142,7 +142,7 @@ def _load_block(
     stamps: Mapping[str, tuple[int, int]],
     cache: Cache,
 ) -> _Block:
-    """Return the cells of the records of `commits`; kept ones hold while what they refer to is as it was."""
+    """Return the cells of the records of `commits`; cached ones hold while the records that they refer to do."""
 
     def holds(block: _Block) -> bool:
         return all(stamps.get(id_, (0, 0)) == (mtime, size) for stamp in block.stamps for id_, mtime, size in stamp)

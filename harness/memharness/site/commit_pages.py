@@ -181,7 +181,7 @@ class CommitResults:
                 yield from failure_details(family.names[number], self.commit, cell)
 
     def values(self, at: int) -> dict[str, dict[str, int]]:
-        """Return the values at a position by case and metric, medians where there are repeats."""
+        """Return the values at a position by case and wanted metric, medians where there are repeats."""
         values: dict[str, dict[str, int]] = {}
         for family in self.contents.families:
             row = family.rows.get(at)
@@ -189,8 +189,8 @@ class CommitResults:
                 continue
             cells = np.array([own[row] for own in family.columns.values.values()])[:, list(family.names)].T.tolist()
             for case, cell in zip(family.cases, cells, strict=True):
-                figures = zip(family.columns.values, cell, strict=True)
-                values[case.name.id] = {m: value for m, value in figures if value != MISSING and m in case.metrics}
+                wanted, figures = case.metrics, zip(family.columns.values, cell, strict=True)
+                values[case.name.id] = {m: value for m, value in figures if value != MISSING and m in wanted}
         return values | dict(self.repeated.get(at, {}))
 
     def _figures(self) -> Iterator[Figure]:

@@ -62,7 +62,7 @@ def open_contents(config: Config, selection: Selection) -> SiteContents:
     project = open_project(config, selection, read_only=True)
     stored = _stored_families(project, selection)
     history = _history(project, selection, {id_ for own, family in stored for id_ in own.store.commit_ids(family)})
-    every_case = all_cases(load_scenarios(config.run.scenarios))  # whatever is chosen now, so that what is kept stays
+    every_case = all_cases(load_scenarios(config.run.scenarios))  # chosen or not, so that cached blocks hold
     keys = [(case.name, case.scenario.identity, PROBE_METHOD) for case in every_case]
     families = tuple(_load_family(own, family, keys, history) for own, family in stored)
     return SiteContents(project=project, history=history, families=families)
@@ -111,7 +111,7 @@ def _load_family(project: Project, family: str, keys: Sequence[Key], history: tu
 
 
 def case_changes(contents: SiteContents, source_edits: SourceEdits) -> Iterator[CaseChanges]:
-    """Yield every case of a site; what was computed for it is kept in the cache folder."""
+    """Yield every case of a site; what is computed for it is cached."""
     tag = contents.newest_tag
     for family in contents.families:
         for known in family.cases:

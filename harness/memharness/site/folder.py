@@ -94,7 +94,7 @@ class SiteFolder:
             self._lock.release()
 
     def draw(self, path: str, inputs: object, draw: Callable[[], str | bytes | None]) -> bool:
-        """Have what `draw` returns in the file at `path`, unless it was drawn there before; tell whether there is any.
+        """Write what `draw` returns, unless the file was drawn from equal inputs before; tell whether there is a file.
 
         It must follow from this package and from `inputs` alone, which are values that JSON can hold.
         """

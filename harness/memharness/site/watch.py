@@ -1,4 +1,4 @@
-"""What tells that publishing again may give something else: when files of a project were last written."""
+"""When the files of a project were last written: if that moves, publishing may give another site."""
 
 import os
 from collections.abc import Iterable, Iterator

@@ -33,7 +33,7 @@ def chart_document() -> dict[str, object]:
     """Return the document as `Bokeh.embed.embed_item` takes it, the same for the same version of Bokeh."""
     from bokeh.embed import json_item  # takes half a second, and only assets need it
 
-    text = json.dumps(json_item(_plot()))  # in this order: a model is told in full where it is first met
+    text = json.dumps(json_item(_plot()))  # in this order: a model is defined where it is first met
     found = list(dict.fromkeys(re.findall(r'"(p\d+)"', text)))
     numbers = {name: f'"m{index}"' for index, name in enumerate(found)}
     item: dict[str, object] = json.loads(re.sub(r'"(p\d+)"', lambda match: numbers[match[1]], text))

@@ -49,7 +49,7 @@ def icicle(profile: Profile) -> Markup:
     for stack in profile.stacks:
         root.add(_frames(stack), stack.size)
     if profile.stacks:
-        root.add((_REST,), _untold(profile))
+        root.add((_REST,), _outside_stacks(profile))
     return _draw([("all", "held", root)], bytes_text(root.size)) if root.size > 0 else Markup()
 
 
@@ -136,14 +136,14 @@ def _frames(stack: Stack) -> list[Frame]:
     return frames or list(stack.frames)
 
 
-def _untold(profile: Profile) -> int:
+def _outside_stacks(profile: Profile) -> int:
     """Return the bytes that lines know of and stacks do not."""
     return max(0, sum(line.size for line in profile.lines) - sum(stack.size for stack in profile.stacks))
 
 
 def _left_out(profile: Profile) -> int:
     """Return the most that a stack can hold which the profile left out."""
-    return min((stack.size for stack in profile.stacks), default=0) if _untold(profile) else 0
+    return min((stack.size for stack in profile.stacks), default=0) if _outside_stacks(profile) else 0
 
 
 def _key(frame: Frame) -> _Key:

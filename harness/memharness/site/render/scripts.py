@@ -1,7 +1,7 @@
 """Data as classic scripts: `file://` forbids pages to fetch, so each script hands one value to `memharness.put`.
 
-The values are JSON without "<" and without characters that hide anything; field names are those of `pages`, except
-where a docstring says otherwise.
+The values are JSON without "<" and without characters that hide anything; field names are those of `values`,
+except where a docstring says otherwise.
 """
 
 from collections.abc import Collection, Sequence
