@@ -1,4 +1,5 @@
 import pytest
+from msgspec.structs import replace
 
 from memharness.model.metrics import PassName
 from memharness.plan.tasks import Completed, Repeat, Suite, Task, key_of, make_suites, plan_range, plan_repeats
@@ -35,7 +36,7 @@ def test_an_interpreter_runs_only_what_it_may(required: str | None, cases: int) 
 def repeats(wanted: Repeat, *stored: Completed) -> list[tuple[int, tuple[str, ...], bool]]:
     """Return round, passes and explain of what is planned where the rounds from 1 on hold `stored`."""
     at = COMMITS[1]
-    keys = {key_of(at, SPEC, WASTE, number): known for number, known in enumerate(stored, 1)}
+    keys = {replace(key_of(at, SPEC, WASTE), round=number): known for number, known in enumerate(stored, 1)}
     tasks = plan_repeats({at.id: {(SPEC.family, "waste"): wanted}}, COMMITS, [SUITE], keys)
     assert all((task.commit, task.cases) == (at, (WASTE,)) for task in tasks)
     return [(task.round, task.passes, task.explain) for task in tasks]

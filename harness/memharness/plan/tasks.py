@@ -92,15 +92,9 @@ def runs_on(case: Case, version: str) -> bool:
     return SpecifierSet(required).contains(version, prereleases=True)
 
 
-def key_of(commit: Commit, spec: EnvironmentSpec, case: Case, round_: int = 0) -> MeasurementKey:
-    """Return the key under which the measurement of `case` is stored."""
-    return MeasurementKey(
-        family=spec.family,
-        commit=commit.id,
-        case=case.name,
-        identity=case.scenario.identity,
-        round=round_,
-    )
+def key_of(commit: Commit, spec: EnvironmentSpec, case: Case) -> MeasurementKey:
+    """Return the key under which the first measurement of `case` is stored."""
+    return MeasurementKey(family=spec.family, commit=commit.id, case=case.name, identity=case.scenario.identity)
 
 
 def plan_range(
