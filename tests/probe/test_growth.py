@@ -1,5 +1,6 @@
 """The leak rule on workloads that leak, and on those that only look like it."""
 
+import re
 import textwrap
 
 import pytest
@@ -373,7 +374,10 @@ def test_a_slow_leak_is_not_pursued_into_the_time_out(bench: Bench) -> None:
     outcome = measured(observation)
     assert outcome.calls == 15
     assert outcome.metrics["growth"] in range(1000, 1020)
-    assert outcome.notes == (f"growth: the leak was not pursued beyond call 48: {NEAR.format(7)}",)
+    (note,) = outcome.notes
+    found = re.fullmatch(rf"growth: the leak was not pursued beyond call (\d+): {re.escape(NEAR.format(7))}", note)
+    assert found is not None
+    assert int(found[1]) in range(30, 57)  # of 0.1 s each: within four fifths of the time, fewer under load
     assert outcome.suspected == ("growth",)
     assert [(line.line, line.count) for line in profile(observation, "leak").lines] == [(6, 2 * outcome.leak_calls)]
 

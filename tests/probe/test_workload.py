@@ -202,7 +202,9 @@ def test_a_peak_that_the_workload_resets_is_remembered(versioned: Bench) -> None
         outcome = measured(versioned.observe(RESETTING.format(module, first, second), ("peak", "warm_peak")))
         frame = outcome.metrics["peak"] - (1_000_000 + BLOCK + ARGUMENTS)
         assert 0 <= frame < (1000 if has_frames_on_the_heap(versioned) else 100)  # reading it leaves a tuple behind
-        assert outcome.metrics["warm_peak"] - (1_000_000 + BLOCK + ARGUMENTS) in range(100)
+        # Of a thread that was joined, the interpreter frees the state a moment later, maybe only in the next call.
+        freed_late = 400 if IN_A_THREAD in second else 0
+        assert outcome.metrics["warm_peak"] - (1_000_000 + BLOCK + ARGUMENTS) in range(-freed_late, 100)
 
 
 def test_a_peak_is_remembered_also_where_an_installed_package_loads_tracemalloc(bench: Bench) -> None:
