@@ -247,6 +247,31 @@ def test_help_of_a_command(name: str, capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out == printed
 
 
+@pytest.mark.parametrize(
+    ("words", "topic", "heading"), [("exit", "output", "Exit codes"), ("timed OUT", "troubleshooting", "It timed out")]
+)
+def test_a_word_that_one_heading_has(words: str, topic: str, heading: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["help", *words.split()]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"## {heading}\n")
+    assert printed.removesuffix(f"\nFrom `memharness help {topic}`.\n") in read_topic(topic)
+
+
+@pytest.mark.parametrize("word", ["cython", "timeout", "thresholds"])
+def test_a_word_that_several_sections_have(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["help", word]) == 0
+    title, *rows = capsys.readouterr().out.splitlines()
+    assert title == "Sections (memharness help TOPIC):"
+    named_ = [row.split()[0] for row in rows if row[2] != " "]
+    assert len(named_) > 1
+    assert all(word in read_topic(topic) for topic in named_)
+
+
+def test_a_word_is_not_found_within_another(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["help", "rofiles"]) == 2  # as in "profiles"
+    assert "there is no topic or command 'rofiles'" in capsys.readouterr().err
+
+
 def test_an_unknown_topic(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["help", "enviroments"]) == 2
     message, hint = capsys.readouterr().err.splitlines()

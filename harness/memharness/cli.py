@@ -31,7 +31,7 @@ COMMANDS: Final = {
     "publish": "Write a web site of trend pages from stored results.",
     "serve": "Publish, serve the pages on this machine, and follow new results.",
     "demo": "Make a small repository with a leak in it and measure it.",
-    "help": "Print a topic of the guide, or the options of a command.",
+    "help": "Print a topic of the guide, or find a word in it.",
 }
 EPILOG: Final = """\b
 Exit codes:

@@ -114,9 +114,12 @@ def test_a_shallow_clone_is_incomplete(filled: Published) -> None:
     assert "note: there is only 1 commit: the clone is shallow." in said
 
 
-def test_new_is_for_commands_that_measure(bench: Workbench) -> None:
+def test_new_is_for_the_command_that_measures(bench: Workbench) -> None:
     bench.commit(module())
-    assert bench.call("check", "--new")[0] == 2
+    for command in ("check", "plot", "publish", "serve"):
+        assert bench.call(command, "--new")[0] == 2
+        assert "--new" not in bench.call(command, "--help")[1]
+    assert "--new" in bench.call("run", "--help")[1]
 
 
 def test_a_scenario_for_another_python_is_not_missing(quick: Workbench) -> None:

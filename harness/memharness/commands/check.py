@@ -32,10 +32,6 @@ def command(context: click.Context, /, config: Config, selection: Selection, *, 
     The exit code is 1 for a regression or an exceeded limit, and 3 if the newest commit failed or is not measured, or
     if nothing before it is measured.
     """
-    if selection.new:
-        raise MemharnessError(
-            "--new is for commands that measure", hint="Give `check` a range, or nothing for the newest commit."
-        )
     results = load_results(config, selection)
     gaps = _gaps(results)
     report = make_report(results) if _has_range(selection) else report_newest(results)

@@ -144,9 +144,9 @@ def selecting(function: Command) -> Command:
         last: int | None,
         tags: bool,
         every: bool,
-        new: bool,
         pattern: str | None,
         case_tags: tuple[str, ...],
+        new: bool = False,
         **kwargs: Any,
     ) -> Any:
         chosen = {"A..B": revisions, "--since": since, "--last": last, "--all": every, "--new": new}
@@ -175,8 +175,7 @@ def selecting(function: Command) -> Command:
         click.option("--until", metavar="REV", help="Up to this revision (default: HEAD)."),
         click.option("--last", type=click.IntRange(min=1), metavar="N", help="The newest N commits."),
         click.option("--tags", is_flag=True, help="Only tagged commits."),
-        click.option("--all", "every", is_flag=True, help="The whole first-parent history (the default)."),
-        click.option("--new", is_flag=True, help="Commits since every case was last measured."),
+        click.option("--all", "every", is_flag=True, help="The whole first-parent history."),
         *case_options,
     )
     return with_options(options)(wrapper)

@@ -23,6 +23,7 @@ from memharness.terminal.progress import show_progress
 
 @click.command()
 @selecting
+@click.option("--new", is_flag=True, help="Commits since every case was last measured.")
 @json_option
 @click.option("--retry-failed", is_flag=True, help="Measure again what failed before.")
 @click.option(
