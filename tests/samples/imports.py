@@ -25,8 +25,8 @@ def build(repository: RepositoryBuilder) -> Expected:
     cases = {"below": "shop", "above": "store"}
     scenarios = {case: scenario(module, metrics=metrics) for case, module in cases.items()}
     found = plant(repository, {"shop.py": SHOP, "store.py": SHOP}, {"shop.py": below, "store.py": above}, scenarios)
-    more = {"library": "html", "module": "html.entities"}
+    line, library, module = "import html", "html", "html.entities"
     return Expected(
-        flags=flags("import", "regressed", found, ("shop.py", "import html"), case="below", **more)
-        | flags("import", "regressed", found, ("store.py", "import html"), case="above", **more)
+        flags=flags("import", "regressed", found, ("shop.py", line), library=library, module=module, case="below")
+        | flags("import", "regressed", found, ("store.py", line), library=library, module=module, case="above")
     )
