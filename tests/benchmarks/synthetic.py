@@ -142,7 +142,7 @@ class Answers:
         walk, index = self._walks[case], self._index[task.commit.id]
         metrics = walk.metrics(index, task.round)
         kinds = {"alive", "retained", "import"} | ({"leak"} if metrics["growth"] else set())
-        profiles = {kind: walk.profile(index, kind, explained=task.explain) for kind in kinds}
+        profiles = {kind: walk.profile(index, kind, explained=bool(task.explain)) for kind in kinds}
         profiles["calls"] = Profile(sizes=tuple(metrics["growth"] * call for call in range(_CALLS + 1)))
         if task.explain:
             profiles["peak"] = walk.profile(index, "peak", explained=True)

@@ -33,7 +33,7 @@ def test_an_interpreter_runs_only_what_it_may(required: str | None, cases: int) 
     assert [len(suite.cases) for suite in suites] == [1] * cases
 
 
-def repeats(wanted: Repeat, *stored: Completed) -> list[tuple[int, tuple[str, ...], bool]]:
+def repeats(wanted: Repeat, *stored: Completed) -> list[tuple[int, tuple[str, ...], frozenset[str]]]:
     """Return round, passes and explain of what is planned where the rounds from 1 on hold `stored`."""
     at = COMMITS[1]
     keys = {replace(key_of(at, SPEC, WASTE), round=number): known for number, known in enumerate(stored, 1)}
@@ -44,18 +44,25 @@ def repeats(wanted: Repeat, *stored: Completed) -> list[tuple[int, tuple[str, ..
 
 FIRST: frozenset[PassName] = frozenset({"first"})
 BOTH: frozenset[PassName] = frozenset({"first", "growth"})
+EXPLAINED, NOTHING = frozenset({"peak"}), frozenset[str]()
 
 
 def test_two_repeats_are_joined_to_one_that_does_for_both() -> None:
-    few, many = Repeat(times=2, passes=FIRST, explain=True), Repeat(times=3, passes=frozenset({"rss"}), explain=False)
-    both = Repeat(times=3, passes=frozenset({"first", "rss"}), explain=True)
+    few, many = (
+        Repeat(times=2, passes=FIRST, explain=EXPLAINED),
+        Repeat(times=3, passes=frozenset({"rss"}), explain=NOTHING),
+    )
+    both = Repeat(times=3, passes=frozenset({"first", "rss"}), explain=EXPLAINED)
     assert few.joined(many) == many.joined(few) == both
 
 
 def test_only_what_is_wanted_is_repeated() -> None:
     assert (
         plan_repeats(
-            {COMMITS[1].id: {("another", "waste"): Repeat(times=2, passes=FIRST, explain=False)}}, COMMITS, [SUITE], {}
+            {COMMITS[1].id: {("another", "waste"): Repeat(times=2, passes=FIRST, explain=NOTHING)}},
+            COMMITS,
+            [SUITE],
+            {},
         )
         == ()
     )
@@ -63,44 +70,71 @@ def test_only_what_is_wanted_is_repeated() -> None:
 
 
 def test_the_first_repeat_explains_and_later_ones_do_not() -> None:
-    assert repeats(Repeat(times=3, passes=FIRST, explain=True)) == [(1, ("first",), True), (2, ("first",), False)]
-    assert repeats(Repeat(times=2, passes=frozenset({"growth"}), explain=True)) == [(1, ("first", "growth"), True)]
+    assert repeats(Repeat(times=3, passes=FIRST, explain=EXPLAINED)) == [
+        (1, ("first",), EXPLAINED),
+        (2, ("first",), NOTHING),
+    ]
+    assert repeats(Repeat(times=2, passes=frozenset({"growth"}), explain=EXPLAINED)) == [
+        (1, ("first", "growth"), EXPLAINED)
+    ]
 
 
 def test_what_was_repeated_before_counts() -> None:
-    plain, explained = Completed(passes=FIRST), Completed(passes=FIRST, explained=True)
-    assert repeats(Repeat(times=3, passes=FIRST, explain=True), explained) == [(2, ("first",), False)]
-    assert repeats(Repeat(times=3, passes=FIRST, explain=True), explained, plain) == []
-    assert repeats(Repeat(times=2, passes=FIRST, explain=False), plain) == []
+    plain, explained = Completed(passes=FIRST), Completed(passes=FIRST, explained=EXPLAINED)
+    assert repeats(Repeat(times=3, passes=FIRST, explain=EXPLAINED), explained) == [(2, ("first",), NOTHING)]
+    assert repeats(Repeat(times=3, passes=FIRST, explain=EXPLAINED), explained, plain) == []
+    assert repeats(Repeat(times=2, passes=FIRST, explain=NOTHING), plain) == []
 
 
 def test_an_explanation_takes_a_round_of_its_own() -> None:
     plain = Completed(passes=FIRST)
-    assert repeats(Repeat(times=2, passes=FIRST, explain=True), plain) == [(2, ("first",), True)]
-    assert repeats(Repeat(times=4, passes=FIRST, explain=True), plain) == [
-        (2, ("first",), True),
-        (3, ("first",), False),
+    assert repeats(Repeat(times=2, passes=FIRST, explain=EXPLAINED), plain) == [(2, ("first",), EXPLAINED)]
+    assert repeats(Repeat(times=4, passes=FIRST, explain=EXPLAINED), plain) == [
+        (2, ("first",), EXPLAINED),
+        (3, ("first",), NOTHING),
     ]
 
 
 def test_an_explanation_that_is_lost_is_made_again_where_it_was() -> None:
-    plain, lost = Completed(passes=FIRST), Completed(passes=frozenset(), explained=True)
-    assert repeats(Repeat(times=2, passes=FIRST, explain=True), lost) == [(1, ("first",), True)]
-    assert repeats(Repeat(times=3, passes=FIRST, explain=True), plain, lost) == [(2, ("first",), True)]
-    assert repeats(Repeat(times=2, passes=FIRST, explain=False), lost) == [(1, ("first",), True)]
-    assert repeats(Repeat(times=2, passes=FIRST, explain=False), plain, lost) == []
-    growth = Completed(passes=FIRST, explained=True)  # lost what it kept of the later calls
-    assert repeats(Repeat(times=2, passes=BOTH, explain=True), growth) == [(1, ("first", "growth"), False)]
+    plain, lost = Completed(passes=FIRST), Completed(passes=frozenset(), explained=EXPLAINED)
+    assert repeats(Repeat(times=2, passes=FIRST, explain=EXPLAINED), lost) == [(1, ("first",), EXPLAINED)]
+    assert repeats(Repeat(times=3, passes=FIRST, explain=EXPLAINED), plain, lost) == [(2, ("first",), EXPLAINED)]
+    assert repeats(Repeat(times=2, passes=FIRST, explain=NOTHING), lost) == [(1, ("first",), EXPLAINED)]
+    assert repeats(Repeat(times=2, passes=FIRST, explain=NOTHING), plain, lost) == []
+    growth = Completed(passes=FIRST, explained=EXPLAINED)  # lost what it kept of the later calls
+    assert repeats(Repeat(times=2, passes=BOTH, explain=EXPLAINED), growth) == [(1, ("first", "growth"), NOTHING)]
+
+
+def test_only_metrics_that_were_not_explained_are() -> None:
+    more = Repeat(times=2, passes=FIRST, explain=frozenset({"peak", "retained"}))
+    retained, lost = frozenset({"retained"}), Completed(passes=frozenset(), explained=frozenset({"result"}))
+    assert repeats(more, Completed(passes=FIRST, explained=EXPLAINED)) == [(2, ("first",), retained)]
+    assert repeats(more, lost) == [(1, ("first",), frozenset({"peak", "retained", "result"}))]
+    assert repeats(more, Completed(passes=frozenset())) == [(1, ("first",), more.explain)]  # it failed
+
+
+def test_cases_with_different_explanations_are_different_tasks() -> None:
+    wanted = {
+        COMMITS[0].id: {
+            (SPEC.family, "waste"): Repeat(times=2, passes=FIRST, explain=frozenset({"retained"})),
+            (SPEC.family, "other"): Repeat(times=2, passes=FIRST, explain=frozenset({"peak", "result"})),
+        }
+    }
+    tasks = plan_repeats(wanted, COMMITS, [SUITE], {})
+    assert [(task.cases, sorted(task.explain)) for task in tasks] == [
+        ((OTHER,), ["peak", "result"]),
+        ((WASTE,), ["retained"]),
+    ]
 
 
 def test_a_repeat_that_lacks_a_pass_is_completed() -> None:
-    assert repeats(Repeat(times=2, passes=BOTH, explain=False), Completed(passes=FIRST)) == [
-        (1, ("first", "growth"), False)
+    assert repeats(Repeat(times=2, passes=BOTH, explain=NOTHING), Completed(passes=FIRST)) == [
+        (1, ("first", "growth"), NOTHING)
     ]
 
 
 def test_cases_that_need_the_same_are_one_task() -> None:
-    once = Repeat(times=2, passes=FIRST, explain=False)
+    once = Repeat(times=2, passes=FIRST, explain=NOTHING)
     wanted = {COMMITS[0].id: {(SPEC.family, name): once for name in ("waste", "other")}}
     (task,) = plan_repeats(wanted, COMMITS, [SUITE], {})
     assert task == Task(commit=COMMITS[0], spec=SPEC, cases=(WASTE, OTHER), round=1, passes=("first",))

@@ -144,7 +144,7 @@ class Bench:
             self.scenarios,
             Terms(
                 metrics=metrics,
-                explain=explain,
+                explain=frozenset(metrics) if explain else frozenset(),
                 calls=calls,
                 growth_budget=growth_budget,
                 timeout=timeout,

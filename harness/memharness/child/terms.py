@@ -7,8 +7,8 @@ from memharness.model.values import Value
 class Terms(Value):
     """How a case is measured. All figures of the passes that `metrics` need count.
 
-    `explain` adds deep profiles, and that of the peak where a peak is wanted, which take further passes; a note says
-    why one is missing. `calls` None: as many calls in the growth pass as take `growth_budget` seconds of CPU time. A
+    `explain` names metrics whose lines are wanted with their callers, which takes further passes; a note says why some
+    are missing. `calls` None: as many calls in the growth pass as take `growth_budget` seconds of CPU time. A
     pass, all its processes together, may take `timeout` seconds of CPU time, `wall_seconds` by the clock, and
     `memory_limit` bytes.
     """
@@ -17,7 +17,7 @@ class Terms(Value):
     growth_budget: float
     timeout: float
     wall_seconds: float
-    explain: bool = False
+    explain: frozenset[str] = frozenset()
     calls: int | None = None
     memory_limit: int | None = None
 

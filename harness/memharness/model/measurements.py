@@ -6,7 +6,7 @@ import msgspec
 
 from memharness.model.environments import EnvironmentFacts
 from memharness.model.history import Commit
-from memharness.model.metrics import PassName, Phase, Stage
+from memharness.model.metrics import METRICS, PassName, Phase, Stage
 from memharness.model.values import Calls, CommitId, Id, Integer, Value, digest
 
 STORE_FORMAT: Final = 3  # version of what is stored; its history is in results/README.md
@@ -157,9 +157,9 @@ class Measured(Value, tag_field="outcome", tag="measured"):
     reused_from: str | None = None
 
     @property
-    def explained(self) -> bool:
-        """Tell whether passes that explain the figures ran."""
-        return "deep" in self.passes
+    def explained(self) -> frozenset[str]:
+        """The metrics whose explaining pass ran."""
+        return frozenset(name for name, metric in METRICS.items() if metric.explained_in in self.passes)
 
     @property
     def leak_calls(self) -> int:

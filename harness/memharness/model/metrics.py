@@ -15,7 +15,8 @@ Phase = Literal["build", "import", "setup", "run", "teardown", "timeout", "memor
 class Metric(Value):
     """A named quantity. `floor` is the least difference worth a report, None where it never flags.
 
-    A spread between repeats of at most `harmless` says nothing about how repeatable the metric is.
+    A spread between repeats of at most `harmless` says nothing about how repeatable the metric is. `explained_in` is
+    the further pass that tells which lines hold it, None where there is none.
     """
 
     name: str
@@ -23,18 +24,26 @@ class Metric(Value):
     title: str
     unit: str = "bytes"
     measured_in: PassName = "first"
+    explained_in: Literal["deep", "peak"] | None = None
     harmless: int = 0
 
 
 METRICS: Final[Mapping[str, Metric]] = {
     metric.name: metric
     for metric in (
-        Metric(name="peak", floor=4 << 10, harmless=2560, title="peak of the first call"),
-        Metric(name="retained", floor=2 << 10, harmless=512, title="kept after the first call"),
-        Metric(name="result", floor=2 << 10, harmless=512, title="held by the returned value"),
-        Metric(name="warm_peak", floor=4 << 10, harmless=2560, title="peak of a later call", measured_in="rss"),
+        Metric(name="peak", floor=4 << 10, harmless=2560, title="peak of the first call", explained_in="peak"),
+        Metric(name="retained", floor=2 << 10, harmless=512, title="kept after the first call", explained_in="deep"),
+        Metric(name="result", floor=2 << 10, harmless=512, title="held by the returned value", explained_in="deep"),
+        Metric(
+            name="warm_peak",
+            floor=4 << 10,
+            harmless=2560,
+            title="peak of a later call",
+            measured_in="rss",
+            explained_in="peak",
+        ),
         Metric(name="growth", floor=4, title="leaked by every call", unit="bytes per call", measured_in="growth"),
-        Metric(name="import", floor=4 << 10, harmless=2560, title="kept by the imports"),
+        Metric(name="import", floor=4 << 10, harmless=2560, title="kept by the imports", explained_in="deep"),
         Metric(name="gc_objects", floor=None, title="tracked objects gained", unit="objects"),
         Metric(
             name="rss_peak", floor=1 << 20, harmless=128 << 10, title="resident memory, untraced run", measured_in="rss"

@@ -7,6 +7,7 @@ Out: `Task`s, one for each commit and environment that lacks something, in the o
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import count
+from typing import TypeAlias
 
 from msgspec.structs import replace
 
@@ -15,6 +16,8 @@ from memharness.model.history import Commit
 from memharness.model.metrics import PASSES, PassName
 from memharness.model.scenarios import Case
 from memharness.model.values import Value
+
+_Kind: TypeAlias = tuple[int, tuple[PassName, ...], frozenset[str]]  # round, passes, metrics to explain
 
 
 class Suite(Value):
@@ -35,42 +38,42 @@ class MeasurementKey(Value):
 
 
 class Task(Value):
-    """Cases to measure at one commit in one environment, in some passes. `explain` asks for deep profiles as well."""
+    """Cases to measure at one commit in one environment, in some passes; `explain` names the metrics to explain."""
 
     commit: Commit
     spec: EnvironmentSpec
     cases: tuple[Case, ...]
     round: int = 0
     passes: tuple[PassName, ...] = PASSES
-    explain: bool = False
+    explain: frozenset[str] = frozenset()
 
 
 class Repeat(Value):
-    """How often a case is to be measured at a commit in all, in which passes, and whether to be explained once."""
+    """How often a case is to be measured at a commit in all, in which passes, and the metrics to explain once."""
 
     times: int
     passes: frozenset[PassName]
-    explain: bool
+    explain: frozenset[str]
 
     def joined(self, other: "Repeat") -> "Repeat":
         """Return what does for both."""
         times, passes = max(self.times, other.times), self.passes | other.passes
-        return Repeat(times=times, passes=passes, explain=self.explain or other.explain)
+        return Repeat(times=times, passes=passes, explain=self.explain | other.explain)
 
 
 class Completed(Value):
-    """What a stored measurement settles: the passes that need not be run again, and whether it was explained.
+    """What a stored measurement settles: the passes that need not be run again, and the metrics it was explained by.
 
     An explanation is lost where the first pass is to be run again.
     """
 
     passes: frozenset[PassName]
-    explained: bool = False
+    explained: frozenset[str] = frozenset()
 
     @property
-    def has_explanation(self) -> bool:
-        """Tell whether there is an explanation that is not lost."""
-        return self.explained and "first" in self.passes
+    def lost(self) -> frozenset[str]:
+        """The metrics whose explanation is lost."""
+        return frozenset() if "first" in self.passes else self.explained
 
 
 def make_suites(specs: Iterable[tuple[EnvironmentSpec, Iterable[Case]]]) -> tuple[Suite, ...]:
@@ -132,7 +135,7 @@ def plan_repeats(
     tasks = []
     for commit in commits:
         for suite in suites if commit.id in wanted else ():
-            grouped: dict[tuple[int, tuple[PassName, ...], bool], list[Case]] = defaultdict(list)
+            grouped: dict[_Kind, list[Case]] = defaultdict(list)
             for case in suite.cases:
                 repeat = wanted.get(commit.id, {}).get((suite.spec.family, case.name))
                 if repeat is not None:
@@ -141,26 +144,30 @@ def plan_repeats(
                         grouped[kind].append(case)
             tasks += [
                 Task(commit=commit, spec=suite.spec, cases=tuple(cases), round=round_, passes=passes, explain=explain)
-                for (round_, passes, explain), cases in sorted(grouped.items())
+                for (round_, passes, explain), cases in sorted(grouped.items(), key=lambda one: _order(*one[0]))
             ]
     return tuple(tasks)
 
 
-def _lacking(repeat: Repeat, found: Sequence[Completed]) -> Iterator[tuple[int, tuple[PassName, ...], bool]]:
-    """Yield round, passes and whether to explain; `found` are the rounds from 1 on that something is stored for.
+def _order(round_: int, passes: tuple[PassName, ...], explain: frozenset[str]) -> tuple[object, ...]:
+    return round_, passes, sorted(explain)
+
+
+def _lacking(repeat: Repeat, found: Sequence[Completed]) -> Iterator[_Kind]:
+    """Yield round, passes and metrics to explain; `found` are the rounds from 1 on that something is stored for.
 
     An explanation takes a round of its own: it is not mixed with what was measured before. One that is lost is made
     again where it was.
     """
     unused = len(found) + 1
-    lost = [number for number, known in enumerate(found, 1) if known.explained and not known.has_explanation]
-    explain = repeat.explain and not any(known.has_explanation for known in found)
+    lost = {number: known.lost for number, known in enumerate(found, 1) if known.lost or not known.passes}
+    explain = repeat.explain.difference(*(known.explained - known.lost for known in found))
     explaining = min(lost, default=unused) if explain else None
     if explaining is not None:
-        yield explaining, tuple(sorted(repeat.passes | {"first"})), True
+        yield explaining, tuple(sorted(repeat.passes | {"first"})), explain | lost.get(explaining, frozenset())
     for number in range(1, repeat.times):
         if number != explaining and (number >= unused or not repeat.passes <= found[number - 1].passes):
-            yield number, tuple(sorted(repeat.passes)), number in lost
+            yield number, tuple(sorted(repeat.passes)), lost.get(number, frozenset())
 
 
 def _rounds(key: MeasurementKey, stored: Mapping[MeasurementKey, Completed]) -> Iterator[Completed]:

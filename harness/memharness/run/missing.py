@@ -11,7 +11,7 @@ from memharness.findings.judge import Judged, question_of
 from memharness.findings.project import Project
 from memharness.findings.results import Results, with_whole_history
 from memharness.findings.series_parts import covered, join_of
-from memharness.model.measurements import PROBE_METHOD, Measured, Measurement
+from memharness.model.measurements import PROBE_METHOD, Measured, Measurement, Outcome
 from memharness.model.metrics import METRICS, PASSES, PassName, passes_for
 from memharness.model.scenarios import Case
 from memharness.plan.tasks import (
@@ -87,12 +87,13 @@ def unconfirmed(
     for judged in judgements:
         series, points = judged.series, judged.series.points
         explained = {judged.newest, *(i for step in judged.findings for i in (step.good, step.bad))}
+        explain = frozenset(name for name in series.key.metrics if METRICS[name].explained_in)
         if "first" not in passes_for(series.key.metrics):
             explained = set()  # it is the first call that can be explained
         for index, times in judged.repeats:
             of_commit, key = wanted[points[index].commit.id], (series.key.family, series.key.case)
             passes = frozenset({METRICS[series.metric].measured_in})
-            repeat = Repeat(times=times, passes=passes, explain=index in explained)
+            repeat = Repeat(times=times, passes=passes, explain=explain if index in explained else frozenset())
             of_commit[key] = repeat.joined(of_commit[key]) if key in of_commit else repeat
     metrics = {judged.case.name: judged.series.key.metrics for judged in judgements}
     completed = _completed(results, wanted, metrics, retry_failed=retry_failed)
@@ -135,13 +136,20 @@ def _completed(
     return {
         MeasurementKey(family=family, commit=commit, case=m.case, identity=m.identity, round=m.round): Completed(
             passes=_completed_passes(project, m, metrics.get(m.case, ()), retry_failed=retry_failed),
-            explained=not isinstance(m.outcome, Measured) or m.outcome.explained,
+            explained=_explained(m.outcome, retry_failed=retry_failed),
         )
         for family, records in results.measurements.items()
         for commit in ids
         for m in records.get(commit, ())
         if m.probe == PROBE_METHOD and (project.config.run.reuse or not _is_reused(m))
     }
+
+
+def _explained(outcome: Outcome, *, retry_failed: bool) -> frozenset[str]:
+    """Return the metrics that need not be explained again; what failed would fail again, unless it is to be retried."""
+    if isinstance(outcome, Measured):
+        return outcome.explained
+    return frozenset() if retry_failed else frozenset(METRICS)
 
 
 def _is_reused(measurement: Measurement) -> bool:

@@ -235,7 +235,7 @@ class CaseHistory:
     def measured_at(self, position: int) -> list[Measured]:
         """Return what the repeats at a position found, explained ones last."""
         outcomes = [m.outcome for m in self.measurements(position) if isinstance(m.outcome, Measured)]
-        return sorted(outcomes, key=lambda outcome: outcome.explained)
+        return sorted(outcomes, key=lambda outcome: bool(outcome.explained))
 
     def profile(self, position: int, kind: str) -> Profile | None:
         """Return a profile of a position, that of an explained repeat before others; None where there is none."""
