@@ -63,6 +63,9 @@ def test_the_newest_commit_is_judged_against_what_is_stored_before_it(quick: Wor
     quick.call("run", "--last", "1")
     (peak,) = (change for change in quick.call_json("check")[1]["changes"] if change["metric"] == "peak")
     assert peak["range"] == [first, newest]
+    before, after, _, headings, *_ = quick.call("check")[1].splitlines()
+    assert (before[:18], after[:18]) == (f"before  {first[:10]}", f"newest  {newest[:10]}")
+    assert headings.split()[:3] == ["metric", "before", "newest"]
     assert "judged against what is stored before it" in " ".join(quick.call("check", "--help")[1].split())
 
 
@@ -83,6 +86,9 @@ def test_a_newest_commit_that_is_not_measured_or_failed_is_incomplete(quick: Wor
     quick.call("run")
     code, report = quick.call_json("check")
     assert (code, len(report["failures"])) == (3, 1)
+    (peak,) = (row for row in report["series"] if row["metric"] == "peak")
+    assert peak["first"] > 100_000
+    assert (peak["last"], peak["residual"]) == (None, None)
 
 
 def test_a_limit_is_judged_at_the_first_commit(quick: Workbench) -> None:
@@ -102,6 +108,11 @@ def test_nothing_to_judge_against_is_incomplete(quick: Workbench) -> None:
     code, report = quick.call_json("check")
     assert code == 3
     assert any("nothing stored before" in notice for notice in report["notices"])
+    quick.call("run")
+    assert quick.call("check")[0] == 1
+    code, said = quick.call("check", "--last", "1")
+    assert code == 3
+    assert "in the range to be judged against" in " ".join(said.split())
 
 
 def test_a_shallow_clone_is_incomplete(filled: Published) -> None:

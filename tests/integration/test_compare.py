@@ -58,7 +58,8 @@ def test_a_revision_that_fails_is_incomplete_and_has_no_figures(quick: Workbench
         assert sides[1 - failed] > 100_000
         (line,) = (line for line in quick.call("compare", *pair)[1].splitlines() if line.startswith("  peak "))
         figures = " ".join("-" if size is None else bytes_text(size) for size in sides)
-        assert " ".join(line.split()) == f"peak {figures} ✗ failed"
+        assert " ".join(line.split()) == f"peak {figures} ✗ {('before', 'after')[failed]} failed"
+        assert "1 with failures; nothing could be compared\n" in quick.call("compare", *pair)[1]
 
 
 def test_a_metric_whose_pass_fails_at_one_revision_has_no_figure_there(bench: Workbench) -> None:

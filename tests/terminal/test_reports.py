@@ -41,7 +41,7 @@ from memharness.model.measurements import (
 from memharness.model.values import Value
 from memharness.terminal.commit import draw_commit
 from memharness.terminal.comparison import draw_comparison
-from memharness.terminal.report import draw_report
+from memharness.terminal.report import draw_newest, draw_report
 from memharness.wording.text import bytes_text
 from values import commit
 
@@ -558,6 +558,40 @@ def test_the_counts_name_every_verdict_that_occurs() -> None:
     assert drawn(report()) == "\n\n9 commits: 8 measured now, 1 stored before; no change\n"
 
 
+def test_without_changes_it_says_of_what_there_are_none() -> None:
+    failed = report(
+        series=(summary("peak", None, 5, None, trend=("failed", 5)), summary("result", None, None, None)),
+        failures=(Failure(commit=IDS[2], case=CASE, family=FAMILY, phase="run", reason="boom"),),
+    )
+    assert drawn(failed).splitlines()[-1].endswith("; nothing could be compared")
+    half = replace(failed, series=(*failed.series, summary("import", 7, 7, trend=(7, 7))))
+    assert drawn(half).splitlines()[-1].endswith("; no change in what was measured")
+    text = compared(half)
+    assert "peak - 5 B ✗ before failed" in [" ".join(line.split()) for line in text.splitlines()]
+    assert f"✗ before failed  {IDS[2][:10]}  " in text
+
+
+def test_the_newest_commit_is_shown_with_what_it_is_compared_with() -> None:
+    value = report(series=(summary("peak", 8 * KIB, 9 * KIB, KIB), summary("result", None, 5, None)))
+    screen, file = console(60)
+    draw_newest(screen, value, COMMITS, COMMITS[IDS[9]], [COMMITS[IDS[7]], COMMITS[IDS[4]]])
+    assert (
+        "\n" + file.getvalue()
+        == """
+before  7777777777  2023-11-14  A U Thor  commit 7
+        some series were measured last at an earlier commit
+newest  9999999999  2023-11-14  A U Thor  commit 9
+
+  metric  before  newest  unflagged
+waste[rows=100]
+  peak     8 KiB   9 KiB     +1 KiB
+  result       -     5 B
+
+9 commits: 8 measured now, 1 stored before; no change
+"""
+    )
+
+
 def test_families_are_named_where_there_is_more_than_one() -> None:
     other = "cpython-3.12.1-auto"
     both = report(
@@ -623,7 +657,7 @@ waste[rows=100]
   warm_peak   2.12 MiB   4.24 MiB   +2.12 MiB  ▲ regressed  near
   gc_objects    10,102     10,101          -1
   import             -  21.15 KiB              missing
-  growth      8 B/call          -              ✗ failed
+  growth      8 B/call          -              ✗ after failed
 
 ▲ regressed  peak and warm_peak  waste[rows=100]  (confirmed)
   2.12 MiB → 4.24 MiB  (+2.12 MiB, +99.9%)
@@ -769,7 +803,7 @@ waste[rows=100]  cpython-3.11.7-auto, measured once
   growth  483.57 KiB/call  leaked by every call (suspected: may still be a cache that fills up)
   import        19.53 KiB  kept by the imports
   kept by the imports: 19.53 KiB
-    by origin: library 17.58 KiB, stdlib 1.56 KiB, other 400 B
+    by origin: library 17.58 KiB, stdlib 1.56 KiB, other modules 400 B
          size  module
     17.58 KiB  numpy.linalg  library, imported at wastebox/core.py:3
      1.56 KiB  json  stdlib, imported at wastebox/core.py:3
@@ -797,6 +831,28 @@ waste[rows=100]  cpython-3.11.7-auto, measured once
     32: 15.11 MiB, 64: 30.22 MiB, 100: 47.22 MiB
   ✗ the rss pass failed in timeout: still in run after 60 s (timeout)
 """
+    )
+
+
+@pytest.mark.parametrize(("size", "meaning"), [(-5000, "freed again after the import"), (700, "in no module")])
+def test_what_the_modules_do_not_add_up_to_is_named_last(size: int, meaning: str) -> None:
+    rest = ModuleCost(name="(freed later, or in no module)", origin="", path="", line=0, size=size)
+    others = [replace(NUMPY, name=f"m{number}") for number in range(7)]
+    profile = Profile(modules=(rest, *others))
+    stored = StoredCase(
+        case=CASE,
+        family=FAMILY,
+        repeats=1,
+        environment=None,
+        outcome=Measured(metrics={}),
+        profiles={"import": profile},
+    )
+    text = shown(stored)
+    assert f"    by origin: library 123.05 KiB, {meaning} {bytes_text(size)}\n" in text
+    *_, more, last = text.splitlines()
+    assert (more.split(), last.split()) == (
+        ["35.16", "KiB", "2", "more", "modules"],
+        f"{bytes_text(size)} {meaning}".split(),
     )
 
 

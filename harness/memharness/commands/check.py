@@ -12,7 +12,7 @@ from memharness.commands.remarks import failure_notes
 from memharness.config.configuration import Config
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.findings.project import Selection
-from memharness.findings.report import commits_of, former_only, make_report, report_newest
+from memharness.findings.report import commits_of, former_only, judged_against, make_report, report_newest
 from memharness.findings.results import Results, load_results
 from memharness.findings.series_parts import parts_of
 from memharness.findings.still_open import still_open
@@ -33,24 +33,29 @@ def command(context: click.Context, /, config: Config, selection: Selection, *, 
     if nothing before it is measured.
     """
     results = load_results(config, selection)
-    gaps = _gaps(results)
-    report = make_report(results) if _has_range(selection) else report_newest(results)
+    ranged = _has_range(selection)
+    gaps = _gaps(results, where=" in the range" if ranged else "")
+    report = make_report(results) if ranged else report_newest(results)
     report = with_advice(report, former_only(results), option="`memharness run --retry-failed`")
     report = replace(report, notices=report.notices + gaps, still_open=still_open(results, report.changes))
     if as_json:
         print_json(report)
     else:
         from memharness.terminal.console import output_console
-        from memharness.terminal.report import draw_report
+        from memharness.terminal.report import draw_newest, draw_report
 
-        draw_report(output_console(), report, commits_of(results, report))
+        console, commits = output_console(), commits_of(results, report)
+        if ranged:
+            draw_report(console, report, commits)
+        else:
+            draw_newest(console, report, commits, results.commits[-1], judged_against(results))
     print_notices(failure_notes(report))
     code = exit_code(report, needed={results.commits[-1].id})
     context.exit(code or (INCOMPLETE if gaps else 0))
 
 
-def _gaps(results: Results) -> tuple[str, ...]:
-    """Return a remark on each result that a judgement of the newest commit lacks.
+def _gaps(results: Results, where: str) -> tuple[str, ...]:
+    """Return a remark on each result that a judgement of the newest commit lacks `where` it was looked for.
 
     Raises MemharnessError where nothing is stored for that commit.
     """
@@ -63,7 +68,7 @@ def _gaps(results: Results) -> tuple[str, ...]:
             exit_code=INCOMPLETE,
         )
     missing = [case.name for case in results.project.cases if _belongs(results, case) and case.name not in stored]
-    return (*(f"{name} is not measured at {newest.short}" for name in missing), *_without_past(results))
+    return (*(f"{name} is not measured at {newest.short}" for name in missing), *_without_past(results, where))
 
 
 def _stored_at_newest(results: Results) -> set[str]:
@@ -82,7 +87,7 @@ def _belongs(results: Results, case: Case) -> bool:
     return runs and results.starts.get(case.scenario.name, 0) < len(results.commits)
 
 
-def _without_past(results: Results) -> Iterator[str]:
+def _without_past(results: Results, where: str) -> Iterator[str]:
     """Yield a remark on each case for which nothing before the newest commit is stored."""
     *earlier, newest = (commit.id for commit in results.commits)
     if not results.commits[-1].parents and not results.project.repository.shallow:
@@ -92,7 +97,7 @@ def _without_past(results: Results) -> Iterator[str]:
             stored = results.series(family, case.name, case.scenario.identity)
             alone = newest in stored and not any(commit in stored for commit in earlier)
             if alone and len(parts_of(results, family, case)) == 1:
-                yield f"{case.name} has nothing stored before {newest[:10]} to be judged against ({family})"
+                yield f"{case.name} has nothing stored before {newest[:10]}{where} to be judged against ({family})"
 
 
 def _has_range(selection: Selection) -> bool:

@@ -139,7 +139,7 @@ def report_newest(results: Results) -> Report:
         failures=failed,
         figures={commit: names for commit, names in report.figures.items() if commit == newest},
         series=tuple(
-            replace(_summary(pair), trend=whole.trend) for pair, whole in zip(pairs, report.series, strict=True)
+            replace(_newest_summary(pair), trend=whole.trend) for pair, whole in zip(pairs, report.series, strict=True)
         ),
         exceeded=tuple(over for over in report.exceeded if over.last == newest),
     )
@@ -164,6 +164,24 @@ def _newest_pair(judged: Judged) -> Judged:
         steps=tuple(step for step in judged.steps if step.bad == newest),
         drifts=(),
     )
+
+
+def _newest_summary(pair: Judged) -> Summary:
+    """Return a pair of points with the value of each, None where one has none."""
+    *past, newest = pair.series.points
+    return with_ends(_summary(pair), past[0].value if past else None, newest.value)
+
+
+def with_ends(row: Summary, first: int | None, last: int | None) -> Summary:
+    """Return a series with these two values, and a residual where neither is None."""
+    return replace(row, first=first, last=last, residual=None if None in (first, last) else row.residual)
+
+
+def judged_against(results: Results) -> tuple[Commit, ...]:
+    """Return the commits whose values the newest one is judged against by `report_newest`, the newest first."""
+    pairs = [_newest_pair(one).series.points for one in judge(results) if not one.closed]
+    past = {point.commit.id for points in pairs for point in points[:-1][:1]}
+    return tuple(commit for commit in reversed(results.commits) if commit.id in past)
 
 
 def commits_of(results: Results, report: Report) -> dict[str, Commit]:

@@ -132,8 +132,8 @@ class Summary(Value, omit_defaults=False):
     `residual` is None where the metric is not judged. `trend` is the course of the series, oldest commit first: one
     cell for each commit where these are few, else `TREND_CELLS` of them that keep every stretch's lowest and highest
     value (`thinning.thin`). When `check` judges the newest commit alone, `first` is the value measured before it, and
-    `trend` that of the whole history all the same. `compare` has the values of its two commits as `first` and `last`:
-    None at one without a value, and then `residual` is None as well.
+    `trend` that of the whole history all the same. `compare` has the values of its two commits as `first` and `last`.
+    In both, a commit without a value has None, and then `residual` is None as well.
     """
 
     case: str

@@ -8,7 +8,7 @@ from memharness.analyse.environments import environment_differences
 from memharness.config.configuration import Config
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.findings.project import Selection
-from memharness.findings.report import make_report
+from memharness.findings.report import make_report, with_ends
 from memharness.findings.results import Results
 from memharness.git.history import find_commit
 from memharness.model.environments import EnvironmentFacts
@@ -65,8 +65,7 @@ def compare(
 def _side_by_side(row: Summary) -> Summary:
     """Return a series of two commits with the value of each, None where one has none."""
     first, last = (cell if isinstance(cell, int) else None for cell in row.trend)
-    both = first is not None and last is not None
-    return replace(row, first=first, last=last, residual=row.residual if both else None)
+    return with_ends(row, first, last)
 
 
 def _pinned(session: Session, commit: Commit) -> Iterator[Suite]:

@@ -43,6 +43,7 @@ def _row(row: Summary, changes: Sequence[Change]) -> Row:
     if changes:
         return Row(cells, verdicts_text(changes))
     if not difference:
-        return Row(cells, failed_text() if "failed" in row.trend else Text("missing", style="dim"))
+        sides = [side for side, cell in zip(("before", "after"), row.trend, strict=False) if cell == "failed"]
+        return Row(cells, failed_text(" and ".join(sides)) if sides else Text("missing", style="dim"))
     quiet = difference == "=" or row.residual is None
     return Row(cells, Text("" if quiet else "not flagged", style="dim"))

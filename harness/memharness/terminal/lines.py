@@ -65,9 +65,9 @@ def verdicts_text(changes: Sequence[Change]) -> Text:
     )
 
 
-def failed_text() -> Text:
-    """Return sign and word of what could not be measured."""
-    return Text("✗ failed", style="bold magenta")
+def failed_text(side: str = "") -> Text:
+    """Return sign and word of what could not be measured, of a comparison with its side: "✗ before failed"."""
+    return Text(f"✗ {side} failed" if side else "✗ failed", style="bold magenta")
 
 
 def commit_text(commit_id: str, commits: Mapping[str, Commit], *, with_author: bool = True) -> Text:

@@ -29,6 +29,21 @@ def draw_report(console: Console, report: Report, commits: Mapping[str, Commit])
     draw_findings(console, report, commits)
 
 
+def draw_newest(
+    console: Console, report: Report, commits: Mapping[str, Commit], newest: Commit, before: Sequence[Commit]
+) -> None:
+    """Print what was found at the `newest` commit, whose values are compared with those of the commits `before`."""
+    if before:
+        draw_text(console, Text("before  ").append_text(commit_text(before[0].id, commits)))
+    if len(before) > 1:
+        draw_text(console, Text("some series were measured last at an earlier commit", style="dim"), indent=8)
+    draw_text(console, Text("newest  ").append_text(commit_text(newest.id, commits)))
+    if report.series:
+        console.print()
+        draw_series(console, report, ("before", "newest", "unflagged"), _summary_row)
+    draw_findings(console, report, commits)
+
+
 def _summary_row(row: Summary, changes: Sequence[Change]) -> Row:
     residual = "" if row.residual is None or row.first is None else delta_text(row.residual, row.unit)
     cells = (row.metric, value_text(row.first, row.unit), value_text(row.last, row.unit), residual)
@@ -71,7 +86,7 @@ def draw_findings(
     """Print changes, limits, failures, notices and counts; `span` is as in `draw_changes`."""
     draw_changes(console, report.changes, commits, with_family=several_families(report), span=span)
     _draw_exceeded(console, report, commits)
-    _draw_failures(console, report, commits)
+    _draw_failures(console, report, commits, {span[0]: "before", span[1]: "after"} if span else {})
     _draw_still_open(console, report, commits)
     for notice in report.notices:
         draw_text(console, Text(f"note: {visible(notice)}", style="yellow"))
@@ -133,8 +148,11 @@ def _draw_still_open(console: Console, report: Report, commits: Mapping[str, Com
         draw_text(console, Text(f"and {len(ordered) - _MOST_OPEN} more; see `memharness check --all`", style="dim"))
 
 
-def _draw_failures(console: Console, report: Report, commits: Mapping[str, Commit]) -> None:
-    """Print each commit's failures, those of one cause together, and which cases have figures nevertheless."""
+def _draw_failures(console: Console, report: Report, commits: Mapping[str, Commit], sides: Mapping[str, str]) -> None:
+    """Print each commit's failures, those of one cause together, and which cases have figures nevertheless.
+
+    `sides` names the two commits of a comparison.
+    """
     grouped: dict[tuple[str, str, str], list[str]] = {}
     for failure in report.failures:
         grouped.setdefault((failure.commit, failure.phase, failure.reason), []).append(failure.case)
@@ -142,7 +160,7 @@ def _draw_failures(console: Console, report: Report, commits: Mapping[str, Commi
         console.print()
     last = {key[0]: key for key in grouped}
     for (commit_id, phase, reason), cases in grouped.items():
-        text = Text().append_text(failed_text()).append("  ")
+        text = Text().append_text(failed_text(sides.get(commit_id, ""))).append("  ")
         text.append_text(commit_text(commit_id, commits, with_author=False))
         draw_text(console, text)
         text = Text(f"in {phase}: {visible(reason)}")
@@ -168,4 +186,13 @@ def _counts_line(report: Report) -> Text:
     text.append(f", {counts.cached} stored before")
     if counts.failed:
         text.append(f"; {counts.failed} with failures")
-    return text.append(f"; {counts_text(report.changes, [over for over in report.exceeded if over.open])}")
+    return text.append(f"; {_found_text(report)}")
+
+
+def _found_text(report: Report) -> str:
+    """Return how many changes and exceeded limits there are, and of what there are none where something failed."""
+    over_limit = [over for over in report.exceeded if over.open]
+    if report.changes or over_limit or not report.failures:
+        return counts_text(report.changes, over_limit)
+    known = any(None not in (row.first, row.last) for row in report.series)
+    return "no change in what was measured" if known else "nothing could be compared"
