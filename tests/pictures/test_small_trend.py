@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from msgspec.structs import replace
 
-from drawings import MIB, STEP, SVG, coordinates, lines, marks, texts, trend
+from drawings import MIB, STEP, SVG, coordinates, texts, trend
 from memharness.model.findings import Trend
 from memharness.pictures import small_trend as pictures
 from memharness.pictures.small_trend import draw_small_trend
@@ -16,22 +16,34 @@ def draw(drawn: Trend) -> ET.Element:
     return ET.fromstring(draw_small_trend(drawn))
 
 
+def paths(root: ET.Element, kind: str) -> list[str]:
+    """The data of all paths of a kind."""
+    return [path.get("d", "") for path in root.iter(f"{SVG}path") if path.get("class") == kind]
+
+
+def marks(root: ET.Element, kind: str) -> int:
+    """How many marks there are of a kind, each a stroke of its path."""
+    return sum(path.count("M") for path in paths(root, kind))
+
+
 def decoded(drawn: Trend) -> list[list[tuple[int, int]]]:
     """The strokes of a picture's line, as positions and values."""
     frame, count, limits = pictures._FRAME, len(drawn.points), trend_limits([drawn])
     assert limits
     low, high = limits
-    wide = (frame.right - frame.left) / (count + count / 50)
-    tall = (frame.top - frame.bottom) / (high - low)
-    (path,) = lines(draw(drawn), "#0072b2")
+    wide = (frame.x1 - frame.x0) / (count + count / 50)
+    tall = (frame.y1 - frame.y0) / (high - low)
+    (path,) = paths(draw(drawn), "line")
+    known = {point.value for point in drawn.points if point.value is not None}
+
+    def value(y: float) -> int:
+        found = (frame.y1 - y) / tall + low
+        nearest = min(known, key=lambda value: abs(value - found))
+        assert abs(nearest - found) * tall < 0.01
+        return nearest
+
     return [
-        [
-            (
-                round((x - frame.left) / wide - 0.5 - count / 100),
-                round((pictures._POINTS[1] - y - frame.bottom) / tall + low),
-            )
-            for x, y in stroke
-        ]
+        [(round((x - frame.x0) / wide - 0.5 - count / 100), value(y)) for x, y in stroke]
         for stroke in coordinates(path)
     ]
 
@@ -62,24 +74,24 @@ def test_a_long_history_keeps_a_spike_and_a_gap_of_one_commit() -> None:
 
 def test_each_failure_has_a_cross_and_each_change_a_mark() -> None:
     root = draw(STEP)
-    assert (marks(root, "stroke: #555555"), marks(root, "fill: #d55e00")) == (2, 1)
+    assert (marks(root, "failed"), marks(root, "mark")) == (2, 1)
 
 
 def test_of_failures_too_many_to_show_each_column_has_a_cross() -> None:
-    assert marks(draw(trend([None] * 5000, failed=tuple(range(5000)))), "stroke: #555555") == pictures._COLUMNS
+    assert marks(draw(trend([None] * 5000, failed=tuple(range(5000)))), "failed") == pictures._COLUMNS
 
 
 def test_the_spread_of_repeats_is_an_area() -> None:
     spread = {1: (9 * MIB, 12 * MIB)}
     plain = trend([10 * MIB, 10 * MIB])
     root = draw(trend([10 * MIB, 10 * MIB], spread=spread))
-    (band,) = [path.get("d", "") for path in root.iter(f"{SVG}path") if "opacity: 0.25" in path.get("style", "")]
+    (band,) = paths(root, "band")
     (corners,) = coordinates(band)
-    (line,) = coordinates(lines(root, "#0072b2")[0])
+    (line,) = coordinates(paths(root, "line")[0])
     x, y = line[1]
     below, above = (corner[1] for corner in corners if corner[0] == x)
-    assert (above - y) / (y - below) == pytest.approx(-2 / -1)
-    assert "opacity: 0.25" not in draw_small_trend(plain).decode()
+    assert (above - y) / (y - below) == pytest.approx(-2 / -1, abs=0.01)
+    assert paths(draw(plain), "band") == []
 
 
 def test_the_four_largest_changes_are_labelled_and_the_others_counted() -> None:

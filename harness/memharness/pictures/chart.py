@@ -1,6 +1,6 @@
-"""The parts of a trend picture that axes and a bare figure share: lines, failures, changes and their labels.
+"""What a panel of trends shows within its axes: lines, failures, changes and their labels.
 
-In: trends, and a `Chart` with the way from their commits and values to pixels. Out: artists added to its surface.
+In: trends, and a `Chart` with the way from their commits and values to pixels. Out: artists added to its axes.
 """
 
 from collections.abc import Iterable, Sequence
@@ -8,36 +8,34 @@ from math import isnan
 from typing import Any, Final, NamedTuple
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from matplotlib.transforms import Transform
 
-from memharness.model.findings import Trend, TrendChange
+from memharness.model.findings import Trend
 from memharness.pictures.captions import change_label
-from memharness.pictures.look import FAILED, VERDICTS, Theme, backing, change_style, family_style
-from memharness.pictures.placing import Box, LabelPlaces
-from memharness.pictures.strokes import Stroke, first_in_column, joined
-
-_MARKED_POINTS: Final = 120  # with more, a line is clearer without a marker on every point
+from memharness.pictures.look import FAILED, LEADER, VERDICTS, Theme, backing, change_style, family_style
+from memharness.pictures.placing import Box, LabelPlaces, largest_first
+from memharness.pictures.strokes import MARKED_POINTS, Stroke, first_in_column, joined
 
 _BAND: Final = {"zorder": 2, "alpha": 0.25, "linewidth": 1.0}
 
-Leader = tuple[tuple[float, float], tuple[float, float]]  # from a mark to its label, as commits and values
-
 
 class Chart(NamedTuple):
-    """Axes or a figure to draw on, the way from commits and values to its pixels, and the ends of the values' axis."""
+    """Axes to draw on, in the colours of a theme."""
 
-    surface: Axes | Figure
-    place: Transform
-    ends: tuple[float, float]
+    axes: Axes
     theme: Theme
+
+    @property
+    def place(self) -> Transform:
+        """The way from commits and values to pixels."""
+        return self.axes.transData
 
     def line(self, xs: Sequence[float], ys: Sequence[float], **style: Any) -> None:
         """Draw a line, or marks, through commits and values."""
-        self.surface.add_artist(Line2D(xs, ys, transform=self.place, **style))
+        self.axes.add_artist(Line2D(xs, ys, transform=self.place, **style))
 
     def pixels(self, points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
         """Return where commits and values are."""
@@ -48,13 +46,13 @@ def draw_line(chart: Chart, trend: Trend, strokes: Sequence[Stroke], family: int
     """Draw the values and the spread of repeats; markers stand on all of few values, and on lone ones of many."""
     xs, ys, ends = joined(strokes)
     marked = [end for end, stroke in zip(ends, strokes, strict=True) if len(stroke.xs) == 1]
-    if len(trend.points) <= _MARKED_POINTS:
+    if len(trend.points) <= MARKED_POINTS:
         marked = [index for index, y in enumerate(ys) if not isnan(y)]
     style = family_style(chart.theme, family)
     chart.line(xs, ys, markevery=marked, linewidth=1.3, zorder=3, **style)
     band = _band(strokes)
     if band is not None:
-        chart.surface.add_artist(PathPatch(band, transform=chart.place, color=style["color"], **_BAND))
+        chart.axes.add_artist(PathPatch(band, transform=chart.place, color=style["color"], **_BAND))
 
 
 def _band(strokes: Sequence[Stroke]) -> Path | None:
@@ -73,7 +71,7 @@ def mark_failures(chart: Chart, trend: Trend, columns: int) -> None:
     """Mark what could not be measured near the lower edge."""
     failed = [index for index, point in enumerate(trend.points) if point.failed]
     shown = first_in_column(failed, len(trend.points), columns)
-    low, high = chart.ends
+    low, high = chart.axes.get_ylim()
     if shown:
         chart.line(shown, [low + 0.03 * (high - low)] * len(shown), color=chart.theme.muted, **FAILED)
 
@@ -87,12 +85,6 @@ def mark_changes(chart: Chart, panel: Sequence[Trend]) -> None:
             chart.line(xs, ys, markersize=9, zorder=4, **change_style(chart.theme, verdict))
 
 
-def largest_first(panel: Sequence[Trend]) -> list[tuple[Trend, TrendChange]]:
-    """Return the changes of a panel by size."""
-    changes = [(trend, change) for trend in panel for change in trend.changes]
-    return sorted(changes, key=lambda pair: -abs(pair[1].after - pair[1].before))
-
-
 def label_changes(
     chart: Chart,
     panel: Sequence[Trend],
@@ -100,32 +92,28 @@ def label_changes(
     frame: Box,
     taken: Iterable[Box],
     *,
-    margin: tuple[float, float],
-    most: int | None = None,
     with_subjects: bool,
-) -> tuple[list[Leader], int]:
+) -> int:
     """Label changes within a frame, the largest first, where labels hide no other label and no mark.
 
-    Return the lines from marks to labels, which the caller draws, and how many changes have no label. The `margin`
-    around each is in pixels, as are the places that are `taken`.
+    Return how many changes have no label. The places that are `taken` are in pixels, as is the frame.
     """
     changes = largest_first(panel)
-    if not changes:
-        return [], 0
     marks = chart.pixels([(change.index, change.after) for _, change in changes])
     xs, ys, _ = joined(strokes)
     places = LabelPlaces(frame, marks, chart.pixels(list(zip(xs, ys, strict=True))), taken)
     style: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 2.5, "bbox": backing(chart.theme)}
-    leaders: list[Leader] = []
-    for (trend, change), mark in zip(changes[:most], marks, strict=False):
+    left_out = 0
+    for (trend, change), mark in zip(changes, marks, strict=True):
         text = change_label(trend, change, with_subject=with_subjects)
-        label = chart.surface.text(0, 0, text, transform=chart.place, fontsize=7)
+        label = chart.axes.text(0, 0, text, transform=chart.place, fontsize=7)
         extent = label.get_window_extent()
-        box = places.place(mark, extent.width + margin[0], extent.height + margin[1])
+        box = places.place(mark, extent.width + 10, extent.height + 6)
         if box is None:
             label.remove()
+            left_out += 1
         else:
             x, y = chart.place.inverted().transform(box.middle).tolist()
             label.set(position=(x, y), **style)
-            leaders.append(((change.index, change.after), (x, y)))
-    return leaders, len(changes) - len(leaders)
+            chart.line((change.index, x), (change.after, y), color=chart.theme.muted, **LEADER)
+    return left_out

@@ -7,9 +7,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 from math import nan
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from memharness.model.findings import TrendPoint
+
+MARKED_POINTS: Final = 120  # with more, a line is clearer without a mark on every point
 
 
 class Stroke(NamedTuple):

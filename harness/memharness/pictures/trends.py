@@ -17,7 +17,7 @@ from memharness.model.findings import Trend, TrendPoint
 from memharness.pictures.canvas import check_format, check_pixels, fit, new_figure, save, settings
 from memharness.pictures.captions import left_out_text, shortened, trend_title
 from memharness.pictures.chart import Chart, draw_line, label_changes, mark_changes, mark_failures
-from memharness.pictures.look import FAILED, LEADER, LIMIT, TAG, Look, Theme, backing, change_style, family_style
+from memharness.pictures.look import FAILED, LIMIT, TAG, Look, Theme, backing, change_style, family_style
 from memharness.pictures.placing import Box
 from memharness.pictures.strokes import Stroke, strokes
 from memharness.pictures.ticks import commit_limits, commit_ticks, limit_label, tag_lines, trend_limits, trend_ticks
@@ -103,7 +103,7 @@ def _draw_panel(
     ax.set_title(" ", loc="left", fontweight="bold")  # keeps the room
     _draw_commits(ax, panel[0].points, theme, named)
     _draw_values(ax, panel, theme)
-    chart = _chart(ax, theme)
+    chart = Chart(ax, theme)
     drawn = []
     for trend in panel:
         drawn.append(strokes(trend.points, columns))
@@ -111,10 +111,6 @@ def _draw_panel(
         mark_failures(chart, trend, columns)
     mark_changes(chart, panel)
     return [stroke for found in drawn for stroke in found]
-
-
-def _chart(ax: Axes, theme: Theme) -> Chart:
-    return Chart(ax, ax.transData, ax.get_ylim(), theme)
 
 
 def _draw_commits(ax: Axes, points: Sequence[TrendPoint], theme: Theme, named: int) -> None:
@@ -157,16 +153,12 @@ def _draw_limit(ax: Axes, limit: int, text: str, at: float, theme: Theme) -> Non
 
 def _label_changes(ax: Axes, panel: Sequence[Trend], lines: Sequence[Stroke], theme: Theme) -> int:
     """Label the changes of a panel whose layout is settled; return how many found no room."""
-    chart = _chart(ax, theme)
     frame, *limits = (
         Box(*extents) for extents in (ax.bbox.extents, *(t.get_window_extent().extents for t in ax.texts))
     )
     few = sum(len(trend.changes) for trend in panel) <= _SUBJECTS
-    above_failures = frame._replace(bottom=frame.bottom + 14)
-    leaders, left_out = label_changes(chart, panel, lines, above_failures, limits, margin=(10, 6), with_subjects=few)
-    for one, other in leaders:
-        chart.line(*zip(one, other, strict=True), color=theme.muted, **LEADER)
-    return left_out
+    above_failures = frame._replace(y0=frame.y0 + 14)
+    return label_changes(Chart(ax, theme), panel, lines, above_failures, limits, with_subjects=few)
 
 
 def _draw_title(ax: Axes, trend: Trend, left_out: int) -> None:

@@ -1,10 +1,12 @@
 """Pictures of trends, for print and for pages without scripts."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from msgspec.structs import replace
 
 from memharness.model.findings import Trend, TrendChange, TrendPoint
+from memharness.pictures.small_trend import draw_small_trend
 from memharness.site.case_history import CaseHistory
 from memharness.site.columns import MISSING
 from memharness.site.folder import SiteFolder
@@ -15,13 +17,7 @@ from memharness.site.values import ChangeEntry, TrendSummary
 def publish_picture(folder: SiteFolder, case: CaseHistory, row: TrendSummary, entries: Sequence[ChangeEntry]) -> None:
     """Draw a metric of a case, unless its picture is there already."""
     trend = _trend(case, row, entries)
-
-    def draw() -> bytes:
-        from memharness.pictures.small_trend import draw_small_trend  # matplotlib takes its time
-
-        return draw_small_trend(trend)
-
-    folder.draw(f"picture/{row.subject.id}-{row.metric}.svg", trend, draw)
+    folder.draw(f"picture/{row.subject.id}-{row.metric}.svg", trend, partial(draw_small_trend, trend))
 
 
 def _trend(case: CaseHistory, row: TrendSummary, entries: Sequence[ChangeEntry]) -> Trend:

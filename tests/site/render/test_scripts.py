@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bokeh.core.validation.check import ValidationIssues, check_integrity
+from bokeh.document import Document
+from bokeh.models.renderers import GlyphRenderer
 
 import site_values as values
 from memharness.model.measurements import Profile
@@ -116,6 +119,15 @@ def test_assets_hold_bokeh_once_and_are_the_same_every_time() -> None:
     assert found == values.assets()
     key, value = put(found["chart-document.js"])
     assert (key, value) == ("chart", chart_document())
+
+
+def test_bokeh_knows_every_model_of_the_chart_and_its_properties() -> None:
+    """Reading raises for what this version of Bokeh does not know, and a model that is not complete is an error."""
+    (plot,) = Document.from_json(chart_document()["doc"]).roots
+    assert check_integrity(plot.references()) == ValidationIssues(error=[], warning=[])
+    assert {model.name for model in plot.references() if isinstance(model, GlyphRenderer)} == {
+        *("unmeasured", "failures", "tags", "tag_names", "band", "line", "dots", "marks", "reach")
+    }
 
 
 def test_the_chart_has_no_code_and_all_the_models_that_its_script_asks_for() -> None:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from importlib.resources import files
+from importlib.metadata import distribution
+from pathlib import Path
 
 from memharness.site.render.chart import chart_document
 from memharness.site.render.links import bokeh_script, own_assets
@@ -10,9 +11,10 @@ from memharness.site.render.scripts import data_script
 
 
 def assets() -> Mapping[str, Callable[[], bytes]]:
-    """Return what makes each file, by name; that of the chart imports Bokeh, which takes half a second of CPU."""
+    """Return what makes each file, by name."""
+    script = Path(str(distribution("bokeh").locate_file("bokeh/server/static/js/bokeh.min.js")))
     return {
         **{name: partial(bytes, content) for name, content in own_assets().items()},
         "chart-document.js": lambda: data_script("chart", chart_document()),
-        bokeh_script(): (files("bokeh") / "server" / "static" / "js" / "bokeh.min.js").read_bytes,
+        bokeh_script(): script.read_bytes,
     }

@@ -1,17 +1,14 @@
 """The chart of a trend as one Bokeh document without data. The script of the page fills it; it knows models by name.
 
+It is written as Bokeh's scripts read it: importing the models of Bokeh to have them written takes half a second.
+
 Places along x are positions of commits; "strip" is a second axis from 0 to 1 over the whole height, on which tags are
 written and failures are drawn. Colours are set by the page, which knows whether it is light or dark.
 """
 
-import json
-import re
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from bokeh.models.glyph import Glyph
-    from bokeh.models.plots import Plot
-    from bokeh.models.renderers import GlyphRenderer
+from importlib.metadata import version
+from itertools import count
+from typing import Any, Final
 
 _HEIGHT: Final = 400
 _GREY: Final = "#777777"  # until the page sets its own
@@ -28,91 +25,118 @@ _TIP: Final = "margin:-5px;padding:5px 9px;background:var(--panel);color:var(--t
 _POINT_TIP: Final = f'<div style="{_TIP}"><b>@value</b> @step<br>@commit @date @author<br>@subject</div>'
 _FAILURE_TIP: Final = f'<div style="{_TIP}"><b>failed</b> @reason<br>@commit @date<br>@subject</div>'
 
-
-def chart_document() -> dict[str, object]:
-    """Return the document as `Bokeh.embed.embed_item` takes it, the same for the same version of Bokeh."""
-    from bokeh.embed import json_item  # takes half a second, and only assets need it
-
-    text = json.dumps(json_item(_plot()))  # in this order: a model is defined where it is first met
-    found = list(dict.fromkeys(re.findall(r'"(p\d+)"', text)))
-    numbers = {name: f'"m{index}"' for index, name in enumerate(found)}
-    item: dict[str, object] = json.loads(re.sub(r'"(p\d+)"', lambda match: numbers[match[1]], text))
-    return item
+_Json = dict[str, Any]
 
 
-def _plot() -> "Plot":
-    from bokeh import models as m
-    from bokeh.models.annotations import Span
+def chart_document() -> _Json:
+    """Return the document as `Bokeh.embed.embed_item` takes it."""
+    document = _numbered({"title": "", "config": _model("DocumentConfig"), "roots": [_plot()]}, count())
+    bokeh = version("bokeh")
+    return {"root_id": document["roots"][0]["id"], "doc": {"version": bokeh, **document}, "version": bokeh}
 
-    plot = m.Plot(
+
+def _numbered(value: Any, numbers: "count[int]") -> Any:
+    """Return JSON in which every model has an id; one that is met again is referred to."""
+    match value:
+        case {"type": "object", "id": id_}:
+            return {"id": id_}
+        case {"type": "object"}:
+            value["id"] = f"m{next(numbers)}"
+            return value | {"attributes": _numbered(value["attributes"], numbers)}
+        case dict():
+            return {key: _numbered(item, numbers) for key, item in value.items()}
+        case list():
+            return [_numbered(item, numbers) for item in value]
+        case _:
+            return value
+
+
+def _model(kind: str, **attributes: Any) -> _Json:
+    return {"type": "object", "name": kind, "attributes": attributes}
+
+
+def _map(**entries: object) -> _Json:
+    return {"type": "map", "entries": [[key, value] for key, value in entries.items()]}
+
+
+def _glyph(kind: str, columns: str = "", **attributes: Any) -> _Json:
+    """Return a glyph that takes from columns of its source what is named as they are: "x", or "x0=x"."""
+    pairs = [word.split("=") for word in columns.split()]
+    return _model(kind, **{pair[0]: {"type": "field", "field": pair[-1]} for pair in pairs}, **attributes)
+
+
+def _plot() -> _Json:
+    ticker = _model("BasicTicker", mantissas=[1, 2, 5])
+    axes = {
+        "below": [_model("LinearAxis", name="x_axis", ticker=_model("FixedTicker", name="x_ticker", ticks=[]))],
+        "left": [
+            _model(
+                "LinearAxis",
+                name="y_axis",
+                axis_label="",
+                ticker=ticker,
+                formatter=_model("BasicTickFormatter", use_scientific=False),
+            )
+        ],
+    }
+    spans = [
+        _model("Span", name=name, dimension=dimension, line_width=1.5, visible=False, **more)
+        for name, dimension, more in (("limit", "width", {"line_dash": [6]}), ("cursor", "height", {}))
+    ]
+    renderers = _renderers()
+    return _model(
+        "Plot",
         name="plot",
-        x_range=m.Range1d(start=0, end=1, name="x"),
-        y_range=m.Range1d(start=0, end=1, name="y"),
-        extra_y_ranges={"strip": m.Range1d(start=0, end=1)},
+        x_range=_model("Range1d", start=0, end=1, name="x"),
+        y_range=_model("Range1d", start=0, end=1, name="y"),
+        extra_y_ranges=_map(strip=_model("Range1d", start=0, end=1)),
         height=_HEIGHT,
         sizing_mode="stretch_width",
         min_border_right=16,
+        renderers=[*renderers.values()],
         toolbar_location="above",
-        toolbar=m.Toolbar(logo=None, autohide=False),
+        toolbar=_toolbar(renderers["reach"], renderers["failures"]),
+        **axes,
+        center=[_model("Grid", name="y_grid", dimension=1, ticker=ticker), *spans],
     )
-    x_ticker = m.FixedTicker(ticks=[], name="x_ticker")
-    x_axis = m.LinearAxis(name="x_axis")
-    x_axis.ticker = x_ticker  # type: ignore[assignment]  # the stubs name the type of the default
-    plot.add_layout(x_axis, "below")
-    y_axis = m.LinearAxis(name="y_axis", axis_label="", formatter=m.BasicTickFormatter(use_scientific=False))
-    plot.add_layout(y_axis, "left")
-    plot.add_layout(m.Grid(name="y_grid", dimension=1, ticker=y_axis.ticker))
-    _add_glyphs(plot)
-    plot.add_layout(Span(name="limit", dimension="width", line_dash="dashed", line_width=1.5, visible=False))
-    plot.add_layout(Span(name="cursor", dimension="height", line_width=1.5, visible=False))
-    return plot
 
 
-def _add_glyphs(plot: "Plot") -> None:
-    """Add what is drawn, from back to front, and the tools that need it."""
-    from bokeh import models as m
-
+def _renderers() -> dict[str, _Json]:
+    """Return what is drawn by name, from back to front."""
     sources = {
-        name: m.ColumnDataSource(data={column: [] for column in columns}, name=f"{name}_source")
+        name: _model("ColumnDataSource", name=f"{name}_source", data=_map(**{column: [] for column in columns}))
         for name, columns in _COLUMNS.items()
     }
+    found = {}
 
-    def add(name: str, glyph: "Glyph", source: str, *, strip: bool = False) -> "GlyphRenderer[Glyph]":
-        more = {"y_range_name": "strip"} if strip else {}
-        return plot.add_glyph(sources[source], glyph, name=name, nonselection_glyph=None, selection_glyph=None, **more)
+    def add(name: str, source: str, glyph: _Json, **more: str) -> None:
+        plain = {"selection_glyph": None, "nonselection_glyph": None}
+        found[name] = _model("GlyphRenderer", name=name, data_source=sources[source], glyph=glyph, **plain, **more)
 
-    add(
-        "unmeasured", m.Quad(left="left", right="right", bottom=0, top=0.018, line_color=None), "unmeasured", strip=True
-    )
-    failures = m.Quad(left="left", right="right", bottom=0, top=0.035, line_color=None, fill_color=_GREY)
-    failed = add("failures", failures, "failures", strip=True)
-    add("tags", m.Segment(x0="x", x1="x", y0=0, y1=1, line_dash="dotted", line_color=_GREY), "tags", strip=True)
-    names = m.Text(x="x", y=1, text="name", x_offset=3, y_offset=2, text_baseline="top", text_font_size="11px")
-    add("tag_names", names, "tags", strip=True)
-    add("band", m.VBar(x="x", width=1, bottom="low", top="high", line_color=None, fill_alpha=0.25), "band")
-    add("line", m.Step(x="x", y="y", mode="center", line_width=1.5), "line")
-    add("dots", m.Scatter(x="x", y="y", size=5, line_color=None), "points")
-    marks = m.Scatter(x="x", y="y", size=11, marker="marker", fill_color="color", line_color=_GREY)
-    add("marks", marks, "marks")
-    reach = m.Scatter(x="x", y="y", size=4, line_color=None, fill_alpha=0)
-    reached = add("reach", reach, "points")
-    _add_tools(plot, reached, failed)
+    strip = {"y_range_name": "strip"}
+    add("unmeasured", "unmeasured", _glyph("Quad", "left right", bottom=0, top=0.018, line_color=None), **strip)
+    failed = _glyph("Quad", "left right", bottom=0, top=0.035, line_color=None, fill_color=_GREY)
+    add("failures", "failures", failed, **strip)
+    add("tags", "tags", _glyph("Segment", "x0=x x1=x", y0=0, y1=1, line_dash="dotted", line_color=_GREY), **strip)
+    below = {"x_offset": 3, "y_offset": 2, "text_baseline": "top", "text_font_size": "11px"}
+    add("tag_names", "tags", _glyph("Text", "x text=name", y=1, **below), **strip)
+    add("band", "band", _glyph("VBar", "x bottom=low top=high", width=1, line_color=None, fill_alpha=0.25))
+    add("line", "line", _glyph("Step", "x y", mode="center", line_width=1.5))
+    add("dots", "points", _glyph("Scatter", "x y", size=5, line_color=None))
+    add("marks", "marks", _glyph("Scatter", "x y marker fill_color=color", size=11, line_color=_GREY))
+    add("reach", "points", _glyph("Scatter", "x y", size=4, line_color=None, fill_alpha=0))
+    return found
 
 
-def _add_tools(plot: "Plot", reached: "GlyphRenderer[Glyph]", failed: "GlyphRenderer[Glyph]") -> None:
-    from bokeh import models as m
-
-    pan, wheel = m.PanTool(dimensions="width"), m.WheelZoomTool(dimensions="width")
-    plot.add_tools(
+def _toolbar(reached: _Json, failed: _Json) -> _Json:
+    pan, wheel = _model("PanTool", dimensions="width"), _model("WheelZoomTool", dimensions="width")
+    tools = [
         pan,
         wheel,
-        m.BoxZoomTool(dimensions="width"),
-        m.ZoomInTool(dimensions="width"),
-        m.ZoomOutTool(dimensions="width"),
-        m.ResetTool(),
-        m.TapTool(renderers=[reached, failed]),
-        m.HoverTool(renderers=[reached], mode="vline", limit=1, tooltips=_POINT_TIP, visible=False),
-        m.HoverTool(renderers=[failed], limit=1, tooltips=_FAILURE_TIP, visible=False),
-    )
-    plot.toolbar.active_drag = pan
-    plot.toolbar.active_scroll = wheel
+        *(_model(kind, dimensions="width") for kind in ("BoxZoomTool", "ZoomInTool", "ZoomOutTool")),
+        _model("ResetTool"),
+        _model("TapTool", renderers=[reached, failed]),
+        _model("HoverTool", renderers=[reached], mode="vline", limit=1, tooltips=_POINT_TIP, visible=False),
+        _model("HoverTool", renderers=[failed], limit=1, tooltips=_FAILURE_TIP, visible=False),
+    ]
+    return _model("Toolbar", tools=tools, logo=None, autohide=False, active_drag=pan, active_scroll=wheel)
