@@ -8,6 +8,19 @@ import pytest
 from built_projects import IN_TREE_MODULE
 from workbench import SCENARIO, Workbench, module
 
+READING = """
+import ssl
+from contextlib import suppress
+
+import box
+
+PATH = f"{box.__file__[:-6]}data/box.pem"
+
+
+def read():
+    with suppress(ssl.SSLError):
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(PATH)
+"""
 METRICS = '[environment]\ninstall = "path"\n[run]\nresults = "../results"\nmetrics = ["peak", "retained", "result"]\n'
 
 
@@ -260,3 +273,17 @@ def test_nothing_is_reused_over_a_change_of_what_the_build_copied(bench: Workben
     later = bench.repository.commit({"README": "3"})
     assert bench.call("run", "--since", start, "-j", "1")[0] == 0
     assert reused(bench) == {prose: start, later: more}
+
+
+def test_what_native_code_opens_is_an_input_and_what_it_leaves_alone_is_none(bench: Workbench) -> None:
+    """OpenSSL reads the file. It may also ask for any name, so a file that is new counts."""
+    bench.scenario.write_text(SCENARIO.replace("import box\n", READING).replace("box.fill()", "read()"))
+    bench.repository.commit({"data/box.pem": "1" * 5000})
+    start = bench.commit(module())
+    prose = bench.repository.commit({"README": "2"})
+    read = bench.repository.commit({"data/box.pem": "2" * 5000})
+    again = bench.repository.commit({"README": "3"})
+    new = bench.repository.commit({"data/new.pem": "x"})
+    last = bench.repository.commit({"docs/guide.rst": "words"})
+    assert bench.call("run", "--since", start, "-j", "1", "--verify-reuse", "1")[0] == 0
+    assert reused(bench) == {prose: start, again: read, last: new}, bench.stderr

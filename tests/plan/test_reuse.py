@@ -76,6 +76,25 @@ def test_a_library_that_is_not_pythons_own_may_read_all_but_sources(
 
 
 @pytest.mark.parametrize(
+    ("changes", "same"),
+    [
+        ({"data.bin": "100644 99"}, True),
+        ({"src/box/fast.py": "100644 99"}, False),
+        ({"data.bin": "100755 99"}, False),
+        ({"data.bin": None}, False),
+        ({"link": "120000 99"}, False),
+        ({"src/box/unseen.pyi": "100644 1"}, False),
+        ({"src/b.py": "100644 1"}, True),
+    ],
+)
+def test_such_a_library_may_still_ask_for_names_where_all_that_it_opened_is_known(
+    changes: dict[str, str | None], *, same: bool
+) -> None:
+    watched = ObservedInputs(paths=("src/box/fast.py",), native=True, watched=True)
+    assert (proof(changes, watched) == proof({}, watched)) is same
+
+
+@pytest.mark.parametrize(
     "observed",
     [
         ObservedInputs(paths=("link",)),

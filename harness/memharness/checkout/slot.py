@@ -200,6 +200,8 @@ class Slot:
         else:
             copy_folder(self._source, self.scenarios)
         self._scripts = {str(path) for path in self.scenarios.rglob("*.py")}
+        below = (path for path in self.scenarios.rglob("*/") if path.name != "__pycache__")
+        self.scenario_folders = (str(self.scenarios), *map(str, below))
 
     def _remove_additions(self) -> set[str]:
         """Remove what children left, and return what they took away; its sources are to be compiled again."""

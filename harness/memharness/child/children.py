@@ -10,6 +10,7 @@ from pathlib import Path
 from memharness.child.exchange import Delivered, Exchange
 from memharness.child.interpreter import child_environment, probe_command
 from memharness.child.observed_inputs import observed_inputs
+from memharness.child.opened_files import OpenedFiles
 from memharness.child.terms import Terms
 from memharness.child.verdict import judge
 from memharness.model.environments import Environment
@@ -47,6 +48,7 @@ class Children:
     cancel: threading.Event | None
     before_pass: Callable[[Stage], None] | None
     hold: Hold | None
+    opened: OpenedFiles | None
 
     def run(
         self, name: Stage, metrics: Sequence[str] = (), *, frames: int = 1, event: tuple[int, int, int] | None = None
@@ -76,6 +78,8 @@ class Children:
         }
         exchange = Exchange(self.workdir, secrets.token_hex(16))
         exchange.put(self.case, self.checkout, self.environment, self.scenarios, request | limits)
+        if self.opened is not None:
+            self.opened.begin()
         ending = run_supervised(
             [*probe_command(self.environment), str(exchange.request)],
             environment=child_environment(self.environment, self.workdir) | {TOKEN: exchange.token},
@@ -95,4 +99,5 @@ class Children:
         """Return what a pass observed. To be called before the next child, which may change the scenario folder."""
         if not isinstance(outcome, Delivered) or outcome.accesses is None:
             return None
-        return observed_inputs(outcome.accesses, self.checkout, self.scenarios, self.environment.frozen)
+        opened = None if self.opened is None else self.opened.opened()
+        return observed_inputs(outcome.accesses, self.checkout, self.scenarios, self.environment.frozen, opened)

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from memharness.child.exchange import Accesses
+from memharness.child.opened_files import Opened
 from memharness.files.folder import Folder
 from memharness.model.history import Checkout
 from memharness.model.measurements import ObservedInputs
@@ -13,9 +14,9 @@ _ANY_SIZE = 1 << 62
 
 
 def observed_inputs(
-    accesses: Accesses, checkout: Checkout, scenarios: Path, frozen: Collection[str]
+    accesses: Accesses, checkout: Checkout, scenarios: Path, frozen: Collection[str], opened: Opened | None = None
 ) -> ObservedInputs | str:
-    """Return the inputs of a pass, or why they are not known.
+    """Return the inputs of a pass, or why they are not known; `opened` is what native code and all else opened.
 
     `scenarios` is the slot's copy of the scenario folder, as the pass found it. The environment is right only with the
     files and folders `frozen`: they count as inputs, with all that lies there; of "box/*" only the names.
@@ -24,8 +25,12 @@ def observed_inputs(
         return accesses.obstacle.replace(f"{checkout.tree}/", "").replace(f"{scenarios}/", "<scenarios>/")
     paths, folders = _of_environment(frozen)
     beside = {}
-    unlisted = (*accesses.opened, *accesses.queried)
-    for i, name in enumerate((*unlisted, *accesses.listed)):
+    watched = accesses.native and opened is not None
+    unlisted, all_listed = [*accesses.opened, *accesses.queried], [*accesses.listed]
+    if watched:
+        unlisted += opened.files
+        all_listed += opened.folders
+    for i, name in enumerate((*unlisted, *all_listed)):
         listed = i >= len(unlisted)
         inside, below = _below(name, checkout.tree), _below(name, str(scenarios))
         if inside is None:
@@ -39,7 +44,11 @@ def observed_inputs(
         elif inside:
             paths.add(inside)
     return ObservedInputs(
-        paths=tuple(sorted(paths)), folders=tuple(sorted(folders)), beside=beside, native=accesses.native
+        paths=tuple(sorted(paths)),
+        folders=tuple(sorted(folders)),
+        beside=beside,
+        native=accesses.native,
+        watched=watched,
     )
 
 

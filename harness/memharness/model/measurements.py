@@ -173,13 +173,16 @@ class ObservedInputs(Value):
     `paths` below the tree were opened or looked for; those that end with a slash went into the build with all that is
     below them ("./" is the tree itself). `folders` were listed ("" is the tree itself). `beside` maps what was read of
     the scenario folder to a digest of its contents, of a folder to a digest of its names; "" for what is not there.
-    `native` is set where libraries other than Python's own were loaded: what those read is not seen.
+    `native` is set where libraries other than Python's own were loaded, whose reading Python does not report. Where the
+    kernel told what they opened, `watched` is set and `paths` and `folders` have that too; whether they looked for
+    something in vain, nobody knows.
     """
 
     paths: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     beside: dict[str, str] = {}
     native: bool = False
+    watched: bool = False
 
     @property
     def id(self) -> str:

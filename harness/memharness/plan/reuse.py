@@ -37,7 +37,7 @@ class CommitTree:
 
     def proof(self, observed: ObservedInputs) -> str | None:
         """Return a digest of all that a pass observed; None where symbolic links lead on to what nobody recorded."""
-        parts = [self._attributes, self._others if observed.native else ""]
+        parts = [self._attributes, self._unreported(observed)]
         for path in observed.paths:
             if path.endswith("/"):  # a file, a link, or a folder with all that it holds, for which its id stands
                 parts.append(self._all if path == "./" else self._entries.get(path[:-1], ""))
@@ -52,6 +52,12 @@ class CommitTree:
             mode = self._entries.get(folder, "")[: len(_FOLDER)]  # a file in its place is no empty folder
             parts.append("/".join((mode, *self._names.get(folder, ()))))
         return _digest(parts)
+
+    def _unreported(self, observed: ObservedInputs) -> str:
+        """Return a digest of what libraries other than Python's own may have seen beside the paths of `observed`."""
+        if not observed.native:
+            return ""
+        return self._other_names if observed.watched else self._others
 
     def _linked(self, path: str) -> bool:
         """Tell whether a path leads through a symbolic link."""
@@ -84,6 +90,17 @@ class CommitTree:
     def _others(self) -> str:
         """Digest of all files but Python's sources: of what a library that is not Python's own may read."""
         return _digest(f"{path} {self._entries[path]}" for path in sorted(self.files) if not path.endswith(".py"))
+
+    @cached_property
+    def _other_names(self) -> str:
+        """Digest of names and modes of the same files, and of where links lead: of what such a library may ask for."""
+        entries = ((path, self._entries[path]) for path in sorted(self.files) if not path.endswith(".py"))
+        return _digest(f"{path} {entry if entry.startswith(_LINK) else entry[:6]}" for path, entry in entries)
+
+    @cached_property
+    def folders(self) -> tuple[str, ...]:
+        """The folders that hold something; "" is the tree itself."""
+        return tuple(self._names)
 
 
 def _digest(parts: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from msgspec.structs import asdict
 from memharness.checkout.slot import Slot
 from memharness.child.children import Hold
 from memharness.child.interpreter import compile_bytecode
+from memharness.child.opened_files import OpenedFiles
 from memharness.child.passes import observe
 from memharness.child.terms import Terms
 from memharness.environments import CheckedOutFiles, Provider, guarded
@@ -81,6 +82,7 @@ class Worker:
         reuse: Reuse,
         calls_of: Callable[[EnvironmentSpec, Case], int | None],
         report: Callable[[Activity | None], None],
+        opened: OpenedFiles,
     ) -> None:
         self._project = project
         self._lease = lease
@@ -92,6 +94,7 @@ class Worker:
         self._own = ReusableResults()  # measured here, and perhaps not known to all yet
         self._calls_of = calls_of
         self._report = report
+        self._opened = opened
         self._is_tidy = False  # no child has run since the checkout
 
     def measure(self, task: Task, cancel: Event) -> Done | None:
@@ -158,6 +161,8 @@ class Worker:
             environment.generated, packages=environment.packages, import_root=environment.import_root
         )
         self._is_tidy = True
+        below = (f"{checkout.tree}/{folder}".rstrip("/") for folder in inputs.tree.folders)
+        self._opened.folders = (*below, *self._slot.scenario_folders)
         return _Job(task=task, inputs=inputs, checkout=checkout, environment=environment, cancel=cancel)
 
     def _observe(self, job: _Job, case: Case) -> Observation:
@@ -182,6 +187,7 @@ class Worker:
             cancel=job.cancel,
             before_pass=partial(self._prepare_pass, job, case),
             hold=self._holder(job),
+            opened=self._opened,
         )
         return with_missing_files(observation, job.inputs.missing, is_built=job.is_built)
 

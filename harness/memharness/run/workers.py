@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from memharness.checkout.lease import lease
 from memharness.checkout.slot import Slot
+from memharness.child.opened_files import OpenedFiles
 from memharness.environments import provider
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.execute.local import execute
@@ -153,7 +154,11 @@ class Workers:
     def _new_worker(self, number: int) -> Worker:
         """Return another worker, with a slot of its own."""
         report, calls_of = partial(self._listener.working, number), self.recorder.calls_of
-        return Worker(self._project, self._lease, self._environments, self.inputs, self._reuse, calls_of, report)
+        opened = OpenedFiles()
+        self._slots.callback(opened.close)
+        return Worker(
+            self._project, self._lease, self._environments, self.inputs, self._reuse, calls_of, report, opened
+        )
 
     def _lease(self) -> Slot:
         """Lease another slot, until the end of the work; where the copy of the scenarios is gone, it is made anew."""
