@@ -25,9 +25,8 @@ def observed_inputs(
         return accesses.obstacle.replace(f"{checkout.tree}/", "").replace(f"{scenarios}/", "<scenarios>/")
     paths, folders = _of_environment(frozen)
     beside = {}
-    watched = accesses.native and opened is not None
     unlisted, all_listed = [*accesses.opened, *accesses.queried], [*accesses.listed]
-    if watched:
+    if opened is not None and accesses.native:
         unlisted += opened.files
         all_listed += opened.folders
     for i, name in enumerate((*unlisted, *all_listed)):
@@ -48,7 +47,7 @@ def observed_inputs(
         folders=tuple(sorted(folders)),
         beside=beside,
         native=accesses.native,
-        watched=watched,
+        watched=accesses.native and opened is not None,
     )
 
 

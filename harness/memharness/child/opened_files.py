@@ -55,7 +55,9 @@ class OpenedFiles:
         events = self._read() if self._complete else None
         if events is None:
             return None
-        chosen, files, folders = frozenset(self.folders), set(), set()
+        chosen = frozenset(self.folders)
+        files: set[str] = set()
+        folders: set[str] = set()
         for watch, mask, name in events:
             holder = self._watched.get(watch)
             if holder in chosen and mask & _OPEN:
@@ -72,7 +74,7 @@ class OpenedFiles:
 
     def _read(self) -> list[tuple[int, int, str]] | None:
         """Take the events that wait: watch, mask and name of each; None where the kernel dropped some."""
-        events = []
+        events: list[tuple[int, int, str]] = []
         complete = True
         while True:
             try:
