@@ -1,6 +1,7 @@
 """`memharness run` on real repositories, with real children and a real store."""
 
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -380,6 +381,26 @@ def test_the_same_interpreter_twice_is_refused(bench: Workbench) -> None:
     code, _ = bench.call("run", "--python", sys.executable, "--python", os.path.realpath(sys.executable))
     assert code == 2
     assert "are the same environment" in bench.stderr
+
+
+def test_another_patch_release_of_python_is_a_series_of_its_own(bench: Workbench) -> None:
+    bench.commit(module())
+    bench.call("run")
+    (family,) = (path for path in bench.results.glob("*/cpython-*") if path.is_dir())
+    own = family.name.split("-")[1]
+    former = family.with_name(family.name.replace(own, f"{own}9"))
+    shutil.copytree(family, former)
+    for record in former.rglob("*.json"):
+        record.write_text(record.read_text().replace(family.name, former.name))
+    said = f"figures of Python {own} are a series of their own: the newest stored ones are of {own}9"
+
+    assert bench.call_json("run")[1]["notices"] == []  # both have the newest commit
+    shutil.rmtree(family)
+    (note,) = bench.call_json("run")[1]["notices"]
+    assert note.startswith(said)
+    assert f'set python = ["{own}9"] under [environment]' in note
+    bench.commit(module(size=300_000))
+    assert bench.call_json("run")[1]["notices"] == []  # the newest stored ones are its own
 
 
 def test_what_cannot_be_called_twice_is_measured_once(bench: Workbench) -> None:

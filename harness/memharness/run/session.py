@@ -21,7 +21,7 @@ from memharness.model.metrics import PASSES, PassName
 from memharness.plan.tasks import Task
 from memharness.run.listener import Listener, Silent
 from memharness.run.missing import joins, merged_steps, missing, on_branches, unconfirmed
-from memharness.run.suites import suites_of
+from memharness.run.suites import patch_release_notes, suites_of
 from memharness.run.workers import Workers
 
 _ROUNDS: Final = 4  # repeats may show that a series is noisier than it looked, which takes more of them
@@ -99,9 +99,9 @@ class Session:
         self._notices: tuple[str, ...] = ()
 
     def select_commits(self, selection: Selection) -> tuple[Commit, ...]:
-        """Return the selected commits; where they are fewer than were asked for, the results say why."""
+        """Return the selected commits; the results say why they are few, and where another series begins."""
         commits, notices = self.project.choose_commits(selection)
-        self._notices += notices
+        self._notices += (*notices, *patch_release_notes(self.project, self.suites, commits[-1].id))
         return commits
 
     def load_stored(self, commits: Sequence[Commit]) -> Results:
