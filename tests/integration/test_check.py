@@ -123,6 +123,8 @@ def test_a_shallow_clone_is_incomplete(filled: Published) -> None:
     code, said = filled.call("check", "--repo", str(clone))
     assert code == 3
     assert "note: there is only 1 commit: the clone is shallow." in said
+    code, _ = filled.call("check", "--repo", str(clone), "--results", str(clone / "results"))
+    assert (code, "the clone is shallow" in filled.stderr, "is not measured" in filled.stderr) == (3, True, True)
 
 
 def test_new_is_for_the_command_that_measures(bench: Workbench) -> None:

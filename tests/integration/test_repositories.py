@@ -97,9 +97,10 @@ def test_a_shallow_clone_and_a_short_history_say_why_commits_are_few(quick: Work
     quick.repository.git("clone", "--quiet", "--depth=1", f"file://{quick.path}", str(clone))
     os.chdir(clone)
     results = ["--results", str(tmp_path / "others"), "--scenarios", str(quick.path / "scenarios")]
-    for how in (["--last", "2"], ["--all"], ["--new"]):
+    for how in (["--last", "2"], ["--last", "1"], ["--all"], ["--new"], ["--new"]):
         _, report = quick.call_json("run", *how, *results)
         assert "there is only 1 commit: the clone is shallow." in report["notices"][0]
+        assert "older commits is not compared with" in report["notices"][0]
         assert "git fetch --unshallow" in report["notices"][0]
         if how == ["--all"]:
             subprocess.run(["rm", "-r", str(tmp_path / "others")], check=True)

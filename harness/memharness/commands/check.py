@@ -62,6 +62,7 @@ def _gaps(results: Results, where: str) -> tuple[str, ...]:
     newest = results.commits[-1]
     stored = _stored_at_newest(results)
     if not stored:
+        print_notices(results.notices)
         raise MemharnessError(
             f"commit {newest.short} ({newest.subject}) is not measured",
             hint="Measure it with `memharness run --new`. See `memharness help ci`.",

@@ -62,9 +62,9 @@ class Project:
         return line[self._baseline(line) :] if selection.new else line
 
     def choose_commits(self, selection: Selection) -> tuple[tuple[Commit, ...], tuple[str, ...]]:
-        """Return the selected commits, and why they are fewer than were asked for, where they are."""
+        """Return the selected commits, and why there are no more, where that needs an explanation."""
         commits = self.commits(selection)
-        if selection.new and commits[0].id in self._stored_ids():
+        if selection.new and len(commits) > 1 and commits[0].id in self._stored_ids():
             return commits, ()
         why = shortfall(self.repository, selection, commits)
         return commits, (why,) if why else ()

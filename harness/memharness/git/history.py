@@ -23,7 +23,10 @@ _GET_REST: Final = (
     "Get the rest of the history with `git fetch --unshallow` (in CI, check out with fetch-depth: 0). "
     "See `memharness help ci`."
 )
-_CUT_OFF: Final = f"the clone is shallow. {_GET_REST}"
+_CUT_OFF: Final = (
+    "the clone is shallow. What is stored of older commits is not compared with, and no change before can be found. "
+    + _GET_REST
+)
 _HEADERS: Final = {
     b"--- ": ("before", b"a/"),
     b"+++ ": ("after", b"b/"),
@@ -82,14 +85,14 @@ def _first_parents(repository: Repository, wanted: RevisionRange) -> list[Commit
 
 
 def shortfall(repository: Repository, wanted: RevisionRange, found: Sequence[Commit]) -> str | None:
-    """Say why a range has fewer commits than were asked for; None where it has not."""
-    last = wanted.last
-    if wanted.since is not None or wanted.base is not None or wanted.tags or (last is not None and len(found) >= last):
+    """Say why a range has fewer commits than were asked for, or that a shallow clone has no more; else None."""
+    if wanted.since is not None or wanted.base is not None or wanted.tags:
         return None
     count = f"there are only {len(found):,} commits" if len(found) != 1 else "there is only 1 commit"
     if repository.shallow and not found[0].parents:
         return f"{count}: {_CUT_OFF}"
-    return None if last is None else f"{count}: the history begins with {found[0].id[:10]}"
+    enough = wanted.last is None or len(found) >= wanted.last
+    return None if enough else f"{count}: the history begins with {found[0].id[:10]}"
 
 
 def find_commit(repository: Repository, revision: str) -> Commit:
