@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,8 +15,8 @@ from memharness.errors import MemharnessError
 from memharness.files.removal import remove
 from memharness.git.history import BlobReader, file_edits, select_commits
 from memharness.git.history import RevisionRange as Range
-from memharness.git.repository import Repository, open_repository
-from memharness.git.snapshot import snapshot
+from memharness.git.repository import Repository, open_repository, prune_derived
+from memharness.git.snapshot import clear_snapshots, snapshot
 from memharness.git.submodules import fetch_submodules
 from memharness.model.history import FileEdit, Hunk
 from repositories import RepositoryBuilder, contents
@@ -222,6 +224,36 @@ def test_files_of_git_lfs_are_what_the_filter_gives(builder: RepositoryBuilder, 
     remove(tmp_path / "cache/objects")  # by whoever cleans the cache folder
     assert checked_out(opened(path, tmp_path), tmp_path, commits[0]) == found[:1]
     assert found[0]["c.txt"] == pointer(small)
+
+
+def test_what_is_derived_from_commits_is_kept_as_long_as_it_is_used(tmp_path: Path) -> None:
+    def derived(name: str) -> Path:
+        """Have the repository `name` derive a commit, as a process of its own does."""
+        builder = RepositoryBuilder(tmp_path / name)
+        keep(builder.path / ".git/lfs", name.encode())
+        commit = builder.commit({".gitattributes": LFS, "a.dat": pointer(name.encode())})
+        repository = opened(builder.path, tmp_path)
+        clear_snapshots()
+        prune_derived.cache_clear()
+        assert snapshot(repository, commit).commit != commit
+        return Path(repository.derived_repository())
+
+    def objects(folder: Path) -> set[Path]:
+        return {path for path in (folder / "objects").rglob("*") if re.fullmatch("[0-9a-f]{38}", path.name)}
+
+    first = derived("first")
+    used, unused = objects(first), first / "objects/12" / ("3" * 38)
+    unused.parent.mkdir(exist_ok=True)
+    shutil.copyfile(min(used), unused)
+    assert derived("first") == first
+    assert objects(first) > used  # nothing is old
+    for path in objects(first):
+        os.utime(path, (0, 0))
+    derived("first")
+    assert (objects(first) >= used, unused.exists()) == (True, False)
+    shutil.rmtree(tmp_path / "first")
+    second = derived("second")
+    assert [path for path in first.parent.iterdir() if path.is_dir()] == [second]
 
 
 def test_files_of_filters_that_were_not_applied_are_named(builder: RepositoryBuilder, tmp_path: Path) -> None:

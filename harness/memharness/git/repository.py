@@ -6,13 +6,13 @@ partial clone; a URL is mirrored in the cache folder.
 """
 
 import contextlib
+import functools
 import os
 import re
 import subprocess
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.files.folder import Folder
+from memharness.files.removal import remove
 from memharness.model.values import Value, digest
 
 QUIET: Final = {
@@ -44,6 +45,7 @@ _ISOLATED: Final = {
 FETCH_SECONDS: Final = 600  # for what a commit needs from elsewhere; without any data for a minute it ends as well
 PATIENT: Final = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60", "-c", "gc.auto=0")
 _MOST_BYTES: Final = 100_000  # of a variable: Linux takes 128 KiB
+_UNUSED: Final = "30.days.ago"  # since when what can be derived again was not
 _adding: Final = threading.Lock()
 _NO: Final = ("false", "no", "off", "0")
 _URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://|[^/:@\s]+@[^/:\s]+:|[\w.-]{2,}:[^/\\]", re.IGNORECASE)
@@ -80,7 +82,7 @@ class Repository(Value, dict=True, gc=True):
         """Folder of the objects."""
         return f"{self.common_dir}/objects"
 
-    @cached_property
+    @functools.cached_property
     def alternates(self) -> list[str]:
         """More folders that reading commands find objects in: of submodules, and of what is derived from commits."""
         made = f"{self._derived}/objects"
@@ -143,6 +145,7 @@ class Repository(Value, dict=True, gc=True):
                 how = ["--quiet", "--bare", "--template=", f"--object-format={self.object_format}"]
                 run_git(["init", *how, "."], folder=str(folder), isolated=True)
                 Folder(folder).write(alternates, alternates_file([self.objects]))  # whole, or not there at all
+        prune_derived(folder)
         self.add_alternates([f"{folder}/objects"])
         return str(folder)
 
@@ -172,6 +175,18 @@ class Repository(Value, dict=True, gc=True):
                     exit_code=INCOMPLETE,
                 )
             before = missing
+
+
+@functools.cache  # once in each process
+def prune_derived(folder: Path) -> None:
+    """Remove what was last derived long ago, and the folders beside this one of repositories that are gone."""
+    run_git([f"--git-dir={folder}", "prune", f"--expire={_UNUSED}"], folder=str(folder), isolated=True)
+    for alternates in folder.parent.glob("*/objects/info/alternates"):
+        objects, _, others = alternates.read_bytes().partition(b"\n")
+        lost = alternates.parents[2]
+        if not (others or objects.startswith(b'"') or Path(os.fsdecode(objects)).exists()):
+            for path in (lost, Path(f"{lost}.many"), Path(f"{lost}.lock")):
+                remove(path)
 
 
 def _submodule_stores(*git_dirs: str) -> Iterator[str]:

@@ -86,7 +86,7 @@ def _fetch(repository: Repository, id_: str, url: str | None) -> str:
     if not url:
         return "no URL is known for it"
     folder, why = repository.derived_repository(), ""
-    for what in (id_, "+refs/heads/*:refs/submodules/*"):
+    for what in (f"{id_}:refs/submodules/{id_}", "+refs/heads/*:refs/submodules/*"):
         how = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--end-of-options"]
         done = run_git(
             [f"--git-dir={folder}", *PATIENT, *how, url, what],
