@@ -71,6 +71,8 @@ py_modules = a, b
 where = lib
 """
 
+TWO_TABLES = "[tool.flit.module]\nname = 'of_flit'\n[tool.uv.build-backend]\nmodule-name = 'of_uv'\n"
+
 
 @pytest.mark.parametrize(
     ("pyproject", "setup_cfg", "setup_py", "expected"),
@@ -125,6 +127,14 @@ where = lib
             Metadata(module="a.b", roots=(".",)),
         ),
         ("[tool.maturin]\npython-source = 'python'", "", "", Metadata(roots=("python",))),
+        # tables of other back ends than the project's are left over
+        (f"{TWO_TABLES}[build-system]\nbuild-backend = 'flit_core.buildapi'", "", "", Metadata(module="of_flit")),
+        (f"{TWO_TABLES}[build-system]\nbuild-backend = 'uv_build'", "", "", Metadata(module="of_uv")),
+        ("[tool.uv.build-backend]\nmodule-name = 'a'\n[build-system]\nbuild-backend = 'maturin'", "", "", Metadata()),
+        # a caret means a range in Poetry's table alone
+        ("[tool.poetry.dependencies]\npython = '^3.9'", "", "", Metadata(requires_python=">=3.9,<4")),
+        ("[project]\nrequires-python = '^3.9'", "", "", Metadata(requires_python="^3.9")),
+        ("", "[options]\npython_requires = ~3.9", "", Metadata(requires_python="~3.9")),
     ],
 )
 def test_what_packaging_files_declare(pyproject: str, setup_cfg: str, setup_py: str, expected: Metadata) -> None:

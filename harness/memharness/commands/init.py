@@ -48,9 +48,9 @@ def command(*, python: str, directory: str | None, as_json: bool) -> None:
     chosen, given = _choose(root, directory, files, read)
     layout = locate(files, read, directory=chosen)
     own = reader_below(read, layout.directory)
-    required = _specifier(read_metadata(own).requires_python)
     folder = root / chosen if given and chosen != find_directory(files, read) else root
     home, notes = _home(folder, layout, own)
+    required = _specifier(read_metadata(own).requires_python, notes)
     starter = Starter(
         import_root=posixpath.relpath(layout.import_root, layout.directory),
         packages=module_names(files, layout),
@@ -128,10 +128,12 @@ def _is_foreign(folder: Path) -> bool:
     return (folder / "__init__.py").exists() or not any(b"def run(" in path.read_bytes() for path in scripts)
 
 
-def _specifier(requires_python: str | None) -> SpecifierSet:
+def _specifier(requires_python: str | None, notes: list[str]) -> SpecifierSet:
+    """Return which versions of Python the project takes: any where it does not say so as PEP 440 has it."""
     try:
         return SpecifierSet(requires_python or "", prereleases=True)
-    except InvalidSpecifier:  # the build will say so
+    except InvalidSpecifier:
+        notes.append(f'the project requires Python "{requires_python}", which is no version specifier: builds may fail')
         return SpecifierSet("")
 
 

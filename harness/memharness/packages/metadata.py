@@ -27,17 +27,8 @@ _NAMES: Final = (
     "setup.cfg/metadata/name",
     "setup.py/name",
 )
-_MODULES: Final = (
-    "pyproject.toml/tool/flit/module/name",
-    "pyproject.toml/tool/flit/metadata/module",
-    "pyproject.toml/tool/maturin/module-name",
-)
-_PYTHONS: Final = (
-    "pyproject.toml/project/requires-python",
-    "pyproject.toml/tool/poetry/dependencies/python",
-    "setup.cfg/options/python_requires",
-    "setup.py/python-requires",
-)
+_FLIT_MODULES: Final = ("pyproject.toml/tool/flit/module/name", "pyproject.toml/tool/flit/metadata/module")
+_PYTHONS: Final = ("setup.cfg/options/python_requires", "setup.py/python-requires")
 _PACKAGE_PATHS: Final = ("hatch/build/targets/wheel/packages", "hatch/build/packages", "scikit-build/wheel/packages")
 _ROOTS: Final = ("pdm/build/package-dir", "uv/build-backend/module-root", "maturin/python-source")
 
@@ -98,14 +89,12 @@ def _metadata(pyproject: bytes, setup_cfg: bytes, setup_py: bytes) -> Metadata:
         *chain(*(text_or_texts(tools, *keys.split("/")) for keys in _ROOTS)),
         *chain(*map(_setuptools_roots, others)),
     ]
-    of_uv = filter(str.strip, text_or_texts(tools, "uv", "build-backend", "module-name"))
-    python = _first(files, _PYTHONS)
     return Metadata(
         name=_first(files, _NAMES),
-        module=next(of_uv, None) or _first(files, _MODULES),
+        module=_module(files),
         packages=tuple(dict.fromkeys(filter(None, packages))),
         roots=tuple(dict.fromkeys(posixpath.normpath(root or ".") for root in roots)),
-        requires_python=python and _specifier(python),
+        requires_python=_python(files),
     )
 
 
@@ -157,8 +146,31 @@ def _first(files: Table, places: tuple[str, ...]) -> str | None:
     return next((name for name in found if name and name.strip()), None)
 
 
+def _module(files: Table) -> str | None:
+    """Return the module that a back end is told to take: the project's own one, else any."""
+    backend = text(files, "pyproject.toml", "build-system", "build-backend") or ""
+    tools = table(files, "pyproject.toml", "tool")
+    modules = {
+        "uv": next(filter(str.strip, text_or_texts(tools, "uv", "build-backend", "module-name")), None),
+        "flit": _first(files, _FLIT_MODULES),
+        "maturin": _first(tools, ("maturin/module-name",)),
+    }
+    own = [module for name, module in modules.items() if backend.startswith(name)]
+    return next(filter(None, own or modules.values()), None)
+
+
+def _python(files: Table) -> str | None:
+    """Return the specifier for the version of Python; only Poetry's table may say "^3.9" or "~3.9" for a range."""
+    poetry = _first(files, ("pyproject.toml/tool/poetry/dependencies/python",))
+    return (
+        _first(files, ("pyproject.toml/project/requires-python",))
+        or (poetry and _specifier(poetry))
+        or _first(files, _PYTHONS)
+    )
+
+
 def _specifier(python: str) -> str:
-    """Return the specifier for a version that may be in the style of Poetry: "^3.9" and "~3.9" mean ranges."""
+    """Return the specifier for a version in the style of Poetry."""
     found = re.fullmatch(r"([\^~])(\d{1,3})(?:\.(\d{1,3}))?(\.\d{1,3})?", python.strip())
     if not found:
         return python
