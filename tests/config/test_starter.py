@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from memharness.analyse.steps import RELATIVE, RELATIVE_OF
 from memharness.config.configuration import KEYS, load_config
 from memharness.config.starter import Starter, write_starter
 from memharness.errors import MemharnessError
@@ -22,6 +23,15 @@ def test_the_configuration_is_the_default_one(tmp_path: Path) -> None:
     assert written.source == files[0]
     assert (written.project, written.environment) == (default.project, default.environment)
     assert (written.run, written.thresholds, written.publish) == (default.run, default.thresholds, default.publish)
+
+
+def test_the_default_of_relative_is_told_for_each_metric(tmp_path: Path) -> None:
+    file, _ = write_starter(tmp_path, Starter(import_root="src", packages=(), python="3.11"))
+    (line,) = (line for line in file.read_text().splitlines() if line.startswith("# relative"))
+    for metric, share in RELATIVE_OF.items():
+        assert metric in line
+        assert f"{share:.0%}" in line
+    assert f'"{RELATIVE:.0%}"' in line
 
 
 def test_every_key_is_shown_with_its_default(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ python = [{python}]  # versions or paths of interpreters; each is a series of it
 # machine = "linux-x86_64"    # the folder of this machine's results; default: system and architecture
 
 [thresholds]                  # a difference counts from both on: the share of the old value, and the size
-# relative = "1%"             # written out, it holds for growth too, whose default is 10%
+# relative = "1%"             # written out, it holds for growth and rss_peak too, whose defaults are 10% and 3%
 {floors}
 
 [publish]                     # the pages that `memharness publish` writes
