@@ -12,7 +12,6 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
-import pytest
 
 import memharness
 from memharness.model.metrics import METRICS
@@ -268,115 +267,89 @@ def _array(content: bytes) -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda _: b"",
-        lambda _: b"not of memharness\n",
-        lambda content: content[: len(content) // 2],
-        lambda content: content[:-1],
-        lambda content: bytes(reversed(content)),
-        _array,
-    ],
-    ids=["empty", "foreign", "half", "cut", "reversed", "array"],
-)
-def test_damaged_caches_are_replaced(published: Published, damage: Callable[[bytes], bytes]) -> None:
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda _: b"",
+    "foreign": lambda _: b"not of memharness\n",
+    "half": lambda content: content[: len(content) // 2],
+    "cut": lambda content: content[:-1],
+    "reversed": lambda content: bytes(reversed(content)),
+    "array": _array,
+    "another figure": lambda content: content[:-1] + bytes([content[-1] ^ 1]),
+}
+
+
+def test_damaged_caches_are_replaced(published: Published) -> None:
     published.publish()
     whole, kept = published.files(), published.path.parent / "cache" / "publish"
     sound = {path: path.read_bytes() for path in kept.rglob("*") if path.is_file()}
     assert len(sound) > 5
-    for path, content in sound.items():
-        path.write_bytes(damage(content))
-    shutil.rmtree(published.site)
-    published.publish()
-    assert published.files() == whole
-    assert {path: path.read_bytes() for path in sound} == sound
+    for name, damage in DAMAGES.items():
+        for path, content in sound.items():
+            path.write_bytes(damage(content))
+        shutil.rmtree(published.site)
+        published.publish()
+        assert published.files() == whole, name
+        assert {path: path.read_bytes() for path in sound} == sound, name
 
 
-def test_a_cache_with_another_figure_in_it_is_not_believed(published: Published) -> None:
-    published.publish()
-    whole = published.files()
-    for kept in (published.path.parent / "cache" / "publish").rglob("*"):
-        if kept.is_file():
-            content = kept.read_bytes()
-            kept.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    shutil.rmtree(published.site)
-    published.publish()
-    assert published.files() == whole
+CHANGES_OF_CODE = [  # a file, what it says, what it says instead, and what the page of a commit tells for that
+    ("analyse/changes.py", "return min(1.0, sum(", "return min(0.5, sum(", "they explain 50 % of the peak"),
+    ("site/render/templates/parts.html", "<caption>Lines that hold", "<caption>Lines with", "Lines with the diff"),
+    ("model/history.py", "return self.id[:10]", 'return self.id[:7] + "..."', "..."),
+    ("site/commit_pages.py", "(one.stat, one.now, one.size)", "(one.stat, 12345, one.size)", "12.06 KiB"),
+]
 
 
-@pytest.mark.parametrize(
-    ("file", "old", "new", "told"),
-    [
-        ("analyse/changes.py", "return min(1.0, sum(", "return min(0.5, sum(", "they explain 50 % of the peak"),
-        ("site/render/templates/parts.html", "<caption>Lines that hold", "<caption>Lines with", "Lines with the diff"),
-        ("model/history.py", "return self.id[:10]", 'return self.id[:7] + "..."', "..."),
-    ],
-    ids=["analysis", "look", "values"],
-)
-def test_another_version_publishes_anew(
-    published: Published, tmp_path: Path, file: str, old: str, new: str, told: str
-) -> None:
+def test_other_code_or_another_library_publishes_anew(published: Published, tmp_path: Path) -> None:
     published.publish()
-    _publish_with(published, _changed(tmp_path, file, old, new), tmp_path / "anew")
+    code = shutil.copytree(Path(memharness.__file__).parents[1], tmp_path / "code")
     (fill,) = (id_ for id_, data in published.subjects().items() if data["subject"]["case"] == "fill")
-    for page in (f"commit/{published.ids[1]}.html", f"scenario/{fill}.html"):
-        assert told in published.text(page)
+    commit, case = f"commit/{published.ids[1]}.html", f"scenario/{fill}.html"
+    for file, old, new, told in CHANGES_OF_CODE:
+        assert told not in published.text(commit)
+        _change(code / "memharness" / file, old, new)
+        _call_with(published, code, "publish", "-o", str(published.site))
+        assert told in published.text(commit)
+        assert told in published.text(case) or told == "12.06 KiB"
 
-
-def test_another_way_to_list_lines_publishes_commits_anew(published: Published, tmp_path: Path) -> None:
-    published.publish()
-    page = f"commit/{published.ids[1]}.html"
-    before = published.text(page)
-    code = _changed(tmp_path, "site/commit_pages.py", "(one.stat, one.now, one.size)", "(one.stat, 12345, one.size)")
-    _publish_with(published, code, tmp_path / "anew")
-    assert "12.06 KiB" not in before
-    assert "12.06 KiB" in published.text(page)
-
-
-def test_the_site_follows_check_to_another_floor(published: Published, tmp_path: Path) -> None:
-    published.publish()
     assert "peak" in _changed_metrics(published)
-    code = _changed(tmp_path, "model/metrics.py", 'name="peak", floor=4 << 10', 'name="peak", floor=1 << 30')
-    _publish_with(published, code, tmp_path / "anew")
-    command = [sys.executable, "-m", "memharness.cli", "check", "--all", "--json"]
-    environment = {**os.environ, "PYTHONPATH": str(code)}
-    checked = subprocess.run(command, cwd=published.path, env=environment, check=False, stdout=subprocess.PIPE)
-    found = {metric for c in json.loads(checked.stdout)["changes"] for metric in (c["metric"], *c["also"])}
+    _change(code / "memharness/model/metrics.py", 'name="peak", floor=4 << 10', 'name="peak", floor=1 << 30')
+    _call_with(published, code, "publish", "-o", str(published.site))
+    checked = json.loads(_call_with(published, code, "check", "--all", "--json"))
+    found = {metric for c in checked["changes"] for metric in (c["metric"], *c["also"])}
     assert _changed_metrics(published) == found
     assert "peak" not in found
     assert "result" in found
+    _as_from_nothing(published, code, tmp_path / "other code")
+
+    (code / "bokeh-99.0.dist-info").mkdir()
+    (code / "bokeh-99.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: bokeh\nVersion: 99.0\n")
+    _call_with(published, code, "publish", "-o", str(published.site))
+    assert "assets/bokeh-99.0.min.js" in published.files()
+    assert dead_links(published.site) == []
+    _as_from_nothing(published, code, tmp_path / "another library")
+
+
+def _change(file: Path, old: str, new: str) -> None:
+    assert file.read_text().count(old) == 1
+    file.write_text(file.read_text().replace(old, new))
 
 
 def _changed_metrics(published: Published) -> set[str]:
     return {trend["metric"] for data in published.subjects().values() for trend in data["trends"] if trend["marks"]}
 
 
-def _changed(folder: Path, file: str, old: str, new: str) -> Path:
-    """Return a copy of the packages with something else in a file."""
-    code = shutil.copytree(Path(memharness.__file__).parents[1], folder / "code")
-    changed = code / "memharness" / file
-    assert changed.read_text().count(old) == 1
-    changed.write_text(changed.read_text().replace(old, new))
-    return code
+def _call_with(published: Published, code: Path, *arguments: str, cache: str = "cache") -> bytes:
+    """Run a command of the packages in the folder `code`; return its stdout."""
+    environment = {**os.environ, "PYTHONPATH": str(code), "MEMHARNESS_CACHE": str(published.path.parent / cache)}
+    command = [sys.executable, "-m", "memharness.cli", *arguments]
+    done = subprocess.run(command, cwd=published.path, env=environment, check=False, capture_output=True)
+    assert done.returncode == (arguments[0] == "check"), done.stderr
+    return done.stdout
 
 
-def test_another_version_of_a_library_publishes_anew(published: Published, tmp_path: Path) -> None:
-    published.publish()
-    fake = tmp_path / "fake" / "bokeh-99.0.dist-info"
-    fake.mkdir(parents=True)
-    (fake / "METADATA").write_text("Metadata-Version: 2.1\nName: bokeh\nVersion: 99.0\n")
-    _publish_with(published, tmp_path / "fake", tmp_path / "anew")
-    assert "assets/bokeh-99.0.min.js" in published.files()
-    assert dead_links(published.site) == []
-
-
-def _publish_with(published: Published, code: Path, anew: Path) -> None:
-    """Publish with other code or libraries, which must give what it gives from nothing."""
-    for site, cache in ((published.site, "cache"), (anew, "empty")):
-        environment = {**os.environ, "PYTHONPATH": str(code), "MEMHARNESS_CACHE": str(published.path.parent / cache)}
-        command = [sys.executable, "-m", "memharness.cli", "publish", "-o", str(site)]
-        subprocess.run(command, cwd=published.path, env=environment, check=True, capture_output=True)
+def _as_from_nothing(published: Published, code: Path, anew: Path) -> None:
+    _call_with(published, code, "publish", "-o", str(anew), cache=f"{anew.name} cache")
     assert published.files() == site_files(anew)
 
 
