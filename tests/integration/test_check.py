@@ -307,6 +307,14 @@ def test_a_commit_without_a_change_cannot_be_accepted(filled: Published, risen: 
     assert risen[:10] in answer["error"]["hint"]
 
 
+def test_what_only_improved_cannot_be_accepted(quick: Workbench) -> None:
+    quick.commit(module(size=300_000))
+    quick.commit(module())
+    quick.call("run")
+    code, answer = quick.call_json("accept", "HEAD", "--reason", "meant")
+    assert (code, answer["error"]["hint"]) == (2, "What a commit improved needs no acceptance.")
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [

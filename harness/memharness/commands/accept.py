@@ -1,6 +1,6 @@
 """`memharness accept`: enters a change that you meant in the ledger, with its reason."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import click
@@ -11,13 +11,12 @@ from memharness.commands.options import choosing, configured, json_option
 from memharness.commands.printing import print_json
 from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
+from memharness.findings.commit_changes import changes_at
 from memharness.findings.describe import describe
 from memharness.findings.judge import judge
 from memharness.findings.project import Selection
-from memharness.findings.results import Results, load_results
-from memharness.git.history import find_commit
-from memharness.model.findings import Acceptance, Change
-from memharness.model.history import Commit
+from memharness.findings.results import load_results
+from memharness.model.findings import Acceptance
 from memharness.model.metrics import METRICS
 from memharness.store import Store, is_same_change
 from memharness.wording.text import visible
@@ -48,8 +47,11 @@ def command(
     if not reason.strip():
         raise MemharnessError("--reason is empty", hint="Say in a few words why the change is meant.")
     results = load_results(config, selection)
-    wanted = find_commit(results.project.repository, commit)
-    chosen, others = _choose(results, wanted, metric)
+    changes = describe(results, judge(results))
+    found, there = changes_at(results, commit, changes, [metric] if metric else ())
+    chosen = [change for change in there if change.verdict != "improved"]
+    if not chosen:
+        raise MemharnessError(f"nothing grew at {found.short}", hint="What a commit improved needs no acceptance.")
     user = results.project.repository.try_git("config", "user.name").output.decode(errors="replace").strip()
     date = datetime.now(UTC).date().isoformat()
     entries = [acceptance_of(change, reason.strip(), by=user, date=date) for change in chosen]
@@ -59,24 +61,12 @@ def command(
         print_json({"format": 1, "file": str(path), "accepted": entries, "replaced": [old for old in replaced if old]})
         return
     for entry, old in zip(entries, replaced, strict=True):
-        click.echo(visible(_accepted(entry, old, wanted.short)))
-    for change in filter(is_regression, others):
-        rest = f"not accepted: {change.metric} of {change.case}, which moved there too (-m {change.metric})"
-        click.echo(visible(rest))
+        click.echo(visible(_accepted(entry, old, found.short)))
+    for change in changes_at(results, commit, changes)[1]:
+        if is_regression(change) and change not in chosen:
+            rest = f"not accepted: {change.metric} of {change.case}, which moved there too (-m {change.metric})"
+            click.echo(visible(rest))
     click.echo(f"entered in {visible(str(path))}; commit it with the results")
-
-
-def _choose(results: Results, commit: Commit, metric: str | None) -> tuple[list[Change], list[Change]]:
-    """Return the changes at `commit` of `metric`, or of all metrics, and its other changes.
-
-    Raises MemharnessError where there is none to accept.
-    """
-    changes = [change for change in describe(results, judge(results)) if change.verdict != "improved"]
-    there = [change for change in changes if commit.id in (change.commit, change.merge, change.range[1])]
-    chosen = [change for change in there if metric in (None, change.metric)]
-    if not chosen:
-        raise _nothing(changes, commit.short, metric)
-    return chosen, [change for change in there if metric not in (None, change.metric)]
 
 
 def _replaced(entry: Acceptance, accepted: Iterable[Acceptance]) -> Acceptance | None:
@@ -89,14 +79,3 @@ def _accepted(entry: Acceptance, old: Acceptance | None, commit: str) -> str:
     figures = f"{entry.before:,} -> {entry.after:,} {METRICS[entry.metric].unit}"
     replaced = f'; this replaces the reason "{old.reason}"' if old else ""
     return f"accepted {entry.metric} of {entry.case} at {commit}: {figures}{replaced}"
-
-
-def _nothing(changes: Sequence[Change], commit: str, metric: str | None) -> MemharnessError:
-    """Return the error that names the changes which could be accepted."""
-    there = list(dict.fromkeys(change.range[1][:10] for change in changes))
-    what = f"no change of {metric}" if metric else "no change"
-    if not there:
-        hint = "No stored change is open: measure with `memharness run` first."
-    else:
-        hint = f"There are changes at {', '.join(there[:5])}" + (", and more." if len(there) > 5 else ".")
-    return MemharnessError(f"{what} of the chosen cases is found at {commit}", hint=hint)

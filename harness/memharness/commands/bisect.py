@@ -3,7 +3,7 @@
 import click
 
 from memharness.commands.options import choosing, configured, json_option, measuring, metric_option, print_config
-from memharness.commands.printing import print_json
+from memharness.commands.printing import print_report
 from memharness.config.configuration import Config
 from memharness.errors import REGRESSION
 from memharness.findings.project import Selection
@@ -39,11 +39,5 @@ def command(
     print_config(config)
     with show_progress() as progress:
         found = bisect(config, good, bad, selection, metric, listener=progress)
-    if as_json:
-        print_json(found.report)
-    else:
-        from memharness.terminal.console import output_console
-        from memharness.terminal.report import draw_report
-
-        draw_report(output_console(), found.report, {commit.id: commit for commit in found.line})
+    print_report(found.report, {commit.id: commit for commit in found.line}, as_json=as_json)
     context.exit(REGRESSION if found.question.after > found.question.before else 0)

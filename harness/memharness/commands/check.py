@@ -7,8 +7,7 @@ from msgspec.structs import replace
 
 from memharness.commands.exit_code import exit_code, with_advice
 from memharness.commands.options import configured, json_option, selecting
-from memharness.commands.printing import print_json, print_notices
-from memharness.commands.remarks import failure_notes
+from memharness.commands.printing import print_advice, print_notices, print_report
 from memharness.config.configuration import Config
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.findings.project import Selection
@@ -38,18 +37,15 @@ def command(context: click.Context, /, config: Config, selection: Selection, *, 
     report = make_report(results) if ranged else report_newest(results)
     report = with_advice(report, former_only(results), option="`memharness run --retry-failed`")
     report = replace(report, notices=report.notices + gaps, still_open=still_open(results, report.changes))
-    if as_json:
-        print_json(report)
+    if ranged or as_json:
+        print_report(report, commits_of(results, report), as_json=as_json)
     else:
         from memharness.terminal.console import output_console
-        from memharness.terminal.report import draw_newest, draw_report
+        from memharness.terminal.report import draw_newest
 
-        console, commits = output_console(), commits_of(results, report)
-        if ranged:
-            draw_report(console, report, commits)
-        else:
-            draw_newest(console, report, commits, results.commits[-1], judged_against(results))
-    print_notices(failure_notes(report))
+        commits = commits_of(results, report)
+        draw_newest(output_console(), report, commits, results.commits[-1], judged_against(results))
+    print_advice(report)
     code = exit_code(report, needed={results.commits[-1].id})
     context.exit(code or (INCOMPLETE if gaps else 0))
 

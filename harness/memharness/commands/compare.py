@@ -4,8 +4,7 @@ import click
 
 from memharness.commands.exit_code import exit_code, with_advice
 from memharness.commands.options import choosing, configured, json_option, measuring, print_config
-from memharness.commands.printing import print_json, print_notices
-from memharness.commands.remarks import failure_notes
+from memharness.commands.printing import print_advice, print_json
 from memharness.config.configuration import Config
 from memharness.findings.project import Selection
 from memharness.run.compare import compare
@@ -43,7 +42,6 @@ def command(
         found = compare(
             config, before, after, selection, same_env=same_env, retry_failed=retry_failed, listener=progress
         )
-    needed = {found.before.id, found.after.id}
     report = with_advice(found.report, found.fresh)
     if as_json:
         print_json(report)
@@ -52,5 +50,5 @@ def command(
         from memharness.terminal.console import output_console
 
         draw_comparison(output_console(), report, found.before, found.after)
-    print_notices(failure_notes(report))
-    context.exit(exit_code(report, needed=needed))
+    print_advice(report)
+    context.exit(exit_code(report, needed={found.before.id, found.after.id}))

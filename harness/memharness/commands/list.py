@@ -2,21 +2,22 @@
 
 import click
 
-from memharness.commands.options import case_options, configured, json_option, with_options
+from memharness.commands.options import choosing, configured, json_option
 from memharness.commands.printing import print_json
 from memharness.config.configuration import Config
+from memharness.findings.project import Selection
 from memharness.model.scenarios import Case, Scenario
 from memharness.scenarios import all_cases, load_scenarios, select_cases
 from memharness.wording.text import visible
 
 
 @click.command()
-@with_options(case_options)
+@choosing
 @json_option
 @configured
-def command(config: Config, *, pattern: str | None, case_tags: tuple[str, ...], as_json: bool) -> None:
+def command(config: Config, selection: Selection, *, as_json: bool) -> None:
     """Print the scenarios and their cases, or those that -k and -t choose."""
-    cases = select_cases(all_cases(load_scenarios(config.run.scenarios)), pattern, case_tags)
+    cases = select_cases(all_cases(load_scenarios(config.run.scenarios)), selection.pattern, selection.case_tags)
     if as_json:
         print_json({"format": 1, "scenarios": [_as_json(s, own) for s, own in _by_scenario(cases)]})
         return

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import click
 from msgspec.structs import replace
@@ -23,7 +23,19 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 metric_option = click.option(
     "-m", "--metric", type=click.Choice(list(METRICS)), default="peak", show_default=True, help="The metric to look at."
 )
-case_options = (
+_OVERRIDES: Final = {  # names of options -> keys of the configuration
+    "repo": "project.repo",
+    "scenarios": "run.scenarios",
+    "results": "run.results",
+    "machine": "run.machine",
+    "python": "environment.python",
+    "install": "environment.install",
+    "workers": "run.workers",
+    "reuse": "run.reuse",
+    "site_folder": "publish.folder",
+    "url": "publish.url",
+}
+_CASE_OPTIONS: Final = (
     click.option(
         "-k", "pattern", metavar="EXPRESSION", help="Only cases whose names match, such as 'waste and not 400'."
     ),
@@ -48,27 +60,8 @@ def configured(function: Command) -> Command:
     """Add the options that override the configuration; the command takes the result as `config`."""
 
     @functools.wraps(function)
-    def wrapper(
-        *args: Any,
-        config_file: Path | None,
-        repo: str | None,
-        scenarios: str | None,
-        results: str | None,
-        machine: str | None,
-        **kwargs: Any,
-    ) -> Any:
-        overrides = {
-            "project.repo": repo,
-            "run.scenarios": scenarios,
-            "run.results": results,
-            "run.machine": machine,
-            "environment.python": list(kwargs.pop("python", ())) or None,
-            "environment.install": kwargs.pop("install", None),
-            "run.workers": kwargs.pop("workers", None),
-            "run.reuse": kwargs.pop("reuse", None),
-            "publish.folder": kwargs.pop("site_folder", None),
-            "publish.url": kwargs.pop("url", None),
-        }
+    def wrapper(*args: Any, config_file: Path | None, **kwargs: Any) -> Any:
+        overrides = {key: kwargs.pop(name, None) for name, key in _OVERRIDES.items()}
         config = load_config(Path.cwd(), file=config_file, overrides=overrides)
         for note in config.notes:
             click.echo(f"note: {visible(note)}", err=True)
@@ -90,6 +83,7 @@ def measuring(function: Command) -> Command:
         click.option(
             "--python",
             multiple=True,
+            callback=lambda _context, _option, given: list(given) or None,
             metavar="VERSION|PATH",
             help="Interpreter to measure with; may be repeated, each is a series of its own.",
         ),
@@ -129,7 +123,7 @@ def choosing(function: Command) -> Command:
     def wrapper(*args: Any, pattern: str | None, case_tags: tuple[str, ...], **kwargs: Any) -> Any:
         return function(*args, selection=Selection(pattern=pattern, case_tags=case_tags), **kwargs)
 
-    return with_options(case_options)(wrapper)
+    return with_options(_CASE_OPTIONS)(wrapper)
 
 
 def selecting(function: Command) -> Command:
@@ -176,7 +170,7 @@ def selecting(function: Command) -> Command:
         click.option("--last", type=click.IntRange(min=1), metavar="N", help="The newest N commits."),
         click.option("--tags", is_flag=True, help="Only tagged commits."),
         click.option("--all", "every", is_flag=True, help="The whole first-parent history."),
-        *case_options,
+        *_CASE_OPTIONS,
     )
     return with_options(options)(wrapper)
 

@@ -10,6 +10,7 @@ from memharness.commands.printing import print_json, print_notices
 from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
 from memharness.findings.commit_changes import changes_at
+from memharness.findings.describe import find_changes
 from memharness.findings.judge import judge
 from memharness.findings.project import Selection
 from memharness.findings.report import trends
@@ -106,7 +107,7 @@ def _draw_changes(
     results: Results, revision: str, metrics: tuple[str, ...], output: Path, look: Look
 ) -> dict[str, object]:
     """Draw the changes at the commit that `revision` names."""
-    commit, changes = changes_at(results, revision, metrics)
+    commit, changes = changes_at(results, revision, find_changes(results), metrics)
     print_notices(results.project.store.notices)
     from memharness.pictures.change_bars import draw_change_bars
 

@@ -1,11 +1,30 @@
-"""What commands print without drawing it: JSON on stdout, remarks on stderr."""
+"""What commands print: reports, JSON on stdout, remarks on stderr. rich is imported for text alone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import click
 import msgspec
 
+from memharness.model.findings import Report
+from memharness.model.history import Commit
 from memharness.wording.text import visible
+
+
+def print_report(report: Report, commits: Mapping[str, Commit], *, as_json: bool) -> None:
+    """Print a report as JSON or as text; `commits` are those that it names."""
+    if as_json:
+        print_json(report)
+        return
+    from memharness.terminal.console import output_console
+    from memharness.terminal.report import draw_report
+
+    draw_report(output_console(), report, commits)
+
+
+def print_advice(report: Report) -> None:
+    """Print on stderr where the manual says what to do about failures, if the report has any."""
+    if report.failures:
+        print_notices(["`memharness help troubleshooting` says what to do about failures"])
 
 
 def print_notices(notices: Iterable[str]) -> None:

@@ -1,15 +1,14 @@
 """`memharness run`: measures what is missing, then reports every change in the range."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import click
 from msgspec.structs import replace
 
 from memharness.commands.exit_code import exit_code, with_advice
 from memharness.commands.options import configured, json_option, measuring, print_config, selecting
-from memharness.commands.printing import print_json, print_notices
-from memharness.commands.remarks import failure_notes, working_tree_notes
+from memharness.commands.printing import print_advice, print_notices, print_report
 from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
 from memharness.findings.project import Selection
@@ -18,7 +17,9 @@ from memharness.findings.results import Results
 from memharness.findings.still_open import still_open
 from memharness.run.adaptive import explore
 from memharness.run.session import run
+from memharness.run.working_tree import edited_files
 from memharness.terminal.progress import show_progress
+from memharness.wording.text import number_text
 
 
 @click.command()
@@ -73,15 +74,21 @@ def report_run(work: Callable[..., Results], *, as_json: bool = False) -> int:
     """Call `work` with a listener for its progress, print the report, and return the exit code."""
     with show_progress() as progress:
         results = work(listener=progress)
-    print_notices(working_tree_notes(results))
+    print_notices(_working_tree_notes(results))
     report = with_advice(make_report(results), results.fresh | former_only(results))
     report = replace(report, still_open=still_open(results, report.changes))
-    if as_json:
-        print_json(report)
-    else:
-        from memharness.terminal.console import output_console
-        from memharness.terminal.report import draw_report
-
-        draw_report(output_console(), report, commits_of(results, report))
-    print_notices(failure_notes(report))
+    print_report(report, commits_of(results, report), as_json=as_json)
+    print_advice(report)
     return exit_code(report, needed={results.commits[-1].id})
+
+
+def _working_tree_notes(results: Results) -> Iterator[str]:
+    """Yield how many files of the working tree differ from the newest commit, if any do."""
+    newest = results.commits[-1]
+    edited = edited_files(results.project, newest.id)
+    if edited:
+        are, them = ("is", "it") if edited == 1 else ("are", "them")
+        yield (
+            f"{number_text(edited, 'file')} of the project {are} not as in {newest.short}; commits are measured, "
+            f"not the working tree: commit {them} first"
+        )

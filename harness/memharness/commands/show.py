@@ -7,12 +7,13 @@ from operator import or_
 import click
 from msgspec.structs import replace
 
-from memharness.commands.options import case_options, configured, json_option, with_options
+from memharness.commands.options import choosing, configured, json_option
 from memharness.commands.printing import print_json, print_notices
 from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
 from memharness.findings.project import Selection, open_project
 from memharness.findings.results import Results, load_commits
+from memharness.git.history import find_commit
 from memharness.model.history import Commit
 from memharness.model.measurements import Measured, Measurement, Outcome, StoredCase
 from memharness.wording.text import number_text
@@ -20,22 +21,17 @@ from memharness.wording.text import number_text
 
 @click.command()
 @click.argument("commit", required=False, metavar="[COMMIT]")
-@with_options(case_options)
+@choosing
 @json_option
 @configured
-def command(
-    config: Config, *, commit: str | None, pattern: str | None, case_tags: tuple[str, ...], as_json: bool
-) -> None:
+def command(config: Config, selection: Selection, *, commit: str | None, as_json: bool) -> None:
     """Print what is stored for COMMIT (default: the newest measured commit).
 
     That is the metrics, the tracked objects with the types that grew, and the lines that hold memory. Call stacks are
     stored for the newest commit of a run and for both sides of every change.
     """
-    selection = Selection(until=commit or "HEAD", last=1, pattern=pattern, case_tags=case_tags)
     project = open_project(config, selection, read_only=True)
-    if commit is None:
-        selection = replace(selection, until=project.newest_stored("HEAD") or "HEAD")
-    (found,) = project.commits(selection)
+    found = find_commit(project.repository, commit or project.newest_stored("HEAD") or "HEAD")
     stored = stored_cases(load_commits(project, [found]), found)
     print_notices((*project.store.notices, *_failures(stored, found)))
     if not stored:

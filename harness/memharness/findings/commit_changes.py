@@ -1,9 +1,8 @@
 """Finds the changes at one commit."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from memharness.errors import MemharnessError
-from memharness.findings.describe import find_changes
 from memharness.findings.results import Results
 from memharness.git.history import find_commit
 from memharness.model.findings import Change
@@ -13,14 +12,16 @@ from memharness.model.measurements import Measured
 _NAMED = 5  # other commits with changes, where there is none at the wanted one
 
 
-def changes_at(results: Results, revision: str, metrics: Collection[str] = ()) -> tuple[Commit, tuple[Change, ...]]:
-    """Return the commit that `revision` names and its changes, those of `metrics` where any are given.
+def changes_at(
+    results: Results, revision: str, changes: Iterable[Change], metrics: Collection[str] = ()
+) -> tuple[Commit, tuple[Change, ...]]:
+    """Return the commit that `revision` names and those of `changes` at it, of `metrics` where any are given.
 
     A change is at the commit that brought it, at the merge that it came with, and at the last commit of its range.
     Raises MemharnessError for an unknown revision, and where nothing changed there.
     """
     commit = find_commit(results.project.repository, revision)
-    wanted = [c for c in find_changes(results) if not metrics or {c.metric, *c.also} & set(metrics)]
+    wanted = [c for c in changes if not metrics or {c.metric, *c.also} & set(metrics)]
     there = tuple(c for c in wanted if commit.id in (c.commit, c.merge, c.range[1]))
     if not there:
         what = f"no change of {' or '.join(metrics)}" if metrics else "no change"
