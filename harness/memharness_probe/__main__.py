@@ -26,8 +26,9 @@ backslashes escaped. All paths in it are absolute and resolved.
                 root below the tree or ".", "packages": [top-level names]: imports find no others in import_paths,
                 "namespaces": [dotted names] of folders there to be imported as namespace packages, whatever they hold,
                 "placed": links in the tree to files that the build made and that are part of the environment}
-  calls         calls in the growth pass after the first. null: the most of 127, 63, 31 and 15 that take at most
-                growth_budget and an eighth of timeout, and an eighth of wall_seconds by the clock (15 in any case)
+  calls         calls in the growth pass after the first, fewer where these settle that nothing leaks. null: the most of
+                127, 63, 31 and 15 that take at most growth_budget and an eighth of timeout, and an eighth of
+                wall_seconds by the clock (15 in any case)
   growth_budget     CPU seconds for these calls. The pursuit of a suspected leak ends when three times as much is spent,
                 but not before four times the calls
   timeout       CPU seconds of this process and its descendants together, after which the host ends them all; the
@@ -56,8 +57,9 @@ always has format, method (see METHOD), token and pid, and either:
                 "leak", where there is growth: what as many calls again added, scaled from fewer where calls are slow;
                 missing where the time-out left no room. No stacks, but "survivors": [[path, line, type, repr], ..], a
                 sample of the objects that these calls left alive.
-                "calls" has only "sizes": [bytes alive after each call, above those before the first, ..]
-  calls         number of calls after the first in "growth", else null
+                "calls" has only "sizes": [bytes alive after each call, above those before the first, ..], as far as
+                calls were made
+  calls         number of calls after the first that "growth" is judged by, also where fewer settle it; else null
   suspected     ["growth"] where a leak could not be pursued over four times the calls, as a note says: it may end
   notes         [sentence, ..]
   accesses      in "first", "growth" and "rss": what the run accessed from before the scenario is loaded to the end of

@@ -6,7 +6,7 @@ from os import times
 from sys import getallocatedblocks
 from time import monotonic, process_time
 
-from memharness_probe import signals, tracing
+from memharness_probe import leak_rule, signals, tracing
 from memharness_probe.delivery import leave_if_forked
 
 TYPE_CHECKING = False
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 NUMBERS = (127, 63, 31, 15)  # of calls after the first: one less than a power of two, for whole windows
 LEAST = NUMBERS[-1]
-_TIMED = 8  # calls timed for the calibration, the first of which does not count
+TIMED = 8  # calls timed for the calibration, the first of which does not count
 _CALIBRATED = 8  # parts of the time-out, one of which the calibrated calls may take
 _OFFSET, _BASE, _BLOCKS = range(3)  # places in the scratch cells
 _SPARE = 0.2  # of the time-out, which pursuing a leak must leave
@@ -48,6 +48,7 @@ class Calls:
 
     def __init__(self, limit: int, timeout: float, wall: float, budget: float, fresh: Workload | None = None) -> None:
         self.made = 0
+        self.settled = False  # the readings tell that there is no leak
         self.fresh = fresh  # that wants a state of its own for each call; it is dropped before the reading
         self.setup = (0.0, 0.0)  # bytes and blocks that each `setup` leaves, which are in no reading
         self.near = ""  # the limit that further calls do not fit into
@@ -56,8 +57,8 @@ class Calls:
         self._budget = budget  # CPU seconds
         self.readings = tracing.cells(limit)  # size after each call
         self.blocks = tracing.cells(limit)  # blocks of memory in use then; a reading takes 0.1 ms for a GB of them
-        self._cpu = tracing.cells(_TIMED, "d")  # CPU seconds at the start of the first calls
-        self._wall = tracing.cells(_TIMED, "d")  # and wall seconds
+        self._cpu = tracing.cells(TIMED, "d")  # CPU seconds at the start of the first calls
+        self._wall = tracing.cells(TIMED, "d")  # and wall seconds
         self._begun = tracing.cells(2, "d")  # wall and CPU seconds at the begin of the latest run
         self._pace = tracing.cells(2, "d")  # wall and CPU seconds per call of the latest run, readings included
         self._scratch = tracing.cells(3)
@@ -65,10 +66,12 @@ class Calls:
         self._begin()  # once ahead: up to 3.10 the first call of a function allocates its frame
         tracing.hook_trace(None)  # and the first of these prepares what it would report
         tracing.hook_profile(None)
+        leak_rule.is_settled(self.readings, 1, 4)
 
-    def run(self, end: int) -> None:
+    def run(self, end: int, judged: int = 0) -> None:
         """Make the calls up to the one numbered `end` (excluded), dropping the result of each at once.
 
+        Where the leak rule is to judge `judged` calls, no more are made once its verdict is settled.
         What was allocated or freed since the last reading is the probe's and left out. Nothing is allocated between a
         collection, which empties the free lists, and the reading after it.
         """
@@ -82,8 +85,8 @@ class Calls:
             self._begin()
         else:
             scratch[_BASE] = tracing.traced()[0]
-        while i < end:
-            if i < _TIMED:
+        while i < end and not self.settled:
+            if i < TIMED:
                 self._cpu[i] = process_time()
                 self._wall[i] = monotonic()
             if fresh is not None:
@@ -101,6 +104,8 @@ class Calls:
             tracing.settle()
             blocks[i] = getallocatedblocks() - scratch[_BLOCKS]
             readings[i] = tracing.traced()[0] - scratch[_OFFSET]
+            if judged:
+                self.settled = leak_rule.is_settled(readings, i, judged)
             i = successors[i]
         self._keep_pace(i)
         tracing.check(self.marker)
@@ -154,9 +159,9 @@ class Calls:
         self.made = made
 
     def sizes(self, number: int) -> list[int]:
-        """Return the bytes alive after each of the first calls, above those before the first."""
+        """Return the bytes alive after each of the first calls that were made, above those before the first."""
         base = self._scratch[_BASE]
-        return [reading - base for reading in self.readings[:number]]
+        return [reading - base for reading in self.readings[: min(number, self.made)]]
 
     def calibrated(self) -> int:
         """Return the most calls within the budget of CPU seconds and a part of the limits, never less than 15.
@@ -189,4 +194,4 @@ class Calls:
 
 
 def _least_step(times: memoryview[Any]) -> float:
-    return float(min([times[i + 1] - times[i] for i in range(1, _TIMED - 1)]))
+    return float(min([times[i + 1] - times[i] for i in range(1, TIMED - 1)]))

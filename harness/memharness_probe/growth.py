@@ -1,5 +1,7 @@
 """The calls after the first: what every call leaks.
 
+They end early where what remains of them cannot make it a leak any more: equal readings after a quarter of the calls.
+
 `leak_rule` suspects a leak. It is then pursued: decided again on as many more calls, and followed without tracing over
 eight times the calls, by which the usual bounded caches are full. What new entries of bounded caches of functools and
 re hold is subtracted from the readings: it was not leaked. A forked copy of the process takes them out to learn how
@@ -17,7 +19,7 @@ from sys import getallocatedblocks
 
 from memharness_probe import leak_rule, survivors, tracing
 from memharness_probe.caches import BoundedCaches, CacheContents
-from memharness_probe.calls import LEAST, NUMBERS, Calls
+from memharness_probe.calls import LEAST, NUMBERS, TIMED, Calls
 from memharness_probe.locator import Locator
 
 TYPE_CHECKING = False
@@ -68,11 +70,11 @@ def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
         if not work.fresh:
             work.setup()
         calls.call = work.bind_run()
-        calls.run((LEAST + 1) // 2)
-        search = _Search(work, calls)
-        calls.run(LEAST + 1)
-        wanted = max(request["calls"] or calls.calibrated(), LEAST)
-        leak = search.decide(wanted + 1)
+        wanted = request["calls"] and max(request["calls"], LEAST)
+        calls.run(TIMED, wanted + 1 if wanted else 0)
+        wanted = wanted or calls.calibrated()
+        if not calls.settled:
+            leak = _Search(work, calls).decide(wanted + 1)
         answer.update(calls=wanted, profiles={"calls": {"sizes": calls.sizes(wanted + 1)}})
         answer["metrics"]["growth"] = max(round(leak.slope / _WORD), 1) * _WORD if leak.slope else 0
     finally:
@@ -137,9 +139,12 @@ class _Search:
         Where four times the calls will not fit before the time-out, the first quarter of them is judged first.
         """
         calls, slope, made = self._calls, 0.0, 0
+        calls.run(LEAST + 1, number)
         few = number if calls.fit(_ENOUGH * number - calls.made) else max(number // _ENOUGH, LEAST + 1)
         for made in sorted({few, number}):
-            calls.run(made)
+            calls.run(made, number)
+            if calls.settled:
+                break
             slope = leak_rule.leak_slope(calls.readings[:made], calls.blocks[:made])
             if slope and calls.fresh is not None:
                 slope = self._slope_beside_setup(made)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from memharness_probe.leak_rule import block_rate, leak_slope, rises_enough, still_rises
+from memharness_probe.leak_rule import block_rate, is_settled, leak_slope, rises_enough, still_rises
 
 Curve = Callable[[int], int]
 ENDS = (32, 64, 128, 256)
@@ -81,6 +81,34 @@ def test_every_tenth_call_counts_wherever_it_begins(phase: int) -> None:
             assert 0.05 * number <= rate <= 0.13 * number
             assert still_rises(blocks[:end], rate)
             assert all(rises_enough(blocks[i + 128] - blocks[i], rate, 128) for i in range(end, 896))
+
+
+def settled_after(sizes: list[int], end: int) -> int | None:
+    """Return how many of `end` calls are enough, None where all have to be made."""
+    return next((last + 1 for last in range(end) if is_settled(sizes[: last + 1], last, end)), None)
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_equal_readings_settle_after_a_quarter_of_the_calls(end: int) -> None:
+    assert settled_after([0] * end, end) == end // 4 + 1
+    assert settled_after([100 * (i >= end // 4) for i in range(end)], end) == end // 2 + 1
+    assert settled_after([100 * (i >= end // 4) + i for i in range(end)], end) is None
+    assert not any(is_settled([0] * 2 * end, last, end) for last in range(end, 2 * end))
+
+
+@pytest.mark.parametrize("end", [16, *ENDS])
+def test_what_settles_is_no_leak_once_all_calls_are_made(end: int) -> None:
+    leaks = 0
+    for seed in range(1000):
+        dice = random.Random(seed)
+        begin, every, noise = dice.randrange(end // 3), dice.choice((1, 2, 5, 10, 20)), dice.choice((0, 9, 150))
+        events = [max(i - begin, 0) // every for i in range(end)]
+        grown = dice.choice((table, over_allocated, lambda event: 1000 * event))
+        sizes = [28 * event + grown(event) + dice.randint(0, noise) for event in events]
+        if leak_slope(sizes, events):
+            leaks += 1
+            assert settled_after(sizes, end) is None
+    assert leaks > 100
 
 
 def test_the_slope_of_a_set_is_the_same_after_twice_the_calls() -> None:
