@@ -30,6 +30,12 @@ if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGHUP, lambda *_: None)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one more than there are cores: tests wait for processes a good tenth of their time."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for thing, count in missing(terminalreporter.stats.get("skipped", ())).items():
         terminalreporter.write_line(f"skipped for want of {thing}: {count}", yellow=True)

@@ -1,8 +1,10 @@
 """Fixtures of tests that run commands on small repositories."""
 
+import os
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from memharness.cli import main
 from repositories import RepositoryBuilder
@@ -26,8 +28,17 @@ def quick(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> Workbench:
 
 @pytest.fixture(scope="session")
 def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the measured project, and the results beside it."""
-    folder = tmp_path_factory.mktemp("stock")
+    """Return a folder with the measured project, and the results beside it; all workers of a run share it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "stock"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            _measure(folder.with_name("stock-unfinished"))
+            folder.with_name("stock-unfinished").rename(folder)
+    return folder
+
+
+def _measure(folder: Path) -> None:
     repository = RepositoryBuilder(folder / "project")
     (repository.path / "scenarios").mkdir()
     (repository.path / "memharness.toml").write_text(CONFIGURATION)
@@ -40,7 +51,6 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("MEMHARNESS_CACHE", str(folder / "cache"))
         patch.chdir(repository.path)
         assert main(["run"]) == 1
-    return folder
 
 
 @pytest.fixture

@@ -24,14 +24,14 @@ class RepositoryBuilder:
         self.path = path
         self.time = FIRST_TIME
         path.mkdir(parents=True, exist_ok=True)
-        self.git("init", "--quiet", "--initial-branch=main")
+        self.git("init", "--quiet", "--template=", "--initial-branch=main")
 
     def git(self, *arguments: str) -> str:
         """Run git in the work tree; its output without the line end."""
         date = f"{self.time} +0000"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
         environment |= {**_ISOLATED, "GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
-        command = ["git", *arguments]
+        command = ["git", "-c", "maintenance.auto=false", *arguments]
         done = subprocess.run(command, cwd=self.path, env=environment, check=True, capture_output=True)
         return done.stdout.decode(errors="surrogateescape").removesuffix("\n")
 
