@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final
 
 from memharness.errors import MemharnessError
@@ -30,13 +31,13 @@ def select_cases(cases: Iterable[Case], pattern: str | None = None, tags: Iterab
     everything = tuple(cases)
     wanted = set(tags)
     try:
-        matches = _Expression(pattern).parse() if pattern and pattern.strip() else lambda _name: True
+        matches = _matcher(pattern) if pattern and pattern.strip() else lambda _name: True
         chosen = tuple(
             case
             for case in everything
             if matches(case.name.lower()) and (not wanted or not wanted.isdisjoint(case.scenario.tags))
         )
-    except RecursionError:
+    except (RecursionError, MemoryError, SyntaxError):
         raise MemharnessError("-k: nested too deeply", hint="Leave parentheses out.") from None
     if not chosen:
         raise MemharnessError(_nothing(pattern, wanted), hint=_known(everything))
@@ -56,60 +57,33 @@ def _known(cases: tuple[Case, ...]) -> str:
     return f"The cases are {listed or 'none'}." + (f" The tags are {', '.join(tags)}." if tags else "")
 
 
-Predicate = Callable[[str], bool]
+def _matcher(pattern: str) -> Callable[[str], bool]:
+    """Return what tells whether a name, in lower case, matches; Python itself reads `and`, `or`, `not` and parentheses.
+
+    Raise MemharnessError at the first part that cannot stand where it does.
+    """
+    terms = []
+    depth, is_term_due = 0, True
+    for part in re.findall(r"[()]|[^\s()]+", pattern):
+        if (part in {"and", "or", ")"}) == is_term_due or (part == ")" and not depth):
+            raise _unreadable(pattern, part)
+        depth += (part == "(") - (part == ")")
+        is_term_due = part in {"and", "or", "not", "("}
+        terms.append(part if is_term_due or part == ")" else f"has({part.lower()!r})")
+    if is_term_due or depth:
+        raise _unreadable(pattern, "its end")
+    code = compile(" ".join(terms), "-k", "eval")
+    return lambda name: bool(eval(code, {"has": partial(_has, name)}))  # noqa: S307  (made of these terms alone)
 
 
-class _Expression:
-    """Recursive descent: `or` binds weakest, then `and`, then `not`."""
+def _has(name: str, word: str) -> bool:
+    if "=" in word:  # a parameter, whole: n=10 is not n=100
+        return re.search(rf"[\[,]{re.escape(word)}[,\]]", name) is not None
+    return word in name
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.tokens = re.findall(r"[()]|[^\s()]+", text)
-        self.position = 0
 
-    def parse(self) -> Predicate:
-        predicate = self._any()
-        if self.position < len(self.tokens):
-            raise self._error()
-        return predicate
-
-    def _next(self, token: str) -> bool:
-        found = self.tokens[self.position : self.position + 1] == [token]
-        self.position += found
-        return found
-
-    def _any(self) -> Predicate:
-        return self._series("or", self._all, any)
-
-    def _all(self) -> Predicate:
-        return self._series("and", self._one, all)
-
-    def _series(self, word: str, read: Callable[[], Predicate], fold: Callable[[Iterable[bool]], bool]) -> Predicate:
-        parts = [read()]
-        while self._next(word):
-            parts.append(read())
-        return lambda name: fold(part(name) for part in parts)
-
-    def _one(self) -> Predicate:
-        if self._next("not"):
-            inner = self._one()
-            return lambda name: not inner(name)
-        if self._next("("):
-            inner = self._any()
-            if not self._next(")"):
-                raise self._error()
-            return inner
-        if self.position >= len(self.tokens) or self.tokens[self.position] in {")", "and", "or"}:
-            raise self._error()
-        word = self.tokens[self.position].lower()
-        self.position += 1
-        if "=" in word:  # a parameter, whole: n=10 is not n=100
-            return lambda name: bool(re.search(rf"[\[,]{re.escape(word)}[,\]]", name))
-        return lambda name: word in name
-
-    def _error(self) -> MemharnessError:
-        place = self.tokens[self.position] if self.position < len(self.tokens) else "its end"
-        return MemharnessError(
-            f'-k "{self.text}": cannot be read at {place}',
-            hint='Write parts of names with and, or, not and parentheses: "waste and not rows=400".',
-        )
+def _unreadable(pattern: str, place: str) -> MemharnessError:
+    return MemharnessError(
+        f'-k "{pattern}": cannot be read at {place}',
+        hint='Write parts of names with and, or, not and parentheses: "waste and not rows=400".',
+    )
