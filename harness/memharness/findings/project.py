@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from memharness.config.configuration import Config
@@ -10,7 +9,7 @@ from memharness.errors import MemharnessError
 from memharness.files.cache_folder import cache_folder
 from memharness.files.copies import copy_folder
 from memharness.git.history import RevisionRange, commit_ids, select_commits, shortfall
-from memharness.git.repository import Repository, open_repository
+from memharness.git.repository import Repository, open_repository, read_blob
 from memharness.model.history import Commit
 from memharness.model.measurements import Measured
 from memharness.model.scenarios import Case
@@ -128,12 +127,7 @@ def open_project(config: Config, selection: Selection, *, read_only: bool = Fals
 
 def blob_reader(repository: Repository, files: Mapping[str, str]) -> Read:
     """Return a reader of a commit's `files`, a mapping of their paths to their blob ids."""
-    return lambda path: _blob(repository, files[path]) if path in files else None
-
-
-@lru_cache(maxsize=64)  # neighbouring commits have the same
-def _blob(repository: Repository, blob_id: str) -> bytes:
-    return repository.git("cat-file", "blob", blob_id)
+    return lambda path: read_blob(repository, files[path]) if path in files else None
 
 
 def name_at(config: Config, repository: Repository, files: Mapping[str, str]) -> str | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from memharness.files.removal import scratch
-from memharness.git.repository import Repository, run_git
+from memharness.git.repository import Repository, read_blob
 
 _POINTER: Final = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\n(?P<extended>ext-.*\n)*oid sha256:(?P<oid>[0-9a-f]{64})\n"
@@ -61,27 +61,19 @@ def _filters(repository: Repository, entries: Mapping[str, str]) -> dict[str, st
     """Return path -> name of the filter of every file that has one."""
     files = [path for path, entry in entries.items() if entry.startswith("100")]
     sources = {path: entries[path] for path in files if f"/{path}".endswith("/.gitattributes")}
-    if not any(b"filter" in _blob(repository, entry[7:]) for entry in sources.values()):
+    if not any(b"filter" in read_blob(repository, entry[7:]) for entry in sources.values()):
         return {}
     store = repository.derived_repository()
     # git asks .gitattributes of an index where there is no work tree; theirs are enough of one
     with scratch(Path(store), "index-") as folder:
         variables = {"GIT_INDEX_FILE": f"{folder}/index"}
-        run_git(
-            [f"--git-dir={store}", "update-index", "-z", "--index-info"],
-            folder=store,
-            variables=variables,
-            isolated=True,
-            given=index_info(sources),
-        )
-        answer = run_git(
-            [f"--git-dir={store}", "check-attr", "--cached", "-z", "--stdin", "filter"],
-            folder=store,
-            variables=variables | repository.alternates_variable(),
-            isolated=True,
+        repository.derive("update-index", "-z", "--index-info", given=index_info(sources), variables=variables)
+        answer = repository.derive(
+            *("check-attr", "--cached", "-z", "--stdin", "filter"),
             given=b"".join(path.encode(errors="surrogateescape") + b"\0" for path in files),
+            variables=variables | repository.alternates_variable(),
         )
-    fields = answer.output.decode(errors="surrogateescape").split("\0")
+    fields = answer.decode(errors="surrogateescape").split("\0")
     values = dict(zip(fields[::3], fields[2::3], strict=False))
     return {path: name for path, name in values.items() if name not in ("unspecified", "unset", "set", "")}
 
@@ -98,11 +90,6 @@ def _is_idle(repository: Repository, name: str) -> bool:
         repository.config_value(f"filter.{name}.{kind}") for kind in ("smudge", "process", "clean")
     )
     return not process and (smudge.strip() == "cat" or (not smudge and bool(clean)))
-
-
-@functools.lru_cache(maxsize=1 << 10)
-def _blob(repository: Repository, id_: str) -> bytes:
-    return repository.git("cat-file", "blob", id_)
 
 
 _known: Final[dict[str, bytes]] = {}  # id -> contents of small blobs, b"" of others

@@ -20,7 +20,7 @@ from memharness.model.values import Value
 
 _FIELDS: Final = ("%H", "%P", "%an", "%ct", "%D", "%s")
 _GET_REST: Final = (
-    "Get the rest of the history with `git fetch --unshallow` (in CI, check out with fetch-depth: 0). "
+    "Get the rest of the history with `git fetch --unshallow --tags` (in CI, check out with fetch-depth: 0). "
     "See `memharness help ci`."
 )
 _CUT_OFF: Final = (
@@ -217,8 +217,7 @@ class BlobReader:
     def read(self, commit: str, path: str) -> bytes | None:
         """Return the contents of a file of a commit; None where it has no such file."""
         if "\n" in path:  # one line is one question
-            found = self._repository.try_git("cat-file", "blob", f"{commit}:{path}")
-            return None if found.status else found.output
+            return self._read_alone(commit, path)
         if self._git is None:
             folder = self._repository.git_dir
             self._git = start_git([f"--git-dir={folder}", "cat-file", "--batch"], folder=folder)
@@ -237,15 +236,13 @@ class BlobReader:
             )
         _, kind, *size = answer.split()
         if not (len(size) == 1 and size[0].isdigit()):
-            return self._read_submodule(commit, path)
+            in_submodule = self._repository.alternates
+            return self._read_alone(snapshot(self._repository, commit).commit, path) if in_submodule else None
         content = git.stdout.read(int(size[0]) + 1)[:-1]
         return content if kind == b"blob" else None
 
-    def _read_submodule(self, commit: str, path: str) -> bytes | None:
-        """Return the contents of a file of a submodule."""
-        if not self._repository.alternates:
-            return None
-        found = self._repository.try_git("cat-file", "blob", f"{snapshot(self._repository, commit).commit}:{path}")
+    def _read_alone(self, commit: str, path: str) -> bytes | None:
+        found = self._repository.try_git("cat-file", "blob", f"{commit}:{path}")
         return None if found.status else found.output
 
 
@@ -293,10 +290,7 @@ def _check_line(repository: Repository, commits: list[Commit], *, start: str, ed
     if commits and commits[0].parents[:1] == (start,):
         return
     if commits and not commits[0].parents and repository.shallow:
-        raise MemharnessError(
-            f"The shallow clone {repository.location} ends before {edge}",
-            hint=_GET_REST,
-        )
+        raise MemharnessError(f"The shallow clone {repository.location} ends before {edge}", hint=_GET_REST)
     if not commits:
         raise MemharnessError(
             f"{edge} is not before {wanted.until}: nothing lies between them",
@@ -316,10 +310,7 @@ def _unknown(repository: Repository, revision: str) -> MemharnessError:
     names = output.decode(errors="replace").split()
     close = difflib.get_close_matches(revision, names, n=3, cutoff=0.5)
     if repository.shallow:
-        hint = (
-            "The clone is shallow: get the rest with `git fetch --unshallow --tags` (in CI, fetch-depth: 0). "
-            "See `memharness help ci`."
-        )
+        hint = f"The clone is shallow. {_GET_REST}"
     elif close:
         hint = f"Did you mean {' or '.join(close)}?"
     else:

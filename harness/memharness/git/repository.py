@@ -149,6 +149,20 @@ class Repository(Value, dict=True, gc=True):
         self.add_alternates([f"{folder}/objects"])
         return str(folder)
 
+    def derive(self, *arguments: str, given: bytes = b"", variables: Mapping[str, str] | None = None) -> bytes:
+        """Run a command in the derived repository and return its output; no setting of the user reaches it."""
+        store = self.derived_repository()
+        how = ["-c", "core.looseCompression=0", "-c", "core.protectNTFS=false", "-c", "core.protectHFS=false"]
+        done = run_git(
+            [f"--git-dir={store}", *how, *arguments], folder=store, variables=variables, isolated=True, given=given
+        )
+        if done.status:
+            raise MemharnessError(
+                f"{store}: git {arguments[0]} failed: {done.messages.strip() or done.status}",
+                hint="Free some space there, or set MEMHARNESS_CACHE to another folder.",
+            )
+        return done.output
+
     @property
     def _derived(self) -> Path:
         return Path(self.cache, "objects", self.id)
@@ -203,6 +217,12 @@ def _submodule_stores(*git_dirs: str) -> Iterator[str]:
             yield f"{folder}/objects"
             names &= {"modules"}
         waiting += [f"{folder}/{name}" for name in sorted(names)]
+
+
+@functools.lru_cache(maxsize=256)  # neighbouring commits have the same
+def read_blob(repository: Repository, id_: str) -> bytes:
+    """Return the contents of a file by its id."""
+    return repository.git("cat-file", "blob", id_)
 
 
 def run_git(

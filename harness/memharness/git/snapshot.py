@@ -11,10 +11,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, TypeVar
 
-from memharness.errors import MemharnessError
 from memharness.files.removal import scratch
 from memharness.git.filters import filtered_contents, index_info
-from memharness.git.repository import Repository, quoted, run_git
+from memharness.git.repository import Repository, quoted
 from memharness.git.submodules import entries, submodule_entries, submodule_ids, why_missing
 from memharness.model.values import Value
 
@@ -125,7 +124,7 @@ def _store(repository: Repository, files: Mapping[str, Path]) -> dict[str, str]:
     new = [file for file in dict.fromkeys(files.values()) if (repository.id, file) not in _stored]
     if new:
         names = b"".join(os.fsencode(quoted(str(file))) + b"\n" for file in new)
-        ids = _make(repository, "hash-object", "-w", "--no-filters", "--stdin-paths", given=names).split()
+        ids = repository.derive("hash-object", "-w", "--no-filters", "--stdin-paths", given=names).decode().split()
         _stored.update({(repository.id, file): id_ for file, id_ in zip(new, ids, strict=True)})
     return {name: _stored[repository.id, file] for name, file in files.items()}
 
@@ -134,22 +133,6 @@ def _made(repository: Repository, found: Mapping[str, str]) -> str:
     """Make a commit of entries, and return its id, which is the same for the same entries."""
     with scratch(Path(repository.derived_repository()), "index-") as folder:
         index = {"GIT_INDEX_FILE": f"{folder}/index"}
-        _make(repository, "update-index", "-z", "--index-info", given=index_info(found), variables=index)
-        tree = _make(repository, "write-tree", "--missing-ok", variables=index)
-    return _make(repository, "commit-tree", "-m", "", tree, variables=_NOBODY)
-
-
-def _make(
-    repository: Repository, *arguments: str, given: bytes = b"", variables: Mapping[str, str] | None = None
-) -> str:
-    store = repository.derived_repository()
-    how = ["-c", "core.looseCompression=0", "-c", "core.protectNTFS=false", "-c", "core.protectHFS=false"]
-    done = run_git(
-        [f"--git-dir={store}", *how, *arguments], folder=store, variables=variables, isolated=True, given=given
-    )
-    if done.status:
-        raise MemharnessError(
-            f"{store}: git {arguments[0]} failed: {done.messages.strip() or done.status}",
-            hint="Free some space there, or set MEMHARNESS_CACHE to another folder.",
-        )
-    return os.fsdecode(done.output).strip()
+        repository.derive("update-index", "-z", "--index-info", given=index_info(found), variables=index)
+        tree = repository.derive("write-tree", "--missing-ok", variables=index).decode().strip()
+    return repository.derive("commit-tree", "-m", "", tree, variables=_NOBODY).decode().strip()
