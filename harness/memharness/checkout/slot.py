@@ -38,7 +38,7 @@ class Slot:
         git_dir = folder / "git"
         self._inventory = Inventory(self.tree, self.scenarios, git_dir)  # what children are to find
         self._exposed = False  # a child may have run since the last look
-        self._is_leased = is_leased
+        self.is_leased = is_leased  # tells whether the slot is this process's alone: not once its lock was removed
         self._restored = False  # something was put back since the checkout
         self._sources: set[str] = set()  # .py files of the tree, relative to it
         self._links: set[str] = set()  # of those, links
@@ -107,10 +107,6 @@ class Slot:
             generated = dict(self._generated)
             self._move(self._checkout.commit, gone)
             self.link_generated(generated)
-
-    def is_leased(self) -> bool:
-        """Tell whether the slot is this process's alone; it is not once its lock was removed."""
-        return self._is_leased()
 
     def has_changed(self) -> bool:
         """Tell whether files that children need went or changed since the checkout, whoever did it."""

@@ -337,10 +337,6 @@ def _link(*fields: str) -> Callable[[object, Location], str]:
     return read
 
 
-def _reuse(value: object, where: Location) -> bool:
-    return readers.typed(value, bool, where)
-
-
 def _machine(value: object, where: Location) -> str:
     text = readers.text(value, where)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", text):
@@ -382,7 +378,7 @@ KEYS: Final[Mapping[str, KeySpec]] = {
     "run.growth-budget": KeySpec(_plain(readers.duration), lambda: "1s"),
     "run.timeout": KeySpec(_plain(readers.duration), lambda: "60s"),
     "run.memory-limit": KeySpec(_plain(readers.positive_size)),
-    "run.reuse": KeySpec(_plain(_reuse), lambda: True, _truth),
+    "run.reuse": KeySpec(_plain(readers.truth), lambda: True, _truth),
     "run.machine": KeySpec(_plain(_machine), lambda: f"{platform.system()}-{platform.machine()}".lower()),
     "thresholds.relative": KeySpec(_plain(readers.percent)),
     "thresholds.absolute": KeySpec(_plain(readers.size)),

@@ -64,6 +64,11 @@ def text(value: object, where: Location) -> str:
     return result
 
 
+def truth(value: object, where: Location) -> bool:
+    """Read true or false."""
+    return typed(value, bool, where)
+
+
 def texts(value: object, where: Location) -> tuple[str, ...]:
     """Read a list of texts."""
     return tuple(text(item, where) for item in typed(value, list[Any], where))

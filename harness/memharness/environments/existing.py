@@ -4,6 +4,7 @@ import contextlib
 import subprocess
 import threading
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,7 @@ from memharness.environments.installed import importable_names
 from memharness.environments.interpreters import ask
 from memharness.environments.uv_settings import query_variables
 from memharness.errors import MemharnessError
-from memharness.model.environments import Environment, EnvironmentFacts, EnvironmentSpec, Interpreter
+from memharness.model.environments import Environment, EnvironmentFacts, EnvironmentSpec
 from memharness.model.measurements import Failed
 from memharness.model.values import Value
 
@@ -40,7 +41,7 @@ class ExistingEnvironments:
     """Takes environments as they are; each interpreter is asked once."""
 
     def __init__(self, _cache: Path, _project: str, _keep: int) -> None:
-        self._sites: dict[str, _Site] = {}
+        self._site = cache(_ask)
 
     @contextlib.contextmanager
     def prepare(
@@ -50,7 +51,7 @@ class ExistingEnvironments:
         cancel: threading.Event | None = None,  # noqa: ARG002  (nothing here takes long)
     ) -> Iterator[Environment | Failed]:
         """Yield the interpreter's own environment; raise MemharnessError where it cannot tell its packages."""
-        site_paths = self._site(spec.interpreter).site_paths
+        site_paths = self._site(spec.interpreter.path).site_paths
         yield Environment(
             key=fingerprint(spec, commit),
             facts=self._facts(spec, commit),
@@ -69,13 +70,8 @@ class ExistingEnvironments:
     def _facts(self, spec: EnvironmentSpec, commit: CommitFiles) -> EnvironmentFacts:
         name = commit.metadata.name
         own = canonicalize_name(name) if name else None
-        packages = self._site(spec.interpreter).packages
+        packages = self._site(spec.interpreter.path).packages
         return spec.facts({package: version for package, version in packages.items() if package != own})
-
-    def _site(self, interpreter: Interpreter) -> _Site:
-        if interpreter.path not in self._sites:
-            self._sites[interpreter.path] = _ask(interpreter.path)
-        return self._sites[interpreter.path]
 
 
 def _ask(python: str) -> _Site:

@@ -62,7 +62,8 @@ def scratch(parent: Path, prefix: str) -> Iterator[Path]:
     for old in parent.glob(f"{glob.escape(prefix)}*"):
         with contextlib.suppress(OSError), _locked(old):
             remove(old)
-    with _made(parent, prefix) as folder:
+    with contextlib.ExitStack() as held:
+        folder = _make(parent, prefix, held)
         try:
             yield folder
         finally:
@@ -70,16 +71,13 @@ def scratch(parent: Path, prefix: str) -> Iterator[Path]:
                 remove(folder)
 
 
-@contextlib.contextmanager
-def _made(parent: Path, prefix: str) -> Iterator[Path]:
-    with contextlib.ExitStack() as held:
-        while True:
-            folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-            with contextlib.suppress(FileNotFoundError, BlockingIOError):  # another process took it for abandoned
-                held.enter_context(_locked(folder))
-                folder.stat()
-                break
-        yield folder
+def _make(parent: Path, prefix: str, held: contextlib.ExitStack) -> Path:
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        with contextlib.suppress(FileNotFoundError, BlockingIOError):  # another process took it for abandoned
+            held.enter_context(_locked(folder))
+            folder.stat()
+            return folder
 
 
 @contextlib.contextmanager

@@ -93,10 +93,7 @@ def run_supervised(
         "command": list(command),
         "environment": variables,
         "folder": str(folder),
-        "cpu_seconds": limits.cpu_seconds,
-        "wall_seconds": limits.wall_seconds,
-        "memory_bytes": limits.memory_bytes,
-        "own_bytes": limits.own_bytes,
+        **{name: getattr(limits, name) for name in ("cpu_seconds", "wall_seconds", "memory_bytes", "own_bytes")},
         "input": input,
         "fixed_addresses": fixed_addresses,
     }

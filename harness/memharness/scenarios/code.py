@@ -59,7 +59,9 @@ def _fields(node: ast.AST, *, read_all: bool, named: Set[str]) -> Iterator[objec
         yield _constant(node.value)
         return
     documented = isinstance(node, _Documented) and (read_all or _is_handed_on(node, named))
-    for field, value in _filled_fields(node):
+    for field, value in ast.iter_fields(node):
+        if value is None or value == [] or field in _IRRELEVANT:
+            continue
         yield field
         match value:
             case list() if field in _BODIES:
@@ -70,12 +72,6 @@ def _fields(node: ast.AST, *, read_all: bool, named: Set[str]) -> Iterator[objec
                 yield value
             case _:
                 yield ascii(value)
-
-
-def _filled_fields(node: ast.AST) -> Iterator[tuple[str, object]]:
-    for field, value in ast.iter_fields(node):
-        if not (value is None or value == [] or field in _IRRELEVANT):
-            yield field, value
 
 
 def _is_handed_on(node: _Documented, named: Set[str]) -> bool:

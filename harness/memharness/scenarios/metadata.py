@@ -158,7 +158,7 @@ def _limits(value: object, where: Location) -> dict[str, int]:
 _READERS: dict[str, readers.Reader] = {
     "params": _params,
     "calls": _calls,
-    "fresh-setup": lambda value, where: readers.typed(value, bool, where),
+    "fresh-setup": readers.truth,
     "timeout": readers.duration,
     "memory-limit": readers.positive_size,
     "limits": _limits,
