@@ -45,13 +45,18 @@ def line_differences(
     `shared`: a library costs once, at whichever line happens to need it first, as with imports. Only what it costs
     more or less in all is a difference then.
     """
-    matches = match_lines(before, after, edits)
+    matches = [match for match in match_lines(before, after, edits) if _held(match.old) != _held(match.new)]
     parts = [_parts(match) for match in matches]
     if shared:
         _cancel(parts)
     differences = (d for match, own in zip(matches, parts, strict=True) for d in _joined(match, own))
     changed = (d for d in differences if d.size or d.count)
     return tuple(sorted(changed, key=lambda d: (-d.size, -d.count, d.stat.path, d.stat.line, d.stat.library)))
+
+
+def _held(rows: Iterable[ProfileLine]) -> list[tuple[str, int, int]]:
+    """Return what makes a difference of two sides of a line; most lines of two profiles hold the same."""
+    return sorted((row.library, row.size, row.count) for row in rows)
 
 
 _Parts = dict[str, LineDifference]  # of one line by library

@@ -2,14 +2,17 @@
 
 import hashlib
 import re
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Final
 from urllib.parse import quote
 
+from markupsafe import Markup
+
 from memharness.model.history import Commit
 from memharness.site.values import CaseName, Site
+from memharness.wording.text import visible
 
 _WEB: Final = re.compile(r"https?://", re.IGNORECASE)  # nothing else is followed, above all not javascript:
 
@@ -27,6 +30,10 @@ class PageLinks:
         """Return the address of a case's page, with the chart of one metric."""
         address = f"{self.root}scenario/{quote(subject.id, safe='')}.html"
         return f"{address}?metric={quote(metric, safe='')}" if metric else address
+
+    def metric(self, subject: CaseName, metric: str) -> Markup:
+        """Return the name of a metric of a case, with the link to its chart."""
+        return _metric(self.root, subject, metric)
 
     def picture(self, subject: CaseName, metric: str) -> str:
         """Return the address of the picture that stands for the chart of a metric."""
@@ -57,6 +64,15 @@ class PageLinks:
     def compare(self, before: Commit, after: Commit) -> str:
         """Return the address of the comparison of two commits."""
         return f"{self.root}compare.html?a={quote(before.short, safe='')}&b={quote(after.short, safe='')}"
+
+
+@lru_cache(1000)
+def _metric(root: str, subject: CaseName, metric: str) -> Markup:
+    """Return what is the same on the pages of all commits, and most of them."""
+    address = f"{root}scenario/{quote(subject.id, safe='')}.html?metric={quote(metric, safe='')}"
+    return Markup('<a href="{}">{}</a> <span class="metric">{}</span> <span class="note">{} · {}</span>').format(
+        address, *map(visible, (subject.case, metric, subject.family, subject.machine))
+    )
 
 
 def _filled(pattern: str | None, **fields: str) -> str | None:
