@@ -13,6 +13,7 @@ import pytest
 
 from children import Bench, make_bench
 from missing import REQUIRED, missing
+from repositories import RepositoryBuilder
 
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -46,6 +47,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None and REQUIRED in os.environ and missing(reporter.stats.get("skipped", ())):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture
+def builder(tmp_path: Path) -> RepositoryBuilder:
+    return RepositoryBuilder(tmp_path / "project")
 
 
 @pytest.fixture

@@ -25,11 +25,6 @@ TAG = str(sys.implementation.cache_tag)
 
 
 @pytest.fixture
-def builder(tmp_path: Path) -> RepositoryBuilder:
-    return RepositoryBuilder(tmp_path / "project")
-
-
-@pytest.fixture
 def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
 

@@ -26,16 +26,6 @@ PATHS = ("a", "a.py", "a/b.py", "a/c/d.py", "b.py", "b/__init__.py", "b/x.txt", 
 
 
 @pytest.fixture
-def builder(tmp_path: Path) -> RepositoryBuilder:
-    return RepositoryBuilder(tmp_path / "project")
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> Path:
-    return tmp_path / "cache"
-
-
-@pytest.fixture
 def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
     """Put a git on PATH that notes its commands; return what was noted since the call before."""
     (tmp_path / "bin").mkdir()
@@ -50,6 +40,11 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], lis
         return [next(word for word in line.split() if not word.startswith("-")) for line in lines]
 
     return commands
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
 
 
 def opened(builder: RepositoryBuilder, cache: Path) -> Repository:

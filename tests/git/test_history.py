@@ -10,11 +10,6 @@ from memharness.model.history import Commit, FileEdit, Hunk
 from repositories import FIRST_TIME, RepositoryBuilder, contents
 
 
-@pytest.fixture
-def builder(tmp_path: Path) -> RepositoryBuilder:
-    return RepositoryBuilder(tmp_path / "project")
-
-
 def subjects(builder: RepositoryBuilder, wanted: RevisionRange) -> list[str]:
     repository = open_repository(str(builder.path), builder.path.parent / "cache")
     return [commit.subject for commit in select_commits(repository, wanted)]

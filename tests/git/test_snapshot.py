@@ -25,11 +25,6 @@ ALLOWED = ("-c", "protocol.file.allow=always")
 
 
 @pytest.fixture
-def builder(tmp_path: Path) -> RepositoryBuilder:
-    return RepositoryBuilder(tmp_path / "project")
-
-
-@pytest.fixture
 def parts(tmp_path: Path) -> RepositoryBuilder:
     """A repository to be a submodule, with two commits."""
     parts = RepositoryBuilder(tmp_path / "parts")

@@ -162,22 +162,17 @@ def test_the_line_of_a_branch_is_asked_for_once(
     assert len(listed) == len(set(listed)) == 2  # the range itself, and the branch
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "complaint"),
-    [
+def test_ends_that_ask_nothing_are_refused(bench: Workbench) -> None:
+    bench.set('metrics = ["peak"]')
+    history(bench, ["import missing_module\n", module(), module(), module()])
+    for arguments, code, complaint in (
         (("HEAD~2", "HEAD"), 2, "peak does not differ"),
         (("HEAD", "HEAD~2"), 2, "is not before"),
         (("HEAD~3", "HEAD"), 3, "is not known"),
         (("HEAD~2", "HEAD", "-m", "rss_peak"), 2, "not measured"),
-    ],
-)
-def test_ends_that_ask_nothing_are_refused(
-    bench: Workbench, arguments: tuple[str, ...], code: int, complaint: str
-) -> None:
-    bench.set('metrics = ["peak"]')
-    history(bench, ["import missing_module\n", module(), module(), module()])
-    answer = bench.call_json("bisect", *arguments)
-    assert (answer[0], complaint in answer[1]["error"]["message"]) == (code, True)
+    ):
+        answer = bench.call_json("bisect", *arguments)
+        assert (answer[0], complaint in answer[1]["error"]["message"]) == (code, True), arguments
 
 
 def test_git_bisect_run_gets_its_answers_and_a_clean_tree(quick: Workbench, tmp_path: Path) -> None:

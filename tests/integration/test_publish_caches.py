@@ -53,6 +53,8 @@ def test_commit_by_commit(story: Story) -> None:
     gate = bench.path.parent / "gate"
     bench.commit(module(), "begin", tag="v1.0")
     story.run()
+    bench.commit(module(), "nothing")
+    story.run()
     risen = bench.commit(module(size=300_000), "grow")
     story.run()
     bench.commit(module(size=300_000, above="\n"), "move")
@@ -111,12 +113,6 @@ def test_thresholds_move(story: Story) -> None:
         story.step()
     configuration.write_text(written)
     story.step()
-
-
-def test_nothing_ever_moves(story: Story) -> None:
-    for number in range(3):
-        story.bench.commit(module(), f"{number}")
-        story.run()
 
 
 def test_links_names_and_tags_move(story: Story) -> None:

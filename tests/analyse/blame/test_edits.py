@@ -82,30 +82,11 @@ OLD = text(
             return inner
     '''
 )
-NEW = text(
-    '''
-    LIMIT = 20
-
-
-    def keep():
-        """Keep them all."""
-        rows = []
-        for _ in range(LIMIT):
-            rows.append(make())
-        return rows
-
-
-    class Store:
-        @property
-        def size(self):
-            # Rather much.
-            return 1
-
-        def fill(self):
-            def inner():
-                return 2
-            return inner
-    '''
+NEW = (
+    OLD.replace("LIMIT = 10", "LIMIT = 20")
+    .replace("Keep.", "Keep them all.")
+    .replace("        return 1\n\n", "        # Rather much.\n        return 1\n\n")
+    .replace("            return 1\n", "            return 2\n")
 )
 CHANGED = Edits(
     [edited((1, 1, 1, 1), (5, 1, 5, 1), (14, 0, 15, 1), (19, 1, 20, 1))], before={"a.py": OLD}, after={"a.py": NEW}
