@@ -61,7 +61,9 @@ def test_the_demo_finds_what_its_history_holds(
     assert [(f["commit"], f["phase"]) for f in report["failures"]] == [
         (ids["Compress buffers (does not import)"], "import")
     ]
-    assert bench.stderr.splitlines()[-1] == f"Trend pages: {folder}/site/index.html"
+    *_, suggested, pages = bench.stderr.partition("Try next:")[2].split("\n\n")
+    assert pages == f"Trend pages: {folder}/site/index.html\n"
+    assert len({line.index(" # ") for line in suggested.splitlines() if " # " in line}) == 1
     assert "Keep an undo grid" in (folder / "site" / "index.html").read_text()
     monkeypatch.chdir(folder)
     _, printed = bench.call("check", "--all")

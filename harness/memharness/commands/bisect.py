@@ -2,7 +2,7 @@
 
 import click
 
-from memharness.commands.options import choosing, configured, json_option, measuring, metric_option, print_config
+from memharness.commands.options import choosing, json_option, measuring, metric_option, print_config
 from memharness.commands.printing import print_report
 from memharness.config.configuration import Config
 from memharness.errors import REGRESSION
@@ -18,7 +18,6 @@ from memharness.terminal.progress import show_progress
 @choosing
 @json_option
 @measuring
-@configured
 @click.pass_context
 def command(
     context: click.Context,

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from memharness.commands.options import Command, choosing, configured, measuring, metric_option
+from memharness.commands.options import Command, choosing, measuring, metric_option
 from memharness.config.configuration import Config
 from memharness.files.cache_folder import cache_folder
 from memharness.findings.project import Selection
@@ -33,9 +33,8 @@ def _in_the_tree_under_bisection(function: Command) -> Command:
 @click.option("--bad", metavar="REV", help="A bad commit (default: the first one given to git bisect).")
 @metric_option
 @choosing
-@measuring
 @_in_the_tree_under_bisection
-@configured
+@measuring
 @click.pass_context
 def command(
     context: click.Context,

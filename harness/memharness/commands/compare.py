@@ -3,7 +3,7 @@
 import click
 
 from memharness.commands.exit_code import exit_code, with_advice
-from memharness.commands.options import choosing, configured, json_option, measuring, print_config
+from memharness.commands.options import choosing, json_option, measuring, print_config
 from memharness.commands.printing import print_advice, print_json
 from memharness.config.configuration import Config
 from memharness.findings.project import Selection
@@ -19,7 +19,6 @@ from memharness.terminal.progress import show_progress
 @choosing
 @json_option
 @measuring
-@configured
 @click.pass_context
 def command(
     context: click.Context,

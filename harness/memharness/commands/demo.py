@@ -32,13 +32,13 @@ def command(context: click.Context, *, folder: Path | None, as_json: bool) -> No
     config = load_config(folder)
     code = report_run(partial(run, config, Selection(since="v1.0")), as_json=as_json)
     click.echo(
-        f"\nTry next:\n  cd {name}\n  memharness show v1.0          # lines, objects and types behind the numbers"
+        f"\nTry next:\n  cd {name}\n  memharness show v1.0           # lines, objects and types behind the numbers"
         "\n  memharness compare v1.0 HEAD   # any two revisions, line by line"
         "\n  memharness accept HEAD~5 -m result --reason 'undo is worth it'"
-        "\n  memharness check --all        # judges what is stored"
+        "\n  memharness check --all         # judges what is stored"
         "\n  memharness plot -m result -o trend.svg"
-        "\n  memharness run --since v1.0   # nothing left to measure"
-        "\n  memharness serve              # the pages, kept up to date"
+        "\n  memharness run --since v1.0    # nothing left to measure"
+        "\n  memharness serve               # the pages, kept up to date"
         "\nIn your own repository: memharness init",
         err=as_json,
     )

@@ -78,7 +78,7 @@ def configured(function: Command) -> Command:
 
 
 def measuring(function: Command) -> Command:
-    """Add the options of commands that measure; `configured` takes them."""
+    """Add the options of commands that measure, and those of `configured`, which takes them."""
     options = (
         click.option(
             "--python",
@@ -95,7 +95,7 @@ def measuring(function: Command) -> Command:
             help="Take results from commits at which a case would see nothing different (default: --reuse).",
         ),
     )
-    return with_options(options)(function)
+    return with_options(options)(configured(function))
 
 
 def publishing(function: Command) -> Command:

@@ -7,7 +7,7 @@ import click
 from msgspec.structs import replace
 
 from memharness.commands.exit_code import exit_code, with_advice
-from memharness.commands.options import configured, json_option, measuring, print_config, selecting
+from memharness.commands.options import json_option, measuring, print_config, selecting
 from memharness.commands.printing import print_advice, print_notices, print_report
 from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
@@ -40,7 +40,6 @@ from memharness.wording.text import number_text
 )
 @click.option("--adaptive", is_flag=True, help="Measure only as many commits as it takes to find the steps.")
 @measuring
-@configured
 @click.pass_context
 def command(
     context: click.Context,
