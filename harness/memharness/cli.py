@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "demo": "Make a small repository with a leak in it and measure it.",
     "help": "Print a topic of the guide, or find a word in it.",
 }
+_MEASURING: Final = {"run", "compare", "bisect", "bisect-step", "demo"}
 EPILOG: Final = """\b
 Exit codes:
   0  fine
@@ -113,9 +114,8 @@ def _run(arguments: Sequence[str]) -> int:
         return USAGE
     except (KeyboardInterrupt, click.Abort) as interrupt:
         notes = getattr(interrupt.__cause__ or interrupt, "__notes__", ())  # click raises an Abort of its own
-        _complain(
-            "; ".join(["interrupted", *notes]), "What was measured is stored; run the same command again to go on."
-        )
+        stored = "What was measured is stored; run the same command again to go on."
+        _complain("; ".join(["interrupted", *notes]), stored if {*arguments[:1]} & _MEASURING else "")
         return INTERRUPTED
     except _UnreadError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -77,6 +77,13 @@ class Project:
     def publish(self) -> None:
         publish(load_config(self.builder.path, environment={}), Selection())
 
+    def move(self, family: str, cases: Mapping[str, Sequence[At | None]]) -> None:
+        """Store what happened in another environment family, at commits that are made for it, and publish it."""
+        while len(self.ids) < max(map(len, cases.values())):
+            self.commit()
+        self._store(load_config(self.builder.path, environment={}), cases, family)
+        self.publish()
+
     def change(self, cases: Mapping[str, Sequence[At | None]]) -> None:
         """Change these scenarios, store what happened then, and publish it."""
         for name in cases:
@@ -85,7 +92,7 @@ class Project:
         self._store(load_config(self.builder.path, environment={}), cases)
         self.publish()
 
-    def _store(self, config: Config, cases: Mapping[str, Sequence[At | None]]) -> None:
+    def _store(self, config: Config, cases: Mapping[str, Sequence[At | None]], family: str = FAMILY) -> None:
         store, known = Store(config.run.results, config.run.machine), all_cases(load_scenarios(config.run.scenarios))
         history = select_commits(open_repository(str(self.builder.path), self._folder / "cache"), Selection())
         for case in known:
@@ -93,7 +100,7 @@ class Project:
                 if at is None:
                     continue
                 facts = Facts(
-                    family=FAMILY,
+                    family=family,
                     python="3.11.7",
                     implementation="cpython",
                     install="path",
@@ -110,7 +117,7 @@ class Project:
                     )
                     for round_, outcome in enumerate(at.outcomes)
                 ]
-                store.add(FAMILY, commit, facts, entries)
+                store.add(family, commit, facts, entries)
 
     def text(self, path: str) -> str:
         return text_of((self.site / path).read_bytes())
@@ -304,6 +311,19 @@ def test_what_fails_now_is_told_whatever_came_after(project: Project) -> None:
     assert re.search(r"fill peak \S+ · \S+ 4.88 KiB ✗ failed 3 commits ago", text)
     (page,) = project.site.glob("scenario/*.html")
     assert "✗ failed" in project.text(f"scenario/{page.name}")
+
+
+def test_failures_of_a_family_that_is_measured_no_more_are_not_open(project: Project) -> None:
+    failed = At([Failed(phase="run", reason="ValueError: no")])
+    project.tell({"fill": [*peaks(5000), failed]})
+    project.move("cpython-3.12.1-path", {"fill": [None, None, *peaks(5000, 5000)]})
+    for path in ("index.html", "status.html"):  # two commits may be a run that is under way
+        assert "ValueError: no" in project.text(path)
+    project.move("cpython-3.12.1-path", {"fill": [*[None] * 4, *peaks(5000)]})
+    for path in ("index.html", "status.html"):
+        assert "ValueError: no" not in project.text(path)
+    assert "Nothing failed." in project.text("status.html")
+    assert any("ValueError: no" in page.read_text() for page in project.site.glob("scenario/*.html"))
 
 
 def test_comparisons_load_what_failed(project: Project) -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Final
 
 from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
@@ -19,6 +21,8 @@ from memharness.site.timelines import summarise
 from memharness.site.values import ChangeEntry, TrendSummary
 from memharness.store import Store, machines
 
+_RECENT: Final = 3  # commits: a run may be under way, which measures one family after the other
+
 
 @dataclass(frozen=True, eq=False)
 class SiteContents:
@@ -33,6 +37,17 @@ class SiteContents:
         """Remarks on stored files, so far as they were read, and on the cache folder."""
         stored = [notice for family in self.families for notice in family.project.store.notices]
         return tuple(dict.fromkeys([*stored, *(f.cache.fault for f in self.families if f.cache.fault)]))
+
+    @cached_property
+    def current(self) -> tuple[FamilyResults, ...]:
+        """The families with results of one of the newest measured commits; the others are configured no more."""
+        return tuple(
+            family for family in self.families if family.rows.keys() & {*self._measured(family.machine)[-_RECENT:]}
+        )
+
+    def _measured(self, machine: str) -> list[int]:
+        """Return the positions that anything is stored of on a machine, the oldest first."""
+        return sorted({at for family in self.families if family.machine == machine for at in family.rows})
 
     @property
     def newest_tag(self) -> int | None:

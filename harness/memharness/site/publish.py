@@ -132,7 +132,7 @@ def _publish_cases(
 def _publish_lists(folder: SiteFolder, site: Site, contents: SiteContents, changes: Sequence[CaseChanges]) -> int:
     """Write the pages about all cases; return the number of failures at their newest commits."""
     entries = _newest_first(contents, [entry for one in changes for entry in one.entries])
-    index = _index(changes, entries)
+    index = _index(contents, changes, entries)
     leaks = [leak for one in changes for leak in _leaks(one)]
     folder.put("index.html", render.render_index(site, index))
     folder.put("changes.html", render.render_changes(site, entries))
@@ -143,13 +143,15 @@ def _publish_lists(folder: SiteFolder, site: Site, contents: SiteContents, chang
     return len(index.failing)
 
 
-def _index(changes: Sequence[CaseChanges], entries: Sequence[ChangeEntry]) -> Index:
+def _index(contents: SiteContents, changes: Sequence[CaseChanges], entries: Sequence[ChangeEntry]) -> Index:
     rows = tuple(row for one in changes for row in one.rows)
     return Index(
         open=tuple(entry for entry in entries if entry.status == "open"),
         over_limit=tuple(row for row in rows if row.over_limit),
         rows=rows,
-        failing=tuple(failure for one in changes for failure in failing(one.case)),
+        failing=tuple(
+            failure for one in changes if one.case.stored in contents.current for failure in failing(one.case)
+        ),
     )
 
 

@@ -21,7 +21,7 @@ def status_of(contents: SiteContents) -> StatusPage:
     return StatusPage(
         runs=tuple(sorted(runs, key=lambda run: -order[run.commit.id])),
         causes=_causes(contents),
-        stale=tuple(stale for stored in contents.families for stale in _stale(stored)),
+        stale=tuple(stale for stored in contents.current for stale in _stale(stored)),
         environments=tuple(use for stored in contents.families for use in _environments(stored)),
     )
 
@@ -40,9 +40,12 @@ def _runs(stored: FamilyResults) -> Iterator[RunAt]:
 
 
 def _causes(contents: SiteContents) -> tuple[tuple[Phase, str, int, FailureAt], ...]:
-    """Return every reason of a failure with the number of failures and the newest of them, the most frequent first."""
+    """Return every reason of a failure with the number of failures and the newest of them, the most frequent first.
+
+    In families that are measured no more nobody can mend them.
+    """
     found: dict[tuple[Phase, str], tuple[int, FailureAt]] = {}
-    for stored in contents.families:
+    for stored in contents.current:
         for at, cells in sorted(stored.failures.items()):
             for number, cell in cells:
                 for failure in failure_details(stored.names[number], stored.history[at], cell):

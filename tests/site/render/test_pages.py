@@ -308,7 +308,7 @@ def test_a_row_of_the_index() -> None:
 def test_an_index_without_anything_says_so() -> None:
     text = Outline(pages.render_index(values.site(), Index(open=(), rows=(), failing=()))).text
     assert "No metric has a value yet. Run  memharness run." in text
-    assert "None: no metric" not in text
+    assert "No metric is above" not in text
     assert "chosen above" not in text
 
 
