@@ -121,12 +121,13 @@ class _Search:
         if again > number and not calls.fit(again - made):
             return _Verdict(suspected, [self._not_pursued()])
         before = tracing.by_line(tracing.take_counts())
+        earlier = survivors.addresses()
         slope, rate, held = self._confirm(made, again)
         if not slope:
             return _Verdict()
         leak = _Verdict(slope)
         leak.lines = self._added(before, held, again - made, number)
-        leak.sample = survivors.find(leak.lines)
+        leak.sample = survivors.find(leak.lines, earlier)
         goes_on = self._follow_blocks if rate else self._follow_bytes
         if not goes_on(rate or slope, made, _PURSUE * number):
             return _Verdict()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from gc import get_objects, get_referents, is_tracked
 from itertools import islice
 
-from memharness_probe import safe_reprs
+from memharness_probe import safe_reprs, tracing
 from memharness_probe.allocation import finder
 from memharness_probe.instances import type_name
 
@@ -17,39 +17,47 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from memharness_probe import tracing
     from memharness_probe.locator import Locator
 
     Sampled = tuple[tracing.Line, int, int]  # allocated there, address of the object, of its type
 
 _SAMPLE = 10
-_FEWEST = 3  # at a line, of a type: one alone, such as a function defined there, was there before
+_FEWEST = 3  # at a line, of a type: one alone may be what the latest call put in the place of another
 _LOOKED_AT = 30_000  # objects at most: to ask where one was allocated takes 5 microseconds, and the time-out is near
 _SPARE = 10  # more of them, as some may be gone when they are to be shown
 
 
-def find(lines: dict[tracing.Line, list[int]]) -> list[Sampled]:
+def addresses() -> memoryview[Any]:
+    """Return those of all objects that are alive now, to tell them from later ones."""
+    found = {id(thing) for thing in _newest_first(get_objects())}
+    cells = tracing.cells(len(found))
+    for i, address in enumerate(found):
+        cells[i] = address
+    return cells
+
+
+def find(lines: dict[tracing.Line, list[int]], earlier: memoryview[Any]) -> list[Sampled]:
     """Return some objects allocated at `lines` (-> [bytes, blocks]) that are alive now, while tracing is on.
 
-    One of each line and type before the second of any, the newest first, lines with most bytes first. Runs no code of
-    the workload.
+    None is at an address of `earlier`: lines of generated code have the same name wherever it is made. One of each line
+    and type before the second of any, the newest first, lines with most bytes first. Runs no code of the workload.
     """
-    groups = [group for group in _grouped(lines) if len(group) >= _FEWEST]
+    groups = [group for group in _grouped(lines, set(earlier)) if len(group) >= _FEWEST]
     ranked = sorted(groups, key=lambda group: (-lines[group[0][0]][0], group[0][0]))
     turns = [group[turn] for turn in range(_SAMPLE + _SPARE) for group in ranked if turn < len(group)]
     return turns[: _SAMPLE + _SPARE]
 
 
-def _grouped(lines: dict[tracing.Line, list[int]]) -> list[list[Sampled]]:
-    """Return the newest objects allocated at `lines`, in one list per line and type."""
+def _grouped(lines: dict[tracing.Line, list[int]], seen: set[int]) -> list[list[Sampled]]:
+    """Return the newest objects allocated at `lines` at other addresses than `seen`, one list per line and type."""
     groups: dict[tuple[tracing.Line, int], list[Sampled]] = {}
-    seen: set[int] = set()
     allocated_at = finder()
-    for thing in islice(_newest_first(get_objects()), _LOOKED_AT):
-        frames = allocated_at(thing)
-        if frames is None or frames[0] not in lines or id(thing) in seen:
-            continue
+    others = (thing for thing in _newest_first(get_objects()) if id(thing) not in seen)
+    for thing in islice(others, _LOOKED_AT):
         seen.add(id(thing))
+        frames = allocated_at(thing)
+        if frames is None or frames[0] not in lines:
+            continue
         group = groups.setdefault((frames[0], id(type(thing))), [])
         if len(group) < _SAMPLE + _SPARE:
             group.append((frames[0], id(thing), id(type(thing))))
@@ -81,8 +89,8 @@ def _still_alive(sample: list[Sampled]) -> dict[int, Any]:
 def _newest_first(objects: list[Any]) -> Iterator[Any]:
     """Yield each object that the collector tracks, and with it those untracked (numbers, text) that it refers to.
 
-    The collector lists objects in the order of their age, and what they refer to by place; lists and tuples from
-    the end on.
+    The collector lists objects in the order of their age, but those behind that only newer ones refer to. What they
+    refer to comes by place; lists and tuples from the end on.
     """
     for thing in reversed(objects):
         yield thing

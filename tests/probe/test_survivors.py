@@ -84,6 +84,23 @@ def test_a_set_of_numbers_shows_numbers(versioned: Bench) -> None:
 
 
 @every_version
+def test_no_object_was_there_before_though_generated_code_has_the_same_line(versioned: Bench) -> None:
+    text = f"""
+        def text(number): return eval("str(number)", {{"number": number}})
+        def row(number): return eval("[number]", {{"number": number}})
+        SEEN, OLD, KEPT = set(map(text, range(1000))), list(map(row, range(1000))), []
+        {CALLS}
+        def run():
+            number = next(calls)
+            SEEN.add(text(number))
+            KEPT.append((OLD.pop(), row(number)))
+    """
+    rows = [(row.name, int(row.text.strip("[']"))) for row in survivors(versioned, text) if row.path == "<string>"]
+    assert {name for name, _ in rows} == {"builtins.str", "builtins.list"}
+    assert [row for row in rows if row[1] not in range(1016, 1032)] == []
+
+
+@every_version
 def test_no_repr_spoils_the_measurement_or_another_repr(versioned: Bench) -> None:
     observation = versioned.observe(HOSTILE, ("growth",), calls=15)
     outcome = measured(observation)
