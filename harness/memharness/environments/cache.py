@@ -75,7 +75,7 @@ class EnvironmentCache:
         """Store the description of an environment that is otherwise complete."""
         folder = self._folder / name
         content = json.dumps(msgspec.to_builtins(built)).encode()  # escapes what is not UTF-8 in a path
-        Folder(folder).write(folder / STORED, content, durable=False)
+        Folder(folder, durable=False).write(folder / STORED, content)
         record(folder)
 
     def prune(self) -> None:

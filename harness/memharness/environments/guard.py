@@ -35,7 +35,7 @@ _Recorded = dict[bytes, _Status]  # by path; not every path is text
 
 def record(folder: Path) -> None:
     """Record that everything below `folder` is as it should be. To be called last when it is built."""
-    Folder(folder).write(folder / _RECORD, msgspec.msgpack.encode(_scan(folder)), durable=False)
+    Folder(folder, durable=False).write(folder / _RECORD, msgspec.msgpack.encode(_scan(folder)))
 
 
 def is_recorded(folder: Path) -> bool:

@@ -14,7 +14,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 MOST_BYTES: Final = 128 << 20  # of a file that is read whole
 
@@ -41,10 +41,14 @@ class TooLarge(OSError):  # noqa: N818 - as above
 
 
 class Folder:
-    """Files and folders below `path`, which need not exist. Every method takes paths below it; all raise OSError."""
+    """Files and folders below `path`, which need not exist. Every method takes paths below it; all raise OSError.
 
-    def __init__(self, path: Path) -> None:
+    `durable`: even a power failure leaves the old contents of a file or the new, never a part.
+    """
+
+    def __init__(self, path: Path, *, durable: bool = True) -> None:
         self.path = path
+        self._durable = durable
 
     def read(self, path: Path, most: int = MOST_BYTES) -> bytes | None:
         """Return the contents of a file, None where there is none; raise TooLarge for more than `most` bytes."""
@@ -90,38 +94,31 @@ class Folder:
             return {}
         return dict(sorted(found.items()))
 
-    def make(self, path: Path, *, durable: bool = True) -> None:
+    def make(self, path: Path) -> None:
         """Create a folder and its parents where missing."""
-        with self._opened(self._parts(path), create=True, durable=durable):
+        with self._opened(self._parts(path), create=True):
             pass
 
-    def write(self, path: Path, content: bytes, *, durable: bool = True) -> None:
-        """Replace a file, as `replacing` does."""
-        with self.replacing(path, durable=durable) as file:
-            file.write(content)
+    def write(self, path: Path, content: bytes) -> None:
+        """Put a file in place of whatever is at `path`.
 
-    @contextmanager
-    def replacing(self, path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
-        """Yield a new file that takes the place of whatever is at `path`, unless the block raises.
-
-        What was there stays as it is until then, and so does another name that it has. `durable`: even a power failure
-        leaves the old contents or the new, never a part.
+        What was there stays as it is until then, and so does another name that it has.
         """
-        with self._parent(path, create=True, durable=durable) as folder:
+        with self._parent(path, create=True) as folder:
             temporary = f".memharness-{secrets.token_hex(8)}.tmp"
             descriptor = os.open(temporary, _NEW, 0o666, dir_fd=folder)
             try:
-                with os.fdopen(descriptor, "w+b") as file:
-                    yield file
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(content)
                     file.flush()
-                    if durable:
+                    if self._durable:
                         os.fsync(descriptor)
                 os.replace(temporary, path.name, src_dir_fd=folder, dst_dir_fd=folder)
             except BaseException:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(temporary, dir_fd=folder)
                 raise
-            if durable:
+            if self._durable:
                 os.fsync(folder)
 
     def rename(self, path: Path, name: str) -> None:
@@ -172,19 +169,19 @@ class Folder:
         return parts
 
     @contextmanager
-    def _parent(self, path: Path, *, create: bool = False, durable: bool = True) -> Iterator[int]:
-        with self._opened(self._parts(path)[:-1], create=create, durable=durable) as folder:
+    def _parent(self, path: Path, *, create: bool = False) -> Iterator[int]:
+        with self._opened(self._parts(path)[:-1], create=create) as folder:
             yield folder
 
     @contextmanager
-    def _opened(self, parts: Sequence[str], *, create: bool = False, durable: bool = True) -> Iterator[int]:
+    def _opened(self, parts: Sequence[str], *, create: bool = False) -> Iterator[int]:
         if create:
             _make_durable(self.path)
         folder = os.open(self.path, _FOLDER & ~os.O_NOFOLLOW)
         try:
             for number, part in enumerate(parts, 1):
                 try:
-                    inner = self._step(folder, part, create=create, durable=durable)
+                    inner = self._step(folder, part, create=create)
                 except OSError as error:
                     path = self.path.joinpath(*parts[:number])
                     if error.errno in {errno.ELOOP, errno.ENOTDIR}:  # the kernel's word for a link is either
@@ -197,8 +194,7 @@ class Folder:
         finally:
             os.close(folder)
 
-    @staticmethod
-    def _step(folder: int, name: str, *, create: bool, durable: bool) -> int:
+    def _step(self, folder: int, name: str, *, create: bool) -> int:
         try:
             return os.open(name, _FOLDER, dir_fd=folder)
         except FileNotFoundError:
@@ -206,7 +202,7 @@ class Folder:
                 raise
         with contextlib.suppress(FileExistsError):  # by another process meanwhile
             os.mkdir(name, dir_fd=folder)
-        if durable:
+        if self._durable:
             os.fsync(folder)
         return os.open(name, _FOLDER, dir_fd=folder)
 

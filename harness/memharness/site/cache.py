@@ -48,7 +48,7 @@ class Cache:
 
     def __init__(self, results: Path, machine: str, family: str, notices: list[str]) -> None:
         self.fault: str | None = None  # of the folder, which is then done without
-        self._folder = Folder(cache_folder() / "publish" / digest([str(results), machine, family], 16))
+        self._folder = Folder(cache_folder() / "publish" / digest([str(results), machine, family], 16), durable=False)
         self._notices = notices
         self._asked: set[str] = set()
 
@@ -65,7 +65,7 @@ class Cache:
             value = compute()
         if not fresh:
             content = msgspec.msgpack.encode(value)
-            self._try(lambda: self._folder.write(self._folder.path / name, _checksum(content) + content, durable=False))
+            self._try(lambda: self._folder.write(self._folder.path / name, _checksum(content) + content))
         return value
 
     def forget_the_rest(self) -> None:

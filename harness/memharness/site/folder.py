@@ -52,7 +52,7 @@ class SiteFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._disk = Folder(folder)
+        self._disk = Folder(folder, durable=False)
         self._lock = FileLock(folder / _LOCK, timeout=_PATIENCE_SECONDS)
         self._known: dict[str, str] = {}
         self._there: frozenset[str] = frozenset()
@@ -61,7 +61,7 @@ class SiteFolder:
 
     def __enter__(self) -> Self:
         with _faults(self.folder):
-            self._disk.make(self.folder, durable=False)
+            self._disk.make(self.folder)
             self._check()
             try:
                 self._lock.acquire()
@@ -119,7 +119,7 @@ class SiteFolder:
         file = self.folder / path
         with _faults(file):
             if path not in self._there or not self._holds(file, data):
-                self._disk.write(file, data, durable=False)
+                self._disk.write(file, data)
                 self._written.add(path)
         self._files[path] = key
 
@@ -137,7 +137,7 @@ class SiteFolder:
 
     def _write_manifest(self, names: dict[str, str]) -> None:
         content = msgspec.json.encode(_Manifest(format=_FORMAT, files=dict(sorted(names.items()))))
-        self._disk.write(self.folder / MANIFEST, content, durable=False)
+        self._disk.write(self.folder / MANIFEST, content)
 
     def _holds(self, file: Path, data: bytes) -> bool:
         try:
