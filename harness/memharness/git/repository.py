@@ -196,11 +196,11 @@ def prune_derived(folder: Path) -> None:
     """Remove what was last derived long ago, and the folders beside this one of repositories that are gone."""
     run_git([f"--git-dir={folder}", "prune", f"--expire={_UNUSED}"], folder=str(folder), isolated=True)
     for alternates in folder.parent.glob("*/objects/info/alternates"):
-        objects, _, others = alternates.read_bytes().partition(b"\n")
-        lost = alternates.parents[2]
-        if not (others or objects.startswith(b'"') or Path(os.fsdecode(objects)).exists()):
-            for path in (lost, Path(f"{lost}.many"), Path(f"{lost}.lock")):
-                remove(path)
+        with contextlib.suppress(OSError):  # another process removes it as well, or it is not for this user to remove
+            objects, lost = alternates.read_bytes().removesuffix(b"\n"), alternates.parents[2]
+            if not (objects.startswith(b'"') or Path(os.fsdecode(objects)).exists()):
+                for path in (lost, Path(f"{lost}.many"), Path(f"{lost}.lock")):
+                    remove(path)
 
 
 def _submodule_stores(*git_dirs: str) -> Iterator[str]:
