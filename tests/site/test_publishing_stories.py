@@ -240,24 +240,20 @@ def test_environments_are_compared_subject_by_subject(project: Project) -> None:
 # --- allocations -----------------------------------------------------------------------------------------
 
 
-def deep(path: str, size: int) -> Profile:
+def deep(path: str, size: int) -> At:
     frame = Frame(path=path, line=1, function="fill", source="return bytearray(size)")
     line = ProfileLine(path=path, line=1, function="fill", source="return bytearray(size)", size=size, count=1)
-    return Profile(lines=(line,), stacks=(Stack(size=size, count=1, frames=(frame,)),))
+    profile = Profile(lines=(line,), stacks=(Stack(size=size, count=1, frames=(frame,)),))
+    passes = ("first", "deep", "peak")
+    outcome = Measured(metrics={"peak": size}, profiles={"peak": profile.id}, passes=passes, calls=1)
+    return At([outcome], profiles=[profile])
 
 
 def test_a_renamed_file_is_one_file_in_the_difference(project: Project) -> None:
     text = "return bytearray(size)\n" + "".join(f"# line {number}\n" for number in range(20))
     project.commit({"old.py": text})
     project.commit({"old.py": None, "new.py": text})
-    told = []
-    for path, size in (("old.py", 100_000), ("new.py", 300_000)):
-        profile = deep(path, size)
-        outcome = Measured(
-            metrics={"peak": size}, profiles={"peak": profile.id}, passes=("first", "deep", "peak"), calls=1
-        )
-        told.append(At([outcome], profiles=[profile]))
-    project.tell({"fill": told})
+    project.tell({"fill": [deep("old.py", 100_000), deep("new.py", 300_000)]})
     page = (project.site / f"commit/{project.ids[1]}.html").read_text()
     difference = page[page.index("Difference to ") :]
     assert "new.py" in difference
@@ -265,14 +261,7 @@ def test_a_renamed_file_is_one_file_in_the_difference(project: Project) -> None:
 
 
 def test_a_page_drawn_without_a_profile_is_drawn_again_with_it(project: Project) -> None:
-    told = []
-    for size in (100_000, 300_000):
-        profile = deep("box.py", size)
-        outcome = Measured(
-            metrics={"peak": size}, profiles={"peak": profile.id}, passes=("first", "deep", "peak"), calls=1
-        )
-        told.append(At([outcome], profiles=[profile]))
-    project.tell({"fill": told})
+    project.tell({"fill": [deep("box.py", 100_000), deep("box.py", 300_000)]})
     contents = {file: file.read_bytes() for file in project.builder.path.glob("results/*/profiles/*/*")}
     for file in contents:
         file.unlink()
@@ -297,6 +286,8 @@ def test_what_failed_is_told_by_commit(project: Project) -> None:
         [1, "run: ValueError: no"],
         [2, "run: late (in the growth pass; the other metrics are measured)"],
     ]
+    compared = data_of((project.site / f"data/commit/{project.ids[1]}.js").read_bytes())
+    assert [*compared["failed"].values()] == ["run: ValueError: no"]
 
 
 def test_what_fails_now_is_told_whatever_came_after(project: Project) -> None:
@@ -324,13 +315,6 @@ def test_failures_of_a_family_that_is_measured_no_more_are_not_open(project: Pro
         assert "ValueError: no" not in project.text(path)
     assert "Nothing failed." in project.text("status.html")
     assert any("ValueError: no" in page.read_text() for page in project.site.glob("scenario/*.html"))
-
-
-def test_comparisons_load_what_failed(project: Project) -> None:
-    failed = At([Failed(phase="run", reason="ValueError: no")])
-    project.tell({"fill": [*peaks(5000), failed]})
-    data = data_of((project.site / f"data/commit/{project.ids[1]}.js").read_bytes())
-    assert [*data["failed"].values()] == ["run: ValueError: no"]
 
 
 def test_a_case_that_only_ever_failed_has_no_empty_chart(project: Project) -> None:
