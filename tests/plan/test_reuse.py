@@ -144,7 +144,8 @@ def test_an_entry_is_mode_and_id() -> None:
     ]
 
 
-def test_files_are_what_has_contents() -> None:
+def test_files_are_what_has_contents_and_folders_hold_something() -> None:
+    assert set(CommitTree({**FILES, "empty": "040000 07"}).folders) == {"", "src", "src/box"}
     assert CommitTree(FILES).files == {
         ".gitattributes": "0a",
         "README": "01",
