@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 _ODD = version_info[:2] == (3, 11)
 _MANAGED_DICT = 1 << 4  # of a type's flags
 _HEADERS = 4 * 8  # bytes before such an object: two words of the collector, two for dict and values
-_flags_of = type.__dict__["__flags__"].__get__
+flags_of = type.__dict__["__flags__"].__get__
 
 
 def is_odd(kind: type) -> bool:
     """Tell whether only the function that `finder` returns knows where instances of a type were allocated."""
-    return _ODD and bool(_flags_of(kind) & _MANAGED_DICT)
+    return _ODD and bool(flags_of(kind) & _MANAGED_DICT)
 
 
 def finder() -> Callable[[object], Any]:

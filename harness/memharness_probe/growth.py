@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from sys import getallocatedblocks
 
-from memharness_probe import leak_rule, survivors, tracing
+from memharness_probe import holders, leak_rule, survivors, tracing
 from memharness_probe.caches import BoundedCaches, CacheContents
 from memharness_probe.calls import LEAST, NUMBERS, TIMED, Calls
 from memharness_probe.locator import Locator
@@ -91,8 +91,10 @@ def _describe(leak: _Verdict, locator: Locator, answer: dict[str, Any]) -> None:
     if leak.notes:
         answer["suspected"] = ["growth"]
     if leak.lines:
-        rows, notes = survivors.show(leak.sample, locator)
-        answer["profiles"]["leak"] = {"lines": locator.profile(leak.lines), "survivors": rows}
+        alive = survivors.still_alive(leak.sample)
+        held = holders.find(leak.sample, alive, locator)
+        rows, notes = survivors.show(leak.sample, alive, locator)
+        answer["profiles"]["leak"] = {"lines": locator.profile(leak.lines), "survivors": rows, "holders": held}
         leak.notes += notes
     answer["notes"] = leak.notes
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _CHARACTERS = 300
 _AT_ONCE = 1000  # objects whose referents are asked for in one go
 # As `type` itself answers: what a metaclass of the workload's puts in the way is not run.
-_module_of = type.__dict__["__module__"].__get__
+module_of = type.__dict__["__module__"].__get__
 _name_of = type.__dict__["__qualname__"].__get__
 _FRAME = type(sys._getframe())
 
@@ -29,7 +29,7 @@ def type_name(kind: type) -> str:
     """Return module and qualified name of a type, cut to a length, without running its code."""
     name = bare_name(kind)
     try:
-        module = _module_of(kind)
+        module = module_of(kind)
     except Exception:  # noqa: BLE001  (deleted, or among keys that cannot be compared)
         return "?"
     return f"{module[:_CHARACTERS]}.{name}" if type(module) is str else name

@@ -64,14 +64,14 @@ def _grouped(lines: dict[tracing.Line, list[int]], seen: set[int]) -> list[list[
     return list(groups.values())
 
 
-def show(sample: list[Sampled], locator: Locator) -> tuple[list[tuple[str, int, str, str]], list[str]]:
+def show(
+    sample: list[Sampled], alive: dict[int, Any], locator: Locator
+) -> tuple[list[tuple[str, int, str, str]], list[str]]:
     """Return [path, line, type, repr] of those that are still alive, and notes on what could not be shown.
 
     Runs code of the workload's, in other processes.
     """
-    alive = _still_alive(sample)
     shown = [(entry[0], alive[entry[1]]) for entry in sample if entry[1] in alive][:_SAMPLE]
-    del alive
     texts, notes = safe_reprs.make([thing for _, thing in shown])
     rows = []
     for i, text in enumerate(texts):
@@ -80,19 +80,38 @@ def show(sample: list[Sampled], locator: Locator) -> tuple[list[tuple[str, int, 
     return rows, notes
 
 
-def _still_alive(sample: list[Sampled]) -> dict[int, Any]:
+def still_alive(sample: list[Sampled]) -> dict[int, Any]:
     """Find objects by address; one of another type took the place of one that is gone."""
     wanted = {address: kind for _, address, kind in sample}
     return {id(thing): thing for thing in _newest_first(get_objects()) if wanted.get(id(thing)) == id(type(thing))}
 
 
 def _newest_first(objects: list[Any]) -> Iterator[Any]:
-    """Yield each object that the collector tracks, and with it those untracked (numbers, text) that it refers to.
+    """Yield each object that the collector tracks, and with it those untracked (numbers, text) that it holds.
 
     The collector lists objects in the order of their age, but those behind that only newer ones refer to. What they
     refer to comes by place; lists and tuples from the end on.
     """
     for thing in reversed(objects):
         yield thing
-        held = [other for other in get_referents(thing) if not is_tracked(other)]
-        yield from held if issubclass(type(thing), (list, tuple)) else reversed(held)
+        for held, _ in untracked_in(thing):
+            yield held
+
+
+def untracked_in(thing: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield the untracked objects that one holds, each with its container: the object, or what it holds untracked.
+
+    The collector does not track dictionaries and tuples that hold but numbers, text and the like.
+    """
+    containers = [thing]
+    for container in containers:
+        held = [other for other in get_referents(container) if not is_tracked(other)]
+        for other in held if issubclass(type(container), (list, tuple)) else reversed(held):
+            yield other, container
+            if is_plain_container(other):
+                containers.append(other)
+
+
+def is_plain_container(thing: Any) -> bool:
+    """Tell whether an object is one that the collector may not track, although it holds others."""
+    return type(thing) is dict or type(thing) is tuple

@@ -12,6 +12,8 @@ from memharness.model.measurements import (
     STORE_FORMAT,
     Failed,
     Frame,
+    Holder,
+    HolderChain,
     LineInstances,
     Measured,
     Measurement,
@@ -48,6 +50,8 @@ lines = st.builds(
 stacks = st.builds(Stack, size=sizes, count=sizes, frames=st.lists(frames, max_size=3).map(tuple))
 types = st.builds(LineInstances, path=texts, line=sizes, name=texts, count=sizes)
 survivors = st.builds(Survivor, path=texts, line=sizes, name=texts, text=texts)
+holders = st.builds(Holder, path=texts, line=sizes, text=texts)
+chains = st.builds(HolderChain, path=texts, line=sizes, count=sizes, holders=st.lists(holders, max_size=2).map(tuple))
 origins = st.sampled_from(["project", "scenario", "library", "stdlib"])
 modules = st.builds(ModuleCost, name=texts, origin=origins, path=texts, line=sizes, size=sizes)
 profiles = st.builds(
@@ -56,6 +60,7 @@ profiles = st.builds(
     stacks=st.lists(stacks, max_size=2).map(tuple),
     types=st.lists(types, max_size=2).map(tuple),
     survivors=st.lists(survivors, max_size=2).map(tuple),
+    holders=st.lists(chains, max_size=2).map(tuple),
     modules=st.lists(modules, max_size=2).map(tuple),
     sizes=st.lists(sizes, max_size=4).map(tuple),
 )

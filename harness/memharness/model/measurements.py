@@ -64,6 +64,26 @@ class Survivor(Value, array_like=True):
     text: str
 
 
+class Holder(Value, array_like=True):
+    """What refers to an object: `text` says what it is, path and line where that was assigned or defined.
+
+    `line` is 0 where none is known, and the path then that of a module, or "".
+    """
+
+    path: str
+    line: Integer
+    text: str
+
+
+class HolderChain(Value, array_like=True):
+    """What keeps `count` objects of a sample alive that were allocated at one line: the nearest holder first."""
+
+    path: str
+    line: Integer
+    count: Integer
+    holders: tuple[Holder, ...]
+
+
 class ModuleCost(Value, array_like=True):
     """What importing one module keeps alive, the modules that it imports left out.
 
@@ -81,8 +101,8 @@ class ModuleCost(Value, array_like=True):
 class Profile(Value):
     """Where memory was allocated: by line, by stack where deep tracing was on. Stored under its hash.
 
-    `types` go with deep lines, `survivors` with a leak, `modules` with imports; `sizes` is the series of bytes alive
-    after each call.
+    `types` go with deep lines, `survivors` with a leak, `holders` with a leak and what is retained, `modules` with
+    imports; `sizes` is the series of bytes alive after each call.
     """
 
     lines: tuple[ProfileLine, ...] = ()
@@ -91,6 +111,7 @@ class Profile(Value):
     survivors: tuple[Survivor, ...] = ()
     modules: tuple[ModuleCost, ...] = ()
     sizes: tuple[Integer, ...] = ()
+    holders: tuple[HolderChain, ...] = ()
 
     @property
     def id(self) -> str:
