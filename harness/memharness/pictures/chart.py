@@ -1,17 +1,16 @@
 """What a panel of trends shows within its axes: lines, failures, changes and their labels.
 
-In: trends, and a `Chart` with the way from their commits and values to pixels. Out: artists added to its axes.
+In: trends, and axes of commits and values. Out: artists added to the axes, in the colours of a theme.
 """
 
 from collections.abc import Iterable, Sequence
 from math import isnan
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
-from matplotlib.transforms import Transform
 
 from memharness.model.findings import Trend
 from memharness.pictures.captions import change_label
@@ -22,37 +21,27 @@ from memharness.pictures.strokes import MARKED_POINTS, Stroke, first_in_column, 
 _BAND: Final = {"zorder": 2, "alpha": 0.25, "linewidth": 1.0}
 
 
-class Chart(NamedTuple):
-    """Axes to draw on, in the colours of a theme."""
-
-    axes: Axes
-    theme: Theme
-
-    @property
-    def place(self) -> Transform:
-        """The way from commits and values to pixels."""
-        return self.axes.transData
-
-    def line(self, xs: Sequence[float], ys: Sequence[float], **style: Any) -> None:
-        """Draw a line, or marks, through commits and values."""
-        self.axes.add_artist(Line2D(xs, ys, transform=self.place, **style))
-
-    def pixels(self, points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-        """Return where commits and values are."""
-        return [(x, y) for x, y in self.place.transform(points).tolist()] if points else []
+def _line(ax: Axes, xs: Sequence[float], ys: Sequence[float], **style: Any) -> None:
+    """Draw a line, or marks, through commits and values."""
+    ax.add_artist(Line2D(xs, ys, transform=ax.transData, **style))
 
 
-def draw_line(chart: Chart, trend: Trend, strokes: Sequence[Stroke], family: int) -> None:
+def _pixels(ax: Axes, points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return where commits and values are."""
+    return [(x, y) for x, y in ax.transData.transform(points).tolist()] if points else []
+
+
+def draw_line(ax: Axes, theme: Theme, trend: Trend, strokes: Sequence[Stroke], family: int) -> None:
     """Draw the values and the spread of repeats; markers stand on all of few values, and on lone ones of many."""
     xs, ys, ends = joined(strokes)
     marked = [end for end, stroke in zip(ends, strokes, strict=True) if len(stroke.xs) == 1]
     if len(trend.points) <= MARKED_POINTS:
         marked = [index for index, y in enumerate(ys) if not isnan(y)]
-    style = family_style(chart.theme, family)
-    chart.line(xs, ys, markevery=marked, linewidth=1.3, zorder=3, **style)
+    style = family_style(theme, family)
+    _line(ax, xs, ys, markevery=marked, linewidth=1.3, zorder=3, **style)
     band = _band(strokes)
     if band is not None:
-        chart.axes.add_artist(PathPatch(band, transform=chart.place, color=style["color"], **_BAND))
+        ax.add_artist(PathPatch(band, transform=ax.transData, color=style["color"], **_BAND))
 
 
 def _band(strokes: Sequence[Stroke]) -> Path | None:
@@ -67,26 +56,27 @@ def _band(strokes: Sequence[Stroke]) -> Path | None:
     return Path(corners, codes) if corners else None
 
 
-def mark_failures(chart: Chart, trend: Trend, columns: int) -> None:
+def mark_failures(ax: Axes, theme: Theme, trend: Trend, columns: int) -> None:
     """Mark what could not be measured near the lower edge."""
     failed = [index for index, point in enumerate(trend.points) if point.failed]
     shown = first_in_column(failed, len(trend.points), columns)
-    low, high = chart.axes.get_ylim()
+    low, high = ax.get_ylim()
     if shown:
-        chart.line(shown, [low + 0.03 * (high - low)] * len(shown), color=chart.theme.muted, **FAILED)
+        _line(ax, shown, [low + 0.03 * (high - low)] * len(shown), color=theme.muted, **FAILED)
 
 
-def mark_changes(chart: Chart, panel: Sequence[Trend]) -> None:
+def mark_changes(ax: Axes, theme: Theme, panel: Sequence[Trend]) -> None:
     """Mark all changes, those of one verdict at once."""
     for verdict in VERDICTS:
         found = [change for trend in panel for change in trend.changes if change.verdict == verdict]
         if found:
             xs, ys = [change.index for change in found], [change.after for change in found]
-            chart.line(xs, ys, markersize=9, zorder=4, **change_style(chart.theme, verdict))
+            _line(ax, xs, ys, markersize=9, zorder=4, **change_style(theme, verdict))
 
 
 def label_changes(
-    chart: Chart,
+    ax: Axes,
+    theme: Theme,
     panel: Sequence[Trend],
     strokes: Sequence[Stroke],
     frame: Box,
@@ -99,21 +89,21 @@ def label_changes(
     Return how many changes have no label. The places that are `taken` are in pixels, as is the frame.
     """
     changes = largest_first(panel)
-    marks = chart.pixels([(change.index, change.after) for _, change in changes])
+    marks = _pixels(ax, [(change.index, change.after) for _, change in changes])
     xs, ys, _ = joined(strokes)
-    places = LabelPlaces(frame, marks, chart.pixels(list(zip(xs, ys, strict=True))), taken)
-    style: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 2.5, "bbox": backing(chart.theme)}
+    places = LabelPlaces(frame, marks, _pixels(ax, list(zip(xs, ys, strict=True))), taken)
+    style: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 2.5, "bbox": backing(theme)}
     left_out = 0
     for (trend, change), mark in zip(changes, marks, strict=True):
         text = change_label(trend, change, with_subject=with_subjects)
-        label = chart.axes.text(0, 0, text, transform=chart.place, fontsize=7)
+        label = ax.text(0, 0, text, transform=ax.transData, fontsize=7)
         extent = label.get_window_extent()
         box = places.place(mark, extent.width + 10, extent.height + 6)
         if box is None:
             label.remove()
             left_out += 1
         else:
-            x, y = chart.place.inverted().transform(box.middle).tolist()
+            x, y = ax.transData.inverted().transform(box.middle).tolist()
             label.set(position=(x, y), **style)
-            chart.line((change.index, x), (change.after, y), color=chart.theme.muted, **LEADER)
+            _line(ax, (change.index, x), (change.after, y), color=theme.muted, **LEADER)
     return left_out

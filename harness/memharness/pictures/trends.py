@@ -16,7 +16,7 @@ from memharness.errors import MemharnessError
 from memharness.model.findings import Trend, TrendPoint
 from memharness.pictures.canvas import check_format, check_pixels, fit, new_figure, save, settings
 from memharness.pictures.captions import left_out_text, shortened, trend_title
-from memharness.pictures.chart import Chart, draw_line, label_changes, mark_changes, mark_failures
+from memharness.pictures.chart import draw_line, label_changes, mark_changes, mark_failures
 from memharness.pictures.look import FAILED, LIMIT, TAG, Look, Theme, backing, change_style, family_style
 from memharness.pictures.placing import Box
 from memharness.pictures.strokes import Stroke, strokes
@@ -103,13 +103,12 @@ def _draw_panel(
     ax.set_title(" ", loc="left", fontweight="bold")  # keeps the room
     _draw_commits(ax, panel[0].points, theme, named)
     _draw_values(ax, panel, theme)
-    chart = Chart(ax, theme)
     drawn = []
     for trend in panel:
         drawn.append(strokes(trend.points, columns))
-        draw_line(chart, trend, drawn[-1], families.index(trend.family))
-        mark_failures(chart, trend, columns)
-    mark_changes(chart, panel)
+        draw_line(ax, theme, trend, drawn[-1], families.index(trend.family))
+        mark_failures(ax, theme, trend, columns)
+    mark_changes(ax, theme, panel)
     return [stroke for found in drawn for stroke in found]
 
 
@@ -158,7 +157,7 @@ def _label_changes(ax: Axes, panel: Sequence[Trend], lines: Sequence[Stroke], th
     )
     few = sum(len(trend.changes) for trend in panel) <= _SUBJECTS
     above_failures = frame._replace(y0=frame.y0 + 14)
-    return label_changes(Chart(ax, theme), panel, lines, above_failures, limits, with_subjects=few)
+    return label_changes(ax, theme, panel, lines, above_failures, limits, with_subjects=few)
 
 
 def _draw_title(ax: Axes, trend: Trend, left_out: int) -> None:

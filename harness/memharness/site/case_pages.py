@@ -3,15 +3,18 @@
 import re
 import shlex
 from collections.abc import Sequence
+from functools import partial
 
+from memharness.model.findings import Trend, TrendChange, TrendPoint
 from memharness.model.measurements import Measured
+from memharness.pictures.small_trend import draw_small_trend
 from memharness.site import render
 from memharness.site.case_history import CaseHistory
+from memharness.site.columns import MISSING
 from memharness.site.contents import CaseChanges
 from memharness.site.folder import SiteFolder
-from memharness.site.pictures import publish_picture
-from memharness.site.timelines import chart_data, failure_stretches
-from memharness.site.values import CaseName, CasePage, Site
+from memharness.site.timelines import chart_data, failure_stretches, failures_at
+from memharness.site.values import CaseName, CasePage, ChangeEntry, Site, TrendSummary
 
 
 def publish_case(
@@ -39,7 +42,45 @@ def publish_case(
     folder.put(f"data/scenario/{case.name.id}.js", render.case_script(chart_data(case, rows)))
     folder.put(f"scenario/{case.name.id}.html", render.render_case(site, page))
     for row in pictured:
-        publish_picture(folder, case, row, changes.entries)
+        trend = _trend(case, row, changes.entries)
+        folder.draw(f"picture/{row.subject.id}-{row.metric}.svg", trend, partial(draw_small_trend, trend))
+
+
+def _trend(case: CaseHistory, row: TrendSummary, entries: Sequence[ChangeEntry]) -> Trend:
+    """Return what the picture of a metric shows."""
+    changes = {entry.id: entry.change for entry in entries}
+    special = case.special_points.get(row.metric, {})
+    repeats = {at: point.values for at, point in special.items() if point.spread}
+    points = [
+        TrendPoint(
+            commit=commit.short,
+            tags=commit.tags,
+            value=None if value == MISSING else value,
+            failed=value == MISSING and bool(failures_at(case, at)),
+            low=min(repeats[at]) if at in repeats else None,
+            high=max(repeats[at]) if at in repeats else None,
+        )
+        for at, (commit, value) in enumerate(zip(case.stored.history, case.values(row.metric).tolist(), strict=True))
+    ]
+    marked = [
+        TrendChange(
+            index=mark.position,
+            before=mark.before,
+            after=mark.after,
+            verdict=changes[mark.entry].verdict,
+            exact=changes[mark.entry].commit is not None,
+        )
+        for mark in row.marks
+    ]
+    return Trend(
+        case=row.subject.case,
+        metric=row.metric,
+        unit=row.unit,
+        points=tuple(points),
+        changes=tuple(marked),
+        family=row.subject.family,
+        limit=row.limit,
+    )
 
 
 def _reproduce(case: CaseHistory) -> tuple[str, ...]:

@@ -147,7 +147,6 @@ def _index(contents: SiteContents, changes: Sequence[CaseChanges], entries: Sequ
     rows = tuple(row for one in changes for row in one.rows)
     return Index(
         open=tuple(entry for entry in entries if entry.status == "open"),
-        over_limit=tuple(row for row in rows if row.over_limit),
         rows=rows,
         failing=tuple(
             failure for one in changes if one.case.stored in contents.current for failure in failing(one.case)

@@ -57,7 +57,6 @@ def _summary(case: CaseHistory, metric: str, entries: Sequence[ChangeEntry], tag
         low=int(values[known].min()),
         high=int(values[known].max()),
         at_tag=None if tag is None or values[tag] == MISSING else int(values[tag]),
-        first=int(values[known[0]]),
         limit=limit,
         over_limit=limit is not None and now > limit and not case.is_suspected(metric, newest),
         age=len(values) - 1 - newest,

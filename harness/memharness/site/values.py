@@ -97,7 +97,6 @@ class TrendSummary(Value):
     low: int | None
     high: int | None
     at_tag: int | None
-    first: int | None
     limit: int | None
     over_limit: bool
     age: int | None
@@ -139,7 +138,6 @@ class Index(Value):
     open: tuple[ChangeEntry, ...]
     rows: tuple[TrendSummary, ...]
     failing: tuple[FailureAt, ...]  # at the newest commit that anything is stored of the case
-    over_limit: tuple[TrendSummary, ...] = ()
 
 
 class CasePage(Value):

@@ -16,13 +16,10 @@ from memharness.site.render.words import (
     folded,
     iso_time,
     relative_text,
-    row_labels,
-    tag_text,
     uncertainty_text,
 )
 from memharness.site.values import Site
 from memharness.wording.text import (
-    average_text,
     bytes_text,
     delta_text,
     difference_text,
@@ -41,17 +38,14 @@ _FILTERS: Final = {
     "folded": folded,
     "iso": iso_time,
     "number": number_text,
-    "tags": tag_text,
     "uncertainty": uncertainty_text,
     "value": value_text,
 }
 _GLOBALS: Final = {
     "METRICS": METRICS,
     "OVER_LIMIT": OVER_LIMIT,
-    "average": average_text,
     "entry_label": entry_label,
     "relative": relative_text,
-    "row_labels": row_labels,
     "share": share_text,
 }
 

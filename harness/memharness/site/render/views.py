@@ -30,6 +30,7 @@ def render_index(site: Site, index: Index) -> str:
         "index.html",
         site,
         index=index,
+        over_limit=[row for row in index.rows if row.over_limit],
         rows=[row_fields(row, site) for row in index.rows],
         metrics=metrics,
         chosen=first_metric(index.rows),

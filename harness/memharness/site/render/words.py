@@ -96,11 +96,6 @@ def iso_time(commit: Commit) -> str:
     return f"{_moment(commit) or datetime.fromtimestamp(0, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def tag_text(commit: Commit) -> str:
-    """Return the tags of a commit, ", " between them."""
-    return ", ".join(commit.tags)
-
-
 def author_text(commit: Commit) -> str:
     """Return who wrote a commit, without the address."""
     return commit.author.partition(" <")[0] or commit.author
