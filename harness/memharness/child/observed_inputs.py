@@ -1,7 +1,7 @@
 """The paths of a slot that a pass accessed -> the `ObservedInputs` of the project, or why they are not known."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from memharness.child.exchange import Accesses
@@ -11,6 +11,7 @@ from memharness.model.history import Checkout
 from memharness.model.measurements import ObservedInputs
 
 _ANY_SIZE = 1 << 62
+_NOTHING = Opened(frozenset(), frozenset())
 
 
 def observed_inputs(
@@ -25,12 +26,7 @@ def observed_inputs(
         return accesses.obstacle.replace(f"{checkout.tree}/", "").replace(f"{scenarios}/", "<scenarios>/")
     paths, folders = _of_environment(frozen)
     beside = {}
-    unlisted, all_listed = [*accesses.opened, *accesses.queried], [*accesses.listed]
-    if opened is not None and accesses.native:
-        unlisted += opened.files
-        all_listed += opened.folders
-    for i, name in enumerate((*unlisted, *all_listed)):
-        listed = i >= len(unlisted)
+    for name, listed in _looked_at(accesses, opened):
         inside, below = _below(name, checkout.tree), _below(name, str(scenarios))
         if inside is None:
             if below is None:
@@ -49,6 +45,13 @@ def observed_inputs(
         native=accesses.native,
         watched=accesses.native and opened is not None,
     )
+
+
+def _looked_at(accesses: Accesses, opened: Opened | None) -> Iterator[tuple[str, bool]]:
+    """Yield each path that was looked at, and whether as a folder that was listed."""
+    native = opened if opened is not None and accesses.native else _NOTHING
+    yield from ((name, False) for name in (*accesses.opened, *accesses.queried, *native.files))
+    yield from ((name, True) for name in (*accesses.listed, *native.folders))
 
 
 def _of_environment(frozen: Collection[str]) -> tuple[set[str], set[str]]:
