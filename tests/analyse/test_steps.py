@@ -268,14 +268,16 @@ assert "asv" in sys.modules
 # --- repeats ---------------------------------------------------------------------------------------------
 
 
-def test_ends_and_both_sides_of_a_step_are_repeated() -> None:
+def test_both_sides_of_a_step_are_repeated_and_the_ends_where_that_is_asked_for() -> None:
     exact = series((), (0,), (0,), (1000,), (1000,), (1000,), ())
-    assert needs_repeats(exact, find_steps(exact, RULE)) == ((1, 2), (2, 2), (3, 2), (5, 2))
+    assert needs_repeats(exact, find_steps(exact, RULE)) == ((2, 2), (3, 2))
+    assert needs_repeats(exact, find_steps(exact, RULE), ends=True) == ((1, 2), (2, 2), (3, 2), (5, 2))
 
 
 def test_both_sides_of_a_near_step_are_measured_three_times() -> None:
     near = series((10 * MIB, 10 * MIB + 30_000), (11 * MIB,), (11 * MIB,), (11 * MIB,))
-    assert needs_repeats(near, find_steps(near, rule("peak"))) == ((0, 3), (1, 3), (3, 2))
+    assert needs_repeats(near, find_steps(near, rule("peak"))) == ((0, 3), (1, 3))
+    assert needs_repeats(near, find_steps(near, rule("peak")), ends=True) == ((0, 3), (1, 3), (3, 2))
 
 
 def test_all_points_of_a_noisy_series_are_measured_five_times() -> None:
@@ -283,8 +285,8 @@ def test_all_points_of_a_noisy_series_are_measured_five_times() -> None:
 
 
 def test_what_only_explains_asks_for_no_repeats() -> None:
-    assert needs_repeats(series((1, 9), (5,), metric="gc_objects"), ()) == ()
+    assert needs_repeats(series((1, 9), (5,), metric="gc_objects"), (), ends=True) == ()
 
 
 def test_nothing_measured_needs_no_repeats() -> None:
-    assert needs_repeats(series((), ()), ()) == ()
+    assert needs_repeats(series((), ()), (), ends=True) == ()

@@ -9,9 +9,12 @@ import pytest
 from workbench import Published
 
 
-def explained(published: Published) -> tuple[Path, dict[str, Any], dict[str, str]]:
-    """Return the path of the record of the leak, what is in it, and therein the profiles of the explained outcome."""
-    path = published.record(published.ids[4])
+def explained(published: Published, kind: str = "leak") -> tuple[Path, dict[str, Any], dict[str, str]]:
+    """Return the path of the record of the leak, what is in it, and therein the profiles of the explained outcome.
+
+    The leak leaves the peak as it is: a profile of that is in the record of the commit that moved it.
+    """
+    path = published.record(published.ids[1 if kind == "peak" else 4])
     record = json.loads(path.read_text())
     (outcome,) = (
         m["outcome"]
@@ -22,7 +25,7 @@ def explained(published: Published) -> tuple[Path, dict[str, Any], dict[str, str
 
 
 def profile_path(published: Published, kind: str) -> Path:
-    (path,) = published.results.rglob(f"{explained(published)[2][kind]}.json.gz")
+    (path,) = published.results.rglob(f"{explained(published, kind)[2][kind]}.json.gz")
     return path
 
 

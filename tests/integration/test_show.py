@@ -5,10 +5,10 @@ from workbench import Published
 
 def test_what_all_repeats_found_is_shown_together(filled: Published) -> None:
     filled.go_to("leak")
-    _, shown = filled.call_json("show")
+    _, shown = filled.call_json("show", "--explain")
     (case,) = shown["cases"]
     metrics, profiles = case["outcome"]["metrics"], case["profiles"]
-    assert case["repeats"] == 2
+    assert case["repeats"] == 3
     assert metrics.keys() >= {"peak", "retained", "growth", "import", "rss_peak"}
     assert profiles.keys() >= {"alive", "retained", "peak", "import", "leak", "calls"}
     assert profiles["peak"]["stacks"]
@@ -22,6 +22,7 @@ def test_what_all_repeats_found_is_shown_together(filled: Published) -> None:
 
 def test_the_text_names_commit_modules_the_peak_and_what_stays_alive(filled: Published) -> None:
     commit = filled.go_to("leak")
+    assert filled.call("show", commit[:8], "--explain")[0] == 0
     code, text = filled.call("show", commit[:8])
     assert code == 0
     for part in (

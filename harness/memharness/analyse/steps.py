@@ -161,17 +161,17 @@ def make_step(
     return Step(good=good, bad=bad, before=before, after=after, confidence=confidence, kind=kind, apart=apart)
 
 
-def needs_repeats(series: Series, steps: Sequence[Step]) -> tuple[tuple[int, int], ...]:
+def needs_repeats(series: Series, steps: Sequence[Step], *, ends: bool = False) -> tuple[tuple[int, int], ...]:
     """Return the points that are to be repeated: (index, number of measurements there should be in all), by index.
 
-    Both ends, to know the spread; both sides of every step or drift, to confirm it; all points of a noisy series. A
-    metric that never flags asks for none.
+    Both sides of every step or drift, to confirm it; all points of a noisy series; both `ends`, where the spread is to
+    be known in any case. A metric that never flags asks for none.
     """
     if series.metric not in FLAGGING:
         return ()
     measured = [index for run in series.runs for index in run]
     if series.metric_class == "noisy":
         return tuple((index, REPEATS["noisy"]) for index in measured)
-    wanted = dict.fromkeys([*measured[:1], *measured[-1:]], REPEATS["exact"])
+    wanted = dict.fromkeys([*measured[:1], *measured[-1:]], REPEATS["exact"]) if ends else {}
     wanted |= dict.fromkeys([i for step in steps for i in (step.good, step.bad)], REPEATS[series.metric_class])
     return tuple(sorted(wanted.items()))

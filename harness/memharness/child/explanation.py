@@ -4,7 +4,6 @@ from typing import Final
 
 from memharness.child.children import Children
 from memharness.child.merging import MergedPasses
-from memharness.model.metrics import passes_for
 
 _DEEP: Final = 25  # frames
 _PEAKS: Final = {"peak", "warm_peak"}
@@ -13,11 +12,9 @@ _INEXACT: Final = 0.02  # of the peak
 
 def explain(children: Children, merged: MergedPasses) -> None:
     """Run the first call again with deep traces, and twice more for its peak where a peak is to be explained."""
-    explain = children.terms.explain
-    if "first" in passes_for(explain):
-        deep = children.run("deep", children.terms.metrics_of("first"), frames=_DEEP)
-        merged.explain("deep", deep, "callers and types of the lines are not known")
-    if not _PEAKS.isdisjoint(explain):
+    deep = children.run("deep", children.terms.metrics_of("first"), frames=_DEEP)
+    merged.explain("deep", deep, "callers and types of the lines are not known")
+    if not _PEAKS.isdisjoint(children.terms.explain):
         _explain_peak(children, merged)
 
 

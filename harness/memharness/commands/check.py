@@ -1,6 +1,6 @@
 """`memharness check`: judges stored results without measuring."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import click
 from msgspec.structs import replace
@@ -10,11 +10,13 @@ from memharness.commands.options import configured, json_option, selecting
 from memharness.commands.printing import print_advice, print_notices, print_report
 from memharness.config.configuration import Config
 from memharness.errors import INCOMPLETE, MemharnessError
+from memharness.findings.explained import unexplained
 from memharness.findings.project import Selection
 from memharness.findings.report import commits_of, former_only, judged_against, make_report, report_newest
 from memharness.findings.results import Results, load_results
 from memharness.findings.series_parts import parts_of
 from memharness.findings.still_open import still_open
+from memharness.model.findings import Change
 from memharness.model.scenarios import Case
 from memharness.plan.tasks import runs_on
 
@@ -36,7 +38,8 @@ def command(context: click.Context, /, config: Config, selection: Selection, *, 
     gaps = _gaps(results, where=" in the range" if ranged else "")
     report = make_report(results) if ranged else report_newest(results)
     report = with_advice(report, former_only(results), option="`memharness run --retry-failed`")
-    report = replace(report, notices=report.notices + gaps, still_open=still_open(results, report.changes))
+    notices = (*report.notices, *gaps, *_unexplained(results, report.changes))
+    report = replace(report, notices=notices, still_open=still_open(results, report.changes))
     if ranged or as_json:
         print_report(report, commits_of(results, report), as_json=as_json)
     else:
@@ -48,6 +51,18 @@ def command(context: click.Context, /, config: Config, selection: Selection, *, 
     print_advice(report)
     code = exit_code(report, needed={results.commits[-1].id})
     context.exit(code or (INCOMPLETE if gaps else 0))
+
+
+def _unexplained(results: Results, changes: Sequence[Change]) -> Iterator[str]:
+    """Say how many changes are not explained on both sides, and how to get that."""
+    lacking = unexplained(results, changes)
+    if lacking:
+        good, bad = (commit[:10] for commit in lacking[0].range)
+        are = "change is" if len(lacking) == 1 else "changes are"
+        yield (
+            f"{len(lacking):,} {are} not explained: `memharness run` over the same commits measures what is missing, "
+            f"`memharness compare {good} {bad}` that of {lacking[0].metric} of {lacking[0].case}"
+        )
 
 
 def _gaps(results: Results, where: str) -> tuple[str, ...]:

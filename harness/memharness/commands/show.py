@@ -7,7 +7,7 @@ from operator import or_
 import click
 from msgspec.structs import replace
 
-from memharness.commands.options import choosing, configured, json_option
+from memharness.commands.options import choosing, json_option, measuring
 from memharness.commands.printing import print_json, print_notices
 from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
@@ -16,24 +16,32 @@ from memharness.findings.results import Results, load_commits
 from memharness.git.history import find_commit
 from memharness.model.history import Commit
 from memharness.model.measurements import Measured, Measurement, Outcome, StoredCase
+from memharness.model.metrics import explainable
+from memharness.terminal.progress import show_progress
 from memharness.wording.text import number_text
 
 
 @click.command()
 @click.argument("commit", required=False, metavar="[COMMIT]")
+@click.option("--explain", is_flag=True, help="Measure call stacks, types and the lines of the peak where missing.")
 @choosing
 @json_option
-@configured
-def command(config: Config, selection: Selection, *, commit: str | None, as_json: bool) -> None:
+@measuring
+def command(config: Config, selection: Selection, *, commit: str | None, explain: bool, as_json: bool) -> None:
     """Print what is stored for COMMIT (default: the newest measured commit).
 
-    That is the metrics, the tracked objects with the types that grew, and the lines that hold memory. Call stacks are
-    stored for the newest commit of a run and for both sides of every change.
+    That is the metrics, the tracked objects with the types that grew, and the lines that hold memory. Call stacks,
+    types and the lines of the peak are stored for both sides of every change, and where --explain measured them.
     """
     project = open_project(config, selection, read_only=True)
     found = find_commit(project.repository, commit or project.newest_stored("HEAD") or "HEAD")
+    if explain:
+        from memharness.run.session import explain_stored  # here, as it takes time to load
+
+        with show_progress() as progress:
+            explain_stored(config, replace(selection, until=found.id, last=1), listener=progress)
     stored = stored_cases(load_commits(project, [found]), found)
-    print_notices((*project.store.notices, *_failures(stored, found)))
+    print_notices((*project.store.notices, *_failures(stored, found), *_unexplained(stored, found)))
     if not stored:
         raise MemharnessError(
             f"Nothing is stored for commit {found.short} in {config.run.results}",
@@ -55,6 +63,15 @@ def _failures(stored: Sequence[StoredCase], commit: Commit) -> Iterator[str]:
     if failed:
         what = f"{failed} of {number_text(len(stored), 'case')} failed"
         yield f"{what}; `memharness run --until {commit.short} --last 1 --retry-failed` measures what is missing again"
+
+
+def _unexplained(stored: Sequence[StoredCase], commit: Commit) -> Iterator[str]:
+    """Yield the command that measures what explains the figures, where that is not stored."""
+    measured = [one.outcome for one in stored if isinstance(one.outcome, Measured)]
+    lacking = sum(bool(explainable(outcome.metrics) - outcome.explained) for outcome in measured)
+    if lacking:
+        what = f"{number_text(lacking, 'case')} without call stacks, types by line or the lines of the peak"
+        yield f"{what}; `memharness show {commit.short} --explain` measures these"
 
 
 def stored_cases(results: Results, commit: Commit) -> tuple[StoredCase, ...]:
@@ -100,4 +117,5 @@ def _updated(older: Measured, newer: Measured) -> Measured:
         types=newer.types or older.types,
         profiles=older.profiles | newer.profiles,
         notes=tuple(dict.fromkeys(older.notes + newer.notes)),
+        passes=tuple(sorted({*older.passes, *newer.passes})),
     )

@@ -1,6 +1,6 @@
 """Judges series: finds their steps and drifts, and what is to be measured again."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -45,9 +45,17 @@ class Judged(Value):
         return max((index for index, point in enumerate(self.series.points) if point.values), default=None)
 
     @property
-    def repeats(self) -> tuple[tuple[int, int], ...]:
-        """The positions of points, and how often each is to be measured in all."""
-        return needs_repeats(self.series, self.findings) if self.rule and not self.closed else ()
+    def flagged(self) -> frozenset[int]:
+        """The points on both sides of every finding, and the newest one where it is above a limit."""
+        limit, newest = self.case.scenario.limits.get(self.series.metric), self.newest
+        above = newest is not None and limit is not None and (self.series.points[newest].value or 0) > limit
+        return frozenset([i for step in self.findings for i in (step.good, step.bad)] + [newest or 0] * above)
+
+    def repeats(self, *, ends: bool = False) -> Mapping[int, int]:
+        """Return how often points are to be measured in all, `ends` as in `needs_repeats`."""
+        if self.rule is None or self.closed:
+            return {}
+        return dict.fromkeys(self.flagged, 1) | dict(needs_repeats(self.series, self.findings, ends=ends))
 
 
 _RESIDENT: Final = ("peak", "rss_peak")  # traced and resident memory, which are compared

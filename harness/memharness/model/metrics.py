@@ -42,7 +42,14 @@ METRICS: Final[Mapping[str, Metric]] = {
             measured_in="rss",
             explained_in="peak",
         ),
-        Metric(name="growth", floor=4, title="leaked by every call", unit="bytes per call", measured_in="growth"),
+        Metric(
+            name="growth",
+            floor=4,
+            title="leaked by every call",
+            unit="bytes per call",
+            measured_in="growth",
+            explained_in="deep",
+        ),
         Metric(name="import", floor=4 << 10, harmless=2560, title="kept by the imports", explained_in="deep"),
         Metric(name="gc_objects", floor=None, title="tracked objects gained", unit="objects"),
         Metric(
@@ -56,6 +63,12 @@ FLAGGING: Final = tuple(name for name, metric in METRICS.items() if metric.floor
 def passes_for(metrics: Iterable[str]) -> frozenset[PassName]:
     """Return the passes that yield some metrics."""
     return frozenset(METRICS[name].measured_in for name in metrics)
+
+
+def explainable(metrics: Iterable[str]) -> frozenset[str]:
+    """Return which of the metrics of a case further passes explain: none where its first call is not measured."""
+    names = tuple(metrics)
+    return frozenset(name for name in names if METRICS[name].explained_in and "first" in passes_for(names))
 
 
 def profile_pass(kind: str) -> PassName:

@@ -50,7 +50,7 @@ def explore(
         exploration: _Exploration | None = None
         try:
             ends = session.load_stored((commits[0], commits[-1]) if len(commits) > 1 else commits)
-            ends = session.join_series(session.confirm(session.measure_missing(ends)))
+            ends = session.join_series(session.confirm(session.measure_missing(ends), ends=True))
             exploration = _Exploration(session, ends, session.load_stored(commits))
             results = session.confirm(session.reuse(exploration.run()))
         except KeyboardInterrupt as interrupt:

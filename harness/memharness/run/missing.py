@@ -12,7 +12,7 @@ from memharness.findings.project import Project
 from memharness.findings.results import Results, with_whole_history
 from memharness.findings.series_parts import covered, join_of
 from memharness.model.measurements import PROBE_METHOD, Measured, Measurement, Outcome
-from memharness.model.metrics import METRICS, PASSES, PassName, passes_for
+from memharness.model.metrics import METRICS, PASSES, PassName, explainable, passes_for
 from memharness.model.scenarios import Case
 from memharness.plan.tasks import (
     Completed,
@@ -77,23 +77,20 @@ def joins(results: Results, suites: Sequence[Suite]) -> tuple[Task, ...]:
 
 
 def unconfirmed(
-    results: Results, judgements: Sequence[Judged], suites: Sequence[Suite], *, retry_failed: bool
+    results: Results, judgements: Sequence[Judged], suites: Sequence[Suite], *, retry_failed: bool, ends: bool = False
 ) -> tuple[Task, ...]:
-    """Plan the repeats that the `judgements` of `results` ask for.
+    """Plan the repeats that the `judgements` of `results` ask for, `ends` as in `needs_repeats`.
 
-    The newest commit is explained, for `show`, and so are the commits on both sides of every finding.
+    What is flagged is explained, by the metric that is flagged and no other.
     """
     wanted: dict[str, dict[tuple[str, str], Repeat]] = defaultdict(dict)
     for judged in judgements:
         series, points = judged.series, judged.series.points
-        explained = {judged.newest, *(i for step in judged.findings for i in (step.good, step.bad))}
-        explain = frozenset(name for name in series.key.metrics if METRICS[name].explained_in)
-        if "first" not in passes_for(series.key.metrics):
-            explained = set()  # it is the first call that can be explained
-        for index, times in judged.repeats:
+        explain = explainable(series.key.metrics) & {series.metric}
+        for index, times in judged.repeats(ends=ends).items():
             of_commit, key = wanted[points[index].commit.id], (series.key.family, series.key.case)
             passes = frozenset({METRICS[series.metric].measured_in})
-            repeat = Repeat(times=times, passes=passes, explain=explain if index in explained else frozenset())
+            repeat = Repeat(times=times, passes=passes, explain=explain if index in judged.flagged else frozenset())
             of_commit[key] = repeat.joined(of_commit[key]) if key in of_commit else repeat
     metrics = {judged.case.name: judged.series.key.metrics for judged in judgements}
     completed = _completed(results, wanted, metrics, retry_failed=retry_failed)
@@ -147,9 +144,25 @@ def _completed(
 
 def _explained(outcome: Outcome, *, retry_failed: bool) -> frozenset[str]:
     """Return the metrics that need not be explained again; what failed would fail again, unless it is to be retried."""
-    if isinstance(outcome, Measured):
+    if isinstance(outcome, Measured) and (retry_failed or "first" not in outcome.failed_passes):
         return outcome.explained
     return frozenset() if retry_failed else frozenset(METRICS)
+
+
+def unexplained(results: Results, suites: Sequence[Suite]) -> tuple[Task, ...]:
+    """Plan what explains all figures of every case that is measured at the commits of `results`."""
+    metrics = {case.name: results.project.metrics_of(case) for case in results.project.cases}
+    wanted = {
+        commit.id: {
+            (family, case.name): Repeat(times=1, passes=frozenset(), explain=explainable(metrics[case.name]))
+            for family in results.measurements
+            for case in results.cases(family)
+            if results.repeats(family, commit.id, case.name, case.scenario.identity)
+        }
+        for commit in results.commits
+    }
+    completed = _completed(results, wanted, metrics, retry_failed=False)
+    return plan_repeats(wanted, results.commits, suites, completed)
 
 
 def _is_reused(measurement: Measurement) -> bool:

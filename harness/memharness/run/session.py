@@ -20,7 +20,7 @@ from memharness.model.history import Commit
 from memharness.model.metrics import PASSES, PassName
 from memharness.plan.tasks import Task
 from memharness.run.listener import Listener, Silent
-from memharness.run.missing import joins, merged_steps, missing, on_branches, unconfirmed
+from memharness.run.missing import joins, merged_steps, missing, on_branches, unconfirmed, unexplained
 from memharness.run.suites import patch_release_notes, suites_of
 from memharness.run.workers import Workers
 
@@ -50,6 +50,16 @@ def run(
         results = session.load_stored(commits)
         results = session.measure_missing(results, continued=True)
         return session.confirm(results)
+
+
+def explain_stored(config: Config, selection: Selection, *, listener: Listener | None = None) -> None:
+    """Measure what explains all that is stored for the selected commits, where it is not explained yet.
+
+    Raises MemharnessError like `run`.
+    """
+    with open_session(config, selection, listener=listener) as session:
+        results = session.load_stored(session.select_commits(selection))
+        session.measure(results, unexplained(results, session.suites), purpose="explaining")
 
 
 @contextmanager
@@ -143,10 +153,15 @@ class Session:
         """Store what can be reused for what `results` lack, and measure nothing."""
         return self._with_account(results.reloaded(self.workers.reuse(self.plan(results))))
 
-    def confirm(self, results: Results, judging: Callable[[Results], Sequence[Judged]] = judge) -> Results:
-        """Measure again what the findings in `results` rest on, and the branches of merges."""
+    def confirm(
+        self, results: Results, judging: Callable[[Results], Sequence[Judged]] = judge, *, ends: bool = False
+    ) -> Results:
+        """Measure again what the findings in `results` rest on, and the branches of merges.
+
+        `ends`: the first and the last commit are measured again in any case, to know the spread.
+        """
         for _ in range(_ROUNDS):
-            tasks = unconfirmed(results, judging(results), self.suites, retry_failed=self._retry_failed)
+            tasks = unconfirmed(results, judging(results), self.suites, retry_failed=self._retry_failed, ends=ends)
             if not tasks:
                 break
             results = self.measure(results, tasks, purpose="measuring once more")
