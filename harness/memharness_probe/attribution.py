@@ -61,6 +61,10 @@ class LineAttribution:
         rows = [(*key, number) for key, number in sums.items()]
         return sorted(rows, key=lambda row: (-row[3], row))[:_MOST_TYPES]
 
+    def line_of(self, frames: tracing.Frames) -> tracing.Line:
+        """Return file and line to which a block is attributed that was allocated under `frames`."""
+        return self._place(frames)[:2]
+
     def _place(self, frames: tracing.Frames) -> Place:
         """Return the line to which a block is attributed that was allocated under `frames`, the innermost first.
 

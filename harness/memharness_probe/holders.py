@@ -11,7 +11,7 @@ from _thread import _local, get_ident
 from gc import disable, enable, get_objects, get_referents, get_referrers, isenabled
 from time import process_time
 
-from memharness_probe import tracing
+from memharness_probe import survivors, tracing
 from memharness_probe.holder_names import CONTEXT_VARIABLE, Namer, loaded, module_with, namespace, rank, value_of
 from memharness_probe.survivors import is_plain_container, untracked_in
 from memharness_probe.workload import Workload
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from memharness_probe.attribution import LineAttribution
     from memharness_probe.holder_names import Holder
     from memharness_probe.locator import Locator
     from memharness_probe.survivors import Sampled
@@ -65,6 +66,16 @@ def find(sample: list[Sampled], alive: dict[int, Any], locator: Locator) -> list
         if enabled:
             enable()
     return found
+
+
+def sample_retained(stacks: tracing.Stacks, attribution: LineAttribution) -> list[Sampled]:
+    """Return a sample of the objects alive that were allocated under `stacks`, by the lines that called for them."""
+    lines: dict[tracing.Line, list[int]] = {}
+    for frames, (size, number) in stacks.items():
+        entry = lines.setdefault(attribution.line_of(frames), [0, 0])
+        entry[0] += size
+        entry[1] += number
+    return survivors.find(lines, (), attribution.line_of, fewest=1) if lines else []
 
 
 class _Referrers:

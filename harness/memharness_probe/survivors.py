@@ -14,7 +14,7 @@ from memharness_probe.instances import type_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
     from memharness_probe.locator import Locator
@@ -27,6 +27,10 @@ _LOOKED_AT = 30_000  # objects at most: to ask where one was allocated takes 5 m
 _SPARE = 10  # more of them, as some may be gone when they are to be shown
 
 
+def _innermost(frames: tracing.Frames) -> tracing.Line:
+    return frames[0]
+
+
 def addresses() -> memoryview[Any]:
     """Return those of all objects that are alive now, to tell them from later ones."""
     found = {id(thing) for thing in _newest_first(get_objects())}
@@ -36,19 +40,28 @@ def addresses() -> memoryview[Any]:
     return cells
 
 
-def find(lines: dict[tracing.Line, list[int]], earlier: memoryview[Any]) -> list[Sampled]:
+def find(
+    lines: dict[tracing.Line, list[int]],
+    earlier: Iterable[int],
+    line_of: Callable[[tracing.Frames], tracing.Line] = _innermost,
+    fewest: int = _FEWEST,
+) -> list[Sampled]:
     """Return some objects allocated at `lines` (-> [bytes, blocks]) that are alive now, while tracing is on.
 
     None is at an address of `earlier`: lines of generated code have the same name wherever it is made. One of each line
-    and type before the second of any, the newest first, lines with most bytes first. Runs no code of the workload.
+    and type, of which there are at least `fewest`, before the second of any, the newest first, lines with most bytes
+    first. `line_of` returns the line at which an object counts that was allocated under some frames. Runs no code of
+    the workload.
     """
-    groups = [group for group in _grouped(lines, set(earlier)) if len(group) >= _FEWEST]
+    groups = [group for group in _grouped(lines, set(earlier), line_of) if len(group) >= fewest]
     ranked = sorted(groups, key=lambda group: (-lines[group[0][0]][0], group[0][0]))
     turns = [group[turn] for turn in range(_SAMPLE + _SPARE) for group in ranked if turn < len(group)]
     return turns[: _SAMPLE + _SPARE]
 
 
-def _grouped(lines: dict[tracing.Line, list[int]], seen: set[int]) -> list[list[Sampled]]:
+def _grouped(
+    lines: dict[tracing.Line, list[int]], seen: set[int], line_of: Callable[[tracing.Frames], tracing.Line]
+) -> list[list[Sampled]]:
     """Return the newest objects allocated at `lines` at other addresses than `seen`, one list per line and type."""
     groups: dict[tuple[tracing.Line, int], list[Sampled]] = {}
     allocated_at = finder()
@@ -56,11 +69,12 @@ def _grouped(lines: dict[tracing.Line, list[int]], seen: set[int]) -> list[list[
     for thing in islice(others, _LOOKED_AT):
         seen.add(id(thing))
         frames = allocated_at(thing)
-        if frames is None or frames[0] not in lines:
+        line = frames and line_of(frames)
+        if line not in lines:
             continue
-        group = groups.setdefault((frames[0], id(type(thing))), [])
+        group = groups.setdefault((line, id(type(thing))), [])
         if len(group) < _SAMPLE + _SPARE:
-            group.append((frames[0], id(thing), id(type(thing))))
+            group.append((line, id(thing), id(type(thing))))
     return list(groups.values())
 
 

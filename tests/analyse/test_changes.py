@@ -6,9 +6,19 @@ from memharness.analyse.blame.imports import module_changes
 from memharness.analyse.changes import CommitProfiles, Stretch, fold_warm_peaks, make_change, same_lines
 from memharness.analyse.series import Point, Series, SeriesKey
 from memharness.analyse.steps import Step
-from memharness.model.findings import BlamedLine, Change, Confidence, ModuleChange
+from memharness.model.findings import BlamedHolder, BlamedLine, Change, Confidence, ModuleChange
 from memharness.model.history import FileEdit, Hunk
-from memharness.model.measurements import Frame, LineInstances, ModuleCost, Profile, Stack, Survivor, TypeCount
+from memharness.model.measurements import (
+    Frame,
+    Holder,
+    HolderChain,
+    LineInstances,
+    ModuleCost,
+    Profile,
+    Stack,
+    Survivor,
+    TypeCount,
+)
 from values import commit, stat
 
 SUBJECT = SeriesKey(case="waste", identity="one", probe=1, family="f", metrics=("peak",))
@@ -23,6 +33,7 @@ def change(
     bad: int = 1,
     before: CommitProfiles | None = None,
     after: CommitProfiles | None = None,
+    rise: int = 200,
 ) -> Change:
     series = Series(
         key=SUBJECT,
@@ -30,7 +41,7 @@ def change(
         points=tuple(Point(commit=c, values=(100 if c == COMMITS[good] else 300,)) for c in COMMITS),
     )
     confidence: Confidence = "located" if bad == good + 1 else "range"
-    step = Step(good=good, bad=bad, before=100, after=300, confidence=confidence)
+    step = Step(good=good, bad=bad, before=100, after=100 + rise, confidence=confidence)
     return make_change(series, step, before or CommitProfiles(), after or CommitProfiles(), EDITS, between=bad - good)
 
 
@@ -172,16 +183,36 @@ def test_a_leak_in_a_library_is_blamed_on_the_line_that_called_it_and_shows_what
         Frame(path=path, line=9, function="w", source=""),
     )
     survivor = Survivor(path=path, line=9, name="Row", text="<Row 1>")
+    holders = (Holder(path="b.py", line=3, text="list ROWS"),)
     after = CommitProfiles(
         retained=Profile(lines=(stat(1, 40),), stacks=(Stack(size=40, count=1, frames=frames),)),
-        leak=Profile(lines=(stat(9, 900, path=path, count=100),), survivors=(survivor,)),
+        leak=Profile(
+            lines=(stat(9, 900, path=path, count=100),),
+            survivors=(survivor,),
+            holders=(HolderChain(path=path, line=9, count=1, holders=holders),),
+        ),
         leak_calls=100,
     )
     found = change("growth", after=after)
     assert found.blame == (replace(blamed(9), library="functools"),)
     assert found.survivors == (survivor,)
+    assert found.holders == (BlamedHolder(path="b.py", line=3, text="list ROWS", changed_here=False),)
     assert found.stack == after.retained.stacks[0]
-    assert change("retained", after=after).survivors == ()
+    retained = change("retained", after=after)
+    assert (retained.survivors, retained.holders) == ((), ())
+    assert after.paths == {"a.py", "b.py", path}
+
+
+def test_holders_are_those_of_the_side_that_has_more() -> None:
+    chains = [
+        HolderChain(path="a.py", line=line, count=1, holders=(Holder(path="a.py", line=line, text="list ROWS"),))
+        for line in (1, 2)
+    ]
+    less = CommitProfiles(retained=Profile(lines=(stat(1, 50),), holders=tuple(chains)))
+    more = CommitProfiles(retained=Profile(lines=(stat(2, 90),), holders=tuple(chains)))
+    (grown,) = change("retained", before=less, after=more).holders
+    (fallen,) = change("retained", before=more, after=less, rise=-40).holders
+    assert (grown.line, fallen.line) == (2, 2)
 
 
 def rows(count: int, name: str = "Row", *, line: int = 1) -> LineInstances:

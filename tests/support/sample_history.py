@@ -47,7 +47,8 @@ class Flag:
 
     `caller` is, for an unchanged line, the source of the changed line in its function, or else of the nearest call up
     the stack that lies in a changed function; `module` is the first that a change of `import` names. Where it matters,
-    `number` is the number of the line in its file, and `blamed` tells how many lines moved with it in all.
+    `number` is the number of the line in its file, and `blamed` tells how many lines moved with it in all. `held` is
+    what keeps the memory alive, nearest holder first, a changed one with a star, where that matters too.
     """
 
     metric: str
@@ -63,6 +64,7 @@ class Flag:
     undone_by: str | None = None
     number: int | None = None
     blamed: int | None = None
+    held: str = ""
     case: str = "workload"
 
 
@@ -200,6 +202,7 @@ class Examined:
         parts += [f"merged by {self._name(flag.merge)}"] * bool(flag.merge)
         parts += [f"undone by {self._name(flag.undone_by)}"] * bool(flag.undone_by)
         parts += [f"line {flag.number}"] * (flag.number is not None)
+        parts += [f"kept alive by {flag.held}"] * bool(flag.held)
         parts += [f"blamed in all: {flag.blamed}"] * (flag.blamed is not None)
         return ", ".join(parts)
 
@@ -256,6 +259,7 @@ def _found(report: Report, expected: Expected) -> Expected:
                     flag,
                     number=flag.number if like and like.number is not None else None,
                     blamed=flag.blamed if like and like.blamed is not None else None,
+                    held=flag.held if like and like.held else "",
                 )
             )
     assert len(set(found)) == len(found), found
@@ -278,6 +282,7 @@ def _flag(change: Change, metric: str) -> Flag:
         module=change.modules[0].module.name if change.modules else "",
         merge=change.merge,
         undone_by=change.undone_by,
+        held=" <- ".join(f"{holder.text}{'*' * holder.changed_here}" for holder in change.holders),
         blamed=sum(line.bytes * (change.after - change.before) > 0 for line in change.blame),
     )
     if not change.blame:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from memharness.model.environments import EnvironmentFacts
-from memharness.model.findings import BlamedLine, Change, EnvironmentDifference
+from memharness.model.findings import BlamedHolder, BlamedLine, Change, EnvironmentDifference
 from memharness.model.history import Commit
 from memharness.model.measurements import Frame, Profile, ProfileLine, Stack, Survivor, TypeCount
 from memharness.model.metrics import METRICS
@@ -155,6 +155,10 @@ def open_entry() -> ChangeEntry:
             ),
             elsewhere=15_000,
             types=(TypeCount(name="Token", before=10, after=10_010),),
+            holders=(
+                BlamedHolder(path="src/parser/tokens.py", line=9, text="lru_cache of Tokens", changed_here=True),
+                BlamedHolder(path="", line=0, text="module tokens", changed_here=False),
+            ),
             stack=stack_of(1_100_000, 9_000, (frame("scenarios/parse.py", 9, "run", "return parse(text)"), caller)),
             explained=0.97,
         )

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from memharness.model.environments import EnvironmentFacts
 from memharness.model.findings import (
+    BlamedHolder,
     BlamedLine,
     Change,
     Counts,
@@ -26,6 +27,8 @@ from memharness.model.history import Commit
 from memharness.model.measurements import (
     Failed,
     Frame,
+    Holder,
+    HolderChain,
     LineInstances,
     Measured,
     ModuleCost,
@@ -186,9 +189,9 @@ other
   2.12 MiB → 4.24 MiB  (+2.12 MiB, +99.9%)
   commit 3333333333  2023-11-14  A U Thor  commit 3
         size        +diff    count  average  line
-    2.54 MiB    +1.27 MiB  +10,000    133 B  wastebox/core.py:10  MyObject.__init__
-                                               self.data = os.urandom(100)
-                                               via wastebox/core.py:16 in waste_memory, which changed here
+    2.54 MiB    +1.27 MiB  +10,000    133 B  wastebox/core.py:16  waste_memory  changed here
+                                               undo = [MyObject()]
+                                               allocated at wastebox/core.py:10: self.data = os.urandom(100)
                                                +10,000 builtins.bytes
   871.99 KiB  +871.99 KiB  +20,202     44 B  wastebox/core.py:16  waste_memory  in json  changed here
                                                undo = [MyObject()]
@@ -228,10 +231,10 @@ def test_on_a_narrow_terminal_lines_go_below_their_figures() -> None:
   commit 3333333333  2023-11-14  A U Thor  commit 3
         size        +diff    count  average
     2.54 MiB    +1.27 MiB  +10,000    133 B
-    wastebox/core.py:10  MyObject.__init__
-      self.data = os.urandom(100)
-      via wastebox/core.py:16 in waste_memory, which
-        changed here
+    wastebox/core.py:16  waste_memory  changed here
+      undo = [MyObject()]
+      allocated at wastebox/core.py:10: self.data =
+        os.urandom(100)
       +10,000 builtins.bytes
   871.99 KiB  +871.99 KiB  +20,202     44 B
     wastebox/core.py:16  waste_memory  in json  changed here
@@ -407,7 +410,26 @@ def test_the_parts_of_a_difference_add_up_where_not_all_are_shown() -> None:
 def test_a_changed_statement_of_a_module_is_told_with_its_text() -> None:
     constant = Frame(path="orders.py", line=3, function="<module>", source="WIDTH = 900")
     text = drawn(report(change(blame=(replace(BUFFER, caller=constant),))))
-    assert "  depends on orders.py:3, which changed here: WIDTH = 900\n" in text
+    assert "orders.py:3  <module>  changed here\n" in text
+    assert "  used at wastebox/core.py:10: self.data = os.urandom(100)\n" in text
+
+
+HELD = (
+    BlamedHolder(path="core.py", line=7, text="lru_cache of page", changed_here=True),
+    BlamedHolder(path="core.py", line=0, text="module core", changed_here=False),
+)
+
+
+def test_what_keeps_memory_alive_comes_first_where_it_changed() -> None:
+    line = "  kept alive by lru_cache of page at core.py:7, changed here <- module core\n"
+    changed = drawn(report(change("retained", blame=(BUFFER,), holders=HELD)))
+    assert changed.index(line) < changed.index("wastebox/core.py:10")
+    unchanged = drawn(
+        report(change("retained", blame=(BUFFER,), holders=(replace(HELD[0], changed_here=False), HELD[1])))
+    )
+    assert unchanged.index("kept alive by") > unchanged.index("wastebox/core.py:10")
+    fallen = drawn(report(change("retained", holders=HELD, before=9, after=1), change("growth", holders=HELD)))
+    assert fallen.count("  was kept alive by lru_cache") == fallen.count("kept alive by") == 1
 
 
 def test_the_average_is_that_of_the_blocks_a_line_holds_now() -> None:
@@ -920,7 +942,8 @@ OURS = {"id", "commit", "merge", "undone_by", "first", "last", "metric", "unit"}
 
 
 def test_no_foreign_text_reaches_the_terminal_as_it_is() -> None:
-    explained = replace(PEAK, survivors=(Survivor(path="a", line=1, name="b", text="c"),), merge=IDS[3], reason="")
+    survivors = (Survivor(path="a", line=1, name="b", text="c"),)
+    explained = replace(PEAK, survivors=survivors, holders=HELD, merge=IDS[3], reason="")
     modules = change("import", modules=(ModuleChange(module=NUMPY, before=0, after=1),), undone_by=IDS[5])
     full = report(
         explained,
@@ -934,7 +957,8 @@ def test_no_foreign_text_reaches_the_terminal_as_it_is() -> None:
         figures={IDS[4]: (HOSTILE,)},
     )
     stack = Profile(lines=(GRID,), stacks=(STACK,), types=(LineInstances(path=GRID.path, line=16, name="x", count=1),))
-    leak = Profile(lines=(GRID,), survivors=explained.survivors)
+    chain = HolderChain(path="a", line=1, count=1, holders=(Holder(path="b", line=2, text="list c"),))
+    leak = Profile(lines=(GRID,), survivors=survivors, holders=(chain,))
     profiles = {"alive": stack, "leak": leak, "import": Profile(modules=(NUMPY,))}
     failed = Failed(phase="run", reason="", output=(HOSTILE,), frames=STACK.frames)
     outcome = Measured(metrics={}, types=PEAK.blame[0].types, notes=(HOSTILE,), failed_passes={"rss": failed})
@@ -948,4 +972,4 @@ def test_no_foreign_text_reaches_the_terminal_as_it_is() -> None:
     text = file.getvalue()
     assert [character for character in text if not character.isprintable() and character != "\n"] == []
     seen = r"\x1b[31m\u202e\r[bold]\n:x:"
-    assert text.count("x1b") == text.count(seen) == 135
+    assert text.count("x1b") == text.count(seen) == 144

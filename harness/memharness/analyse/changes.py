@@ -8,13 +8,14 @@ from msgspec.structs import replace
 
 from memharness.analyse.blame.callers import biggest_offender, fold_lines
 from memharness.analyse.blame.edits import Edits
+from memharness.analyse.blame.holders import blamed_holders, fold_chains
 from memharness.analyse.blame.imports import module_changes
 from memharness.analyse.blame.lines import LineDifference, blame, line_differences, moved_types, subtract
 from memharness.analyse.blame.matching import match_lines
 from memharness.analyse.blame.stretches import add_up, at_drift_ends
 from memharness.analyse.series import Series
 from memharness.analyse.steps import Step
-from memharness.model.findings import Change, ModuleChange, Verdict
+from memharness.model.findings import BlamedHolder, Change, ModuleChange, Verdict
 from memharness.model.measurements import Profile, ProfileLine, TypeCount
 from memharness.model.metrics import METRICS
 from memharness.model.values import Value
@@ -45,11 +46,12 @@ class CommitProfiles(Value):
 
     @property
     def paths(self) -> frozenset[str]:
-        """The files that its lines and stacks mention."""
+        """The files that its lines, stacks and holders mention."""
         profiles = (self.alive, self.retained, self.peak, self.imports, self.leak)
         lines = {line.path for profile in profiles for line in profile.lines}
         frames = {frame.path for profile in profiles for stack in profile.stacks for frame in stack.frames}
-        return frozenset(lines | frames)
+        chains = (chain for profile in profiles for chain in profile.holders)
+        return frozenset(lines | frames | {holder.path for chain in chains for holder in chain.holders})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,9 +113,32 @@ def make_change(
         types=_types(metric, pairs, growing=growing),
         modules=_modules(metric, pairs),
         survivors=after.leak.survivors if metric == "growth" else (),
+        holders=_holders(metric, before, after, differences, edits, growing=growing),
         explained=_explained(metric, before, after, series.points[step.bad].value or 0),
         drift=drifts,
     )
+
+
+def _holders(
+    metric: str,
+    before: CommitProfiles,
+    after: CommitProfiles,
+    differences: Sequence[LineDifference],
+    edits: Edits,
+    *,
+    growing: bool,
+) -> tuple[BlamedHolder, ...]:
+    """Return what keeps the memory alive that is there on the side that has more of it."""
+    side, view, sign = (after, edits.after, 1) if growing else (before, edits.before, -1)
+    moved = sorted((d for d in differences if d.size * sign > 0), key=lambda d: -d.size * sign)
+    places = [place for d in moved for place in (d.new if growing else d.old)]
+    match metric:
+        case "growth":
+            return blamed_holders(fold_chains(side.leak.holders, side.retained), places, view)
+        case "retained":
+            return blamed_holders(side.retained.holders, places, view)
+        case _:
+            return ()
 
 
 def _verdict(step: Step) -> Verdict:

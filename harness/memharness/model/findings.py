@@ -41,6 +41,18 @@ class BlamedLine(Value, omit_defaults=False):
     blocks: int = 0
 
 
+class BlamedHolder(Value, omit_defaults=False):
+    """What keeps objects alive: `text` says what it is, path and line where that is assigned or defined.
+
+    `line` is 0 where none is known, and the path then that of a module, or "".
+    """
+
+    path: str
+    line: int
+    text: str
+    changed_here: bool
+
+
 class ModuleChange(Value, omit_defaults=False):
     """A module whose import costs more or less than before; `module.size` is the difference."""
 
@@ -55,7 +67,8 @@ class Change(Value, omit_defaults=False):
     `commit` is the one that brought it: the later end of the range, or, where that is a merge, the commit found on
     the merged branch; `merge` is the merge then. A "transient" rise was taken back by the commit `undone_by`, an
     "accepted" change has the `reason` of the ledger; `drift` is set for a drift, whatever its verdict. `explained` is
-    the share of the peak that lines are known for.
+    the share of the peak that lines are known for. `holders` keep what a leak, or the first call, left alive: each is
+    held by the next one.
     """
 
     case: str
@@ -76,6 +89,7 @@ class Change(Value, omit_defaults=False):
     types: tuple[TypeCount, ...] = ()
     modules: tuple[ModuleChange, ...] = ()
     survivors: tuple[Survivor, ...] = ()
+    holders: tuple[BlamedHolder, ...] = ()
     explained: float | None = None
     merge: str | None = None
     undone_by: str | None = None

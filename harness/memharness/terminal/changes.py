@@ -13,6 +13,7 @@ from memharness.terminal.lines import (
     TOP_LINES,
     add_below,
     commit_text,
+    draw_holders,
     draw_stack,
     draw_survivors,
     module_text,
@@ -59,7 +60,7 @@ def draw_changes(
         if change.range != span:
             _draw_where(console, change, commits)
         _draw_judgement(console, change, commits)
-        _draw_lines(console, change, previous)
+        _draw_causes(console, change, previous)
         _draw_share(console, change)
         _draw_types(console, change, previous)
         _draw_modules(console, change, imported)
@@ -114,6 +115,18 @@ def _draw_judgement(console: Console, change: Change, commits: Mapping[str, Comm
         draw_text(console, Text(f"accepted: {visible(change.reason)}", style="cyan"), indent=2)
 
 
+def _draw_causes(console: Console, change: Change, previous: Change | None) -> None:
+    """Print the blamed lines and what keeps the memory alive, what changed of the two first."""
+    held = () if previous is not None and previous.holders == change.holders else change.holders
+    words = "kept alive by" if change.after > change.before else "was kept alive by"
+    if any(holder.changed_here for holder in held):
+        draw_holders(console, held, words)
+        _draw_lines(console, change, previous)
+    else:
+        _draw_lines(console, change, previous)
+        draw_holders(console, held, words)
+
+
 def _draw_lines(console: Console, change: Change, previous: Change | None) -> None:
     """Print the blamed lines and what they leave over, which add up to the difference."""
     if not change.blame:
@@ -157,18 +170,19 @@ def _same_lines(one: Change, other: Change) -> bool:
 
 
 def _line_row(line: BlamedLine) -> Row:
-    text = place_text(line.path, line.line, line.function, line.library)
-    if line.changed_here:
+    """Return the row of a line; where a caller or a constant changed instead, that comes first."""
+    via = None if line.changed_here else line.caller
+    cause = via or line
+    text = place_text(cause.path, cause.line, cause.function, "" if via else line.library)
+    if via or line.changed_here:
         text.append("  changed here", style="yellow")
     if line.status == "gone":
         text.append("  gone", style="dim")
-    add_below(text, line.source, "cyan")
-    if line.caller is not None and not line.changed_here:
-        via = line.caller
-        place = f"{via.path}:{via.line}"
-        called = f"via {place} in {via.function}, which changed here"
-        bound = f"depends on {place}, which changed here: {via.source}"
-        add_below(text, bound if via.function == "<module>" else called, "yellow")
+    add_below(text, cause.source, "cyan")
+    if via:
+        library = f" by {line.library}" if line.library else ""
+        how = "used" if via.function == "<module>" else "allocated"
+        add_below(text, f"{how}{library} at {line.path}:{line.line}: {line.source}")
     add_below(text, ", ".join(_type_items(line.types)))
     size, difference = bytes_text(line.size), delta_text(line.bytes, "bytes")
     count, average = delta_text(line.count, "objects"), average_text(line.size, line.blocks)

@@ -25,6 +25,7 @@ from memharness.terminal.lines import (
     add_below,
     commit_text,
     draw_frames,
+    draw_holders,
     draw_stack,
     draw_survivors,
     module_text,
@@ -35,6 +36,7 @@ from memharness.wording.text import average_text, bytes_text, number_text, share
 from memharness.wording.verdicts import certainty
 
 _REMAINDER: Final = "(freed later, or in no module)"  # the probe's name for what the sum of all modules lacks
+_TOP_CHAINS: Final = 3  # of holders
 _PROFILE_TITLES: Final = {
     "import": "kept by the imports",
     "peak": "at the peak",
@@ -103,6 +105,8 @@ def _draw_profile(console: Console, kind: str, title: str, profile: Profile, out
     _draw_modules(console, profile.modules)
     _draw_lines(console, profile)
     draw_survivors(console, profile.survivors)
+    for chain in profile.holders[:_TOP_CHAINS]:
+        draw_holders(console, chain.holders, f"from {visible(chain.path)}:{chain.line} kept alive by")
     if profile.stacks:
         draw_stack(console, profile.stacks[0])
 

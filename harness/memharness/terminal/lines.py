@@ -9,9 +9,9 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from memharness.model.findings import Change
+from memharness.model.findings import BlamedHolder, Change
 from memharness.model.history import Commit
-from memharness.model.measurements import Frame, ModuleCost, Stack, Survivor
+from memharness.model.measurements import Frame, Holder, ModuleCost, Stack, Survivor
 from memharness.terminal.tables import draw_text
 from memharness.wording.text import bytes_text, number_text, visible
 from memharness.wording.verdicts import sign
@@ -97,6 +97,21 @@ def draw_survivors(console: Console, survivors: Iterable[Survivor]) -> None:
         text.append(f", and {len(others):,} more like it" if others else "")
         add_below(text, survivor.text, "cyan")
         draw_text(console, text, indent=2)
+
+
+def draw_holders(console: Console, holders: Sequence[Holder | BlamedHolder], words: str = "kept alive by") -> None:
+    """Print in one line what keeps objects alive, the nearest holder first; nothing where none is known."""
+    if holders:
+        draw_text(console, Text(f"{words} ").append_text(Text(" <- ").join(map(_holder_text, holders))), indent=2)
+
+
+def _holder_text(holder: Holder | BlamedHolder) -> Text:
+    text = Text().append(visible(holder.text), style="bold")
+    if holder.line:
+        text.append(f" at {visible(holder.path)}:{holder.line}")
+    if isinstance(holder, BlamedHolder) and holder.changed_here:
+        text.append(", changed here", style="yellow")
+    return text
 
 
 def draw_stack(console: Console, stack: Stack) -> None:

@@ -151,6 +151,16 @@ class DiffSide:
             return bool(edited)
         return self._in_other_blocks(place, function) or any(self._hidden(path, function, n) for n in edited)
 
+    def changed_line(self, place: Place) -> int:
+        """Return the first touched line of the statement at a place, such as a decorator; 0 where there is none."""
+        path, line = place
+        if self.touched(place):
+            return line
+        function = function_at(self._sources.get(path, ""), line)
+        statements = [function.statements[at] for at in function.at(line)[-1:]] if function else []
+        lines = [n for statement in statements for n in range(statement.first, statement.last + 1)]
+        return next((n for n in lines if self.touched((path, n))), 0)
+
     def changed_around(self, place: Place) -> Function | None:
         """Return the innermost function around a line if the commit changed it."""
         path, line = place

@@ -1,0 +1,45 @@
+"""Holders: what keeps the objects alive that a difference consists of, and which of these lines the commit changed."""
+
+from collections.abc import Iterable, Sequence
+
+from memharness.analyse.blame.callers import fold_lines
+from memharness.analyse.blame.edits import DiffSide, Place
+from memharness.model.findings import BlamedHolder
+from memharness.model.measurements import HolderChain, Profile, ProfileLine
+
+
+def blamed_holders(chains: Iterable[HolderChain], places: Sequence[Place], view: DiffSide) -> tuple[BlamedHolder, ...]:
+    """Return the chain that says most of the objects allocated at `places`, the nearest holder first.
+
+    That is one with a changed holder before others, then that of the first place, of most objects and the longest. None
+    where nothing is known of these objects.
+    """
+    found = [(chain, _marked(chain, view)) for chain in chains if (chain.path, chain.line) in places]
+
+    def weight(entry: tuple[HolderChain, tuple[BlamedHolder, ...]]) -> tuple[bool, int, int, int]:
+        chain, holders = entry
+        changed = any(holder.changed_here for holder in holders)
+        return changed, -places.index((chain.path, chain.line)), chain.count, len(holders)
+
+    return max(found, key=weight)[1] if found else ()
+
+
+def fold_chains(chains: Iterable[HolderChain], deep: Profile) -> tuple[HolderChain, ...]:
+    """Let chains start at the lines that called those which allocated, as `fold_lines` does."""
+    folded = []
+    for chain in chains:
+        line = ProfileLine(path=chain.path, line=chain.line, function="", source="", size=0, count=0)
+        (caller,) = fold_lines((line,), deep)
+        folded.append(HolderChain(path=caller.path, line=caller.line, count=chain.count, holders=chain.holders))
+    return tuple(folded)
+
+
+def _marked(chain: HolderChain, view: DiffSide) -> tuple[BlamedHolder, ...]:
+    """Mark the holders that the commit changed, each at the line of its statement that did."""
+    holders = []
+    for holder in chain.holders:
+        line = view.changed_line((holder.path, holder.line)) if holder.line else 0
+        holders.append(
+            BlamedHolder(path=holder.path, line=line or holder.line, text=holder.text, changed_here=line > 0)
+        )
+    return tuple(holders)
