@@ -46,7 +46,7 @@ def _read(path: str) -> Lines:
 
 
 def _enter(node: Any, owner: str, found: Lines, names: set[str] | None = None) -> None:
-    """Enter what the statements below `node` assign; in a function only attributes and its global `names`."""
+    """Enter what the statements below `node` bind; in a function only attributes and its global `names`."""
     for child in [child for field in _BLOCKS for child in getattr(node, field, ())]:
         kind = type(child).__name__
         if kind == "ClassDef":
@@ -54,24 +54,23 @@ def _enter(node: Any, owner: str, found: Lines, names: set[str] | None = None) -
             _enter(child, f"{owner}.{child.name}".lstrip("."), found)
         elif kind in _FUNCTIONS:
             if names is None:
-                found.setdefault(
-                    (owner, child.name), min([child.lineno, *[one.lineno for one in child.decorator_list]])
-                )
+                found.setdefault((owner, child.name), min([one.lineno for one in (*child.decorator_list, child)]))
             _enter(child, owner, found, set())
-        elif kind == "Global" and names is not None:
-            names.update(child.names)
         else:
-            for target in _targets(child):
-                _enter_target(target, owner, found, names)
+            _enter_names(child, owner, found, names)
             _enter(child, owner, found, names)
 
 
-def _enter_target(target: Any, owner: str, found: Lines, names: set[str] | None) -> None:
-    kind = type(target).__name__
-    if kind == "Attribute" and owner:
-        found.setdefault((owner, target.attr), target.lineno)
-    elif kind == "Name" and (names is None or target.id in names):
-        found.setdefault((owner if names is None else "", target.id), target.lineno)
+def _enter_names(statement: Any, owner: str, found: Lines, names: set[str] | None) -> None:
+    """Enter what a statement assigns to; add what it declares as global to `names`."""
+    if names is not None and type(statement).__name__ == "Global":
+        names.update(statement.names)
+    for target in _targets(statement):
+        kind = type(target).__name__
+        if kind == "Attribute" and owner:
+            found.setdefault((owner, target.attr), target.lineno)
+        elif kind == "Name" and (names is None or target.id in names):
+            found.setdefault((owner if names is None else "", target.id), target.lineno)
 
 
 def _targets(statement: Any) -> Iterator[Any]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from memharness_probe.locator import Locator
 
     Holder = tuple[str, int, str]  # path, line (0 where none is known), what it is
+    Step = tuple[Any, str, int]
 
 _HEAP_TYPE = 1 << 9  # of a type's flags; others are written in C, and their attributes say little
 _CHARACTERS = 200
@@ -191,19 +192,29 @@ def rank(chain: list[Holder]) -> tuple[int, int, int]:
     return other, chain[-1][0] != path, len(chain)
 
 
-def _step(thing: Any, above: list[Any]) -> tuple[Any, str, int]:
+def _step(thing: Any, above: list[Any]) -> Step:
     """Return the next holder that is worth a name, the name that it has for `thing`, and how many objects up it is."""
     first, second, third = (*above, None, None)[:3]
-    if type(first) is _CELL and type(third) is _FUNCTION and third.__closure__ is second:
-        names = [name for name, cell in zip(third.__code__.co_freevars, third.__closure__) if cell is first]  # noqa: B905  (3.10)
-        return third, names[0], 3
-    if type(second) is _FUNCTION and any(first is one for one in (second.__defaults__, second.__kwdefaults__)):
+    if type(first) is _CELL and type(third) is _FUNCTION:
+        return third, _variable(third, first), 3
+    if type(second) is _FUNCTION and _is_one_of(first, second.__defaults__, second.__kwdefaults__):
         return second, _default(second, thing), 2
-    if type(first) is dict and second is not None and namespace(second) is first:
-        return second, _name_in(first, thing), 2
-    if type(first) is dict and type(second) is loaded(*_LRU_CACHE):
-        return second, "", 2
+    if type(first) is dict and second is not None:
+        if namespace(second) is first:
+            return second, _name_in(first, thing), 2
+        if type(second) is loaded(*_LRU_CACHE):
+            return second, "", 2
     return first, _attribute(first, thing), 1
+
+
+def _is_one_of(thing: Any, *others: Any) -> bool:
+    return any(thing is other for other in others)
+
+
+def _variable(function: Any, cell: Any) -> str:
+    """Return the name of the variable of a closure that a cell is."""
+    pairs = zip(function.__code__.co_freevars, function.__closure__ or ())  # noqa: B905  (3.10)
+    return next((name for name, other in pairs if other is cell), "")
 
 
 def _default(function: Any, thing: Any) -> str:
@@ -215,20 +226,23 @@ def _default(function: Any, thing: Any) -> str:
 
 
 def _attribute(holder: Any, thing: Any) -> str:
-    """Return the name of the attribute, slot or variable in which a holder has an object, "" where it is none."""
+    """Return the name of the variable, attribute or slot in which a holder has an object, "" where it is none."""
     kind = type(holder)
     if kind is _FRAME:
         return next((name for name, value in holder.f_locals.items() if value is thing and type(name) is str), "")
     if not flags_of(kind) & _HEAP_TYPE or kind is Workload or _title(holder):
         return ""
-    name = _name_in(namespace(holder), thing)
-    for slot, member in _members(kind) if not name else ():
+    return _name_in(namespace(holder), thing) or _slot(holder, thing)
+
+
+def _slot(holder: Any, thing: Any) -> str:
+    for name, member in _members(type(holder)):
         try:
             if type(member) is _MEMBER and member.__get__(holder) is thing:
-                return slot
+                return name
         except AttributeError:  # empty
             continue
-    return name
+    return ""
 
 
 def _title(thing: Any) -> str:

@@ -48,6 +48,8 @@ def find(sample: list[Sampled], alive: dict[int, Any], locator: Locator) -> list
     `alive` maps addresses to the objects of the sample that still exist. There are no chains where the workload left
     the interpreter in a state in which they cannot be found.
     """
+    if not alive:
+        return []
     enabled = isenabled()
     disable()
     try:
@@ -94,24 +96,16 @@ class _Referrers:
         self._prepare()
 
     def _prepare(self) -> None:
-        """Find what the interpreter holds without the collector's knowledge, and what of the probe's is to be hidden.
-
-        The former are the variables of running functions, those of threads, and context variables.
-        """
-        implied = [(value, frame) for frame in self._frames for value in frame.f_locals.values()]
-        variables = loaded("_contextvars", "copy_context")
-        if type(variables) is _BUILTIN_FUNCTION:
-            context: Any = variables()
-            implied += [(value, variable) for variable, value in context.items()]
+        """Find what the interpreter holds without the collector's knowledge, and what of the probe's to hide."""
+        for value, holder in _variables(self._frames):
+            self._imply(holder, value)
         for thing in get_objects():
             if type(thing) is _local:
-                implied.append((namespace(thing), thing))
+                self._imply(thing, namespace(thing))
             elif type(thing) is Workload:
                 self._hidden.add(id(value_of(namespace(thing), "_scope")))
             elif type(thing) is _MODULE and _is_own(value_of(namespace(thing), "__file__")):
                 self._hidden.update((id(thing), id(namespace(thing))))
-        for value, holder in implied:
-            self._imply(holder, value)
 
     def _imply(self, holder: Any, held: Any) -> None:
         if id(holder) not in self._hidden:
@@ -134,21 +128,25 @@ class _Referrers:
 
         That is more often the container than one of its parts that refers back to it.
         """
-        wanted = set(level)
         above: list[tuple[int, int]] = []
         self._holders.update({address: [] for address in level})
-        held = tuple([self._nodes[address] for address in level])
-        for holder in get_referrers(*held):
-            own = type(holder) is _FRAME and _is_own(holder.f_code.co_filename)
-            if id(holder) not in self._hidden and holder is not held and not own:
-                self._enter(holder, wanted.intersection(map(id, get_referents(holder))), above)
+        for holder, held in self._referrers(level):
+            self._enter(holder, held, above)
         if level is self.wanted and not all(self._holders[address] for address in level):
             self._look_into_untracked()
         for address in level:
-            for holder in self._implied.get(address, ()):
-                self._enter(self._implied_nodes[holder], {address}, above)
+            for implied in self._implied.get(address, ()):
+                self._enter(self._implied_nodes[implied], {address}, above)
         above.sort(key=lambda entry: entry[0])
         return [address for _, address in above]
+
+    def _referrers(self, level: list[int]) -> Iterator[tuple[Any, set[int]]]:
+        """Yield what refers to the objects of a level, and to which of them."""
+        wanted, things = set(level), tuple([self._nodes[address] for address in level])
+        for holder in get_referrers(*things):
+            own = type(holder) is _FRAME and _is_own(holder.f_code.co_filename)
+            if id(holder) not in self._hidden and holder is not things and not own:
+                yield holder, wanted.intersection(map(id, get_referents(holder)))
 
     def _look_into_untracked(self) -> None:
         """Find containers that the collector does not track, and therefore not what they refer to."""
@@ -194,6 +192,8 @@ class _Referrers:
         if chains:
             return min(chains, key=rank)
         path = self._dead_end(address)
+        if len(path) == 1 and type(self._nodes[address]) is dict:
+            return []  # attributes of an instance, whose values the collector sees in their place since 3.13
         end = "..." if self._holders.get(path[-1], path) else "an object of C code"
         return [*namer.chain(self._objects(path)), ("", 0, end)]
 
@@ -219,6 +219,18 @@ class _Referrers:
 
 def _is_own(file: Any) -> bool:
     return type(file) is str and tracing.is_own(file)
+
+
+def _variables(frames: list[Any]) -> Iterator[tuple[Any, Any]]:
+    """Yield the values of the variables of running functions and of context variables, with what holds them."""
+    for frame in frames:
+        for value in frame.f_locals.values():
+            yield value, frame
+    variables = loaded("_contextvars", "copy_context")
+    if type(variables) is _BUILTIN_FUNCTION:
+        context: Any = variables()
+        for variable, value in context.items():
+            yield value, variable
 
 
 def _running_frames() -> Iterator[Any]:
