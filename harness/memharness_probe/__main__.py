@@ -9,11 +9,11 @@ backslashes escaped. All paths in it are absolute and resolved.
   pass          "first"   the first call: import, peak, retained, result, gc_objects
                 "growth"  many calls: growth
                 "rss"     two calls: rss_peak and warm_peak
-                "deep"    "first" again, to explain it
-                "peak"    finds the moment of the first call's peak; run again, explains it
+                "peak"    finds the moment of the first call's peak
+                "deep"    "first" again, to explain it; with an event, to explain its peak, and up to 3.11 only that
   metrics       names of the metrics wanted of this pass; of "first" in "deep"; none in "peak"
-  frames        depth of the traces: 25 in "deep" and when "peak" explains, else 1
-  event         null; to have "peak" explain, the event that the first such pass found
+  frames        depth of the traces: 1, in "deep" 25; 1 there too where these take too much time or memory
+  event         null, or what "peak" found: in "peak" to find the line, in "deep" to explain the peak
   scenario      path of the scenario's file;  scenarios  path of its folder
   params        {name: value}
   setup, run, teardown   {"takes_state": bool, "params": [names]}, null where the scenario has none
@@ -40,16 +40,19 @@ always has format, method (see METHOD), token and pid, and either:
   status        "measured"
   metrics       {name: integer}; where one cannot be measured here it is missing, and notes say why
   gc_objects    [before, after] the first call, where wanted;  types  [[name, before, after], ..] that grew most
-  event         of "peak" that finds: [thread, event of that thread, peak in bytes]; where it is missing, notes say why
+  event         of "peak": [thread, call, running, line, rest]: the peak is reached between that call of that thread
+                (counted from 1 and 0) and its next, and, where "peak" was given an event, after that many lines and
+                returns of the thread "running"; rest: bytes that are allocated from there to the peak. Where it is
+                missing, notes say why
   profiles      {kind: {"lines": [[path, line, function, source, size, count], ..],
                 "stacks": [[size, count, [[path, line, function, source], ..]], ..],
                 "types": [[path, line, type, number of instances], ..],
                 "modules": [[name, origin, path, line, size], ..]}}, the biggest first; a part may be missing.
                 Kinds: "alive", "retained", "import" (of "first": only modules), "peak", "leak", "calls".
-                Only deep traces give stacks, types, and the last field of a line, its library. Stacks are whole, the
-                outermost call first; the biggest 100, of imports 30. Types are the 50 most numerous. A block counts at
-                the innermost line of the project that was executing, else of a scenario, else where it was allocated;
-                library is the top-level module that allocated it, "" for the line itself.
+                Only traces of many frames give stacks, types, and the last field of a line, its library. Stacks are
+                whole, the outermost call first; the biggest 100, of imports 30. Types are the 50 most numerous. A block
+                counts at the innermost line of the project that was executing, else of a scenario, else where it was
+                allocated; library is the top-level module that allocated it, "" for the line itself.
                 modules: sizes without what a module imports itself; path and line of the import statement that came
                 first; origin is "project", "scenario", "library" or "stdlib". Two rows have origin "": "(other
                 modules)" are those beyond 100 or below 1 KiB, "(freed later, or in no module)" is the rest of the sum,

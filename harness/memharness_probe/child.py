@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 _FORMAT = 1
 _MODULES = {  # of the probe's, by pass; the first one measures
-    "first": ("first_call", "access_recorder"),
+    "first": ("first_call", "access_recorder", "deep"),
     "growth": ("growth", "access_recorder"),
     "rss": ("rss", "access_recorder"),
-    "deep": ("first_call", "access_recorder"),
+    "deep": ("deep", "access_recorder", "first_call"),
     "peak": ("peak",),
 }
 _RECORDED = ("first", "growth", "rss")  # passes whose results hold for other commits with the same inputs
@@ -74,10 +74,10 @@ def main() -> None:
 def _load(name: str | None) -> Any:
     """Import the modules of a pass, None: of all; return the package, and hide it from the workload.
 
-    The workload may be memharness itself, and may replace what an import needs. "deep" loads what "first" loads, so
-    that the interpreter is in the same state.
+    The workload may be memharness itself, and may replace what an import needs. "first" and "deep" load the same in
+    the same order, so that the interpreter is in the same state.
     """
-    package = load(*(_MODULES[name] if name else sum(_MODULES.values(), ())))
+    package = load(*sorted(_MODULES[name] if name else sum(_MODULES.values(), ())))
     del sys.path[0]
     for loaded in [loaded for loaded in sys.modules if loaded.partition(".")[0] == "memharness_probe"]:
         del sys.modules[loaded]

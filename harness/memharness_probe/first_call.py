@@ -5,11 +5,9 @@ from __future__ import annotations
 from gc import get_freeze_count, get_objects
 
 from memharness_probe import signals, tracing
-from memharness_probe.allocation import finder
-from memharness_probe.attribution import LineAttribution
 from memharness_probe.delivery import leave_if_forked
 from memharness_probe.import_sizes import ImportSizes
-from memharness_probe.instances import traced_instances, type_name
+from memharness_probe.instances import type_name
 from memharness_probe.locator import Locator
 from memharness_probe.workload import file_stem
 
@@ -22,31 +20,65 @@ if TYPE_CHECKING:
     from memharness_probe.workload import Workload
 
 _GROWN_TYPES = 10
-_IMPORT_FRAMES = 100  # of a deep pass: six for each module that another imports
-_IMPORT_STACKS = 30
+
+
+class Profiler:
+    """Makes profiles of one frame: by the line that allocates. `deep.DeepProfiler` makes those that explain."""
+
+    import_frames = 1
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        self.locator = Locator(request)
+        self.frames: int = request["frames"]
+
+    def bind(self, call: Callable[[], Any]) -> Callable[[], Any]:
+        """Return what is called in place of `call`. To be made before tracing starts."""
+        return call
+
+    def objects(self, *_results: object) -> list[object]:
+        """Return all objects there are, results among them, for `types`."""
+        return []
+
+    def types(self, _objects: list[object]) -> list[LineType]:
+        """Return types by line, and drop the objects."""
+        return []
+
+    def leave_out(self, counts: tracing.Counts) -> None:
+        """Take memory out of the counts that is not the workload's."""
+
+    def profile(self, counts: tracing.Counts, _types: list[LineType]) -> dict[str, Any]:
+        """Return the profile of a call."""
+        return {"lines": self.locator.profile(tracing.by_line(counts)), "stacks": []}
+
+    def import_profile(self, _counts: tracing.Counts) -> dict[str, Any]:
+        """Return the profile of an import, but for its modules."""
+        return {}
 
 
 def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
     """Run the pass and return the fields of the response."""
+    return measure_with(Profiler(request), work, request)
+
+
+def measure_with(profiler: Profiler, work: Workload, request: dict[str, Any]) -> dict[str, Any]:
+    """Run the pass with profiles of a kind and return the fields of the response."""
     wanted = request["metrics"]
     answer: dict[str, Any] = {"metrics": {}, "profiles": {}, "notes": []}
-    attribution = LineAttribution(Locator(request))
     if "import" in wanted:
-        _import(work, request, attribution, answer)
+        _import(work, request, profiler, answer)
     else:
         work.load()
     if wanted != ["import"]:
-        _first_call(work, request, attribution, answer)
+        _first_call(work, request, profiler, answer)
     return answer
 
 
-def _import(work: Workload, request: dict[str, Any], attribution: LineAttribution, answer: dict[str, Any]) -> None:
-    """Import the scenario; put the memory and modules that stay, in a deep pass also its lines, into `answer`."""
-    deep = request["frames"] > 1
+def _import(work: Workload, request: dict[str, Any], profiler: Profiler, answer: dict[str, Any]) -> None:
+    """Import the scenario; put the memory and modules that stay into `answer`."""
     name = file_stem(request["scenario"])
     sizes = ImportSizes()
     tracing.settle()
-    tracing.start(_IMPORT_FRAMES if deep else 1)
+    tracing.start(profiler.import_frames)
     marker = tracing.new_marker()
     try:
         sizes.open(name)
@@ -66,22 +98,14 @@ def _import(work: Workload, request: dict[str, Any], attribution: LineAttributio
     counts = tracing.count(traces)
     del traces
     answer["metrics"]["import"] = total = tracing.total(counts)
-    profile: dict[str, Any] = {"modules": sizes.rows(attribution.locator, total, request["project"]["packages"])}
-    if deep:
-        profile.update(attribution.profile(tracing.by_stack(counts), [], _IMPORT_STACKS))
-    answer["profiles"]["import"] = profile
+    modules = sizes.rows(profiler.locator, total, request["project"]["packages"])
+    answer["profiles"]["import"] = {"modules": modules, **profiler.import_profile(counts)}
 
 
-def _first_call(work: Workload, request: dict[str, Any], attribution: LineAttribution, answer: dict[str, Any]) -> None:
+def _first_call(work: Workload, request: dict[str, Any], profiler: Profiler, answer: dict[str, Any]) -> None:
     """Call once and put figures and profiles into `answer`."""
     work.setup()
-    call = work.bind_run()
-    deep = request["frames"] > 1
-    allocated_at = finder() if deep else None
-
-    def types_of(objects: list[object]) -> list[LineType]:
-        return attribution.types(traced_instances(objects, allocated_at)) if allocated_at else []
-
+    call = profiler.bind(work.bind_run())
     counting = "gc_objects" in request["metrics"]
     readings = tracing.cells(3)
     before: dict[str, int] = {}
@@ -92,7 +116,7 @@ def _first_call(work: Workload, request: dict[str, Any], attribution: LineAttrib
         before = _tracked_types()
     tracing.settle()
     try:
-        traced = _trace_call(call, readings, request["frames"], counting, types_of)
+        traced = _trace_call(call, readings, counting, profiler)
     finally:
         tracing.stop()
     work.end_user_code()
@@ -109,11 +133,7 @@ def _first_call(work: Workload, request: dict[str, Any], attribution: LineAttrib
         else:
             answer["notes"].append("gc_objects: the workload froze objects, which the collector then does not tell of")
     for kind, counts, types in (("alive", alive, traced.alive_types), ("retained", retained, traced.retained_types)):
-        if deep:
-            profile = attribution.profile(tracing.by_stack(counts), types)
-        else:
-            profile = {"lines": attribution.locator.profile(tracing.by_line(counts)), "stacks": []}
-        answer["profiles"][kind] = profile
+        answer["profiles"][kind] = profiler.profile(counts, types)
     work.teardown()
 
 
@@ -129,18 +149,12 @@ class _Traced:
         self.retained_types: list[LineType] = []
 
 
-def _trace_call(
-    call: Callable[[], Any],
-    readings: memoryview[Any],
-    frames: int,
-    counting: bool,
-    types_of: Callable[[list[object]], list[LineType]],
-) -> _Traced:
+def _trace_call(call: Callable[[], Any], readings: memoryview[Any], counting: bool, profiler: Profiler) -> _Traced:
     """Call once.
 
     From the start to the first reading the probe allocates only the marker, of a known size.
     """
-    tracing.start(frames)
+    tracing.start(profiler.frames)
     marker = tracing.new_marker()
     result = call()
     readings[tracing.PEAK] = tracing.traced()[1]
@@ -154,16 +168,17 @@ def _trace_call(
     types = _tracked_types() if counting else {}
     traced = _Traced()  # not before, as it would be counted
     traced.types = types
-    # the list around the result is for what the collector does not track; all is dropped by `types_of`
-    objects = [*get_objects(), [result]] if frames > 1 else []
+    objects = profiler.objects(result)
     traced.alive = tracing.take_counts()  # the traces themselves would be looked at as objects
-    traced.alive_types = types_of(objects)
+    traced.alive_types = profiler.types(objects)
+    profiler.leave_out(traced.alive)
     del result
     tracing.settle()
     tracing.check(marker)
-    objects = get_objects() if frames > 1 else []
+    objects = profiler.objects()
     traced.retained = tracing.take_counts()
-    traced.retained_types = types_of(objects)
+    traced.retained_types = profiler.types(objects)
+    profiler.leave_out(traced.retained)
     traced.peak = tracing.peak(readings, marker)
     return traced
 

@@ -1,263 +1,156 @@
-"""The lines that hold memory at the peak of the first call, found by two children.
+"""The moment of the first call's peak: found by looking at the tracer's peak at every Python call within it.
 
-The first ("find") looks at the tracer's peak at every event (line, call, return, exception) of the workload's Python
-frames and remembers the last one before which it rose. The second ("take") counts to the event before that one, takes
-the traces there, and charges what is still missing from the peak to the line that executes then: so the peak may lie
-within a call of a C function. Events are numbered within their thread, because threads switch at other moments in every
-run; where threads run side by side, the two children may still see different moments.
+The peak is reached between two calls of the thread in which its last rise shows. Where much is allocated between the
+two, within C code or a loop without calls, a second child looks at each line that runs then, in whatever thread. Calls
+and lines are numbered within their thread, because threads switch at other moments in every run; where threads run side
+by side, the children may see different moments.
 """
 
 from __future__ import annotations
 
-import sys
-from gc import disable, enable, get_objects, isenabled
 from itertools import repeat
-from sys import _current_frames, settrace
+from sys import maxsize
 
 from memharness_probe import tracing
 from memharness_probe.allocation import finder
-from memharness_probe.attribution import LineAttribution
+from memharness_probe.call_events import Window, listener
 from memharness_probe.delivery import leave_if_forked
-from memharness_probe.event_tracer import EventTracer
-from memharness_probe.instances import traced_instances
-from memharness_probe.locator import Locator
+from memharness_probe.instrumentation import Instrumentation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import CodeType, FrameType
     from typing import Any
 
-    from memharness_probe.event_tracer import Trace
-    from memharness_probe.instances import Instances
+    from memharness_probe.call_events import MonitoredCalls, Step, TracedCalls
     from memharness_probe.workload import Workload
 
 
-_MARGIN = 512  # bytes of a rise that may be the trace function's own
-_LIMIT, _THREAD, _EVENT, _LAST = range(4)  # places in the cells of `_Finder`
-_THREADS = 1 << 12  # watched at most
-_GC_HEAD = 16
-_VARIABLES = (dict, (lambda: type(sys._getframe().f_locals))())
+_MARGIN = 512  # bytes of a rise that may be the steps' own
+_MOST = 1 << 60
 _REPLACED = "peak: the workload has a trace function of its own, so the lines of its peak are not known"
 _NO_EVENTS = "peak: no Python code of the workload runs in the call, so the lines of its peak are not known"
-_ELSEWHERE = "peak: the workload went another way when run again, so the lines of its peak are not known"
+ELSEWHERE = "peak: the workload went another way when run again, so the lines of its peak are not known"
 
 
 def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
-    """Find the event, or take the traces at the one that the request names; return the fields of the response."""
+    """Find the call, or, where the request has an event, the line after its call; return the fields of the response."""
     work.load()
     work.setup()
     call = work.bind_run()
-    allocated_at = finder()  # in both children: what it imports the workload finds loaded, and events are counted so
+    finder()  # as "deep" does: what it imports the workload finds loaded, and its calls are counted so
+    Instrumentation().prepare()
+    event = request["event"]
+    rise = _LastRise()
     try:
-        answer = _find(call) if request["event"] is None else _take(call, request, allocated_at)
+        answer = _find_call(call, rise) if event is None else _find_line(call, rise, *event[:2])
     finally:
         tracing.stop()
     work.teardown()
     return {"metrics": {}, **answer}
 
 
-# --- the first child ---------------------------------------------------------------------------------------
+def _find_call(call: Callable[[], Any], rise: _LastRise) -> dict[str, Any]:
+    """Return the event, or a note where there is none to be trusted."""
+    if not _run(call, listener(rise.begin), rise):
+        return {"notes": [_REPLACED]}
+    thread, number, size = rise.found or (0, 2, 0)
+    if thread == 0 and (number < 2 or rise.number_of_steps(0) < 2):  # the first is the probe's, of `run`
+        return {"notes": [_NO_EVENTS]}
+    return {"event": [thread, number, thread, 0, tracing.highest() - size]}
 
 
-def _find(call: Callable[[], Any]) -> dict[str, Any]:
-    """Return the event, [thread, number, peak in bytes], or a note where there is none to be trusted."""
-    cells, numbers = tracing.cells(4), tracing.cells(_THREADS)
-    tracer = EventTracer(lambda thread: _finder(cells, numbers, thread))
-    tracer.rehearse()
-    tracing.before_resets(lambda: _note_rise(cells, numbers))
-    numbers[0] = cells[_EVENT] = 0
-    cells[_LIMIT] = _MARGIN
+def _find_line(call: Callable[[], Any], rise: _LastRise, thread: int, number: int) -> dict[str, Any]:
+    """Return the event with the last line before which the peak rose."""
+    steps: dict[int, Step] = {}
+
+    def enter() -> None:
+        steps[thread] = rise.begin(thread)
+        rise.start_lines(thread)
+        window.watch(line)
+
+    def line(running: int, _returning: bool) -> None:
+        step = steps.get(running)
+        if step is None:
+            step = steps[running] = rise.begin(running)
+        step()
+
+    window = Window(thread, number, enter, rise.end)
+    if not _run(call, window.calls, rise):
+        return {"notes": [_REPLACED]}
+    if rise.found is None:
+        return {"notes": [ELSEWHERE]}
+    running, lines, size = rise.found
+    return {"event": [thread, number, running, lines, tracing.highest() - size]}
+
+
+def _run(call: Callable[[], Any], calls: TracedCalls | MonitoredCalls, rise: _LastRise) -> bool:
+    """Call while calls are heard; tell whether all were. The result is dropped."""
     tracing.settle()
     tracing.start(1)
     marker = tracing.new_marker()
-    result = tracer.run(call)
-    peak = tracing.highest()
+    result = calls.run(call)
+    rise.end()
     leave_if_forked()
     tracing.check(marker)
     del result
-    if tracer.replaced:
-        return {"notes": [_REPLACED]}
-    if not numbers[0]:
-        return {"notes": [_NO_EVENTS]}
-    if peak > cells[_LIMIT]:
-        cells[_THREAD], cells[_EVENT] = cells[_LAST], numbers[cells[_LAST]]
-    return {"event": [cells[_THREAD], max(cells[_EVENT], 1), peak]}
+    return not calls.replaced
 
 
-def _finder(cells: memoryview[Any], numbers: memoryview[Any], thread: int) -> Trace:
-    """Return a trace function that keeps the last event, of whichever thread, after which the peak rose."""
-    traced = tracing.traced
+class _LastRise:
+    """Finds a step, before the next of which the peak rose last: its thread and number, and the traced size then.
 
-    def step(_frame: FrameType, _event: str, _value: Any) -> Trace:
-        if traced()[1] > cells[_LIMIT]:
-            cells[_LIMIT] = traced()[1] + _MARGIN
-            cells[_THREAD] = last = cells[_LAST]
-            cells[_EVENT] = numbers[last]
-        cells[_LAST] = thread
-        numbers[thread] += 1
+    Of calls that is the last one of the thread in which the rise shows: others may have made calls since, but often to
+    wait. Of lines it is the last one of all threads.
+    """
+
+    def __init__(self) -> None:
+        self.found: tuple[int, int, int] | None = None
+        self._counters: dict[int, Iterator[None]] = {}  # of the steps of each thread
+        self._sizes: dict[int, tuple[int, int]] = {}  # the reading at each thread's last step
+        self._last = 0  # the thread of the last step
+        self._lines = False
+        self._limit = _MARGIN
+        tracing.before_resets(self._look)
+
+    def begin(self, thread: int) -> Step:
+        """Return the step of a thread. It makes few objects, each of which is traced."""
+        counter = self._counters[thread] = repeat(None, _MOST)
+        sizes = self._sizes
+        sizes[thread] = 0, 0
+
+        def step(_frame: object = None, _event: object = None, _value: object = None) -> None:
+            now = tracing.traced()
+            if now[1] > self._limit:
+                self._note(now[1], thread)
+            self._last = thread
+            sizes[thread] = now
+            next(counter)
+
         return step
 
-    return step
+    def number_of_steps(self, thread: int) -> int:
+        """Return how many steps of a thread there were so far."""
+        return _MOST - self._counters[thread].__length_hint__()  # type: ignore[attr-defined,no-any-return]
 
+    def start_lines(self, thread: int) -> None:
+        """Find only what rises above the peak so far; steps are lines from now on."""
+        self._lines, self._last = True, thread
+        self._sizes[thread] = tracing.traced()
+        self._limit = self._sizes[thread][1]
 
-def _note_rise(cells: memoryview[Any], numbers: memoryview[Any]) -> None:
-    """Note a rise of the peak between two events, as the trace function does at an event."""
-    if tracing.traced()[1] > cells[_LIMIT]:
-        cells[_LIMIT] = tracing.traced()[1] + _MARGIN
-        cells[_THREAD] = cells[_LAST]
-        cells[_EVENT] = numbers[cells[_LAST]]
+    def end(self) -> None:
+        """Look for the last time."""
+        self._look()
+        self._limit = maxsize
 
+    def _look(self) -> None:
+        peak = tracing.traced()[1]
+        if peak > self._limit:
+            self._note(peak, self._last)
 
-# --- the second child --------------------------------------------------------------------------------------
-
-
-def _take(call: Callable[[], Any], request: dict[str, Any], allocated_at: Callable[[object], Any]) -> dict[str, Any]:
-    """Return the profile at the event of the request."""
-    thread, number, peak = request["event"]
-    moment = _Moment(number, peak, request["frames"], allocated_at)
-    tracer = EventTracer(lambda this: moment.trace if this == thread else _ignore)
-    tracer.rehearse()
-    moment.left = repeat(True, number - 1)
-    tracing.settle()
-    tracing.start(request["frames"])
-    tracer.run(call)
-    leave_if_forked()
-    if moment.counts is None:
-        return {"notes": [_ELSEWHERE]}
-    attribution = LineAttribution(Locator(request))
-    profile = attribution.profile(tracing.by_stack(moment.counts), attribution.types(moment.instances))
-    return {"profiles": {"peak": profile}}
-
-
-def _ignore(_frame: FrameType, _event: str, _value: Any) -> None:
-    """Ignore the events of another thread."""
-
-
-class _Moment:
-    """Counts down to an event, and takes the traces there: all of the peak in `counts`."""
-
-    def __init__(self, number: int, peak: int, depth: int, allocated_at: Callable[[object], Any]) -> None:
-        self.left = repeat(True, number + 1)  # out of reach of the rehearsal; a number counted down would be traced
-        self.counts: tracing.Counts | None = None
-        self.instances: Instances = {}
-        self._peak = peak
-        self._depth = depth
-        self._allocated_at = allocated_at
-        self.trace = self._make_trace()
-
-    def _make_trace(self) -> Trace:
-        """Return the trace function of the thread in which the event takes place, one object for all its frames."""
-
-        def trace(frame: FrameType, event: str, _value: Any) -> Trace:
-            if next(self.left, None) is None and self.counts is None:
-                settrace(None)
-                self._capture(frame, event, self._peak - tracing.traced()[0])
-            return trace
-
-        return trace
-
-    def _capture(self, frame: FrameType, event: str, rest: int) -> None:
-        """Take the traces of what is alive, without the type cache; the call then goes on untraced."""
-        enabled = isenabled()
-        disable()
-        tracing.clear_caches()
-        objects: list[object] = get_objects()
-        traces = tracing.take()
-        objects.append([value for step in _running() for value in _locals(step)])
-        self.instances = traced_instances(objects, self._allocated_at)
-        live = _live_frames()
-        tracing.stop()
-        counts = tracing.count(traces)
-        del traces
-        _leave_out(counts, [*live, *_instrumentation(counts)])
-        if rest > 0:
-            counts[0, rest, self._executing(frame, event)] = 1
-        self.counts = counts
-        if enabled:
-            enable()
-
-    def _executing(self, frame: FrameType, event: str) -> tracing.Frames:
-        """Return the stack that executes next: after a return that of the caller."""
-        outer = frame.f_back
-        step = outer if event == "return" and outer and not tracing.is_own(outer.f_code.co_filename) else frame
-        frames: list[tracing.Line] = []
-        while step is not None and len(frames) < self._depth:
-            frames.append((step.f_code.co_filename, step.f_lineno))
-            step = step.f_back  # type: ignore[assignment]
-        return tuple(frames)
-
-
-# --- the tracer's own allocations --------------------------------------------------------------------------
-
-
-def _live_frames() -> list[tuple[tracing.Frames, int]]:
-    """Stack and size of the frame objects there are: since 3.11 they are made for trace functions only."""
-    found: list[tuple[tracing.Frames, int]] = []
-    if sys.version_info < (3, 11):
-        return found
-    for frame in _running():
-        place = tracing.allocated_at(frame)
-        if place is not None:
-            found.append((place, frame.__sizeof__() + _GC_HEAD))
-    return found
-
-
-def _locals(frame: FrameType) -> list[object]:
-    """Return the values of a frame's variables; the body of a class may have them in an object of its own."""
-    variables = frame.f_locals
-    return list(variables.values()) if type(variables) in _VARIABLES else []
-
-
-def _running() -> Iterator[FrameType]:
-    """Yield the frames of all threads."""
-    for top in _current_frames().values():
-        frame: FrameType | None = top
-        while frame is not None:
-            yield frame
-            frame = frame.f_back
-
-
-def _instrumentation(counts: tracing.Counts) -> Iterator[tuple[tracing.Frames, int]]:
-    """Stack and size of the memory that the interpreter adds to each code object that is traced, since 3.11.
-
-    It is allocated when the code is entered, at the first line of it: two bytes per instruction, and since 3.12 a
-    structure of some words.
-    """
-    if sys.version_info < (3, 11):
-        return
-    sizes: dict[tracing.Line, set[int]] = {}
-    fixed = {12: 72}.get(sys.version_info[1], 64)
-    for code in _codes():
-        entry = sizes.setdefault((code.co_filename, code.co_firstlineno), set())
-        entry.add(len(code.co_code))
-        if sys.version_info >= (3, 12):
-            entry.add(fixed)
-    for domain, size, frames, *_ in list(counts):
-        if not domain and size in sizes.get(frames[0], ()):
-            yield frames, size
-
-
-def _codes() -> Iterator[CodeType]:
-    """Yield the code of all functions that are alive, with the code within."""
-    pending = [thing.__code__ for thing in get_objects() if type(thing) is type(_codes)]
-    seen = set()
-    while pending:
-        code = pending.pop()
-        if id(code) not in seen:
-            seen.add(id(code))
-            pending += [inner for inner in code.co_consts if type(inner) is type(code)]
-            yield code
-
-
-def _leave_out(counts: tracing.Counts, blocks: list[tuple[tracing.Frames, int]]) -> None:
-    """Take blocks of the tracer's out of the counts, one for each."""
-    known: dict[tuple[tracing.Frames, int], list[Any]] = {}
-    for trace in counts:  # traces of one stack may differ in its whole depth
-        known.setdefault((trace[2], trace[1]), []).append(trace)
-    for block in blocks:
-        traces = known.get(block)
-        if traces:
-            counts[traces[-1]] -= 1
-            if not counts[traces[-1]]:
-                del counts[traces.pop()]
+    def _note(self, peak: int, thread: int) -> None:
+        self._limit = peak + _MARGIN
+        if self._lines or not self.number_of_steps(thread):
+            thread = self._last
+        self.found = thread, self.number_of_steps(thread), self._sizes[thread][0]

@@ -169,7 +169,7 @@ def test_the_line_that_holds_the_peak_comes_first(versioned: Bench, name: str) -
     assert least / 100 * peak <= lines[0].size <= (most + 0.5) / 100 * peak
     assert sum(line.size for line in lines) == pytest.approx(peak, rel=0.02)
     assert outcome.notes == ()
-    assert outcome.passes == ("deep", "first", "peak")
+    assert outcome.passes == ("first", "peak")
 
 
 @pytest.mark.parametrize("versioned", VERSIONS[3:], indirect=True)
@@ -220,7 +220,7 @@ def test_types_and_callers_are_those_at_the_peak(versioned: Bench) -> None:
             items.clear()
             return bytearray(100)
     """
-    observation = versioned.observe(text, ("peak",), explain=True)
+    observation = versioned.observe(text, ("peak", "retained"), explain=True)
     found = profile(observation, "peak")
     assert found.types[:2] == (
         LineInstances(path="<scenarios>/waste.py", line=4, name="waste.Item", count=1000),

@@ -7,7 +7,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from memharness.child.exchange import Delivered, Exchange
+import msgspec
+
+from memharness.child.exchange import Delivered, Event, Exchange
 from memharness.child.interpreter import child_environment, probe_command
 from memharness.child.observed_inputs import observed_inputs
 from memharness.child.opened_files import OpenedFiles
@@ -51,12 +53,28 @@ class Children:
     opened: OpenedFiles | None
 
     def run(
-        self, name: Stage, metrics: Sequence[str] = (), *, frames: int = 1, event: tuple[int, int, int] | None = None
+        self,
+        name: Stage,
+        metrics: Sequence[str] = (),
+        *,
+        frames: int = 1,
+        event: Event | None = None,
+        again: bool = True,
     ) -> PassResult:
-        """Run a pass: again after a time-out or the loss of its supervisor, which may be the machine's fault."""
-        request = {"pass": name, "metrics": metrics, "frames": frames, "event": event}
+        """Run a pass: again after the loss of its supervisor, and where asked for after a time-out.
+
+        Both may be the machine's fault.
+        """
+        request = {
+            "pass": name,
+            "metrics": metrics,
+            "frames": frames,
+            "event": event and msgspec.to_builtins(event),
+        }
         result = self._run_undisturbed(name, request)
-        return result if result.ending.cause in ("exit", "memory") else self._run_undisturbed(name, request)
+        if result.ending.cause == "lost" or (again and result.ending.cause in ("cpu", "wall")):
+            result = self._run_undisturbed(name, request)
+        return result
 
     def _run_undisturbed(self, name: Stage, request: dict[str, object]) -> PassResult:
         """Run a pass until nobody changed the environment meanwhile."""

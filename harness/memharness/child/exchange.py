@@ -51,6 +51,19 @@ class Accesses(Value):
     obstacle: str | None
 
 
+class Event(Value, array_like=True):
+    """The moment of the peak: between a call of a thread and its next, and after `line` lines of the thread `running`.
+
+    `rest` bytes are allocated from there to the peak.
+    """
+
+    thread: Integer
+    call: Integer
+    running: Integer
+    line: Integer
+    rest: Integer
+
+
 class Delivered(Response, tag_field="status", tag="measured"):
     """The figures of one pass."""
 
@@ -61,7 +74,7 @@ class Delivered(Response, tag_field="status", tag="measured"):
     calls: Integer | None = None
     notes: tuple[str, ...] = ()
     suspected: tuple[str, ...] = ()
-    event: tuple[int, int, int] | None = None  # of the peak: to be handed to the child that explains it
+    event: Event | None = None  # of the peak: to be handed to the child that explains it
     accesses: Accesses | None = None  # in "first", "growth" and "rss"
     processes: Integer = 0  # in the same: how many it is known to have started
 

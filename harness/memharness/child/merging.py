@@ -27,7 +27,7 @@ _RANDOMISED: Final = "address randomisation could not be turned off: peaks may v
 
 
 class MergedPasses:
-    """What the passes of a case delivered so far, by pass; `profiles` by kind; `notes` of the host."""
+    """What passes of a case delivered so far, and how they ended, by pass; `profiles` by kind; `notes` of the host."""
 
     def __init__(self, notes: Iterable[str]) -> None:
         self.delivered: dict[PassName, Delivered] = {}
@@ -36,11 +36,11 @@ class MergedPasses:
         self._values: dict[str, int] = {}
         self._failed: dict[str, Failed | TimedOut | OutOfMemory] = {}
         self._inputs: dict[PassName, ObservedInputs] = {}
-        self._endings: dict[str, list[Ending]] = {}
+        self.endings: dict[str, list[Ending]] = {}
 
     def add(self, name: PassName, result: PassResult) -> None:
         """Add a pass that measures."""
-        self._endings[name] = [result.ending]
+        self.endings[name] = [result.ending]
         if not isinstance(result.outcome, Delivered):
             self._failed[name] = result.outcome
             return
@@ -54,13 +54,19 @@ class MergedPasses:
 
     def explain(self, name: str, result: PassResult, missing: str) -> Delivered | None:
         """Add the profiles of a pass that explains, and return what it delivered; else note that they are `missing`."""
-        self._endings.setdefault(name, []).append(result.ending)
+        self.endings.setdefault(name, []).append(result.ending)
         if isinstance(result.outcome, Delivered):
             self.profiles |= result.outcome.profiles
             return result.outcome
-        phase, reason = outcome_reason(result.outcome)
-        self.notes.append(f"{missing}: the pass for them ended in {phase}: {reason}")
+        self.note_missing(result.outcome, missing)
         return None
+
+    def note_missing(self, outcome: Failed | TimedOut | OutOfMemory, missing: str) -> None:
+        """Note what is `missing` because a pass failed."""
+        phase, reason = outcome_reason(outcome)
+        note = f"{missing}: the pass for them ended in {phase}: {reason}"
+        if note not in self.notes:
+            self.notes.append(note)
 
     def observation(self) -> Observation:
         """Return figures, profiles, inputs and notes of the passes that succeeded, and the failures of the others."""
@@ -73,7 +79,7 @@ class MergedPasses:
             types=first.types,
             profiles={kind: profile.id for kind, profile in self.profiles.items()},
             notes=(*chain(*(response.notes for response in responses)), *self.notes, *self._doubts()),
-            passes=tuple(sorted(self._endings.keys() - self._failed.keys())),
+            passes=tuple(sorted(self.endings.keys() - self._failed.keys())),
             inputs={name: observed.id for name, observed in self._inputs.items()},
             failed_passes=self._failed,
             suspected=growth.suspected,
@@ -87,10 +93,10 @@ class MergedPasses:
     def _doubts(self) -> list[str]:
         """Return notes on what makes figures less exact, or leaves memory out of them."""
         notes = []
-        if not all(ending.fixed_addresses for endings in self._endings.values() for ending in endings):
+        if not all(ending.fixed_addresses for endings in self.endings.values() for ending in endings):
             notes.append(_RANDOMISED)
         for name in _UNCOUNTED_IN:
-            if name in self.delivered and (note := _uncounted(name, self.delivered[name], self._endings[name][0])):
+            if name in self.delivered and (note := _uncounted(name, self.delivered[name], self.endings[name][0])):
                 return [*notes, note]
         return notes
 
