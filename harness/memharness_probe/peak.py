@@ -1,9 +1,9 @@
 """The moment of the first call's peak: found by looking at the tracer's peak at every Python call within it.
 
-The peak is reached between two calls of the thread in which its last rise shows. Where much is allocated between the
-two, within C code or a loop without calls, a second child looks at each line that runs then, in whatever thread. Calls
-and lines are numbered within their thread, because threads switch at other moments in every run; where threads run side
-by side, the children may see different moments.
+The peak is reached between two calls of a thread. Where much is allocated between the two, within C code or a loop
+without calls, a second child looks at each line that runs then, in whatever thread. Calls and lines are numbered within
+their thread, because threads switch at other moments in every run; where threads run side by side, the children may see
+different moments.
 """
 
 from __future__ import annotations
@@ -100,8 +100,8 @@ def _run(call: Callable[[], Any], calls: TracedCalls | MonitoredCalls, rise: _La
 class _LastRise:
     """Finds a step, before the next of which the peak rose last: its thread and number, and the traced size then.
 
-    Of calls that is the last one of the thread in which the rise shows: others may have made calls since, but often to
-    wait. Of lines it is the last one of all threads.
+    Of lines that is the last one of all threads. Of calls, where one thread made the last one and another the next, it
+    is that of the thread that began later: the other mostly waits for it, and not by the same calls in every run.
     """
 
     def __init__(self) -> None:
@@ -153,4 +153,5 @@ class _LastRise:
         self._limit = peak + _MARGIN
         if self._lines or not self.number_of_steps(thread):
             thread = self._last
+        thread = max(thread, self._last)
         self.found = thread, self.number_of_steps(thread), self._sizes[thread][0]
