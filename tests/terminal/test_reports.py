@@ -10,6 +10,7 @@ from msgspec.structs import fields, replace
 from rich.cells import cell_len
 from rich.console import Console
 
+from memharness.analyse.causes import group_by_cause
 from memharness.model.environments import EnvironmentFacts
 from memharness.model.findings import (
     BlamedHolder,
@@ -41,6 +42,7 @@ from memharness.model.measurements import (
     TimedOut,
     TypeCount,
 )
+from memharness.model.metrics import METRICS
 from memharness.model.values import Value
 from memharness.terminal.commit import draw_commit
 from memharness.terminal.comparison import draw_comparison
@@ -124,7 +126,13 @@ def summary(metric: str, first: int | None, last: int | None, residual: int | No
 
 
 def report(*changes: Change, **known: object) -> Report:
-    plain = Report(counts=Counts(commits=9, measured=8, cached=1), changes=changes, failures=(), series=())
+    plain = Report(
+        counts=Counts(commits=9, measured=8, cached=1),
+        changes=changes,
+        findings=group_by_cause(changes),
+        failures=(),
+        series=(),
+    )
     return replace(plain, **known)
 
 
@@ -133,9 +141,9 @@ def console(width: int) -> tuple[Console, io.StringIO]:
     return Console(file=file, width=width, highlight=False, color_system=None), file
 
 
-def drawn(value: Report, width: int = 120) -> str:
+def drawn(value: Report, width: int = 120, *, verbose: bool = False) -> str:
     screen, file = console(width)
-    draw_report(screen, value, COMMITS)
+    draw_report(screen, value, COMMITS, verbose=verbose)
     return "\n" + file.getvalue()
 
 
@@ -174,7 +182,7 @@ def test_a_report_names_series_changes_failures_and_counts() -> None:
         counts=Counts(commits=9, measured=7, cached=2, failed=2),
     )
     assert (
-        drawn(full, 110)
+        drawn(full, 110, verbose=True)
         == """
   metric          first       last  unflagged  trend
 waste[rows=100]
@@ -185,11 +193,13 @@ waste[rows=100]
 other
   rss_peak        9 MiB          -          =         noisy
 
-▲ regressed  peak and warm_peak  waste[rows=100]  (confirmed)
-  2.12 MiB → 4.24 MiB  (+2.12 MiB, +99.9%)
+▲ regressed  peak, warm_peak and result  waste[rows=100]  (confirmed)
   commit 3333333333  2023-11-14  A U Thor  commit 3
+  peak, warm_peak  2.12 MiB  →  4.24 MiB  +99.9%
+  result           2.12 MiB  →  4.24 MiB  +99.9%
+  behind peak of waste[rows=100]:
         size        +diff    count  average  line
-    2.54 MiB    +1.27 MiB  +10,000    133 B  wastebox/core.py:16  waste_memory  changed here
+    2.54 MiB    +1.27 MiB  +10,000    133 B  wastebox/core.py:16  waste_memory  function changed here
                                                undo = [MyObject()]
                                                allocated at wastebox/core.py:10: self.data = os.urandom(100)
                                                +10,000 builtins.bytes
@@ -203,10 +213,7 @@ other
       return waste_memory(rows)
     File "wastebox/core.py", line 10, in MyObject.__init__
       self.data = os.urandom(100)
-
-▲ regressed  result  waste[rows=100]  (confirmed)
-  2.12 MiB → 4.24 MiB  (+2.12 MiB, +99.9%)
-  commit 3333333333  2023-11-14  A U Thor  commit 3
+  behind result of waste[rows=100]:
   at the same lines as above, and -184 B elsewhere
 
 ✗ failed  4444444444  2023-11-14  commit 4
@@ -215,14 +222,63 @@ other
     in build: uv: exit 2  (2 cases)
 note: a file was set aside
 
-9 commits: 7 measured now, 2 stored before; 2 with failures; 2 regressed
+9 commits: 7 measured now, 2 stored before; 2 with failures; 1 finding: 2 regressed
 """
     )
 
 
+def test_changes_of_one_cause_are_one_finding_with_the_changed_line_first() -> None:
+    """The line that allocates did not change: what calls it leads, with all that comes of it."""
+    full = report(PEAK, change("result", blame=PEAK.blame, elsewhere=-184, after=4445712, stack=STACK))
+    assert (
+        drawn(full)
+        == """
+
+▲ regressed  peak, warm_peak and result  waste[rows=100]  (confirmed)
+  commit 3333333333  2023-11-14  A U Thor  commit 3
+  peak, warm_peak  2.12 MiB  →  4.24 MiB  +99.9%
+  result           2.12 MiB  →  4.24 MiB  +99.9%
+  behind peak of waste[rows=100]:
+  +2.12 MiB  wastebox/core.py:16  waste_memory  in json  changed here
+               undo = [MyObject()]
+               +1.27 MiB allocated at wastebox/core.py:10: self.data = os.urandom(100)
+               +10,000 builtins.bytes, +10,000 wastebox.core.MyObject, +101 builtins.list
+  lines explain 97 % of the peak
+
+9 commits: 8 measured now, 1 stored before; 1 finding: 2 regressed
+"""
+    )
+
+
+def test_of_many_changes_those_over_a_limit_and_the_greatest_of_each_metric_are_named() -> None:
+    """What else the changes differ in stands beside them: case, environment family, and how sure they are."""
+    peaks = [
+        change(case=f"waste[rows={rows}]", before=0, after=rows * KIB, blame=(replace(UNDO, bytes=rows * KIB),))
+        for rows in range(1, 8)
+    ]
+    leak = change("growth", unit="bytes per call", before=0, after=24, blame=(replace(UNDO, bytes=24),))
+    leak = replace(leak, family="cpython-3.13.1-auto", confidence="suspected")
+    over = replace(OVER, case="waste[rows=1]")
+    found = report(*peaks, leak, exceeded=(over,), series=(summary("peak", 0, 1), summary("peak", 0, 1, family="b")))
+    assert """
+▲ regressed  peak and growth  waste  8 cases  2 environments
+  commit 3333333333  2023-11-14  A U Thor  commit 3
+  peak         0 B  →      1 KiB  +1 KiB  [rows=1]  cpython-3.11.7-auto  confirmed
+  peak         0 B  →      4 KiB  +4 KiB  [rows=4]  cpython-3.11.7-auto  confirmed
+  peak         0 B  →      5 KiB  +5 KiB  [rows=5]  cpython-3.11.7-auto  confirmed
+  peak         0 B  →      6 KiB  +6 KiB  [rows=6]  cpython-3.11.7-auto  confirmed
+  peak         0 B  →      7 KiB  +7 KiB  [rows=7]  cpython-3.11.7-auto  confirmed
+  growth  0 B/call  →  24 B/call   +24 B  [rows=100]  cpython-3.13.1-auto  suspected: may still be a cache that fills up
+  and 2 more; --verbose has them
+  behind peak of waste[rows=7] (cpython-3.11.7-auto):
+  +7 KiB  wastebox/core.py:16  waste_memory  in json  changed here
+""" in drawn(found)
+    assert len(re.findall(r"\[rows=\d+\]  cpython\S+  [cs]", drawn(found, verbose=True))) == 8
+
+
 def test_on_a_narrow_terminal_lines_go_below_their_figures() -> None:
     assert (
-        drawn(report(PEAK), 60)
+        drawn(report(PEAK), 60, verbose=True)
         == """
 
 ▲ regressed  peak and warm_peak  waste[rows=100]
@@ -231,7 +287,7 @@ def test_on_a_narrow_terminal_lines_go_below_their_figures() -> None:
   commit 3333333333  2023-11-14  A U Thor  commit 3
         size        +diff    count  average
     2.54 MiB    +1.27 MiB  +10,000    133 B
-    wastebox/core.py:16  waste_memory  changed here
+    wastebox/core.py:16  waste_memory  function changed here
       undo = [MyObject()]
       allocated at wastebox/core.py:10: self.data =
         os.urandom(100)
@@ -265,7 +321,7 @@ def test_no_digit_is_cut(width: int) -> None:
         summary("growth", size, size, -size, case="o" * 70),
         summary("gc_objects", 1, 2, None),  # the longest name: at 60 columns figures have no room side by side
     )
-    text = drawn(report(grown, series=series), width)
+    text = drawn(report(grown, series=series), width, verbose=True)
     figures = Counter(re.findall(r"[+-]?[\d,.]+ [KM]iB(?:/call)?", " ".join(text.split())))
     assert figures == {
         "1023.00 KiB/call": 5,
@@ -344,7 +400,7 @@ def test_a_suspected_leak_shows_what_is_left_alive() -> None:
     kept = tuple(Survivor(path="a.py", line=3, name="a.B", text=f"<B {n // 2}\x1b>") for n in range(14))
     grown = change("growth", unit="bytes per call", confidence="suspected", before=0, after=8, survivors=kept)
     assert (
-        drawn(report(grown))
+        drawn(report(grown), verbose=True)
         == """
 
 ▲ regressed  growth  waste[rows=100]
@@ -380,7 +436,7 @@ def test_the_parts_of_a_difference_add_up_where_not_all_are_shown() -> None:
     )
     found = change("retained", before=0, after=50 << 10, blame=blame, elsewhere=8 << 10, types=types)
     assert (
-        drawn(report(found))
+        drawn(report(found), verbose=True)
         == """
 
 ▲ regressed  retained  waste[rows=100]  (confirmed)
@@ -407,11 +463,43 @@ def test_the_parts_of_a_difference_add_up_where_not_all_are_shown() -> None:
     )
 
 
+def test_the_lines_that_hold_most_are_named_the_changed_ones_first() -> None:
+    """No more lines than hold nine tenths, or three; and one that changed, if any did."""
+    sizes = [500, 300, 150, 40, 6, -4]
+    blame = [replace(BUFFER, line=number, bytes=size, caller=None) for number, size in enumerate(sizes)]
+    found = change(before=0, after=1000, elsewhere=8)
+    named = {at: replace(line, changed_here=True) for at, line in enumerate(blame)}
+
+    def rows(*lines: BlamedLine) -> list[str]:
+        text = drawn(report(replace(found, blame=lines)))
+        return re.findall(r"(?m)^ +(\+\d+ B  wastebox\S+|.*elsewhere)", text)
+
+    places = [f"+{size} B  wastebox/core.py:{number}" for number, size in enumerate(sizes)]
+    assert rows(*blame) == [*places[:3], "+42 B in 3 more lines, +8 B elsewhere"]
+    assert rows(*blame[:2], named[2], *blame[3:]) == [places[2], *places[:2], "+42 B in 3 more lines, +8 B elsewhere"]
+    assert rows(*blame[:3], named[3], *blame[4:]) == [
+        places[3],
+        *places[:3],
+        "+2 B in 2 more lines, +8 B elsewhere",
+    ]
+    assert rows(replace(named[0], bytes=950), *blame[3:]) == [
+        "+950 B  wastebox/core.py:0",
+        "+42 B in 3 more lines, +8 B elsewhere",
+    ]
+
+
 def test_a_changed_statement_of_a_module_is_told_with_its_text() -> None:
     constant = Frame(path="orders.py", line=3, function="<module>", source="WIDTH = 900")
     text = drawn(report(change(blame=(replace(BUFFER, caller=constant),))))
-    assert "orders.py:3  <module>  changed here\n" in text
-    assert "  used at wastebox/core.py:10: self.data = os.urandom(100)\n" in text
+    assert (
+        """
+  +1.27 MiB  orders.py:3  <module>  changed here
+               WIDTH = 900
+               used at wastebox/core.py:10: self.data = os.urandom(100)
+               +10,000 builtins.bytes
+"""
+        in text
+    )
 
 
 HELD = (
@@ -428,14 +516,16 @@ def test_what_keeps_memory_alive_comes_first_where_it_changed() -> None:
         report(change("retained", blame=(BUFFER,), holders=(replace(HELD[0], changed_here=False), HELD[1])))
     )
     assert unchanged.index("kept alive by") > unchanged.index("wastebox/core.py:10")
-    fallen = drawn(report(change("retained", holders=HELD, before=9, after=1), change("growth", holders=HELD)))
-    assert fallen.count("  was kept alive by lru_cache") == fallen.count("kept alive by") == 1
+    falls = [change(metric, blame=(replace(BUFFER, bytes=-8),), holders=HELD, before=9, after=1) for metric in METRICS]
+    for verbose in (False, True):
+        fallen = drawn(report(*falls), verbose=verbose)
+        assert fallen.count("  was kept alive by lru_cache") == fallen.count("kept alive by") == 1
 
 
 def test_the_average_is_that_of_the_blocks_a_line_holds_now() -> None:
     grown = replace(UNDO, size=84_000, bytes=80_690, count=7, blocks=2000, types=())
     gone = replace(UNDO, size=0, bytes=-500, count=-5, blocks=0, status="gone", types=())
-    text = drawn(report(change(blame=(grown, gone))))
+    text = drawn(report(change(blame=(grown, gone))), verbose=True)
     rows = [line.partition("  wastebox")[0] for line in text.splitlines() if "core.py:16" in line]
     assert rows == ["  82.03 KiB  +78.80 KiB     +7     42 B", "        0 B      -500 B     -5         "]
 
@@ -443,7 +533,8 @@ def test_the_average_is_that_of_the_blocks_a_line_holds_now() -> None:
 def test_types_that_grew_alike_are_named_once() -> None:
     types = (TypeCount(name="a.B", before=1, after=10),)
     other = (TypeCount(name="a.B", before=1, after=9),)
-    text = drawn(report(change(types=types), change("result", types=types), change("retained", types=other)))
+    changes = (change(case=f"waste[rows={rows}]", types=found) for rows, found in enumerate([types, types, other]))
+    text = drawn(report(*changes), verbose=True)
     assert [line for line in text.splitlines() if "objects" in line] == ["  objects: +9 a.B", "  objects: +8 a.B"]
 
 
@@ -459,7 +550,7 @@ def test_types_that_grew_alike_are_named_once() -> None:
     ],
 )
 def test_the_explained_share_of_a_peak_is_never_rounded_up(explained: float | None, text: str) -> None:
-    found = drawn(report(replace(PEAK, blame=(UNDO,), stack=None, explained=explained)))
+    found = drawn(report(replace(PEAK, blame=(UNDO,), stack=None, explained=explained)), verbose=True)
     assert found.partition("+101 builtins.list\n")[2].partition("\n9 commits")[0] == text
 
 
@@ -470,7 +561,7 @@ def test_a_heavier_import_names_its_modules() -> None:
     )
     found = change("import", before=1_000_000, after=1_020_000, modules=modules)
     assert (
-        drawn(report(found))
+        drawn(report(found), verbose=True)
         == """
 
 ▲ regressed  import  waste[rows=100]  (confirmed)
@@ -492,12 +583,26 @@ def test_modules_that_another_case_imports_as_well_are_named_once() -> None:
     found = change("import", before=0, after=150_000, modules=modules)
     other = replace(found, case="other", after=150_100)
     fewer = replace(found, case="third", modules=modules[1:])
-    text = drawn(report(found, change(case="other"), other, fewer))
+    text = drawn(report(found, other, fewer), verbose=True)
     assert [line.strip() for line in text.splitlines() if "more module" in line or "same modules" in line] == [
         "+52.73 KiB  3 more modules",
         "at the same modules as above, and +5.96 KiB elsewhere",
         "+35.16 KiB  2 more modules",
     ]
+
+
+def test_of_imports_without_lines_the_heaviest_modules_are_named() -> None:
+    modules = tuple(ModuleChange(module=replace(NUMPY, name=f"m{n}"), before=0, after=18000) for n in range(8))
+    text = drawn(report(change("import", before=0, after=150_000, modules=modules)))
+    assert (
+        """
+  +17.58 KiB  m0  library, imported at wastebox/core.py:3
+  +17.58 KiB  m1  library, imported at wastebox/core.py:3
+  +17.58 KiB  m2  library, imported at wastebox/core.py:3
+  +87.89 KiB in 5 more modules, +5.86 KiB elsewhere
+"""
+        in text
+    )
 
 
 @pytest.mark.parametrize(
@@ -572,9 +677,9 @@ def test_the_counts_name_every_verdict_that_occurs() -> None:
         change(verdict="drifting", drift=True),
         change(verdict="accepted", reason="wanted"),
     )
-    last = drawn(report(*changes)).splitlines()[-1]
+    last = drawn(report(*changes), 160).splitlines()[-1]
     assert last == (
-        "9 commits: 8 measured now, 1 stored before; "
+        "9 commits: 8 measured now, 1 stored before; 4 findings: "
         "2 regressed (1 only suspected), 1 accepted, 1 transient, 1 drifting"
     )
     assert drawn(report()) == "\n\n9 commits: 8 measured now, 1 stored before; no change\n"
@@ -683,13 +788,10 @@ waste[rows=100]
 
 ▲ regressed  peak and warm_peak  waste[rows=100]  (confirmed)
   2.12 MiB → 4.24 MiB  (+2.12 MiB, +99.9%)
-        size        +diff    count  average  line
-  871.99 KiB  +871.99 KiB  +20,202     44 B  wastebox/core.py:16  waste_memory  in json  changed
-                                               here
-                                               undo = [MyObject()]
-                                               +10,000 wastebox.core.MyObject, +101 builtins.list
-                +1.27 MiB                    elsewhere
-                +2.12 MiB                    together
+  +871.99 KiB  wastebox/core.py:16  waste_memory  in json  changed here
+                 undo = [MyObject()]
+                 +10,000 wastebox.core.MyObject, +101 builtins.list
+  +1.27 MiB elsewhere
   lines explain 97 % of the peak
 
 2 commits: 2 measured now, 0 stored before; 1 regressed
@@ -947,6 +1049,7 @@ def test_no_foreign_text_reaches_the_terminal_as_it_is() -> None:
     modules = change("import", modules=(ModuleChange(module=NUMPY, before=0, after=1),), undone_by=IDS[5])
     full = report(
         explained,
+        replace(explained, metric="result", family="other"),
         modules,
         series=(summary("peak", 0, 1), summary("peak", 0, 1, family="other")),
         exceeded=(OVER,),
@@ -966,10 +1069,11 @@ def test_no_foreign_text_reaches_the_terminal_as_it_is() -> None:
 
     commits = {key: hostile(value) for key, value in COMMITS.items()}
     screen, file = console(400)
+    draw_report(screen, cast("Report", hostile(full)), cast("dict[str, Commit]", commits), verbose=True)
     draw_report(screen, cast("Report", hostile(full)), cast("dict[str, Commit]", commits))
     draw_comparison(screen, cast("Report", hostile(full)), *(cast("Commit", commits[IDS[n]]) for n in (2, 3)))
     draw_commit(screen, cast("Commit", commits[IDS[3]]), [cast("StoredCase", hostile(case))])
     text = file.getvalue()
     assert [character for character in text if not character.isprintable() and character != "\n"] == []
     seen = r"\x1b[31m\u202e\r[bold]\n:x:"
-    assert text.count("x1b") == text.count(seen) == 144
+    assert text.count("x1b") == text.count(seen) == 187

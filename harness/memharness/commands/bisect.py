@@ -2,7 +2,7 @@
 
 import click
 
-from memharness.commands.options import choosing, json_option, measuring, metric_option, print_config
+from memharness.commands.options import choosing, json_option, measuring, metric_option, print_config, verbose_option
 from memharness.commands.printing import print_report
 from memharness.config.configuration import Config
 from memharness.errors import REGRESSION
@@ -17,6 +17,7 @@ from memharness.terminal.progress import show_progress
 @metric_option
 @choosing
 @json_option
+@verbose_option
 @measuring
 @click.pass_context
 def command(
@@ -29,6 +30,7 @@ def command(
     bad: str,
     metric: str,
     as_json: bool,
+    verbose: bool,
 ) -> None:
     """Find the commit between GOOD and BAD that moved a metric, by halving.
 
@@ -38,5 +40,5 @@ def command(
     print_config(config)
     with show_progress() as progress:
         found = bisect(config, good, bad, selection, metric, listener=progress)
-    print_report(found.report, {commit.id: commit for commit in found.line}, as_json=as_json)
+    print_report(found.report, {commit.id: commit for commit in found.line}, as_json=as_json, verbose=verbose)
     context.exit(REGRESSION if found.question.after > found.question.before else 0)

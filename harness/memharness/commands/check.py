@@ -6,7 +6,7 @@ import click
 from msgspec.structs import replace
 
 from memharness.commands.exit_code import exit_code, with_advice
-from memharness.commands.options import configured, json_option, selecting
+from memharness.commands.options import configured, json_option, selecting, verbose_option
 from memharness.commands.printing import print_advice, print_notices, print_report
 from memharness.config.configuration import Config
 from memharness.errors import INCOMPLETE, MemharnessError
@@ -24,9 +24,10 @@ from memharness.plan.tasks import runs_on
 @click.command()
 @selecting
 @json_option
+@verbose_option
 @configured
 @click.pass_context
-def command(context: click.Context, /, config: Config, selection: Selection, *, as_json: bool) -> None:
+def command(context: click.Context, /, config: Config, selection: Selection, *, as_json: bool, verbose: bool) -> None:
     """Judge stored results without measuring.
 
     Without a range, the newest commit is judged against what is stored before it; with one, every change in it counts.
@@ -41,13 +42,13 @@ def command(context: click.Context, /, config: Config, selection: Selection, *, 
     notices = (*report.notices, *gaps, *_unexplained(results, report.changes))
     report = replace(report, notices=notices, still_open=still_open(results, report.changes))
     if ranged or as_json:
-        print_report(report, commits_of(results, report), as_json=as_json)
+        print_report(report, commits_of(results, report), as_json=as_json, verbose=verbose)
     else:
         from memharness.terminal.console import output_console
         from memharness.terminal.report import draw_newest
 
         commits = commits_of(results, report)
-        draw_newest(output_console(), report, commits, results.commits[-1], judged_against(results))
+        draw_newest(output_console(), report, commits, results.commits[-1], judged_against(results), verbose=verbose)
     print_advice(report)
     code = exit_code(report, needed={results.commits[-1].id})
     context.exit(code or (INCOMPLETE if gaps else 0))

@@ -3,7 +3,7 @@
 import click
 
 from memharness.commands.exit_code import exit_code, with_advice
-from memharness.commands.options import choosing, json_option, measuring, print_config
+from memharness.commands.options import choosing, json_option, measuring, print_config, verbose_option
 from memharness.commands.printing import print_advice, print_json
 from memharness.config.configuration import Config
 from memharness.findings.project import Selection
@@ -18,6 +18,7 @@ from memharness.terminal.progress import show_progress
 @click.option("--retry-failed", is_flag=True, help="Measure again what failed before.")
 @choosing
 @json_option
+@verbose_option
 @measuring
 @click.pass_context
 def command(
@@ -31,6 +32,7 @@ def command(
     same_env: bool,
     retry_failed: bool,
     as_json: bool,
+    verbose: bool,
 ) -> None:
     """Compare the environments, metrics and lines of revisions A and B.
 
@@ -48,6 +50,6 @@ def command(
         from memharness.terminal.comparison import draw_comparison
         from memharness.terminal.console import output_console
 
-        draw_comparison(output_console(), report, found.before, found.after)
+        draw_comparison(output_console(), report, found.before, found.after, verbose=verbose)
     print_advice(report)
     context.exit(exit_code(report, needed={found.before.id, found.after.id}))

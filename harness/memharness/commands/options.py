@@ -19,6 +19,9 @@ Command: TypeAlias = Callable[..., Any]  # click passes the values of all option
 Function = TypeVar("Function", bound=Command)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+verbose_option = click.option(
+    "-v", "--verbose", is_flag=True, help="Print all lines, modules, call stacks and survivors of every change."
+)
 
 metric_option = click.option(
     "-m", "--metric", type=click.Choice(list(METRICS)), default="peak", show_default=True, help="The metric to look at."

@@ -10,7 +10,7 @@ from memharness.model.history import Commit
 from memharness.wording.text import visible
 
 
-def print_report(report: Report, commits: Mapping[str, Commit], *, as_json: bool) -> None:
+def print_report(report: Report, commits: Mapping[str, Commit], *, as_json: bool, verbose: bool = False) -> None:
     """Print a report as JSON or as text; `commits` are those that it names."""
     if as_json:
         print_json(report)
@@ -18,7 +18,7 @@ def print_report(report: Report, commits: Mapping[str, Commit], *, as_json: bool
     from memharness.terminal.console import output_console
     from memharness.terminal.report import draw_report
 
-    draw_report(output_console(), report, commits)
+    draw_report(output_console(), report, commits, verbose=verbose)
 
 
 def print_advice(report: Report) -> None:

@@ -7,7 +7,7 @@ import click
 from msgspec.structs import replace
 
 from memharness.commands.exit_code import exit_code, with_advice
-from memharness.commands.options import json_option, measuring, print_config, selecting
+from memharness.commands.options import json_option, measuring, print_config, selecting, verbose_option
 from memharness.commands.printing import print_advice, print_notices, print_report
 from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
@@ -26,6 +26,7 @@ from memharness.wording.text import number_text
 @selecting
 @click.option("--new", is_flag=True, help="Commits since every case was last measured.")
 @json_option
+@verbose_option
 @click.option("--retry-failed", is_flag=True, help="Measure again what failed before.")
 @click.option(
     "--verify-reuse",
@@ -48,6 +49,7 @@ def command(
     selection: Selection,
     *,
     as_json: bool,
+    verbose: bool,
     retry_failed: bool,
     verify: float,
     keep_going: bool,
@@ -66,17 +68,17 @@ def command(
     work = functools.partial(
         measure, config, selection, retry_failed=retry_failed, verify=verify, keep_going=keep_going
     )
-    context.exit(report_run(work, as_json=as_json))
+    context.exit(report_run(work, as_json=as_json, verbose=verbose))
 
 
-def report_run(work: Callable[..., Results], *, as_json: bool = False) -> int:
+def report_run(work: Callable[..., Results], *, as_json: bool = False, verbose: bool = False) -> int:
     """Call `work` with a listener for its progress, print the report, and return the exit code."""
     with show_progress() as progress:
         results = work(listener=progress)
     print_notices(_working_tree_notes(results))
     report = with_advice(make_report(results), results.fresh | former_only(results))
     report = replace(report, still_open=still_open(results, report.changes))
-    print_report(report, commits_of(results, report), as_json=as_json)
+    print_report(report, commits_of(results, report), as_json=as_json, verbose=verbose)
     print_advice(report)
     return exit_code(report, needed={results.commits[-1].id})
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
+from memharness.analyse.causes import group_by_cause
 from memharness.analyse.changes import fold_warm_peaks
 from memharness.analyse.limits import find_exceeded
 from memharness.analyse.noisy import LEAST_COMMITS
@@ -88,7 +89,8 @@ def make_report(
     judged = judge(results) if judged is None else judged
     present = [one for one in judged if not one.closed]
     failed = failures(results)
-    found = describe(results, judged if described is None else described)  # which may notice damaged profiles
+    # describing may notice damaged profiles
+    changes = fold_warm_peaks(describe(results, judged if described is None else described))
     notices = (
         *results.notices,
         *results.project.notices,
@@ -98,7 +100,8 @@ def make_report(
     )
     return Report(
         counts=_counts(results, failed),
-        changes=fold_warm_peaks(found),
+        changes=changes,
+        findings=group_by_cause(changes),
         failures=failed,
         series=tuple(map(_summary, present)),
         exceeded=tuple(over for one in present for over in _exceeded(one)),
@@ -132,10 +135,12 @@ def report_newest(results: Results) -> Report:
     report = make_report(results, judged, [one for one in judged if any(step.bad >= first for step in one.findings)])
     failed = tuple(failure for failure in report.failures if failure.commit == newest)
     pairs = [_newest_pair(one) for one in judged if not one.closed]
+    changes = tuple(_changes_at(report, recent))
     return replace(
         report,
         counts=replace(report.counts, commits=1, cached=1, failed=min(len(failed), 1)),
-        changes=tuple(_changes_at(report, recent)),
+        changes=changes,
+        findings=group_by_cause(changes),
         failures=failed,
         figures={commit: names for commit, names in report.figures.items() if commit == newest},
         series=tuple(

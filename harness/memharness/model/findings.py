@@ -173,6 +173,7 @@ class EnvironmentDifference(Value, omit_defaults=False):
 class Report(Value, omit_defaults=False):
     """What `run`, `check`, `compare` and `bisect` print with --json. `environments` is filled by `compare` only.
 
+    `findings` are the changes of one cause each, as their positions in `changes`.
     `still_open` are regressions found earlier on the history that are neither accepted nor taken back, and not among
     the `changes`. `figures` maps commits at which some cases failed to those whose figures are stored all the same.
     """
@@ -185,6 +186,7 @@ class Report(Value, omit_defaults=False):
     environments: tuple[EnvironmentDifference, ...] = ()
     notices: tuple[str, ...] = ()
     still_open: tuple[Change, ...] = ()
+    findings: tuple[tuple[int, ...], ...] = ()
     figures: dict[str, tuple[str, ...]] = {}
     format: int = FORMAT
 

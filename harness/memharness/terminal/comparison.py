@@ -13,7 +13,7 @@ from memharness.terminal.tables import Row, draw_items, draw_text
 from memharness.wording.text import delta_text, value_text, visible
 
 
-def draw_comparison(console: Console, report: Report, before: Commit, after: Commit) -> None:
+def draw_comparison(console: Console, report: Report, before: Commit, after: Commit, *, verbose: bool = False) -> None:
     """Print what differs between two commits; the series of `report` hold their values as first and last."""
     commits = {before.id: before, after.id: after}
     draw_text(console, Text("before  ").append_text(commit_text(before.id, commits)))
@@ -22,7 +22,7 @@ def draw_comparison(console: Console, report: Report, before: Commit, after: Com
     if report.series:
         console.print()
         draw_series(console, report, ("before", "after", "difference"), _row)
-    draw_findings(console, report, commits, span=(before.id, after.id))
+    draw_findings(console, report, commits, span=(before.id, after.id), verbose=verbose)
 
 
 def _draw_environments(console: Console, differences: Sequence[EnvironmentDifference]) -> None:

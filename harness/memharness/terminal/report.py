@@ -12,7 +12,7 @@ from rich.text import Text
 
 from memharness.model.findings import Change, Exceeded, Report, Summary
 from memharness.model.history import Commit
-from memharness.terminal.changes import draw_changes
+from memharness.terminal.findings import draw_finding
 from memharness.terminal.lines import commit_text, failed_text, verdicts_text
 from memharness.terminal.tables import Row, draw_rows, draw_text
 from memharness.wording.text import delta_text, names_text, number_text, percent_text, value_text, visible
@@ -22,15 +22,21 @@ _MOST_OPEN: Final = 10  # lines
 _LIMITS: Final = "a limit stands in the metadata of its scenario; accepting a change does not lift it"
 
 
-def draw_report(console: Console, report: Report, commits: Mapping[str, Commit]) -> None:
-    """Print the table of all series, then every change, then limits and failures, then the counts."""
+def draw_report(console: Console, report: Report, commits: Mapping[str, Commit], *, verbose: bool = False) -> None:
+    """Print the table of all series, then every finding, then limits and failures, then the counts."""
     if report.series:
         draw_series(console, report, ("first", "last", "unflagged"), _summary_row)
-    draw_findings(console, report, commits)
+    draw_findings(console, report, commits, verbose=verbose)
 
 
 def draw_newest(
-    console: Console, report: Report, commits: Mapping[str, Commit], newest: Commit, before: Sequence[Commit]
+    console: Console,
+    report: Report,
+    commits: Mapping[str, Commit],
+    newest: Commit,
+    before: Sequence[Commit],
+    *,
+    verbose: bool = False,
 ) -> None:
     """Print what was found at the `newest` commit, whose values are compared with those of the commits `before`."""
     if before:
@@ -41,7 +47,7 @@ def draw_newest(
     if report.series:
         console.print()
         draw_series(console, report, ("before", "newest", "unflagged"), _summary_row)
-    draw_findings(console, report, commits)
+    draw_findings(console, report, commits, verbose=verbose)
 
 
 def _summary_row(row: Summary, changes: Sequence[Change]) -> Row:
@@ -81,10 +87,24 @@ def _belongs(change: Change, row: Summary) -> bool:
 
 
 def draw_findings(
-    console: Console, report: Report, commits: Mapping[str, Commit], *, span: tuple[str, str] | None = None
+    console: Console,
+    report: Report,
+    commits: Mapping[str, Commit],
+    *,
+    span: tuple[str, str] | None = None,
+    verbose: bool = False,
 ) -> None:
-    """Print changes, limits, failures, notices and counts; `span` is as in `draw_changes`."""
-    draw_changes(console, report.changes, commits, with_family=several_families(report), span=span)
+    """Print findings, limits, failures, notices and counts; `span` and `verbose` are as in `draw_finding`."""
+    for finding in report.findings:
+        draw_finding(
+            console,
+            [report.changes[position] for position in finding],
+            commits,
+            with_family=several_families(report),
+            span=span,
+            limited={(over.case, over.metric, over.family) for over in report.exceeded},
+            verbose=verbose,
+        )
     _draw_exceeded(console, report, commits)
     _draw_failures(console, report, commits, {span[0]: "before", span[1]: "after"} if span else {})
     _draw_still_open(console, report, commits)
@@ -193,6 +213,7 @@ def _found_text(report: Report) -> str:
     """Return how many changes and exceeded limits there are, and of what there are none where something failed."""
     over_limit = [over for over in report.exceeded if over.open]
     if report.changes or over_limit or not report.failures:
-        return counts_text(report.changes, over_limit)
+        several = len(report.findings) < len(report.changes)
+        return f"{number_text(len(report.findings), 'finding')}: " * several + counts_text(report.changes, over_limit)
     known = any(None not in (row.first, row.last) for row in report.series)
     return "no change in what was measured" if known else "nothing could be compared"

@@ -100,3 +100,9 @@ def names_text(names: Sequence[str]) -> str:
     """Return "a, b, c, d, e and 3 more": the first names, made visible, and how many more there are."""
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     return ", ".join(map(visible, names[:_MOST_NAMES])) + more
+
+
+def and_text(words: Sequence[str]) -> str:
+    """Return "a, b and c"."""
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last

@@ -1,0 +1,218 @@
+"""Findings as text: what moved at which commit, by how much, and the changed lines behind it."""
+
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import accumulate
+from typing import Final
+
+from rich.console import Console
+from rich.text import Text
+
+from memharness.model.findings import BlamedLine, Change
+from memharness.model.history import Commit
+from memharness.terminal.changes import (
+    draw_explanations,
+    draw_share,
+    draw_subject,
+    draw_types,
+    draw_with_holders,
+    explanation_text,
+    is_changed,
+    lead_of,
+    moved_along,
+    no_lines_text,
+)
+from memharness.terminal.lines import commit_text, module_text, verdict_text
+from memharness.terminal.tables import Row, draw_rows, draw_text
+from memharness.wording.text import and_text, delta_text, number_text, percent_text, value_text, visible
+from memharness.wording.verdicts import certainty, confidence_text
+
+_MOST_ROWS: Final = 6
+_MOST_PARTS: Final = 3  # lines or modules
+_ENOUGH: Final = 0.9  # share of a difference that tells where it comes from
+
+
+def draw_finding(
+    console: Console,
+    changes: Sequence[Change],
+    commits: Mapping[str, Commit],
+    *,
+    with_family: bool,
+    span: tuple[str, str] | None,
+    limited: Container[tuple[str, str, str]],
+    verbose: bool,
+) -> None:
+    """Print the changes of one cause, and what explains the greatest of them; if `verbose`, each of them.
+
+    `span` are two commits that are compared with each other alone: the range of a change between them is not printed.
+    Changes that exceed a limit, `limited` by case, metric and family, are always among those printed.
+    """
+    lead = max(changes, key=lambda change: (change.metric == changes[0].metric, abs(change.after - change.before)))
+    _draw_head(console, changes, with_family=with_family, whole=lead.range == span)
+    if len(changes) == 1:
+        draw_text(console, Text(_figures_text(lead)), indent=2)
+    if lead.range != span:
+        _draw_where(console, lead, commits)
+    _draw_judgement(console, changes, commits)
+    if len(changes) > 1:
+        _draw_table(console, changes, limited, most=len(changes) if verbose else _MOST_ROWS)
+    if verbose:
+        draw_explanations(console, changes)
+        return
+    if len(changes) > 1:
+        draw_subject(console, lead, with_family=len({change.family for change in changes}) > 1)
+    held = next((change for change in changes if change.holders), lead)
+    draw_with_holders(console, held, partial(_draw_parts, console, lead))
+
+
+def _draw_head(console: Console, changes: Sequence[Change], *, with_family: bool, whole: bool) -> None:
+    console.print()
+    head = Text().append_text(verdict_text(changes[0]))
+    metrics = dict.fromkeys(metric for change in changes for metric in (change.metric, *change.also))
+    head.append(f"  {and_text([*metrics])}  ", style="bold")
+    cases = list(dict.fromkeys(change.case for change in changes))
+    several = "  ".join(filter(None, (visible(_scenario(cases)), number_text(len(cases), "case"))))
+    head.append(visible(cases[0]) if len(cases) == 1 else several)
+    families = list(dict.fromkeys(change.family for change in changes))
+    if with_family:
+        head.append(f"  {visible(families[0]) if len(families) == 1 else number_text(len(families), 'environment')}")
+    confidence = changes[0].confidence
+    unsure = confidence == "suspected" or (whole and confidence == "range")
+    if not unsure and not _differ_in_confidence(changes):
+        head.append(f" {confidence_text(changes[0])}", style="dim")
+    draw_text(console, head)
+
+
+def _scenario(cases: Iterable[str]) -> str:
+    """Return the scenario that all cases are of, "" where there are several."""
+    names = {case.partition("[")[0] for case in cases}
+    return names.pop() if len(names) == 1 else ""
+
+
+def _differ_in_confidence(changes: Sequence[Change]) -> bool:
+    return len({change.confidence for change in changes}) > 1
+
+
+def _figures_text(change: Change) -> str:
+    before, after = value_text(change.before, change.unit), value_text(change.after, change.unit)
+    share = f", {percent_text(change.before, change.after)}" if change.before > 0 else ""
+    return f"{before} → {after}  ({delta_text(change.after - change.before, change.unit)}{share})"
+
+
+def _draw_where(console: Console, change: Change, commits: Mapping[str, Commit]) -> None:
+    if change.commit is not None:
+        draw_text(
+            console, Text().append("commit ", style="bold").append_text(commit_text(change.commit, commits)), indent=2
+        )
+        return
+    good, bad = change.range
+    number = number_text(change.between, "commit")
+    text = Text().append(f"{'over' if change.drift else 'one of'} {number} {good[:10]}..{bad[:10]}", style="bold")
+    if not change.drift:
+        text.append("  (those between are not measured)")
+    draw_text(console, text, indent=2)
+    draw_text(console, Text("the last: ").append_text(commit_text(bad, commits)), indent=2)
+
+
+def _draw_judgement(console: Console, changes: Sequence[Change], commits: Mapping[str, Commit]) -> None:
+    change = changes[0]
+    if change.confidence == "suspected" and not _differ_in_confidence(changes):
+        draw_text(console, Text(certainty(change.metric), style="yellow"), indent=2)
+    if change.merge is not None:
+        merge = commit_text(change.merge, commits, with_author=False)
+        draw_text(console, Text("on the branch merged by ").append_text(merge), indent=2)
+    if change.undone_by is not None:
+        undone = commit_text(change.undone_by, commits, with_author=False)
+        draw_text(console, Text("taken back by ").append_text(undone), indent=2)
+    if change.reason is not None:
+        draw_text(console, Text(f"accepted: {visible(change.reason)}", style="cyan"), indent=2)
+
+
+def _draw_table(
+    console: Console, changes: Sequence[Change], limited: Container[tuple[str, str, str]], *, most: int
+) -> None:
+    """Print a row for each change: metrics, values, and in what else the changes differ."""
+    shown = _largest(changes, limited, most)
+    rows = []
+    for change in shown:
+        before, after = value_text(change.before, change.unit), value_text(change.after, change.unit)
+        moved = delta_text(change.after - change.before, change.unit)
+        moved = percent_text(change.before, change.after) if change.before > 0 else moved
+        cells = (", ".join((change.metric, *change.also)), before, "→", after, moved)
+        rows.append(Row(cells, Text("  ").join(_distinctions(change, changes))))
+    draw_rows(console, [""] * 5, rows, indent=2)
+    if len(shown) < len(changes):
+        more = f"and {len(changes) - len(shown)} more; --verbose has them"
+        draw_text(console, Text(more, style="dim"), indent=2)
+
+
+def _largest(changes: Sequence[Change], limited: Container[tuple[str, str, str]], most: int) -> list[Change]:
+    """Return changes by metric: those that are over a limit, and of each metric those that moved most."""
+    positions = range(len(changes))
+    ranks = {}
+    count = Counter[str]()
+    for at in sorted(positions, key=lambda at: -abs(changes[at].after - changes[at].before)):
+        ranks[at] = count[changes[at].metric]
+        count[changes[at].metric] += 1
+    over = {at for at in positions if (changes[at].case, changes[at].metric, changes[at].family) in limited}
+    first = sorted(positions, key=lambda at: (at not in over, ranks[at], at))[: max(most, len(over))]
+    metrics = list(dict.fromkeys(change.metric for change in changes))
+    return [changes[at] for at in sorted(first, key=lambda at: (metrics.index(changes[at].metric), at))]
+
+
+def _distinctions(change: Change, changes: Sequence[Change]) -> Iterator[Text]:
+    """Yield case, environment family and confidence of a change where other changes of the finding have others."""
+    cases = {one.case for one in changes}
+    if len(cases) > 1:
+        yield Text(visible(change.case.removeprefix(_scenario(cases))))
+    if len({one.family for one in changes}) > 1:
+        yield Text(visible(change.family))
+    if _differ_in_confidence(changes):
+        unsure = change.confidence == "suspected"
+        yield Text(certainty(change.metric), style="yellow") if unsure else Text(change.confidence, style="dim")
+
+
+def _draw_parts(console: Console, change: Change) -> None:
+    """Print the lines that hold most of a difference, or else the modules, and what they leave over."""
+    total = change.after - change.before
+    if change.blame:
+        causes = _main_causes(change)
+        rows = [Row((delta_text(_sum(lines), "bytes"),), explanation_text(lines)) for lines in causes]
+        shown, size = sum(map(len, causes)), sum(map(_sum, causes))
+        hidden = number_text(len(change.blame) - shown, "more line")
+        named = total - change.elsewhere
+    elif change.modules:
+        modules = [row.module for row in change.modules]
+        main = modules[:_MOST_PARTS]
+        rows = [Row((delta_text(module.size, "bytes"),), module_text(module)) for module in main]
+        size, named = sum(module.size for module in main), sum(module.size for module in modules)
+        hidden = number_text(len(modules) - len(main), "more module")
+    else:
+        draw_text(console, Text(no_lines_text(change), style="dim"), indent=2)
+        return
+    draw_rows(console, [""], rows, indent=2, label="line")
+    rest = [(named - size, f"in {hidden}"), (total - named, "elsewhere")]
+    words = ", ".join(f"{delta_text(size, 'bytes')} {where}" for size, where in rest if size)
+    draw_text(console, Text(words, style="dim"), indent=2)
+    draw_share(console, change)
+    draw_types(console, change)
+
+
+def _main_causes(change: Change) -> list[list[BlamedLine]]:
+    """Return the lines that hold most of a difference, the changed ones first; those of one changed caller together."""
+    causes: dict[tuple[str, int], list[BlamedLine]] = {}
+    for line in moved_along(change):
+        lead = lead_of(line)
+        causes.setdefault((lead.path, lead.line), []).append(line)
+    ordered = sorted(causes.values(), key=lambda lines: -abs(_sum(lines)))
+    held = accumulate((abs(_sum(lines)) for lines in ordered), initial=0)
+    enough = _ENOUGH * abs(change.after - change.before)
+    main = [lines for lines, before in zip(ordered[:_MOST_PARTS], held, strict=False) if before < enough]
+    if not any(map(is_changed, main)):
+        main += [lines for lines in ordered[len(main) :] if is_changed(lines)][:1]
+    return sorted(main, key=lambda lines: not is_changed(lines))
+
+
+def _sum(lines: Sequence[BlamedLine]) -> int:
+    return sum(line.bytes for line in lines)
