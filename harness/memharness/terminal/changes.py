@@ -27,7 +27,7 @@ _NO_LINES: Final = {
     "rss_peak": "no line is known: resident memory is measured untraced",
 }
 _TOP_AGAINST: Final = 2  # lines that moved the other way
-_TOP_TYPES: Final = 3
+_TOP_TYPES: Final = 5
 _FREED: Final = "no line is known: what is alive at the end of the first call does not differ, so it was freed before"
 
 
@@ -35,24 +35,32 @@ def draw_explanations(console: Console, changes: Sequence[Change]) -> None:
     """Print all that explains each change, but not again what the change before had as well."""
     previous: Change | None = None
     for change in changes:
-        if len(changes) > 1:
-            draw_subject(console, change, with_family=len({one.family for one in changes}) > 1)
-        new = change if previous is None or previous.holders != change.holders else replace(change, holders=())
+        draw_subject(console, change, changes)
+        new = _without_known(change, previous)
         draw_with_holders(console, new, partial(_draw_lines, console, change, previous))
         draw_share(console, change)
-        if previous is None or previous.types != change.types:
-            draw_types(console, change)
+        draw_types(console, new)
         _draw_modules(console, change, previous)
         draw_survivors(console, change.survivors)
-        if change.stack is not None and (previous is None or change.stack != previous.stack):
-            draw_stack(console, change.stack)
+        if new.stack is not None:
+            draw_stack(console, new.stack)
         previous = change
 
 
-def draw_subject(console: Console, change: Change, *, with_family: bool) -> None:
-    """Print which of several changes is explained below."""
-    family = f" ({visible(change.family)})" if with_family else ""
-    draw_text(console, Text(f"behind {change.metric} of {visible(change.case)}{family}:"), indent=2)
+def _without_known(change: Change, previous: Change | None) -> Change:
+    """Return a change without the holders, types and stack that the previous one had as well."""
+    nothing = {"holders": (), "types": (), "stack": None}
+    known = {name: none for name, none in nothing.items() if getattr(change, name) == getattr(previous, name, none)}
+    return replace(change, **known)
+
+
+def draw_subject(console: Console, change: Change, changes: Sequence[Change]) -> None:
+    """Print which of several changes is explained below, by what they do not have in common."""
+    if len(changes) == 1:
+        return
+    case = f" of {visible(change.case)}" if len({one.case for one in changes}) > 1 else ""
+    family = f" ({visible(change.family)})" if len({one.family for one in changes}) > 1 else ""
+    draw_text(console, Text(f"behind {change.metric}{case}{family}:"), indent=2)
 
 
 def draw_with_holders(console: Console, change: Change, draw_rest: Callable[[], None]) -> None:
@@ -76,7 +84,7 @@ def _draw_lines(console: Console, change: Change, previous: Change | None) -> No
     else:
         along = moved_along(change)
         against = change.blame[len(along) :]
-        rows = [_line_row(line) for line in (*along[:TOP_LINES], *against[:_TOP_AGAINST])]
+        rows = [_line_row(line, change) for line in (*along[:TOP_LINES], *against[:_TOP_AGAINST])]
         hidden = [line.bytes for line in (*along[TOP_LINES:], *against[_TOP_AGAINST:])]
         rows += _rest(change, len(rows), hidden, "line", change.elsewhere, columns=4)
         draw_rows(console, ("size", "+diff", "count", "average"), rows, indent=2, label="line")
@@ -114,10 +122,10 @@ def _same_lines(one: Change, other: Change) -> bool:
     return parts(one) == parts(other)
 
 
-def _line_row(line: BlamedLine) -> Row:
+def _line_row(line: BlamedLine, change: Change) -> Row:
     size, difference = bytes_text(line.size), delta_text(line.bytes, "bytes")
     count, average = delta_text(line.count, "objects"), average_text(line.size, line.blocks)
-    return Row((size, difference, count, average), explanation_text([line]))
+    return Row((size, difference, count, average), explanation_text([line], change))
 
 
 def lead_of(line: BlamedLine) -> BlamedLine | Frame:
@@ -130,28 +138,42 @@ def is_changed(lines: Sequence[BlamedLine]) -> bool:
     return any(line.changed_here or line.caller for line in lines)
 
 
-def explanation_text(lines: Sequence[BlamedLine]) -> Text:
-    """Return the place that `lines` have as their lead, then where they allocate if that is elsewhere, and types."""
+def explanation_text(lines: Sequence[BlamedLine], change: Change) -> Text:
+    """Return the place that leads some lines of a change, then where they allocate if that is elsewhere, and types."""
     own = [line for line in lines if lead_of(line) is line]
     called = [line for line in lines if lead_of(line) is not line]
-    lead = lead_of(next(iter(own), lines[0]))
-    libraries = dict.fromkeys(line.library for line in own if line.library)
-    text = place_text(lead.path, lead.line, lead.function, names_text([*libraries]))
-    if any(line.changed_here for line in own) or (called and lead.function == "<module>"):
-        text.append("  changed here", style="yellow")
-    elif called:
-        text.append("  function changed here", style="yellow")
-    if own and all(line.status == "gone" for line in own):
-        text.append("  gone", style="dim")
+    lead = lead_of((own or called)[0])
+    text = _lead_text(lead, own, change)
     add_below(text, lead.source, "cyan")
     for line in called:
         size = f"{delta_text(line.bytes, 'bytes')} " if len(lines) > 1 else ""
-        library = f" in {line.library}" if line.library else ""
-        words = "used" if lead.function == "<module>" else "allocated"
-        add_below(text, f"{size}{words} at {line.path}:{line.line}{library}: {line.source}")
+        add_below(text, f"{size}{_allocation_text(line, lead)}")
     types = dict.fromkeys(item for line in lines for item in _type_items(line.types))
     add_below(text, ", ".join([*types][:_TOP_TYPES]))
     return text
+
+
+def _lead_text(lead: BlamedLine | Frame, own: Sequence[BlamedLine], change: Change) -> Text:
+    """Return a place and what the commit did to it; `own` are the lines that allocate there."""
+    libraries = dict.fromkeys(line.library for line in own if line.library)
+    text = place_text(lead.path, lead.line, lead.function, names_text([*libraries]))
+    text.append(_edit_text(lead, change), style="yellow")
+    gone = bool(own) and all(line.status == "gone" for line in own)
+    return text.append("  gone" if gone else "", style="dim")
+
+
+def _edit_text(lead: BlamedLine | Frame, change: Change) -> str:
+    """Return what the commit edited: a line, or, as far as is known of a caller, only its function; "" for neither."""
+    edited = {(line.path, line.line) for line in change.blame if line.changed_here}
+    if (lead.function == "<module>" and isinstance(lead, Frame)) or (lead.path, lead.line) in edited:
+        return "  changed here"
+    return "  function changed here" if isinstance(lead, Frame) else ""
+
+
+def _allocation_text(line: BlamedLine, lead: BlamedLine | Frame) -> str:
+    words = "used" if lead.function == "<module>" else "allocated"
+    library = f" in {line.library}" if line.library else ""
+    return f"{words} at {line.path}:{line.line}{library}: {line.source}"
 
 
 def _type_items(types: Iterable[TypeCount]) -> list[str]:

@@ -60,8 +60,7 @@ def draw_finding(
     if verbose:
         draw_explanations(console, changes)
         return
-    if len(changes) > 1:
-        draw_subject(console, lead, with_family=len({change.family for change in changes}) > 1)
+    draw_subject(console, lead, changes)
     held = next((change for change in changes if change.holders), lead)
     draw_with_holders(console, held, partial(_draw_parts, console, lead))
 
@@ -70,18 +69,28 @@ def _draw_head(console: Console, changes: Sequence[Change], *, with_family: bool
     console.print()
     head = Text().append_text(verdict_text(changes[0]))
     metrics = dict.fromkeys(metric for change in changes for metric in (change.metric, *change.also))
-    head.append(f"  {and_text([*metrics])}  ", style="bold")
+    head.append(f"  {and_text([*metrics])}", style="bold")
     cases = list(dict.fromkeys(change.case for change in changes))
-    several = "  ".join(filter(None, (visible(_scenario(cases)), number_text(len(cases), "case"))))
-    head.append(visible(cases[0]) if len(cases) == 1 else several)
-    families = list(dict.fromkeys(change.family for change in changes))
-    if with_family:
-        head.append(f"  {visible(families[0]) if len(families) == 1 else number_text(len(families), 'environment')}")
-    confidence = changes[0].confidence
-    unsure = confidence == "suspected" or (whole and confidence == "range")
-    if not unsure and not _differ_in_confidence(changes):
-        head.append(f" {confidence_text(changes[0])}", style="dim")
+    families = list(dict.fromkeys(change.family for change in changes)) if with_family else []
+    scenario = visible(_scenario(cases)) if len(cases) > 1 else ""
+    words = (scenario, _one_or_number(cases, "case"), _one_or_number(families, "environment"))
+    head.append("".join(f"  {word}" for word in words if word))
+    if not _differ_in_confidence(changes):
+        head.append(_sureness_text(changes[0], whole=whole), style="dim")
     draw_text(console, head)
+
+
+def _one_or_number(names: Sequence[str], noun: str) -> str:
+    """Return the only name, or how many there are; nothing for none."""
+    if len(names) <= 1:
+        return "".join(map(visible, names))
+    return number_text(len(names), noun)
+
+
+def _sureness_text(change: Change, *, whole: bool) -> str:
+    """Return the confidence, but not where it is told below or, of a range that is looked at as a `whole`, no news."""
+    told = change.confidence == "suspected" or (whole and change.confidence == "range")
+    return "" if told else f" {confidence_text(change)}"
 
 
 def _scenario(cases: Iterable[str]) -> str:
@@ -178,7 +187,7 @@ def _draw_parts(console: Console, change: Change) -> None:
     total = change.after - change.before
     if change.blame:
         causes = _main_causes(change)
-        rows = [Row((delta_text(_sum(lines), "bytes"),), explanation_text(lines)) for lines in causes]
+        rows = [Row((delta_text(_sum(lines), "bytes"),), explanation_text(lines, change)) for lines in causes]
         shown, size = sum(map(len, causes)), sum(map(_sum, causes))
         hidden = number_text(len(change.blame) - shown, "more line")
         named = total - change.elsewhere
