@@ -8,15 +8,16 @@ from __future__ import annotations
 from gc import get_objects, get_referents, is_tracked
 from itertools import islice
 
-from memharness_probe import safe_reprs, tracing
+from memharness_probe import safe_reprs
 from memharness_probe.allocation import finder
 from memharness_probe.instances import type_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Container, Iterator
     from typing import Any
 
+    from memharness_probe import tracing
     from memharness_probe.locator import Locator
 
     Sampled = tuple[tracing.Line, int, int]  # allocated there, address of the object, of its type
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _SAMPLE = 10
 _FEWEST = 3  # at a line, of a type: one alone may be what the latest call put in the place of another
 _LOOKED_AT = 30_000  # objects at most: to ask where one was allocated takes 5 microseconds, and the time-out is near
+_AT_ONCE = 10_000  # objects whose addresses are taken
 _SPARE = 10  # more of them, as some may be gone when they are to be shown
 
 
@@ -31,18 +33,24 @@ def _innermost(frames: tracing.Frames) -> tracing.Line:
     return frames[0]
 
 
-def addresses() -> memoryview[Any]:
-    """Return those of all objects that are alive now, to tell them from later ones."""
-    found = {id(thing) for thing in _newest_first(get_objects())}
-    cells = tracing.cells(len(found))
-    for i, address in enumerate(found):
-        cells[i] = address
-    return cells
+def addresses() -> dict[int, None]:
+    """Return those of all objects that are alive now, to tell them from later ones.
+
+    Unlike a set, the collector does not track a dictionary of numbers: it looks at them neither at each reading nor
+    when asked for all objects.
+    """
+    objects = get_objects()
+    found = dict.fromkeys(map(id, objects))
+    for i in range(0, len(objects), _AT_ONCE):
+        for thing in get_referents(*objects[i : i + _AT_ONCE]):
+            if not is_tracked(thing):
+                found[id(thing)] = None
+    return found
 
 
 def find(
     lines: dict[tracing.Line, list[int]],
-    earlier: Iterable[int],
+    earlier: Container[int],
     line_of: Callable[[tracing.Frames], tracing.Line] = _innermost,
     fewest: int = _FEWEST,
 ) -> list[Sampled]:
@@ -53,20 +61,24 @@ def find(
     first. `line_of` returns the line at which an object counts that was allocated under some frames. Runs no code of
     the workload.
     """
-    groups = [group for group in _grouped(lines, set(earlier), line_of) if len(group) >= fewest]
+    groups = [group for group in _grouped(lines, earlier, line_of) if len(group) >= fewest]
     ranked = sorted(groups, key=lambda group: (-lines[group[0][0]][0], group[0][0]))
     turns = [group[turn] for turn in range(_SAMPLE + _SPARE) for group in ranked if turn < len(group)]
     return turns[: _SAMPLE + _SPARE]
 
 
 def _grouped(
-    lines: dict[tracing.Line, list[int]], seen: set[int], line_of: Callable[[tracing.Frames], tracing.Line]
+    lines: dict[tracing.Line, list[int]],
+    earlier: Container[int],
+    line_of: Callable[[tracing.Frames], tracing.Line],
 ) -> list[list[Sampled]]:
-    """Return the newest objects allocated at `lines` at other addresses than `seen`, one list per line and type."""
+    """Return the newest objects allocated at `lines`, at no address of `earlier`, in one list per line and type."""
     groups: dict[tuple[tracing.Line, int], list[Sampled]] = {}
+    seen: set[int] = set()
     allocated_at = finder()
-    others = (thing for thing in _newest_first(get_objects()) if id(thing) not in seen)
-    for thing in islice(others, _LOOKED_AT):
+    objects = _newest_first(get_objects())
+    later = (thing for thing in objects if id(thing) not in earlier and id(thing) not in seen)
+    for thing in islice(later, _LOOKED_AT):
         seen.add(id(thing))
         frames = allocated_at(thing)
         line = frames and line_of(frames)
