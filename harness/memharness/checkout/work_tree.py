@@ -102,18 +102,13 @@ class WorkTree:
         before, self._snapshot = self._snapshot, None
         after = snapshot(self._repository, commit)
         self._update_alternates()
-        changed = None
-        if before:
-            differ = ["diff-tree", "-r", "-z", "--no-renames", "--name-only", before.commit, after.commit]
-            output = self._git(*differ) if before.commit != after.commit else b""
-            changed = [os.fsdecode(path) for path in output.split(b"\0")[:-1]]
         if before != after or spoilt:
             self._git("checkout", "--quiet", "--force", "--detach", after.commit, "--")
             self._trust_index(self._git_dir / "index")
         if before != after or spoilt or not _intact(self._written[self._shown]):
             self._show(commit, after)
         self._snapshot = after
-        return changed
+        return after.differs_from(before) if before else None
 
     def _trust_index(self, index: Path) -> None:
         """Date the index later than all files, or git reads again what it wrote in the second of the index.

@@ -290,7 +290,7 @@ def _env(variables: Mapping[str, str], *, isolated: bool) -> list[str]:
     if isolated:
         essential = {name: os.environ[name] for name in _ESSENTIAL if name in os.environ}
         return ["env", "-i", *(f"{name}={value}" for name, value in {**variables, **essential, **_ISOLATED}.items())]
-    unset = [f"-u{name}" for name in _LOCAL_VARIABLES if name in os.environ.keys() - variables]
+    unset = [f"-u{name}" for name in _LOCAL_VARIABLES if name in os.environ and name not in variables]
     return ["env", *unset] if unset else []
 
 

@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 _NAME_BYTES, _PATH_BYTES = 255, 3900  # the most that Linux takes, less some for the folder of the tree
 _FILES: Final = ("100", "120")  # modes of files and links begin like this
+_FOLDER: Final = "040000"
 _LOST: Final = "the repository lacks its contents: `git fsck` tells what else, another clone may have it"
 _NOBODY: Final = {
     f"GIT_{who}_{what}": value
@@ -37,6 +38,11 @@ class Snapshot(Value):
     missing: dict[str, str] = {}  # path -> why there is nothing, or not what the project means
     filtered: tuple[str, ...] = ()  # files with other contents than in the commit, or without any
     submodules: tuple[str, ...] = ()  # folders of those that are not missing, each with a slash at its end
+
+    def differs_from(self, other: "Snapshot") -> list[str]:
+        """Return the paths of files, links and missing submodules that only one has, or that differ, sorted."""
+        entries = self.entries.items() ^ other.entries.items()
+        return sorted({path for path, entry in entries if not entry.startswith(_FOLDER)})
 
 
 @lru_cache(maxsize=64)
@@ -59,7 +65,7 @@ def snapshot(repository: Repository, commit: str) -> Snapshot:
             if inner is None:
                 unknown[path] = why_missing(repository, id_)
             else:
-                listed[path] = f"040000 {id_}"
+                listed[path] = f"{_FOLDER} {id_}"
                 submodules.append(f"{folder}{path}/")
                 waiting[submodules[-1]] = inner
         found |= _below(folder, listed)

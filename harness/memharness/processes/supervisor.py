@@ -37,6 +37,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from itertools import starmap
 from typing import Any, Final, NoReturn
 
 _PR_SET_PDEATHSIG: Final = 1  # prctl(2)
@@ -54,6 +55,7 @@ _PAGE_BYTES: Final = resource.getpagesize()
 # Fields of /proc/PID/stat after the name. Behind _USER: system time and both of children; behind _SIZE: resident pages.
 _PARENT, _USER, _STARTED, _SIZE = 1, 11, 19, 20
 _SELF: Final = os.getpid()
+_buffer: Final = memoryview(bytearray(_PIPE_BYTES))  # for one read of output after the other
 _libc: Final = ctypes.CDLL(None)
 _libc.personality.argtypes = [ctypes.c_ulong]
 
@@ -239,9 +241,10 @@ class _Command:
             math.inf if self._request[name] is None else self._request[name]
             for name in ("memory_bytes", "own_bytes", "cpu_seconds", "wall_seconds")
         )
-        if sum(map(_resident_bytes, members)) > memory and sum(map(_share_bytes, members)) > memory:
+        resident = {pid: int(fields[_SIZE + 1]) * _PAGE_BYTES for pid, fields in members.items()}
+        if sum(resident.values()) > memory and sum(starmap(_share_bytes, resident.items())) > memory:
             return "memory"
-        if _resident_bytes(self._pid) > own:
+        if resident.get(self._pid, 0) > own:
             return "memory"
         if self._spent >= cpu:
             return "cpu"
@@ -295,13 +298,12 @@ class _Tail:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._kept = b""
-        self._buffer = memoryview(bytearray(_PIPE_BYTES))
         os.set_blocking(descriptor, False)
 
     def read(self) -> bool:
         """Take what is there; False at the end of the output."""
-        number = os.readv(self._descriptor, [self._buffer])
-        latest = bytes(self._buffer[max(number - _KEPT_BYTES, 0) : number])
+        number = os.readv(self._descriptor, [_buffer])
+        latest = bytes(_buffer[max(number - _KEPT_BYTES, 0) : number])
         self._kept = latest if len(latest) == _KEPT_BYTES else (self._kept + latest)[-_KEPT_BYTES:]
         return number > 0
 
@@ -369,19 +371,13 @@ def _stat(pid: int) -> list[str]:
     return _contents(f"/proc/{pid}/stat").rpartition(")")[2].split()
 
 
-def _resident_bytes(pid: int) -> int:
-    fields = _contents(f"/proc/{pid}/statm").split()
-    return int(fields[1]) * _PAGE_BYTES if fields else 0
-
-
 def _highest_bytes(pid: int) -> int:
     return _kilobytes(f"/proc/{pid}/status", "VmHWM:")
 
 
-def _share_bytes(pid: int) -> int:
-    """Return what a process holds, of pages that others hold as well its share."""
-    path = f"/proc/{pid}/smaps_rollup"
-    return _kilobytes(path, "Pss:") or _resident_bytes(pid)
+def _share_bytes(pid: int, resident: int) -> int:
+    """Return what a process holds, of pages that others hold as well its share; all where the kernel does not tell."""
+    return _kilobytes(f"/proc/{pid}/smaps_rollup", "Pss:") or resident
 
 
 def _kilobytes(path: str, name: str) -> int:
