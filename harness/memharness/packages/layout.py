@@ -209,15 +209,21 @@ def _may_be_root(files: frozenset[str], root: str) -> bool:
 
 
 def _usual_root(files: frozenset[str]) -> str:
+    """Return `src` where it has names of its own, else the first folder with packages, else `src` or "."."""
     below = _kinds(files, "src")
-    if any(name not in _ASIDE for name in below):
+    if below.keys() - _ASIDE:
         return "src"
-    folders = sorted({path.split("/")[0] for path in files if path.count("/") >= 2})
-    for root in (".", *_LIBRARY_FOLDERS, *(folder for folder in folders if _may_be_root(files, folder))):
-        if f"{root}/__init__.py" not in files and _project_names(_kinds(files, root), "package"):
-            return root
+    if root := _first_with_packages(files):
+        return root
     modules = _project_names(_kinds(files, "."), "module")
     return "src" if "package" in below.values() or (below and not modules) else "."
+
+
+def _first_with_packages(files: frozenset[str]) -> str | None:
+    """Return "." or a folder in it that holds packages; None where there is none."""
+    folders = sorted({path.split("/")[0] for path in files if path.count("/") >= 2})
+    roots = (root for root in (".", *_LIBRARY_FOLDERS, *folders) if _may_be_root(files, root))
+    return next((root for root in roots if _project_names(_kinds(files, root), "package")), None)
 
 
 def _project_names(kinds: Mapping[str, str], kind: str) -> set[str]:

@@ -9,7 +9,6 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from itertools import chain
 from typing import Final
 
 from memharness.model.values import Value
@@ -69,33 +68,49 @@ def read_metadata(read: Read) -> Metadata:
 @lru_cache(maxsize=64)
 def _metadata(pyproject: bytes, setup_cfg: bytes, setup_py: bytes) -> Metadata:
     files = _parse(pyproject, setup_cfg, setup_py)
-    tools = table(files, "pyproject.toml", "tool")
-    setuptools = table(tools, "setuptools")
-    others = _setuptools_of_cfg(table(files, "setup.cfg")), table(files, "setup.py")
-    names = [texts(source, key) for source in (setuptools, *others) for key in ("packages", "py-modules")]
-    paths = [texts(tools, *keys.split("/")) for keys in _PACKAGE_PATHS]
-    split = [posixpath.normpath(path).rpartition("/") for path in chain(*paths)]
-    poetry = tables(tools, "poetry", "packages")
-    included = chain(*(text_or_texts(entry, "include") for entry in poetry))
-    packages = [
-        *chain(*names),
-        *(name for *_, name in split),
-        *(name.strip("/*").replace("/", ".") for name in included),
-    ]
-    roots = [
-        *_setuptools_roots(setuptools),
-        *(root for root, *_ in split),
-        *chain(*(text_or_texts(entry, "from") for entry in poetry)),
-        *chain(*(text_or_texts(tools, *keys.split("/")) for keys in _ROOTS)),
-        *chain(*map(_setuptools_roots, others)),
-    ]
     return Metadata(
         name=_first(files, _NAMES),
         module=_module(files),
-        packages=tuple(dict.fromkeys(filter(None, packages))),
-        roots=tuple(dict.fromkeys(posixpath.normpath(root or ".") for root in roots)),
+        packages=tuple(dict.fromkeys(filter(None, _packages(files)))),
+        roots=tuple(dict.fromkeys(posixpath.normpath(root or ".") for root in _roots(files))),
         requires_python=_python(files),
     )
+
+
+def _packages(files: Table) -> Iterator[str]:
+    """Yield the names of the packages and modules that are listed."""
+    for setuptools in _setuptools_tables(files):
+        yield from (*texts(setuptools, "packages"), *texts(setuptools, "py-modules"))
+    yield from map(posixpath.basename, _package_paths(files))
+    yield from (name.strip("/*").replace("/", ".") for name in _of_poetry_packages(files, "include"))
+
+
+def _roots(files: Table) -> Iterator[str]:
+    """Yield the folders that packages lie in; those of setup.cfg and setup.py come last."""
+    setuptools, *older = _setuptools_tables(files)
+    yield from _setuptools_roots(setuptools)
+    yield from map(posixpath.dirname, _package_paths(files))
+    yield from _of_poetry_packages(files, "from")
+    for keys in _ROOTS:
+        yield from text_or_texts(files, "pyproject.toml", "tool", *keys.split("/"))
+    for setuptools in older:
+        yield from _setuptools_roots(setuptools)
+
+
+def _setuptools_tables(files: Table) -> tuple[Table, ...]:
+    """Return what each packaging file says in the form of [tool.setuptools]."""
+    cfg = _setuptools_of_cfg(table(files, "setup.cfg"))
+    return table(files, "pyproject.toml", "tool", "setuptools"), cfg, table(files, "setup.py")
+
+
+def _package_paths(files: Table) -> Iterator[str]:
+    for keys in _PACKAGE_PATHS:
+        yield from map(posixpath.normpath, texts(files, "pyproject.toml", "tool", *keys.split("/")))
+
+
+def _of_poetry_packages(files: Table, key: str) -> Iterator[str]:
+    for entry in tables(files, "pyproject.toml", "tool", "poetry", "packages"):
+        yield from text_or_texts(entry, key)
 
 
 def takes_any_folder(read: Read) -> bool:
@@ -111,11 +126,9 @@ def takes_any_folder(read: Read) -> bool:
     backend = text(files, "pyproject.toml", "build-system", "build-backend") or "setuptools"
     if backend.partition(".")[0] == "setuptools":
         return _finds_any_folder(files, namespaces=b"find_namespace" in content[-1])
-    tools = table(files, "pyproject.toml", "tool")
-    wheel = table(tools, "hatch", "build", "targets", "wheel")
-    patterns = [pattern for key in ("include", "only-include", "packages") for pattern in texts(wheel, key)]
-    patterns += [item for entry in tables(tools, "poetry", "packages") for item in text_or_texts(entry, "include")]
-    return any(not pattern.strip("./*") for pattern in patterns)
+    wheel = table(files, "pyproject.toml", "tool", "hatch", "build", "targets", "wheel")
+    patterns = [*texts(wheel, "include"), *texts(wheel, "only-include"), *texts(wheel, "packages")]
+    return any(not pattern.strip("./*") for pattern in (*patterns, *_of_poetry_packages(files, "include")))
 
 
 def _finds_any_folder(files: Table, *, namespaces: bool) -> bool:
@@ -124,15 +137,18 @@ def _finds_any_folder(files: Table, *, namespaces: bool) -> bool:
     options = table(files, "setup.cfg", "options")
     listed = text(options, "packages") or text(options, "py_modules") or ""
     if "find" in table(setuptools, "packages"):
-        find = table(setuptools, "packages", "find")
-        below = "." in (text_or_texts(find, "where") or (".",))
-        return below and find.get("namespaces") is not False and not find.get("include")
+        return _takes_all(table(setuptools, "packages", "find"))
     if "find_namespace:" in listed:
-        find = table(files, "setup.cfg", "options.packages.find")
-        return (find.get("where") or ".") == "." and not find.get("include")
+        return _takes_all(table(files, "setup.cfg", "options.packages.find"))
     if namespaces:
-        return text(arguments, "find", "where") in {".", None}
+        return _takes_all(table(arguments, "find"))
     return not (listed or {"packages", "py-modules"} & {*setuptools, *arguments})
+
+
+def _takes_all(find: Table) -> bool:
+    """Tell whether setuptools is to take every folder beside the packaging files, those of namespaces too."""
+    folders = [*filter(None, text_or_texts(find, "where"))]
+    return "." in (folders or ["."]) and find.get("namespaces") is not False and not find.get("include")
 
 
 def _parse(pyproject: bytes, setup_cfg: bytes, setup_py: bytes) -> Table:
@@ -207,20 +223,24 @@ def _setuptools_roots(setuptools: Table) -> Iterator[str]:
 
 def _setup_arguments(setup_py: bytes) -> Table:
     """Return the literal arguments of the call of `setup`, and of `find_packages` in it the folder, as find.where."""
-    if len(setup_py) > _MAX_BYTES:
-        return {}
-    try:
-        tree = ast.parse(setup_py)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return {}
     arguments: Table = {}
-    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+    for call in _calls(setup_py):
+        keywords = {word.arg: word.value for word in call.keywords if word.arg}
         if _called(call) == "setup":
-            arguments |= {word.arg.replace("_", "-"): _literal(word.value) for word in call.keywords if word.arg}
+            arguments |= {name.replace("_", "-"): _literal(value) for name, value in keywords.items()}
         elif _called(call) in _FINDERS:
-            folders = [*call.args[:1], *(word.value for word in call.keywords if word.arg == "where")]
-            arguments["find"] = {"where": _literal(folders[0]) if folders else "."}
+            folder = call.args[0] if call.args else keywords.get("where")
+            arguments["find"] = {"where": _literal(folder) if folder else "."}
     return arguments
+
+
+def _calls(script: bytes) -> Iterator[ast.Call]:
+    """Yield the calls in a script; none where it is too long or cannot be parsed."""
+    try:
+        tree = ast.parse(script if len(script) <= _MAX_BYTES else b"")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return
+    yield from (node for node in ast.walk(tree) if isinstance(node, ast.Call))
 
 
 def _called(call: ast.Call) -> str | None:

@@ -60,18 +60,18 @@ def _fields(node: ast.AST, *, read_all: bool, named: Set[str]) -> Iterator[objec
         return
     documented = isinstance(node, _Documented) and (read_all or _is_handed_on(node, named))
     for field, value in ast.iter_fields(node):
-        if value is None or value == [] or field in _IRRELEVANT:
-            continue
-        yield field
-        match value:
-            case list() if field in _BODIES:
-                yield _statements(value, first=documented) or [ast.Pass()]
-            case list() if field == "values" and type(node).__name__ in _TEXTS:
-                yield _parts(value)
-            case ast.AST() | list():
-                yield value
-            case _:
-                yield ascii(value)
+        if value is not None and value != [] and field not in _IRRELEVANT:
+            yield field
+            yield _normal(node, field, value, documented=documented)
+
+
+def _normal(node: ast.AST, field: str, value: object, *, documented: bool) -> object:
+    """Return the value of a field as every version of Python has it; `documented` tells whether a docstring counts."""
+    if not isinstance(value, list):
+        return value if isinstance(value, ast.AST) else ascii(value)
+    if field in _BODIES:
+        return _statements(value, first=documented) or [ast.Pass()]
+    return _parts(value) if field == "values" and type(node).__name__ in _TEXTS else value
 
 
 def _is_handed_on(node: _Documented, named: Set[str]) -> bool:

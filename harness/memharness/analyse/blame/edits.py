@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
 from functools import cached_property, lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from msgspec.structs import replace
 
@@ -197,7 +197,7 @@ class DiffSide:
         A module has those that no module has there, in whatever order.
         """
         if function.name == MODULE:
-            known = {statement for code in self._by_name.get(MODULE, ()) for statement in code}
+            known = set(chain(*self._by_name.get(MODULE, ())))
             return frozenset(n for n, statement in enumerate(function.code) if statement not in known)
         if not self._changed(path, function):
             return frozenset()

@@ -157,17 +157,23 @@ def _function(name: str, node: _FunctionNode) -> Function:
 
 
 def _statement(blocks: tuple[str, ...], node: ast.AST) -> Statement:
-    header, lines = node, _lines(node)
-    if any(hasattr(node, field) for field in _BLOCKS):
-        header = type(node)(**{name: [] if name in _BLOCKS else value for name, value in ast.iter_fields(node)})
+    header, lines = _header(node), _lines(node)
+    if header is not node:
         lines = [*lines[:1], *(line for part in ast.walk(header) for line in _lines(part))]
     digest = blake2b(ast.dump(header).encode(), digest_size=12).digest()  # trees are large
     return Statement(
         first=min(lines),
         last=max(lines),
-        code=(blocks if CLASS not in blocks else tuple(block for block in blocks if block != CLASS), digest),
+        code=(tuple(block for block in blocks if block != CLASS), digest),
         repeated=tuple(_elements(header)) if max(lines) > min(lines) else (),
     )
+
+
+def _header(node: ast.AST) -> ast.AST:
+    """Return a compound statement without its blocks, any other as it is."""
+    if not any(hasattr(node, field) for field in _BLOCKS):
+        return node
+    return type(node)(**{name: [] if name in _BLOCKS else value for name, value in ast.iter_fields(node)})
 
 
 def _lines(node: ast.AST) -> list[int]:
