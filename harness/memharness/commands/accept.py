@@ -1,6 +1,6 @@
 """`memharness accept`: enters a change that you meant in the ledger, with its reason."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 
 import click
@@ -15,8 +15,8 @@ from memharness.findings.commit_changes import changes_at
 from memharness.findings.describe import describe
 from memharness.findings.judge import judge
 from memharness.findings.project import Selection
-from memharness.findings.results import load_results
-from memharness.model.findings import Acceptance
+from memharness.findings.results import Results, load_results
+from memharness.model.findings import Acceptance, Change
 from memharness.model.metrics import METRICS
 from memharness.store import Store, is_same_change
 from memharness.wording.text import visible
@@ -52,21 +52,24 @@ def command(
     chosen = [change for change in there if change.verdict != "improved"]
     if not chosen:
         raise MemharnessError(f"nothing grew at {found.short}", hint="What a commit improved needs no acceptance.")
-    user = results.project.repository.try_git("config", "user.name").output.decode(errors="replace").strip()
-    date = datetime.now(UTC).date().isoformat()
-    entries = [acceptance_of(change, reason.strip(), by=user, date=date) for change in chosen]
+    entries = _entries(results, chosen, reason.strip())
     replaced = [_replaced(entry, results.accepted) for entry in entries]
     path = Store(config.run.results, config.run.machine).accept(entries)
     if as_json:
-        print_json({"format": 1, "file": str(path), "accepted": entries, "replaced": [old for old in replaced if old]})
+        print_json({"format": 1, "file": str(path), "accepted": entries, "replaced": [*filter(None, replaced)]})
         return
     for entry, old in zip(entries, replaced, strict=True):
         click.echo(visible(_accepted(entry, old, found.short)))
-    for change in changes_at(results, commit, changes)[1]:
-        if is_regression(change) and change not in chosen:
-            rest = f"not accepted: {change.metric} of {change.case}, which moved there too (-m {change.metric})"
-            click.echo(visible(rest))
+    for line in _not_accepted(changes_at(results, commit, changes)[1], chosen):
+        click.echo(visible(line))
     click.echo(f"entered in {visible(str(path))}; commit it with the results")
+
+
+def _entries(results: Results, changes: Iterable[Change], reason: str) -> list[Acceptance]:
+    """Return the entries that accept some changes, by the user of git and as of today."""
+    user = results.project.repository.try_git("config", "user.name").output.decode(errors="replace").strip()
+    date = datetime.now(UTC).date().isoformat()
+    return [acceptance_of(change, reason, by=user, date=date) for change in changes]
 
 
 def _replaced(entry: Acceptance, accepted: Iterable[Acceptance]) -> Acceptance | None:
@@ -79,3 +82,10 @@ def _accepted(entry: Acceptance, old: Acceptance | None, commit: str) -> str:
     figures = f"{entry.before:,} -> {entry.after:,} {METRICS[entry.metric].unit}"
     replaced = f'; this replaces the reason "{old.reason}"' if old else ""
     return f"accepted {entry.metric} of {entry.case} at {commit}: {figures}{replaced}"
+
+
+def _not_accepted(there: Iterable[Change], chosen: Collection[Change]) -> Iterator[str]:
+    """Yield lines that name the other regressions at the commit."""
+    for change in there:
+        if is_regression(change) and change not in chosen:
+            yield f"not accepted: {change.metric} of {change.case}, which moved there too (-m {change.metric})"

@@ -5,7 +5,9 @@ What they do not tell is learned from what was installed; see `installed`.
 
 import posixpath
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -91,18 +93,21 @@ def is_native(path: str) -> bool:
 
 def find_compiled_modules(commit: CommitFiles) -> str:
     """Return where a commit declares modules that only a build makes, such as "ext_modules in setup.py"; else ""."""
+    return next(_compiling_places(commit), "")
+
+
+def _compiling_places(commit: CommitFiles) -> Iterator[str]:
+    """Yield the same, all of them, the most certain first."""
     backend = text(commit.pyproject, "build-system", "build-backend") or ""
     if backend.partition(".")[0] in _COMPILING_BACKENDS:
-        return f"build-backend {backend[:80]} in pyproject.toml"
+        yield f"build-backend {backend[:80]} in pyproject.toml"
     for name in _COMPILING_TABLES:
         *outer, key = name.split(".")
         if key in table(commit.pyproject, "tool", *outer):
-            return f"[tool.{name}] in pyproject.toml"
-    calls = [call for call in _COMPILING_CALLS if call.encode() in commit.content("setup.py")]
-    if calls:
-        return f"{calls[0].strip('(')} in setup.py"
-    sources = (path for path in commit.ids if path.endswith(".pyx"))
-    return min((path for path in sources if not {*path.split("/")}.isdisjoint(commit.layout.packages)), default="")
+            yield f"[tool.{name}] in pyproject.toml"
+    setup_py, packages = commit.content("setup.py"), {*commit.layout.packages}
+    yield from (f"{call.strip('(')} in setup.py" for call in _COMPILING_CALLS if call.encode() in setup_py)
+    yield from sorted(path for path in commit.ids if path.endswith(".pyx") and packages & {*path.split("/")})
 
 
 def uncompiled_notes(spec: EnvironmentSpec, commit: CommitFiles) -> tuple[str, ...]:
@@ -131,8 +136,7 @@ def find_build_inputs(commit: CommitFiles, *, command: str = "") -> BuildInputs:
     run, whole = names.imported(scripts, [directory, commit.layout.import_root], own=False)
     backends = sorted(map(commit.path, texts(commit.pyproject, "build-system", "backend-path")))
     if directory in backends:  # which has everything else too: what the back end imports of it counts
-        module = (text(commit.pyproject, "build-system", "build-backend") or "").partition(":")[0]
-        backend = names.modules(module, backends)
+        backend = names.backend(backends)
         more, packages = names.imported(backend, backends, own=True)
         scripts, run, whole = {*scripts, *backend}, run | more, whole | packages
     also = names.mentioned(script for script in run if script in scripts or not commit.is_own(script))
@@ -141,7 +145,7 @@ def find_build_inputs(commit: CommitFiles, *, command: str = "") -> BuildInputs:
     return BuildInputs(
         files=frozenset(files | also[0] | run),
         folders=frozenset(folders | also[1]),
-        whole=frozenset(whole | {folder for folder in backends if folder != directory}),
+        whole=frozenset(whole | ({*backends} - {directory})),
     )
 
 
@@ -152,23 +156,14 @@ def find_mentioned_by_sources(commit: CommitFiles, copies: Collection[str]) -> s
     they are, the `copies`, do not count: a build script lists them for that.
     """
     names = _Names(commit)
-    by_name: dict[str, list[str]] = {}
-    for path in commit.ids:
-        by_name.setdefault(posixpath.basename(path), []).append(path)
+    copied = {path for path in copies if path.endswith((".py", ".pyi"))}
     found: set[str] = set()
     queue = [*filter(is_native, commit.ids)]
     seen = set(queue)
     while queue:
-        source = queue.pop()
-        words = {*_mentions(source, (commit.read(source) or b"")[:_MAX_BYTES])} - {"", "."}
-        new = {path for word in words for path in names.nearest(word, source, by_name)}
-        new -= {path for path in new if path.endswith((".py", ".pyi")) and path in copies}
-        if posixpath.splitext(source)[1].lower() not in _NATIVE:
-            found |= names.folders_beside(source, words)
-        scripts = [path for path in new if path.endswith(".py")]
-        new |= names.imported(scripts, [*{posixpath.dirname(path) for path in scripts}], own=False)[0]
+        new = names.mentioned_by_source(queue.pop(), copied)
         found |= new
-        queue += [path for path in new - seen if _is_script(path)]
+        queue += filter(_is_script, new - seen)
         seen |= new
     return found
 
@@ -178,6 +173,14 @@ class _Names:
 
     def __init__(self, commit: CommitFiles) -> None:
         self._commit = commit
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Sequence[str]]:
+        """The paths of the commit by file name."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for path in self._commit.ids:
+            found[posixpath.basename(path)].append(path)
+        return found
 
     def files(self, words: Iterable[str]) -> set[str]:
         """Return the files that `words` name, but for prose."""
@@ -190,19 +193,31 @@ class _Names:
         found = {start if start == word else start.rpartition("/")[0] for word, start in plain.items()}
         return set(map(self._commit.path, found)) & self._commit.folders
 
-    def folders_beside(self, script: str, words: Collection[str]) -> set[str]:
+    def _folders_beside(self, script: str, words: Collection[str]) -> set[str]:
         """Return the folders, with a slash, that `words` in a script name as seen from it or from the directory."""
         folder = posixpath.relpath(posixpath.dirname(script) or ".", self._commit.layout.directory)
         seen = {*words, *(posixpath.join(folder, word) for word in words)}
         found = self.folders(seen, leave_out=_NO_FOLDERS)
         return {f"{folder}/" for folder in found if not self._commit.holds_own(folder)}
 
-    def nearest(self, word: str, source: str, by_name: Mapping[str, list[str]]) -> set[str]:
+    def mentioned_by_source(self, source: str, leave_out: Set[str]) -> set[str]:
+        """Return the files, and with a slash the folders, that a native source or a script mentions.
+
+        Python scripts among them count with what they import; files to `leave_out` do not.
+        """
+        words = {*_mentions(source, (self._commit.read(source) or b"")[:_MAX_BYTES])} - {"", "."}
+        files = {path for word in words for path in self._nearest(word, source)} - leave_out
+        scripts = [path for path in files if path.endswith(".py")]
+        imported, _ = self.imported(scripts, {posixpath.dirname(path) for path in scripts}, own=False)
+        native = posixpath.splitext(source)[1].lower() in _NATIVE
+        return files | imported | (set() if native else self._folders_beside(source, words))
+
+    def _nearest(self, word: str, source: str) -> set[str]:
         """Return the file that a `word` in `source` names, relative to the source or to the project's directory.
 
         If there is none, return all whose paths end in it: compilers search several folders for headers.
         """
-        alike = by_name.get(posixpath.basename(word), ())
+        alike = self._by_name.get(posixpath.basename(word), ())
         if not alike or _PROSE.match(posixpath.basename(word)):
             return set()
         beside = posixpath.normpath(posixpath.join(posixpath.dirname(source), word))
@@ -251,28 +266,36 @@ class _Names:
         files = [file for path in paths for file in (f"{path}/__init__.py", f"{path}.py")]
         return [file for file in files if file in self._commit.ids]
 
-    def imported(self, scripts: Iterable[str], roots: Sequence[str], *, own: bool) -> tuple[set[str], set[str]]:
+    def backend(self, folders: Iterable[str]) -> list[str]:
+        """Return the files that importing the back end from one of `folders` runs."""
+        name = text(self._commit.pyproject, "build-system", "build-backend") or ""
+        return self.modules(name.partition(":")[0], folders)
+
+    def imported(self, scripts: Iterable[str], roots: Collection[str], *, own: bool) -> tuple[set[str], set[str]]:
         """Return the `scripts` that exist with all modules that they import, and the folders of imported packages.
 
         With `own`, the imports of the project's own packages are followed too.
         """
         found: set[str] = set()
         whole: set[str] = set()
-        queue = [script for script in scripts if script in self._commit.ids]
-        given = frozenset(queue)
-        while queue:
-            script = queue.pop()
-            if script in found:
-                continue
-            found.add(script)
-            if not own and script not in given and self._commit.is_own(script):
-                continue
-            for name in _imported_names(self._commit.read(script) or b""):
-                queue += self.modules(name, roots)
-                for folder in self._packages(name, roots, own=own) - whole:
-                    whole.add(folder)
-                    queue += [path for path in self._commit.ids if folder in parents(path) and path.endswith(".py")]
+        new = given = self._commit.ids.keys() & {*scripts}
+        while new:
+            found |= new
+            names = self._imports(script for script in new if own or script in given or not self._commit.is_own(script))
+            folders = {folder for name in names for folder in self._packages(name, roots, own=own)} - whole
+            whole |= folders
+            new = {module for name in names for module in self.modules(name, roots)} | self._modules_in(folders)
+            new -= found
         return found, whole
+
+    def _imports(self, scripts: Iterable[str]) -> set[str]:
+        """Return the dotted names of what some scripts may import."""
+        return {name for script in scripts for name in _imported_names(self._commit.read(script) or b"")}
+
+    def _modules_in(self, folders: Set[str]) -> set[str]:
+        """Return the files of all modules in some folders."""
+        modules = (path for path in self._commit.ids if folders and path.endswith(".py"))
+        return {path for path in modules if not folders.isdisjoint(parents(path))}
 
     def _packages(self, name: str, roots: Iterable[str], *, own: bool) -> set[str]:
         """Return the folders of packages that importing a dotted `name` may run."""

@@ -15,6 +15,7 @@ _OUTPUT_LINES: Final = 20
 _OUTPUT_CHARACTERS: Final = 400
 _EXCEPTION: Final = re.compile(r"(?:\w+\.)*\w*(?:Error|Exception|Interrupt|Exit|Failure|NotFound\w*)\b(?::.*)?$")
 _ERROR: Final = re.compile(r".*\bfatal error: |.*: error: |error: (?!Failed to |[Cc]ommand |No solution )")
+_RESOLVER: Final = re.compile(r"Because ")
 _DRAWING: Final = "×├╰─▶│ \t"  # noqa: RUF001  (uv draws them)
 _TEMPORARY: Final = re.compile(r"(?<!\S)\S{0,400}/builds-v\d{1,4}/\.tmp\w{1,40}")
 _QUOTE: Final = ("[stdout]", "[stderr]", "--- stdout", "--- stderr")  # begins what uv quotes of others
@@ -74,12 +75,10 @@ def read_log(text: str, hide: Callable[[str], str]) -> tuple[str, ...]:
 def find_reason(lines: Sequence[str]) -> str:
     """Return the most telling line: the last exception, else the first error, else the resolver's, else the last."""
     plain = [line for line in map(_without_drawing, lines) if line and not line.startswith(("hint:", "[std"))]
-    exceptions = [line for line in plain if _EXCEPTION.match(line)]
-    errors = [line for line in plain if _ERROR.match(line)]
+    exceptions, errors = [*filter(_EXCEPTION.match, plain)], [*filter(_ERROR.match, plain)]
     if exceptions and not (errors and "ommand" in exceptions[-1]):  # a compiler that failed has said why
         return exceptions[-1]
-    resolver = [line for line in plain if line.startswith("Because ")]
-    return (errors or resolver or plain[-1:] or ["uv said nothing"])[0]
+    return (errors or [*filter(_RESOLVER.match, plain)] or plain[-1:] or ["uv said nothing"])[0]
 
 
 def suggest_setting(reason: str, tracked: Collection[str]) -> str:
@@ -104,14 +103,16 @@ def find_machine_fault(lines: Sequence[str], own_addresses: Collection[str]) -> 
     requirement with one) is the commit's.
     """
     own = _lines_of_uv(lines)
-    if any(
-        ("ailed to download" in line and " @ " in line) or any(address in line for address in own_addresses)
-        for line in own
-    ):
+    if any(_names_own_address(line, own_addresses) for line in own):
         return ""
     faults = [line for line in own if any(map(line.__contains__, _MACHINE_FAULTS))]
     faults += [line for line in lines if _DISK_FULL in line]
     return _without_drawing(faults[0]).removeprefix("hint: ") if faults else ""
+
+
+def _names_own_address(line: str, own_addresses: Collection[str]) -> bool:
+    requirement = "ailed to download" in line and " @ " in line
+    return requirement or any(map(line.__contains__, own_addresses))
 
 
 def _without_drawing(line: str) -> str:

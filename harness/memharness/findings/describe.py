@@ -77,9 +77,8 @@ def _changes(
     for number, step in enumerate(judged.findings):
         if number in undone.values() or (number in undone and step.after < step.before):
             continue  # the fall that took rises back, or a lesser one on the way there
-        ends = sorted({step.good, step.bad, *(at for one in _inner(judged, step) for at in (one.good, one.bad))})
         make = partial(_make, results, judged, step, source_edits)
-        change = remember(Change, ends, replace(step, good=0, bad=0), make)
+        change = remember(Change, _ends(judged, step), replace(step, good=0, bad=0), make)
         change = _with_culprit(results, judged, step, change)
         if number in undone:
             back = points[judged.steps[undone[number]].bad].commit
@@ -111,10 +110,9 @@ def _stretches(
     results: Results, judged: Judged, drift: Step, source_edits: "SourceEdits"
 ) -> tuple[Stretch, ...] | None:
     """Return the stretches of a drift between the flagged steps in its range; None where there are none."""
-    inner = _inner(judged, drift)
-    if not inner:
+    ends = _ends(judged, drift)
+    if len(ends) == 2:
         return None
-    ends = [drift.good, *(index for step in inner for index in (step.good, step.bad)), drift.bad]
     commits = {index: judged.series.points[index].commit for index in ends}
     sides = dict(zip(ends, _sides(results, judged, *ends), strict=True))
 
@@ -134,10 +132,11 @@ def _stretches(
     )
 
 
-def _inner(judged: Judged, drift: Step) -> Sequence[Step]:
-    """Return the steps in the range of a drift."""
-    is_drift = drift.kind == "drift"
-    return [step for step in judged.steps if is_drift and drift.good <= step.good and step.bad <= drift.bad]
+def _ends(judged: Judged, step: Step) -> Sequence[int]:
+    """Return the ends of a step, oldest first; of a drift also those of the flagged steps in its range."""
+    steps = judged.steps if step.kind == "drift" else ()
+    inner = [one for one in steps if step.good <= one.good and one.bad <= step.bad]
+    return [step.good, *(at for one in inner for at in (one.good, one.bad)), step.bad]
 
 
 class SourceEdits:

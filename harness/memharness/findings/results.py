@@ -144,7 +144,6 @@ def _load(results: Results, wanted: Collection[RecordKey]) -> Results:
     """Return `results` with the `wanted` records of their commits as they are stored."""
     store, sources = results.project.store, dict(results.sources)
     measurements: dict[str, dict[str, Sequence[Measurement]]] = {}
-    environments = dict(results.environments)
     for family, known in results.measurements.items():
         own = measurements[family] = {}
         for commit in results.commits:
@@ -155,7 +154,16 @@ def _load(results: Results, wanted: Collection[RecordKey]) -> Results:
             elif record := store.record(*key):
                 sources[key] = frozenset(reference.commit for reference in record.reused)
                 own[commit.id] = store.resolved(record)
-        named = {m.environment for stored in own.values() for m in stored if m.environment}
-        facts = {id_: store.environment(family, id_) for id_ in named - environments.keys()}
-        environments |= {id_: found for id_, found in facts.items() if found}
-    return replace(results, measurements=measurements, environments=environments, sources=sources)
+    loaded = replace(results, measurements=measurements, sources=sources)
+    return replace(loaded, environments=_environments(loaded))
+
+
+def _environments(results: Results) -> dict[str, EnvironmentFacts]:
+    """Return the known facts and those of the other environments that measurements name, as far as they are stored."""
+    facts = dict(results.environments)
+    for family, records in results.measurements.items():
+        named = {m.environment for stored in records.values() for m in stored if m.environment}
+        for id_ in named - facts.keys():
+            if found := results.project.store.environment(family, id_):
+                facts[id_] = found
+    return facts

@@ -23,9 +23,7 @@ def still_open(results: Results, shown: Collection[Change]) -> tuple[Change, ...
     series: list[Judged] = []
     found: set[_Key] = set()
     for number, one in enumerate(judged):
-        moved = _moved_since(one, judged[number + 1 :]) if one.closed else 0
-        own = {_key_of_step(one, step) for step in one.findings if _is_open(one, step, moved)} - known
-        if own:
+        if own := _open_keys(one, judged[number + 1 :]) - known:
             series.append(one)
             found |= own
     return tuple(
@@ -33,6 +31,12 @@ def still_open(results: Results, shown: Collection[Change]) -> tuple[Change, ...
         for change in fold_warm_peaks(describe(whole, series))
         if change.verdict in ("regressed", "drifting") and _key(change, change.metric) in found
     )
+
+
+def _open_keys(judged: Judged, later: Sequence[Judged]) -> set[_Key]:
+    """Return what identifies the open findings of a series; `later` ones may continue it."""
+    moved = _moved_since(judged, later) if judged.closed else 0
+    return {_key_of_step(judged, step) for step in judged.findings if _is_open(judged, step, moved)}
 
 
 def _is_open(judged: Judged, step: Step, moved: int) -> bool:

@@ -142,21 +142,24 @@ def _started_with(repository: Repository) -> dict[str, str]:
 
 
 def _question(session: Session, ends: tuple[Commit, Commit], metric: str) -> Question:
-    """Measure `metric` at both ends; return what to search for and narrow the work to it."""
+    """Measure `metric` at both ends, narrow the work to the case that it moved most in, and return what to search."""
     results = session.measure_missing(session.load_stored(ends), (METRICS[metric].measured_in,))
     judged = [one for one in judge(results) if one.series.metric == metric and not one.closed]
     moves = [_move(one, _rule(session.project, one)) for one in judged]
     if not any(moves):
         raise _no_question(judged, ends, metric)
     chosen = judged[moves.index(max(moves))]
-    key = chosen.series.key
-    session.suites = tuple(
-        replace(suite, cases=(chosen.case,)) for suite in session.suites if suite.spec.family == key.family
-    )
+    _narrow(session, chosen)
     before, after = (point.value for point in chosen.series.points)
     assert before is not None
     assert after is not None
-    return Question(key=key, metric=metric, before=before, after=after)
+    return Question(key=chosen.series.key, metric=metric, before=before, after=after)
+
+
+def _narrow(session: Session, judged: Judged) -> None:
+    """Leave nothing to measure but the case and the environment of one series."""
+    own = (suite for suite in session.suites if suite.spec.family == judged.series.key.family)
+    session.suites = tuple(replace(suite, cases=(judged.case,)) for suite in own)
 
 
 def _move(judged: Judged, rule: Rule | None) -> float:

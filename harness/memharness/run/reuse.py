@@ -73,10 +73,13 @@ class Reuse:
         self._stored.add(key)
         if stored.environment != self._inputs.environment(commit, task.spec)[1]:
             return
-        found = {name: store.inputs(id_) for name, id_ in outcome.inputs.items()}
-        observed = {name: seen for name, seen in found.items() if seen and matches_scenarios(seen, self._scenarios)}
         # as seen from `commit`, which shows the same: the origin may be missing in a shallow clone
-        self._add(self._results, commit, task.spec, case, outcome, observed)
+        self._add(self._results, commit, task.spec, case, outcome, self._observed(outcome))
+
+    def _observed(self, stored: Measured) -> dict[PassName, ObservedInputs]:
+        """Return what the passes of a stored result saw, without those that saw a scenario folder of other contents."""
+        found = {name: self._project.store.inputs(id_) for name, id_ in stored.inputs.items()}
+        return {name: seen for name, seen in found.items() if seen and matches_scenarios(seen, self._scenarios)}
 
     def add(
         self,
@@ -94,12 +97,13 @@ class Reuse:
         outcome, commit = observation.outcome, task.commit.id
         if not self._applies_to(task) or not isinstance(outcome, Measured):
             return
-        observed = {name: observation.inputs[id_] for name, id_ in outcome.inputs.items()}
         origins = {name: reference.commit for reference in proven for name in reference.passes}
-        for origin in {origins.get(name) for name in observed}:
-            own = {name: seen for name, seen in observed.items() if origins.get(name) == origin}
+        by_origin: dict[str | None, dict[PassName, ObservedInputs]] = defaultdict(dict)
+        for name, id_ in outcome.inputs.items():
+            by_origin[origins.get(name)][name] = observation.inputs[id_]
+        for origin, observed in by_origin.items():
             named = replace(outcome, reused_from=origin)
-            self._add(self._results if into is None else into, commit, task.spec, case, named, own)
+            self._add(self._results if into is None else into, commit, task.spec, case, named, observed)
 
     def _add(
         self,

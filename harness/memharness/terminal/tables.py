@@ -26,6 +26,24 @@ class Row(NamedTuple):
     trend: Sequence[Cell] = ()
 
 
+class _Columns(NamedTuple):
+    """Where the parts of a row stand, in columns of the console."""
+
+    indent: int
+    figures: Sequence[int]  # the width of each
+    names: bool  # the first figures are names, aligned to the left
+    trend: int  # width; 0 without trends
+    room: int  # for the text
+    beside: bool  # all text stands beside the figures, else only what fits there
+
+    def align(self, cells: Sequence[str], trend: str) -> str:
+        """Return figures, and the trend of their series, in their columns."""
+        aligned = [cell.rjust(width) for cell, width in zip(cells, self.figures, strict=True)]
+        if self.names:
+            aligned[0] = cells[0].ljust(self.figures[0])
+        return " " * self.indent + "  ".join([*aligned, trend.ljust(self.trend)] if self.trend else aligned)
+
+
 def draw_text(console: Console, text: Text, *, indent: int = 0) -> None:
     """Print text; the rest of a line that is too long stands a little further right."""
     for line in _wrapped(console, text, console.width - indent):
@@ -48,43 +66,34 @@ def draw_rows(
     if left - 2 > console.width:
         _draw_lists(console, headings, rows, indent=indent, label=label)
         return
-    columns = _trend_columns(figures, console.width - left)
-    room = console.width - left - (columns and columns + 2)
-    beside = room >= min(_ROOM, _widest(figures))
-
+    trend = _trend_columns(figures, console.width - left)
+    room = console.width - left - (trend and trend + 2)
+    columns = _Columns(indent, widths, not label, trend, room, beside=room >= min(_ROOM, _widest(figures)))
     if any(headings):
-        start = _aligned(headings, widths, "trend", columns, indent=indent, names=not label)
-        draw_text(console, Text(f"{start}  {label if beside else ''}".rstrip(), style="dim"))
+        start = columns.align(headings, "trend")
+        draw_text(console, Text(f"{start}  {label if columns.beside else ''}".rstrip(), style="dim"))
     for row in rows:
         if isinstance(row, Text):
             draw_text(console, row)
         else:
-            trend = sparkline(row.trend, columns) if columns else ""
-            start = _aligned(row.cells, widths, trend, columns, indent=indent, names=not label)
-            _draw_row(console, start, row.text, indent, room, beside=beside)
+            _draw_row(console, row, columns)
 
 
 def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
     return [max(map(len, column)) for column in zip(*rows, strict=True)]
 
 
-def _aligned(cells: Sequence[str], widths: Sequence[int], trend: str, columns: int, *, indent: int, names: bool) -> str:
-    """Return figures below one another, the first cell to the left if it is a name, and the trend in its columns."""
-    aligned = [cell.rjust(width) for cell, width in zip(cells, widths, strict=True)]
-    if names:
-        aligned[0] = cells[0].ljust(widths[0])
-    return " " * indent + "  ".join([*aligned, trend.ljust(columns)] if columns else aligned)
-
-
-def _draw_row(console: Console, start: str, text: Text, indent: int, room: int, *, beside: bool) -> None:
+def _draw_row(console: Console, row: Row, columns: _Columns) -> None:
     """Print the figures of a row, and its text beside them, or below where its lines are too long for the room."""
-    if text and (beside or ("\n" not in text.plain and _width(text) <= room)):
-        for line in _wrapped(console, text, room):
+    text = row.text
+    start = columns.align(row.cells, sparkline(row.trend, columns.trend) if columns.trend else "")
+    if text and (columns.beside or ("\n" not in text.plain and _width(text) <= columns.room)):
+        for line in _wrapped(console, text, columns.room):
             _print(console, Text(f"{start}  ").append_text(line))
             start = " " * len(start)
     else:
         _print(console, Text(start.rstrip()))
-        draw_text(console, text, indent=indent + 2)
+        draw_text(console, text, indent=columns.indent + 2)
 
 
 def _trend_columns(rows: Sequence[Row], room: int) -> int:
