@@ -115,7 +115,10 @@ def _run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort) as interrupt:
         notes = getattr(interrupt.__cause__ or interrupt, "__notes__", ())  # click raises an Abort of its own
         stored = "What was measured is stored; run the same command again to go on."
-        _complain("; ".join(["interrupted", *notes]), stored if {*arguments[:1]} & _MEASURING else "")
+        _complain(
+            "; ".join(["interrupted", *notes]),
+            stored if {*arguments[:1]} & _MEASURING or "--explain" in arguments else "",
+        )
         return INTERRUPTED
     except _UnreadError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

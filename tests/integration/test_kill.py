@@ -150,5 +150,5 @@ def test_a_second_run_at_once_is_refused(quick: Workbench) -> None:
     os.kill(process.pid, signal.SIGKILL)
     process.stderr.close()
     process.wait(timeout=60)
-    assert code == 2
+    assert code == 3
     assert "another memharness run" in quick.stderr

@@ -664,7 +664,7 @@ except MemharnessError as error: print(error.exit_code, error.message, bool(erro
     with store.run_lock():
         store.add(FAMILY, commit(1), FACTS, [entry("good", MEASURED)])
         for _ in range(2):
-            expected = f"2|another memharness run (process {os.getpid()}) is using {store.folder}|True\n"
+            expected = f"3|another memharness run (process {os.getpid()}) is using {store.folder}|True\n"
             assert output(child(store.folder, code)) == expected
     assert output(child(store.folder, code)) == "got it\n"
 

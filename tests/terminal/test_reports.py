@@ -161,6 +161,7 @@ def shown(*cases: StoredCase, width: int = 120) -> str:
 
 NUMPY = ModuleCost(name="numpy.linalg", origin="library", path="wastebox/core.py", line=3, size=18000)
 OTHERS = ModuleCost(name="(other modules)", origin="", path="", line=0, size=-500)
+REST = replace(OTHERS, name="(freed later, or in no module)")
 
 
 def test_a_report_names_series_changes_failures_and_counts() -> None:
@@ -558,6 +559,7 @@ def test_a_heavier_import_names_its_modules() -> None:
     modules = (
         ModuleChange(module=NUMPY, before=0, after=18000),
         ModuleChange(module=OTHERS, before=1500, after=1000),
+        ModuleChange(module=replace(REST, size=-300), before=-100, after=-400),
     )
     found = change("import", before=1_000_000, after=1_020_000, modules=modules)
     assert (
@@ -570,7 +572,8 @@ def test_a_heavier_import_names_its_modules() -> None:
        size       +diff  module
   17.58 KiB  +17.58 KiB  numpy.linalg  library, imported at wastebox/core.py:3
      1000 B      -500 B  (other modules)
-              +2.44 KiB  elsewhere
+     -400 B      -300 B  freed again after the import
+              +2.73 KiB  elsewhere
              +19.53 KiB  together
 
 9 commits: 8 measured now, 1 stored before; 1 regressed
@@ -960,7 +963,7 @@ waste[rows=100]  cpython-3.11.7-auto, measured once
 
 @pytest.mark.parametrize(("size", "meaning"), [(-5000, "freed again after the import"), (700, "in no module")])
 def test_what_the_modules_do_not_add_up_to_is_named_last(size: int, meaning: str) -> None:
-    rest = ModuleCost(name="(freed later, or in no module)", origin="", path="", line=0, size=size)
+    rest = replace(REST, size=size)
     others = [replace(NUMPY, name=f"m{number}") for number in range(7)]
     profile = Profile(modules=(rest, *others))
     stored = StoredCase(

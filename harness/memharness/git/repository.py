@@ -399,7 +399,7 @@ def _refusal(location: str, folder: str, messages: str) -> MemharnessError:
     if "not a git repository" in messages:
         return MemharnessError(
             f"{location}: not a git repository",
-            hint="Run this inside a repository, or name one with --repo or `repo` under [project].",
+            hint="Run this inside a repository, or (not init) name one with --repo or `repo` under [project].",
         )
     return MemharnessError(f"{location}: {messages.strip()}", hint="git itself cannot read this repository.")
 

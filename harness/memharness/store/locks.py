@@ -8,7 +8,7 @@ from pathlib import Path
 
 import filelock
 
-from memharness.errors import MemharnessError
+from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.store.files import ResultFiles, reporting
 
 
@@ -18,6 +18,7 @@ def write_lock(lock: filelock.BaseFileLock, seconds: float) -> Iterator[None]:
     taken = MemharnessError(
         f"{lock.lock_file} stayed locked by another process for {seconds:g} s",
         hint="See which process holds it (fuser, lsof), then run the same command again.",
+        exit_code=INCOMPLETE,
     )
     with _held(lock, seconds, lambda: taken):
         yield
@@ -35,6 +36,7 @@ def run_lock(folder: Path) -> Iterator[None]:
         return MemharnessError(
             f"another memharness run (process {_owner(files, owner)}) is using {folder}",
             hint="Wait for it to end, or choose another folder for the results.",
+            exit_code=INCOMPLETE,
         )
 
     with _held(filelock.FileLock(folder / ".run.lock"), 0, taken):

@@ -190,7 +190,7 @@ def _draw_modules(console: Console, change: Change, previous: Change | None) -> 
         draw_text(console, Text(f"at the same modules as above{_elsewhere(rest)}"), indent=2)
         return
     rows = [
-        Row((bytes_text(row.after), delta_text(row.module.size, "bytes")), module_text(row.module))
+        Row((bytes_text(row.after), delta_text(row.module.size, "bytes")), module_text(row))
         for row in change.modules[:TOP_LINES]
     ]
     rows += _rest(change, len(rows), sizes[TOP_LINES:], "module", rest, columns=2)

@@ -32,10 +32,18 @@ from memharness.terminal.lines import (
     place_text,
 )
 from memharness.terminal.tables import Row, draw_items, draw_rows, draw_text
-from memharness.wording.text import average_text, bytes_text, number_text, share_text, value_text, visible
+from memharness.wording.text import (
+    REMAINDER,
+    average_text,
+    bytes_text,
+    module_name,
+    number_text,
+    share_text,
+    value_text,
+    visible,
+)
 from memharness.wording.verdicts import certainty
 
-_REMAINDER: Final = "(freed later, or in no module)"  # the probe's name for what the sum of all modules lacks
 _TOP_CHAINS: Final = 3  # of holders
 _PROFILE_TITLES: Final = {
     "import": "kept by the imports",
@@ -120,22 +128,20 @@ def _draw_modules(console: Console, modules: Sequence[ModuleCost]) -> None:
         sums[_origin(module)] += module.size
     origins = [f"{origin} {bytes_text(size)}" for origin, size in sums.most_common()]
     draw_items(console, "by origin", origins, indent=4)
-    largest = sorted((module for module in modules if module.name != _REMAINDER), key=lambda module: -module.size)
+    largest = sorted((module for module in modules if module.name != REMAINDER), key=lambda module: -module.size)
     rows = [Row((bytes_text(module.size),), module_text(module)) for module in largest[:TOP_LINES]]
     rows += _rest(largest, "module", columns=1)
     rows += [
         Row((bytes_text(module.size),), Text(_origin(module), style="dim"))
         for module in modules
-        if module.name == _REMAINDER
+        if module.name == REMAINDER
     ]
     draw_rows(console, ("size",), rows, indent=4, label="module")
 
 
 def _origin(module: ModuleCost) -> str:
     """Return whose a module is, or what a row without a module stands for."""
-    if module.name == _REMAINDER:
-        return "freed again after the import" if module.size < 0 else "in no module"
-    return module.origin or module.name.strip("()")
+    return module.origin or module_name(module).strip("()")
 
 
 def _draw_lines(console: Console, profile: Profile) -> None:

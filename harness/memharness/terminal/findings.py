@@ -192,11 +192,11 @@ def _draw_parts(console: Console, change: Change) -> None:
         hidden = number_text(len(change.blame) - shown, "more line")
         named = total - change.elsewhere
     elif change.modules:
-        modules = [row.module for row in change.modules]
-        main = modules[:_MOST_PARTS]
-        rows = [Row((delta_text(module.size, "bytes"),), module_text(module)) for module in main]
-        size, named = sum(module.size for module in main), sum(module.size for module in modules)
-        hidden = number_text(len(modules) - len(main), "more module")
+        sizes = [row.module.size for row in change.modules]
+        main = change.modules[:_MOST_PARTS]
+        rows = [Row((delta_text(row.module.size, "bytes"),), module_text(row)) for row in main]
+        size, named = sum(sizes[:_MOST_PARTS]), sum(sizes)
+        hidden = number_text(len(sizes) - len(main), "more module")
     else:
         draw_text(console, Text(no_lines_text(change), style="dim"), indent=2)
         return

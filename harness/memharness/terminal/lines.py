@@ -9,11 +9,11 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from memharness.model.findings import BlamedHolder, Change
+from memharness.model.findings import BlamedHolder, Change, ModuleChange
 from memharness.model.history import Commit
 from memharness.model.measurements import Frame, Holder, ModuleCost, Stack, Survivor
 from memharness.terminal.tables import draw_text
-from memharness.wording.text import bytes_text, number_text, visible
+from memharness.wording.text import bytes_text, module_name, number_text, visible
 from memharness.wording.verdicts import sign
 
 TOP_LINES: Final = 5
@@ -33,11 +33,12 @@ def add_below(text: Text, line: str, style: str = "") -> None:
         text.append(f"\n  {visible(line)}", style=style)
 
 
-def module_text(module: ModuleCost) -> Text:
+def module_text(row: ModuleCost | ModuleChange) -> Text:
     """Return "json  stdlib, imported at a.py:3", without the parts that are not known."""
+    module = row.module if isinstance(row, ModuleChange) else row
     place = f"imported at {visible(module.path)}:{module.line}" if module.path else ""
     known = ", ".join(filter(None, (module.origin, place)))
-    return Text().append(visible(module.name), style="bold").append(f"  {known}" if known else "")
+    return Text().append(visible(module_name(row)), style="bold").append(f"  {known}" if known else "")
 
 
 def _style(change: Change) -> str:
