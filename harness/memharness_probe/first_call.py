@@ -186,12 +186,13 @@ def _trace_call(call: Callable[[], Any], readings: memoryview[Any], counting: bo
 def _tracked_types() -> dict[str, int]:
     """Name of each type -> its instances that the garbage collector tracks."""
     types = list(map(type, get_objects()))
-    counts: dict[int, int] = {}  # by the type's id: a metaclass may have a hash of its own
-    tracing.count_elements(counts, map(id, types))
-    kinds = dict(zip(map(id, types), types))  # noqa: B905  (3.10)
+    others = [kind for kind in types if type(kind) is not type]  # by id: a metaclass may have a hash of its own
+    kinds = dict(zip(map(id, others), others))  # noqa: B905  (3.10)
+    counts = [(kinds[key], number) for key, number in tracing.tally(map(id, others)).items()]
+    counts += tracing.tally([kind for kind in types if type(kind) is type]).items()
     names: dict[str, int] = {}
-    for kind, number in counts.items():
-        name = type_name(kinds[kind])
+    for kind, number in counts:
+        name = type_name(kind)
         names[name] = names.get(name, 0) + number
     return names
 

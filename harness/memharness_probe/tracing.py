@@ -163,18 +163,24 @@ def _uncollected(work: Callable[[], Any]) -> Any:
 
 
 def count(traces: Any) -> Counts:
-    """Reduce raw traces to distinct ones and their number, without those of the probe's own allocations.
+    """Reduce raw traces to distinct ones and their number, without those of the probe's own allocations."""
+    return {trace: number for trace, number in tally(traces).items() if not trace[2][0][0].startswith(_FOLDER)}
+
+
+def tally(things: Iterable[Any]) -> dict[Any, int]:
+    """Count equal things.
 
     In batches, so that counting makes no numbers: while tracing, each would take three times as long as the rest.
     """
-    counts: Counts = {}
-    left = iter(traces)
-    for _ in range(0, len(traces), _BATCH):
-        batch: Counts = {}
+    counts: dict[Any, int] = {}
+    left = iter(things)
+    while True:
+        batch: dict[Any, int] = {}
         count_elements(batch, islice(left, _BATCH))
-        for trace, number in batch.items():
-            counts[trace] = counts.get(trace, 0) + number
-    return {trace: number for trace, number in counts.items() if not trace[2][0][0].startswith(_FOLDER)}
+        if not batch:
+            return counts
+        for thing, number in batch.items():
+            counts[thing] = counts.get(thing, 0) + number
 
 
 def total(counts: Counts) -> int:
