@@ -311,7 +311,7 @@ def _setup_cfg(content: bytes) -> dict[str, dict[str, str]]:
 
 
 def _words(value: object, skipped: re.Pattern[str]) -> Iterator[str]:
-    """Yield what may be a path in a configuration: every word in it, but for tables' keys that are `skipped`."""
+    """Yield what may be a path in a configuration: every word in it, except below keys that match `skipped`."""
     if isinstance(value, dict):
         kept = {} if value.get("format") == "sdist" else value
         yield from _words([pair for pair in kept.items() if not skipped.match(pair[0])], skipped)

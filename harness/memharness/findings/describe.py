@@ -171,7 +171,7 @@ class SourceEdits:
 
 
 def _sides(results: Results, judged: Judged, *indexes: int) -> tuple[CommitProfiles, ...]:
-    """Load the profiles of some points: deep ones only where all have them, as only those attribute library lines."""
+    """Load the profiles of some points, deep ones only where all have them: plain ones attribute no library lines."""
     sides = tuple(_side(results, judged, index, deep=True) for index in indexes)
     if len({side.plain for side in sides}) == 1:
         return sides

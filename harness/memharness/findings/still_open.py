@@ -40,7 +40,7 @@ def _open_keys(judged: Judged, later: Sequence[Judged]) -> set[_Key]:
 
 
 def _is_open(judged: Judged, step: Step, moved: int) -> bool:
-    """Tell whether a rise is certain and still shows in the newest value (of a noisy series: level), plus `moved`."""
+    """Tell whether a rise is certain, and not undone by the newest value (or level, if it is noisy) plus `moved`."""
     points, kind = judged.series.points, judged.series.metric_class
     if step.after <= step.before or step.confidence == "suspected":
         return False

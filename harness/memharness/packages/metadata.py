@@ -33,7 +33,7 @@ _ROOTS: Final = ("pdm/build/package-dir", "uv/build-backend/module-root", "matur
 
 
 class Metadata(Value):
-    """The `name` of the distribution, and the dotted `module` that it is said to hold where that is another.
+    """The `name` of the distribution, and the dotted `module` that it is said to hold where the two differ.
 
     `packages` are dotted names of packages and modules that it lists; `roots` are the folders that these lie in,
     relative to that of the packaging files. `requires_python` is a specifier, as PEP 440 has them.
@@ -114,7 +114,7 @@ def _of_poetry_packages(files: Table, key: str) -> Iterator[str]:
 
 
 def takes_any_folder(read: Read) -> bool:
-    """Tell whether a build takes any folder beside packaging files in a flat layout for a package, or ships it.
+    """Tell whether a build takes every folder beside the packaging files for a package, or ships it.
 
     Setuptools does so where it looks for packages itself, or for namespace packages, and it refuses to build where it
     finds several. Others do where their patterns match everything.
@@ -163,7 +163,7 @@ def _first(files: Table, places: tuple[str, ...]) -> str | None:
 
 
 def _module(files: Table) -> str | None:
-    """Return the module that a back end is told to take: the project's own one, else any."""
+    """Return the module that the project's own back end is told to take; without one, that any other is told."""
     backend = text(files, "pyproject.toml", "build-system", "build-backend") or ""
     tools = table(files, "pyproject.toml", "tool")
     modules = {
@@ -222,7 +222,7 @@ def _setuptools_roots(setuptools: Table) -> Iterator[str]:
 
 
 def _setup_arguments(setup_py: bytes) -> Table:
-    """Return the literal arguments of the call of `setup`, and of `find_packages` in it the folder, as find.where."""
+    """Return the literal arguments of `setup()`, and as find.where the folder that `find_packages()` searches."""
     arguments: Table = {}
     for call in _calls(setup_py):
         keywords = {word.arg: word.value for word in call.keywords if word.arg}

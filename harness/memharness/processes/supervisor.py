@@ -237,6 +237,10 @@ class _Command:
         ticks = sum(int(field) for fields in members.values() for field in fields[_USER : _USER + 4])
         self._spent = max(self._spent, self._reaped + ticks / _TICKS_PER_SECOND)
         self._note_sizes(members)
+        return self._reached(members, seconds)
+
+    def _reached(self, members: dict[int, list[str]], seconds: float) -> str:
+        """Return the limit that `members` (id -> fields of all processes) reached after so many seconds, if any."""
         memory, own, cpu, wall = (
             math.inf if self._request[name] is None else self._request[name]
             for name in ("memory_bytes", "own_bytes", "cpu_seconds", "wall_seconds")

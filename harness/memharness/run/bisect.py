@@ -73,12 +73,12 @@ def _report(results: Results, question: Question, line: Sequence[Commit]) -> Rep
 
 
 def _judge_pair(results: Results, question: Question) -> tuple[Judged, ...]:
-    """Judge the two commits that a search ended at, what it asked for as what was found."""
+    """Judge the two commits that a search ended at; what it asked for is a step in any case."""
     return tuple(_as_found(results.project, one) if _is_about(one, question) else one for one in judge(results))
 
 
 def _as_found(project: Project, judged: Judged) -> Judged:
-    """Take the difference between the two commits of a search for the step, however small, to be confirmed as such."""
+    """Return the judgement with the difference between the two commits as its step, however small it is."""
     rule = _rule(project, judged) or Rule(relative=RELATIVE, absolute=1)
     return replace(judged, rule=rule, steps=(step_between(judged.series, 0, 1),), drifts=())
 
@@ -88,7 +88,7 @@ def _is_about(judged: Judged, question: Question) -> bool:
 
 
 def _rule(project: Project, judged: Judged) -> Rule | None:
-    """Return the thresholds of a metric that is asked for, though it may not be judged otherwise."""
+    """Return the thresholds of a metric, even of one that is not judged unless it is asked for."""
     return judged.rule or rule_for(judged.series.metric, judged.case.scenario.thresholds, project.config.thresholds)
 
 
@@ -100,7 +100,7 @@ def _accounted_for(report: Report, question: Question) -> Iterator[Summary]:
 
 
 def _other_parts(question: Question, change: Change) -> Iterator[str]:
-    """Say where what was found is but a part of the difference between the ends."""
+    """Yield a notice where the change found is only a part of the difference between the ends."""
     if question.share(change.before, change.after) < SHARE:
         yield (
             f"{question.metric} of {question.key.case} goes from {question.before:,} to {question.after:,} between "

@@ -1,4 +1,4 @@
-"""Finds results that hold for another commit, as it has the same files and folders as a measured commit's passes saw.
+"""Finds results that hold for another commit, which has the same files and folders that their passes saw.
 
 What is stored does not depend on the number of workers: a result counts as reused where an earlier commit of the run,
 or a stored one, proves it, even if it was measured meanwhile because the proof came too late.

@@ -285,8 +285,8 @@ def _line(source: str, line: int) -> str:
 def _unmatched(code: Code, other: Code, mapped: Sequence[tuple[int, int]]) -> frozenset[int]:
     """Return the indexes of the statements that another version of a function does not have in the same order.
 
-    Those that are `mapped` are the same, and others are compared between them, so that of equal ones it is the one that
-    the diff shows which is new.
+    Pairs in `mapped` are the same statement, and only the stretches between them are compared: of two equal statements
+    the one that the diff adds is then the new one.
     """
     unmatched: set[int] = set()
     for (a, b), (a_end, b_end) in pairwise([(-1, -1), *mapped, (len(code), len(other))]):
