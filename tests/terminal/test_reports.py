@@ -277,6 +277,24 @@ def test_of_many_changes_those_over_a_limit_and_the_greatest_of_each_metric_are_
     assert len(re.findall(r"\[rows=\d+\]  cpython\S+  [cs]", drawn(found, verbose=True))) == 8
 
 
+def test_of_many_series_those_that_stayed_as_they_were_are_only_counted() -> None:
+    moved = [summary("peak", 1, 2, trend=(1, 1, 2)), summary("result", 1, 1, trend=(1, 2, 1), case="back")]
+    unsure = [
+        summary("peak", 1, 1, trend=(1, "failed", 1), case="failed"),
+        summary("peak", 1, 1, trend=(1,), case="new"),
+    ]
+    stayed = [summary("peak", 1, 1, trend=(1, None, 1), case=f"same {number}") for number in range(21)]
+    shown = drawn(report(series=(*moved, *unsure, *stayed)))
+    assert re.findall(r"(?m)^(\S+)$", shown) == [CASE, "back", "failed", "new"]
+    assert "\n21 other series stayed as they were; --verbose has them\n" in shown
+    assert drawn(report(series=tuple(stayed * 2))).startswith("\n42 other series stayed as they were")
+    for text in (
+        drawn(report(series=(*moved, *unsure, *stayed)), verbose=True),
+        drawn(report(series=(*moved, *unsure, *stayed[1:]))),
+    ):
+        assert "same 20\n  peak" in text
+
+
 def test_on_a_narrow_terminal_lines_go_below_their_figures() -> None:
     assert (
         drawn(report(PEAK), 60, verbose=True)

@@ -1,5 +1,6 @@
 """What explains changes as text: all lines, modules, types, survivors and the call stack of each."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Final
@@ -148,9 +149,17 @@ def explanation_text(lines: Sequence[BlamedLine], change: Change) -> Text:
     for line in called:
         size = f"{delta_text(line.bytes, 'bytes')} " if len(lines) > 1 else ""
         add_below(text, f"{size}{_allocation_text(line, lead)}")
-    types = dict.fromkeys(item for line in lines for item in _type_items(line.types))
-    add_below(text, ", ".join([*types][:_TOP_TYPES]))
+    add_below(text, ", ".join(_type_items(_moved_types(lines))))
     return text
+
+
+def _moved_types(lines: Sequence[BlamedLine]) -> list[TypeCount]:
+    """Return the types that moved most over all lines. Those of one line are the same for each of its libraries."""
+    moved = Counter[str]()
+    for line in {(line.path, line.line): line for line in lines}.values():
+        moved.update({kind.name: kind.after - kind.before for kind in line.types})
+    most = sorted(moved.items(), key=lambda item: -abs(item[1]))[:_TOP_TYPES]
+    return [TypeCount(name=name, before=0, after=count) for name, count in most]
 
 
 def _lead_text(lead: BlamedLine | Frame, own: Sequence[BlamedLine], change: Change) -> Text:

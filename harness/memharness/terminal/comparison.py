@@ -21,7 +21,7 @@ def draw_comparison(console: Console, report: Report, before: Commit, after: Com
     _draw_environments(console, report.environments)
     if report.series:
         console.print()
-        draw_series(console, report, ("before", "after", "difference"), _row)
+        draw_series(console, report, ("before", "after", "difference"), _row, verbose=verbose)
     draw_findings(console, report, commits, span=(before.id, after.id), verbose=verbose)
 
 

@@ -19,13 +19,14 @@ from memharness.wording.text import delta_text, names_text, number_text, percent
 from memharness.wording.verdicts import certainty, counts_text
 
 _MOST_OPEN: Final = 10  # lines
+_MOST_SERIES: Final = 24  # of which all are printed, on the half of a screen
 _LIMITS: Final = "a limit stands in the metadata of its scenario; accepting a change does not lift it"
 
 
 def draw_report(console: Console, report: Report, commits: Mapping[str, Commit], *, verbose: bool = False) -> None:
     """Print the table of all series, then every finding, then limits and failures, then the counts."""
     if report.series:
-        draw_series(console, report, ("first", "last", "unflagged"), _summary_row)
+        draw_series(console, report, ("first", "last", "unflagged"), _summary_row, verbose=verbose)
     draw_findings(console, report, commits, verbose=verbose)
 
 
@@ -46,7 +47,7 @@ def draw_newest(
     draw_text(console, Text("newest  ").append_text(commit_text(newest.id, commits)))
     if report.series:
         console.print()
-        draw_series(console, report, ("before", "newest", "unflagged"), _summary_row)
+        draw_series(console, report, ("before", "newest", "unflagged"), _summary_row, verbose=verbose)
     draw_findings(console, report, commits, verbose=verbose)
 
 
@@ -61,11 +62,18 @@ def draw_series(
     report: Report,
     headings: tuple[str, str, str],
     row_of: Callable[[Summary, Sequence[Change]], Row],
+    *,
+    verbose: bool,
 ) -> None:
-    """Print a table of all series, those of a case below its name, with the class of each that is not exact."""
+    """Print a table of the series, those of a case below its name, with the class of each that is not exact.
+
+    Where there are many, those that stayed as they were are only counted, unless `verbose`.
+    """
     rows: list[Row | Text] = []
     previous = ""
-    for row in report.series:
+    every = verbose or len(report.series) <= _MOST_SERIES
+    shown = [row for row in report.series if every or not _stayed(row)]
+    for row in shown:
         name = f"{row.case}  {row.family}" if several_families(report) else row.case
         if name != previous:
             rows.append(Text(visible(name), style="bold"))
@@ -74,7 +82,17 @@ def draw_series(
         if row.metric_class != "exact":
             drawn.text.append(f"{'  ' if drawn.text else ''}{row.metric_class}", style="dim")
         rows.append(drawn)
-    draw_rows(console, ("metric", *headings), rows, indent=2)
+    if rows:
+        draw_rows(console, ("metric", *headings), rows, indent=2)
+    if len(shown) < len(report.series):
+        stayed = f"{len(report.series) - len(shown)} other series stayed as they were; --verbose has them"
+        draw_text(console, Text(stayed, style="dim"))
+
+
+def _stayed(row: Summary) -> bool:
+    """Tell whether a series has one value only, at several commits, and failed at none."""
+    values = [cell for cell in row.trend if cell is not None]
+    return len(values) > 1 and set(values) == {row.last}
 
 
 def several_families(report: Report) -> bool:
