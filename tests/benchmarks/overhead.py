@@ -14,6 +14,9 @@ Both run the same workload once at the same commits in the same run, in turns; t
 - growth: the growth pass alone, on the older half of the history, where nothing leaks (a leak is pursued beyond the
   budget, to tell it from a cache). `growth-budget` is for the repeated calls, not for the traced imports and the set-up
   before them: what a call costs is the difference to the same pass with the fewest calls.
+
+Of wastebox also a first `run` as a user has it, with its environment, and with repeats and explanations of what it
+finds: for the metrics of "pass" as a multiple of the floor, for all metrics in CPU seconds per commit.
 """
 
 import json
@@ -27,6 +30,7 @@ from typing import Final
 from costs import run
 from histories import make_history
 from memharness.environments import find_interpreter
+from memharness.model.metrics import METRICS
 from packages import ATTRS, LARK, releases
 from report import Report, Target, parser, workplace
 from subject import Subject
@@ -73,7 +77,9 @@ def main() -> int:
     with workplace(arguments.folder) as folder:
         python = _environment(folder)
         for name, bench in _benches(folder):
-            _add(report, name, bench, python, arguments.repeats)
+            floor = _add(report, name, bench, python, arguments.repeats)
+            if name == "wastebox":
+                report.targets += _first_runs(bench, floor)
     return report.finish(arguments.json)
 
 
@@ -94,7 +100,8 @@ def _environment(folder: Path) -> Path:
     return folder / "environment" / "bin" / "python"
 
 
-def _add(report: Report, name: str, bench: Bench, python: Path, repeats: int) -> None:
+def _add(report: Report, name: str, bench: Bench, python: Path, repeats: int) -> float:
+    """Add a row; return the CPU seconds of the floor per commit."""
     first, whole = bench.subject("first", FIRST), bench.subject("whole", WHOLE)
     cold = first.measure_once().cpu_seconds
     whole.measure_once()
@@ -112,6 +119,18 @@ def _add(report: Report, name: str, bench: Bench, python: Path, repeats: int) ->
         Target(f"{name}: whole / pass", both / passed, 2.5),
         Target(f"{name}: growth / budget", calls / BUDGET_SECONDS, 1.0),
     ]
+    return floor
+
+
+def _first_runs(bench: Bench, floor: float) -> Iterator[Target]:
+    """Yield what first runs cost, on a history with two findings where nothing is reused."""
+    for name, metrics, unit, bound in (
+        ("first run / floor", FIRST, floor, 2.0),
+        ("first run of all metrics, CPU seconds per commit", tuple(METRICS), 1.0, 1.2),
+    ):
+        subject = bench.subject(f"run-{len(metrics)}", metrics)
+        spent = subject.call("run", "--no-reuse").cpu_seconds / len(bench.ids)
+        yield Target(f"wastebox: {name}", spent / unit, bound)
 
 
 def _growth(bench: Bench) -> tuple[float, float]:
