@@ -119,7 +119,7 @@ def _add(report: Report, name: str, bench: Bench, python: Path, repeats: int) ->
         Target(f"{name}: whole / pass", both / passed, 2.5),
         Target(f"{name}: growth / budget", calls / BUDGET_SECONDS, 1.0),
     ]
-    return floor
+    return float(floor)
 
 
 def _first_runs(bench: Bench, floor: float) -> Iterator[Target]:
