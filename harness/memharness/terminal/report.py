@@ -4,7 +4,7 @@ In: a `Report`, and the commits that it names. Untrusted text (subjects, names, 
 and never through rich's markup.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from rich.console import Console
@@ -69,24 +69,28 @@ def draw_series(
 
     Where there are many, those that stayed as they were are only counted, unless `verbose`.
     """
-    rows: list[Row | Text] = []
-    previous = ""
     every = verbose or len(report.series) <= _MOST_SERIES
     shown = [row for row in report.series if every or not _stayed(row)]
-    for row in shown:
+    if shown:
+        draw_rows(console, ("metric", *headings), [*_series_rows(report, shown, row_of)], indent=2)
+    if len(shown) < len(report.series):
+        stayed = f"{len(report.series) - len(shown)} other series stayed as they were; --verbose has them"
+        draw_text(console, Text(stayed, style="dim"))
+
+
+def _series_rows(
+    report: Report, series: Sequence[Summary], row_of: Callable[[Summary, Sequence[Change]], Row]
+) -> Iterator[Row | Text]:
+    previous = ""
+    for row in series:
         name = f"{row.case}  {row.family}" if several_families(report) else row.case
         if name != previous:
-            rows.append(Text(visible(name), style="bold"))
+            yield Text(visible(name), style="bold")
             previous = name
         drawn = row_of(row, [change for change in report.changes if _belongs(change, row)])
         if row.metric_class != "exact":
             drawn.text.append(f"{'  ' if drawn.text else ''}{row.metric_class}", style="dim")
-        rows.append(drawn)
-    if rows:
-        draw_rows(console, ("metric", *headings), rows, indent=2)
-    if len(shown) < len(report.series):
-        stayed = f"{len(report.series) - len(shown)} other series stayed as they were; --verbose has them"
-        draw_text(console, Text(stayed, style="dim"))
+        yield drawn
 
 
 def _stayed(row: Summary) -> bool:

@@ -337,7 +337,7 @@ def test_the_page_of_a_commit_tells_what_it_moved_and_by_which_line() -> None:
     assert "What moved 1 ▲ regressed, open parse[size=1000] peak 1.14 MiB → 2.38 MiB +1.24 MiB +108.3%" in text
     assert "Lines that hold the difference; they explain 97 % of the peak" in text
     assert (
-        "+87.89 KiB +12 src/parser/core.py:12 parse changed here tokens = Tokens(text) "
+        "+87.89 KiB +12 src/parser/core.py:12 parse function changed here tokens = Tokens(text) "
         "allocated at <stdlib>/json/decoder.py:353 raw_decode in json · new obj, end = scan(s)"
     ) in text
     assert "kept alive by lru_cache of Tokens at src/parser/tokens.py:9 changed here ← module tokens" in text
