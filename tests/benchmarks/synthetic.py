@@ -114,13 +114,14 @@ class Answers:
 
     def measure(
         self,
-        tasks: Sequence[Task],
+        blocks: Sequence[Sequence[Task]],
         newest: Commit,  # noqa: ARG002  (as called)
         *,
         purpose: str,  # noqa: ARG002
         more: bool = False,  # noqa: ARG002
     ) -> set[tuple[str, str]]:
         """Store an observation of each case."""
+        tasks = [task for block in blocks for task in block]
         for task in tasks:
             python = task.spec.interpreter
             facts = EnvironmentFacts(

@@ -79,22 +79,23 @@ def test_a_workload_that_removes_its_own_files_fails_like_any_other(quick: Workb
 def test_what_is_disturbed_again_and_otherwise_is_not_stored(quick: Workbench) -> None:
     text = cleaned(REMOVED["the tree"], then="raise ValueError(os.urandom(8))")
     quick.scenario.write_text(text)
-    first = quick.commit(sized(100_000))
-    second = quick.commit(sized(101_000))
+    disturbed = quick.commit(sized(101_000))
+    newest = quick.commit(sized(100_000))
     code, report = quick.call_json("run", "-j", "1")
     assert code == 3
-    assert report["error"]["message"].startswith(f"fill at {second[:10]}: what it needs was removed or changed twice")
+    message = f"fill at {disturbed[:10]}: what it needs was removed or changed twice"
+    assert report["error"]["message"].startswith(message)
     assert "MEMHARNESS_CACHE" in report["error"]["hint"]
-    assert {Path(name).stem for name in quick.records()} & {first, second} == {first}
+    assert {Path(name).stem for name in quick.records()} & {disturbed, newest} == {newest}
 
 
 def test_with_a_full_disk_no_failure_is_stored(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = bench.commit(module())
     bench.commit("import missing_module\n")
+    newest = bench.commit(module())
     monkeypatch.setattr(infrastructure, "LEAST_ROOM", 1 << 62)
     code, report = bench.call_json("run", "-j", "1")
     assert (code, "the disk is full" in report["error"]["message"]) == (3, True)
-    assert [name for name in bench.records() if name.startswith(first)] == [f"{first}.json"]
+    assert [name for name in bench.records() if name.startswith(newest)] == [f"{newest}.json"]
     monkeypatch.undo()
     monkeypatch.setenv("MEMHARNESS_CACHE", str(bench.results.parent / "cache"))
     monkeypatch.chdir(bench.path)

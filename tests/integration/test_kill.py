@@ -94,6 +94,44 @@ def test_an_interrupted_run_keeps_what_it_measured_and_says_so(quick: Workbench,
     assert report["counts"]["measured"] < COMMITS
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_is_stopped_leaves_a_verdict_over_the_whole_range(quick: Workbench, number: signal.Signals) -> None:
+    make_history(quick)
+    ids = quick.repository.git("rev-list", "--reverse", "main").split()
+    with start(quick, "-j", "1") as process:
+        until_measured(process, 5)
+        process.send_signal(number)
+        assert process.stderr is not None
+        rest = process.stderr.read().decode()
+        process.wait(timeout=60)
+    stored = sorted(ids.index(Path(name).stem) for name in quick.records() if Path(name).stem in ids)
+    assert {0, 4, 9, 14, COMMITS - 1} <= set(stored)
+    assert len(stored) <= 7
+    if number == signal.SIGINT:
+        assert f"interrupted; {len(stored)} of {COMMITS} commits measured; `memharness check`" in rest
+
+    code, report = quick.call_json("check", "--all")
+    results = [change for change in report["changes"] if change["metric"] == "result"]
+    assert code == 1
+    assert sum(change["after"] - change["before"] for change in results) == 300_000
+    for change in report["changes"]:  # the last good and the first bad one of those that are measured
+        good, bad = map(ids.index, change["range"])
+        assert stored.index(bad) == stored.index(good) + 1
+        assert change["between"] == bad - good
+        assert (change["commit"], change["confidence"]) == (
+            (ids[bad], "located") if bad - good == 1 else (None, "range")
+        )
+    assert any(change["commit"] is None for change in results)
+
+    before = [quick.records()[f"{ids[at]}.json"]["measurements"][:1] for at in stored]
+    code, report = quick.call_json("run")
+    assert code == 1
+    if all(before):  # none was reused and is measured now, as a finding rests on it
+        assert [quick.records()[f"{ids[at]}.json"]["measurements"][:1] for at in stored] == before
+    assert {change["commit"] for change in report["changes"]} == {ids[5], ids[8], ids[10], ids[15]}
+    assert {change["confidence"] for change in report["changes"]} == {"confirmed"}
+
+
 def test_nothing_goes_on_after_a_kill_and_the_next_run_removes_what_is_left(quick: Workbench, tmp_path: Path) -> None:
     marks = tmp_path / "marks"
     marks.mkdir()

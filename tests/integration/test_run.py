@@ -112,16 +112,30 @@ class Recording(Silent):
 def test_a_listener_is_told_what_a_worker_does_before_it_does_it(bench: Workbench) -> None:
     bench.commit(module(), "one")
     bench.commit(module(), "two")  # nothing differs but the commit
+    bench.commit(module(size=300_000), "three")
     listener = Recording()
     config = load_config(bench.path, overrides={"run.metrics": ["peak", "growth"], "run.workers": 1})
     results = run(config, listener=listener)
     (family,) = results.measurements
-    assert listener.planned_tasks == [("measuring", 2)]
-    assert listener.stored == [("one", family, 1, 0), ("two", family, 0, 1)]
-    once = [(0, "environment", "", "one"), (0, "first", "fill", "one"), (0, "growth", "fill", "one"), None]
+    assert listener.planned_tasks == [("measuring", 3), ("measuring once more", 2)]
+    assert listener.stored == [
+        ("three", family, 1, 0),
+        ("one", family, 1, 0),
+        ("two", family, 0, 1),
+        ("two", family, 1, 0),
+        ("three", family, 1, 0),
+    ]
+
+    def steps(subject: str, *passes: str) -> list[object]:
+        prepared = (0, "environment", "", subject)
+        return [prepared, *((0, step, "fill", subject) for step in passes), None]
+
     assert listener.steps == [
-        *once,
+        *steps("three", "first", "growth"),
+        *steps("one", "first", "growth"),
         None,  # the result of the second is that of the first
+        *steps("two", "first", "deep", "peak", "peak"),
+        *steps("three", "first", "deep", "peak", "peak"),
     ]
 
 

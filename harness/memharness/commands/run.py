@@ -37,7 +37,7 @@ from memharness.wording.text import number_text
     help="Measure this share of the reusable results, from 0 to 1, and fail where a figure differs.",
 )
 @click.option(
-    "--keep-going", is_flag=True, help="Go on where three commits in a row fail to build for the same reason."
+    "--keep-going", is_flag=True, help="Go on where three commits and the newest fail to build for the same reason."
 )
 @click.option("--adaptive", is_flag=True, help="Measure only as many commits as it takes to find the steps.")
 @measuring

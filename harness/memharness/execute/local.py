@@ -1,11 +1,12 @@
 """Work spread over threads of this process, each of which waits for its own measuring children.
 
-In: tasks, a factory of workers, and a function that takes the results in the order of the tasks.
+In: blocks of tasks, a factory of workers, and a function that takes the results in the order of the tasks.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from itertools import count
 from queue import SimpleQueue
 from threading import Event, Lock
 from typing import Generic, TypeAlias, TypeVar
@@ -16,23 +17,22 @@ WorkerFactory: TypeAlias = Callable[[], AbstractContextManager[Callable[[Task, E
 
 
 def execute(
-    tasks: Sequence[Task],
+    blocks: Sequence[Sequence[Task]],
     worker: WorkerFactory[Task, Result],
     deliver: Callable[[Result], None],
     *,
     workers: int,
-    block: int = 1,
 ) -> None:
-    """Run all `tasks`; call `deliver` in this thread, with the results in the order of the tasks.
+    """Run the tasks of all `blocks`; call `deliver` in this thread, with the results in the order of the tasks.
 
-    Each of `workers` threads enters a `worker()` of its own and, whenever it is free, calls it with the next `block`
-    neighbouring tasks, or with fewer where there are not enough for all threads.
+    Each of `workers` threads enters a `worker()` of its own and, whenever it is free, calls it with the tasks of the
+    next block, one after the other.
     Until something fails, no result is delivered before those of all earlier tasks. When a worker or `deliver` fails,
     or the user interrupts, the event that workers get is set. Once all have stopped, what they finished is delivered,
     and the first exception is raised. A worker may return None for a task that it gave up.
     """
-    running = min(workers, len(tasks))
-    threads = _Threads(tasks, worker, block=max(1, min(block, -(-len(tasks) // workers))))
+    running = min(workers, len(blocks))
+    threads = _Threads(blocks, worker)
     delivery = _Delivery(deliver)
     try:
         with ThreadPoolExecutor(max_workers=max(running, 1)) as pool:
@@ -64,36 +64,35 @@ class _Threads(Generic[Task, Result]):
     None in the queue tells that a thread is done, an exception that it failed.
     """
 
-    def __init__(self, tasks: Sequence[Task], worker: WorkerFactory[Task, Result], *, block: int) -> None:
+    def __init__(self, blocks: Sequence[Sequence[Task]], worker: WorkerFactory[Task, Result]) -> None:
         self.queue: SimpleQueue[tuple[int, Result | None] | BaseException | None] = SimpleQueue()
         self.cancel = Event()
-        self._tasks = tasks
         self._worker = worker
-        self._block = block
-        self._starts = iter(range(0, len(tasks), block))
+        numbers = count()
+        self._blocks = iter([[(next(numbers), task) for task in block] for block in blocks])
         self._taking = Lock()
 
     def run(self) -> None:
         """Work until no task is left, or the event is set."""
         try:
             with self._worker() as work:
-                for number in self._take():
-                    self.queue.put((number, work(self._tasks[number], self.cancel)))
+                for number, task in self._take():
+                    self.queue.put((number, work(task, self.cancel)))
         except BaseException as error:  # noqa: BLE001  (handed to the consumer, which raises it)
             self.queue.put(error)
         else:
             self.queue.put(None)
 
-    def _take(self) -> Iterator[int]:
+    def _take(self) -> Iterator[tuple[int, Task]]:
         while True:
             with self._taking:
-                start = next(self._starts, None)
-            if start is None:
+                block = next(self._blocks, None)
+            if block is None:
                 return
-            for number in range(start, min(start + self._block, len(self._tasks))):
+            for numbered in block:
                 if self.cancel.is_set():
                     return
-                yield number
+                yield numbered
 
 
 class _Delivery(Generic[Result]):

@@ -1,4 +1,4 @@
-"""Commits in a row that fail to build alike: more likely a setting that is lacking than a fault of each of them."""
+"""Commits built one after the other that fail alike: more likely a setting is lacking than each of them at fault."""
 
 import re
 from collections.abc import Sequence
@@ -13,11 +13,10 @@ _READ: Final = 1000  # characters of a reason
 
 
 class FailureRow(NamedTuple):
-    """Commits in a row, from `first` to `last`, that fail to build alike."""
+    """Commits that were built one after the other and fail alike."""
 
     family: str
-    first: Commit
-    last: Commit
+    commits: tuple[Commit, ...]
     reason: str
 
 
@@ -41,7 +40,7 @@ class BuildFailures:
             row.append(commit)
         if len(row) == ROW and family not in self._taken:
             reason = next(one.reason for one in outcomes if isinstance(one, Failed))
-            self.row = FailureRow(family=family, first=row[0], last=commit, reason=reason)
+            self.row = FailureRow(family=family, commits=tuple(row), reason=reason)
 
     def knows(self, family: str, commit: Commit) -> bool:
         """Tell whether a commit was added."""
@@ -56,11 +55,12 @@ class BuildFailures:
 
     def check(self, row: FailureRow, newest: Commit) -> None:
         """Raise MemharnessError where the newest commit fails to build like those in the row."""
-        if self._causes.get((row.family, newest.id)) != self._causes[row.family, row.last.id]:
+        if self._causes.get((row.family, newest.id)) != self._causes[row.family, row.commits[-1].id]:
             return
+        names = [*dict.fromkeys(commit.short for commit in (*row.commits, newest))]
         raise MemharnessError(
-            f"{ROW} commits in a row, {row.first.short} to {row.last.short}, and the newest, {newest.short}, fail to "
-            f"build alike ({row.family}): {row.reason}",
+            f"{len(names)} commits, {', '.join(names)}, the newest among them, fail to build alike ({row.family}): "
+            f"{row.reason}",
             hint="If the build lacks something, set before-build or build-requires under [environment] and run with "
             "--retry-failed; choose later commits with --since; or go on with --keep-going. "
             "What was measured is stored. See `memharness help troubleshooting`.",

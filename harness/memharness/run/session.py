@@ -18,11 +18,13 @@ from memharness.findings.results import Results, load_commits, with_whole_histor
 from memharness.findings.series_parts import continuations
 from memharness.model.history import Commit
 from memharness.model.metrics import PASSES, PassName
+from memharness.plan.order import Blocks, along_history, from_the_ends
 from memharness.plan.tasks import Task
 from memharness.run.listener import Listener, Silent
 from memharness.run.missing import joins, merged_steps, missing, on_branches, unconfirmed, unexplained
 from memharness.run.suites import patch_release_notes, suites_of
 from memharness.run.workers import Workers
+from memharness.wording.text import number_text
 
 _ROUNDS: Final = 4  # repeats may show that a series is noisier than it looked, which takes more of them
 
@@ -39,7 +41,7 @@ def run(
     """Measure what is missing at the selected commits, then again what the findings rest on.
 
     `verify` is the share of the results that could be reused to measure all the same, to see whether they agree.
-    Where three commits in a row fail to build alike, and the newest too, it ends there unless it is to `keep_going`.
+    Where three commits and the newest fail to build alike, it ends there unless it is to `keep_going`.
     Returns all that is stored then. Raises MemharnessError; where some work was stored already, its exit code is
     INCOMPLETE.
     """
@@ -48,8 +50,18 @@ def run(
     ) as session:
         commits = session.select_commits(selection)
         results = session.load_stored(commits)
-        results = session.measure_missing(results, continued=True)
-        return session.confirm(results)
+        try:
+            return session.confirm(session.measure_missing(results, continued=True, in_order=selection.new))
+        except KeyboardInterrupt as interrupt:
+            interrupt.add_note(_extent(session.load_stored(commits)))
+            raise
+
+
+def _extent(results: Results) -> str:
+    """Say of how many commits something is stored, and how to have that judged."""
+    stored = {commit for records in results.measurements.values() for commit in records}
+    of_all = f"{len(stored):,} of {number_text(len(results.commits), 'commit')}"
+    return f"{of_all} measured; `memharness check` with the same range judges what is stored"
 
 
 def explain_stored(config: Config, selection: Selection, *, listener: Listener | None = None) -> None:
@@ -128,22 +140,31 @@ class Session:
         return tasks
 
     def measure(self, results: Results, tasks: Sequence[Task], *, purpose: str, more: bool = False) -> Results:
-        """Measure `tasks` and add what is stored of them; `more` as in `Workers.measure`."""
-        changed = self.workers.measure(tasks, results.commits[-1], purpose=purpose, more=more)
-        return self._with_account(results.reloaded(changed))
+        """Measure `tasks`, each by itself, and add what is stored of them; `more` as in `Workers.measure`."""
+        return self._measure_blocks(results, tuple((task,) for task in tasks), purpose=purpose, more=more)
 
     def measure_missing(
-        self, results: Results, passes: tuple[PassName, ...] = PASSES, *, continued: bool = False
+        self,
+        results: Results,
+        passes: tuple[PassName, ...] = PASSES,
+        *,
+        continued: bool = False,
+        in_order: bool = False,
     ) -> Results:
         """Measure every case once, or some `passes` of it, at each commit that lacks it.
 
-        `continued`: the series of a scenario that changed is joined to the former one.
+        `continued`: the series of a scenario that changed is joined to the former one. `in_order`: oldest first, so
+        that no commit is measured before those that it follows.
         """
         tasks = self.plan(results, passes, continued=continued)
         if not tasks:
             return results
-        joining = joins(results, self.suites) if continued else ()
-        return self._measure_joined(results, joining, tasks)
+        joining, workers = joins(results, self.suites) if continued else (), self.project.config.run.workers
+        if in_order:
+            blocks = along_history(tasks, workers=workers)
+        else:
+            blocks = from_the_ends(tasks, results.commits, workers=workers)
+        return self._measure_joined(results, joining, blocks)
 
     def join_series(self, results: Results) -> Results:
         """Join the series of scenarios that changed to the former ones, where these end before `results`."""
@@ -171,9 +192,13 @@ class Session:
             self.measure(results, tasks, purpose="searching merged branches")  # of commits that are not in `results`
         return results
 
-    def _measure_joined(self, results: Results, joining: Sequence[Task], tasks: Sequence[Task]) -> Results:
-        """Measure what joins series, then `tasks`; the results say where series were continued from."""
-        results = self.measure(results, (*joining, *tasks), purpose="measuring")
+    def _measure_blocks(self, results: Results, blocks: Blocks, *, purpose: str, more: bool = False) -> Results:
+        changed = self.workers.measure(blocks, results.commits[-1], purpose=purpose, more=more)
+        return self._with_account(results.reloaded(changed))
+
+    def _measure_joined(self, results: Results, joining: Sequence[Task], blocks: Blocks) -> Results:
+        """Measure what joins series, then `blocks`; the results say where series were continued from."""
+        results = self._measure_blocks(results, (*((task,) for task in joining), *blocks), purpose="measuring")
         if joining:
             self._notices += tuple(continuations(with_whole_history(results)))
             results = self._with_account(results)

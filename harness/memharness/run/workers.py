@@ -5,7 +5,6 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Event, Lock
-from typing import Final
 
 from msgspec.structs import replace
 
@@ -20,6 +19,7 @@ from memharness.files.removal import scratch
 from memharness.findings.project import Project
 from memharness.findings.results import RecordKey, Results
 from memharness.model.history import Commit
+from memharness.plan.order import Blocks
 from memharness.plan.tasks import Task
 from memharness.run.build_failures import ROW, BuildFailures, FailureRow
 from memharness.run.commit_inputs import InputReader
@@ -27,8 +27,6 @@ from memharness.run.listener import Listener
 from memharness.run.recording import Recorder
 from memharness.run.reuse import Reuse
 from memharness.run.worker import Done, Worker
-
-_BLOCK: Final = 8  # neighbours that one slot measures: what one of them shows may hold for the next
 
 
 class Workers:
@@ -81,62 +79,64 @@ class Workers:
             self._deliver(Done(task=task, facts=None, observed={}))
         return {(task.spec.family, task.commit.id) for task in found}
 
-    def measure(self, tasks: Sequence[Task], newest: Commit, *, purpose: str, more: bool = False) -> set[RecordKey]:
-        """Execute `tasks`: one after the other until every case has its number of calls, then on all slots.
+    def measure(self, blocks: Blocks, newest: Commit, *, purpose: str, more: bool = False) -> set[RecordKey]:
+        """Execute the tasks of `blocks`: one by one until every case has its number of calls, then on all slots.
 
         `newest` is the newest commit of the range. `more`: other tasks will follow, so it is worth checking whether
         they can be built. Return the records that changed.
         """
-        begin, left = len(self.recorder.tasks), tasks
-        self._listener.planned(len(tasks), purpose=purpose)
+        begin, left = len(self.recorder.tasks), blocks
+        self._listener.planned(_count(blocks), purpose=purpose)
         while left:
             if self._is_uncalibrated(left):
-                self._execute(left[:1], workers=1)
+                self._execute((left[0][:1],), workers=1)
             else:
                 self._execute(left, workers=self._project.config.run.workers)
-            left = self._left(tasks, begin)
+            left = self._left(blocks, begin)
             if (row := self._builds.take_row()) is not None:
                 if left or more:
                     self._try_newest(row, left, newest)
-                left = self._left(tasks, begin)
-                self._listener.planned(len(left), purpose=purpose)
+                left = self._left(blocks, begin)
+                self._listener.planned(_count(left), purpose=purpose)
         self.recorder.check()
         return {(task.spec.family, task.commit.id) for task in self.recorder.tasks[begin:]}
 
-    def _left(self, tasks: Sequence[Task], begin: int) -> list[Task]:
-        """Return which of `tasks` are not recorded, among those from number `begin` on."""
+    def _left(self, blocks: Blocks, begin: int) -> Blocks:
+        """Return which tasks of `blocks` are not recorded, among those from number `begin` on."""
         recorded = {id(task) for task in self.recorder.tasks[begin:]}
-        return [task for task in tasks if id(task) not in recorded]
+        left = (tuple(task for task in block if id(task) not in recorded) for block in blocks)
+        return tuple(filter(None, left))
 
-    def _try_newest(self, row: FailureRow, left: Sequence[Task], newest: Commit) -> None:
+    def _try_newest(self, row: FailureRow, left: Blocks, newest: Commit) -> None:
         """Measure the newest commit before the others that are `left`.
 
         Raises MemharnessError where it fails to build like those in the row that was the reason for this.
         """
-        due = [task for task in left if task.spec.family == row.family and task.commit.id == newest.id]
+        tasks = (task for block in left for task in block)
+        due = tuple(task for task in tasks if task.spec.family == row.family and task.commit.id == newest.id)
         if due:
-            self._listener.planned(1, purpose=f"{ROW} commits in a row fail to build alike; trying the newest")
-            self._execute(due, workers=1)
+            self._listener.planned(1, purpose=f"{ROW} commits fail to build alike; trying the newest")
+            self._execute((due,), workers=1)
         elif not self._builds.knows(row.family, newest):
             stored = self._project.store.measurements(row.family, newest.id)
             self._builds.add(row.family, newest, [one.outcome for one in stored])
         self._builds.check(row, newest)
 
-    def _is_uncalibrated(self, tasks: Sequence[Task]) -> bool:
+    def _is_uncalibrated(self, blocks: Blocks) -> bool:
         """Tell whether a case is to be called repeatedly whose number of calls is not known yet."""
         return any(
             self.recorder.calls_of(task.spec, case) is None
-            for task in tasks
+            for block in blocks
+            for task in block
             for case in task.cases
             if "growth" in task.passes and "growth" in self._project.metrics_of(case)
         )
 
-    def _execute(self, tasks: Sequence[Task], *, workers: int) -> None:
-        repeats = any(task.round for task in tasks)  # which are few, and no neighbours
-        while len(self._idle) < min(workers, len(tasks)):
+    def _execute(self, blocks: Blocks, *, workers: int) -> None:
+        while len(self._idle) < min(workers, len(blocks)):
             self._idle.append(self._new_worker(len(self._idle)))
         try:
-            execute(tasks, self._worker, self._deliver, workers=workers, block=1 if repeats else _BLOCK)
+            execute(blocks, self._worker, self._deliver, workers=workers)
         except MemharnessError as error:
             if self.recorder.fresh:
                 error.exit_code = INCOMPLETE
@@ -178,3 +178,7 @@ class Workers:
             self._builds.add(task.spec.family, task.commit, [*outcomes.values()])
         reused = len(task.cases) - len(outcomes)
         self._listener.finished(task.commit, task.spec.family, outcomes, reused=reused)
+
+
+def _count(blocks: Blocks) -> int:
+    return sum(map(len, blocks))
