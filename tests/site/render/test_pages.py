@@ -330,6 +330,16 @@ def test_figures_never_round_to_a_false_claim() -> None:
     assert ">+&lt;0.1%</span>" in page
 
 
+def test_what_explains_several_changes_of_one_commit_is_told_once() -> None:
+    found = values.open_entry()
+    other = replace(found, id="other", change=replace(found.change, metric="result"))
+    apart = replace(found, id="apart", change=replace(found.change, metric="import", blame=()))
+    page = pages.render_commit(values.site(), replace(values.commit_page(), entries=(found, apart, other)))
+    ids = re.findall(r'<article class="entry \S+" id="([^"]+)">|<details><summary>(Explained as above)</summary>', page)
+    assert [first or second for first, second in ids] == [found.id, "other", "Explained as above", "apart"]
+    assert page.count("</details>") == page.count("<details>")
+
+
 def test_the_page_of_a_commit_tells_what_it_moved_and_by_which_line() -> None:
     page = pages.render_commit(values.site(), values.commit_page())
     text = squeezed(Outline(page).text)

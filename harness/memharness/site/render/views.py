@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Final
 
+from memharness.analyse.causes import group_by_cause
 from memharness.model.metrics import METRICS
 from memharness.site.render.icicle import difference_icicle, icicle
 from memharness.site.render.sparks import size_chart, size_steps, spark
@@ -58,11 +59,13 @@ def render_case(site: Site, page: CasePage) -> str:
 
 def render_commit(site: Site, page: CommitPage) -> str:
     """Return commit/<id>.html."""
+    findings = group_by_cause([entry.change for entry in page.entries])
     return render(
         "commit.html",
         site,
         "../",
         page=page,
+        findings=[[page.entries[at] for at in finding] for finding in findings],
         allocations=[allocation_fields(held) for held in page.allocations],
     )
 
