@@ -113,12 +113,7 @@ def _run(arguments: Sequence[str]) -> int:
         _answer_json(arguments, error.format_message(), "See --help.", USAGE)
         return USAGE
     except (KeyboardInterrupt, click.Abort) as interrupt:
-        notes = getattr(interrupt.__cause__ or interrupt, "__notes__", ())  # click raises an Abort of its own
-        stored = "What was measured is stored; run the same command again to go on."
-        _complain(
-            "; ".join(["interrupted", *notes]),
-            stored if {*arguments[:1]} & _MEASURING or "--explain" in arguments else "",
-        )
+        _report_interrupt(interrupt, arguments)
         return INTERRUPTED
     except _UnreadError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -126,6 +121,13 @@ def _run(arguments: Sequence[str]) -> int:
     except (Exception, SystemExit) as error:  # noqa: BLE001  (Python would exit with the code of a regression)
         return _report(error, arguments)
     return int(code or 0)
+
+
+def _report_interrupt(interrupt: BaseException, arguments: Sequence[str]) -> None:
+    notes = getattr(interrupt.__cause__ or interrupt, "__notes__", ())  # click raises an Abort of its own
+    measuring = {*arguments[:1]} & _MEASURING or "--explain" in arguments
+    stored = "What was measured is stored; run the same command again to go on."
+    _complain("; ".join(["interrupted", *notes]), stored if measuring else "")
 
 
 def _report(error: BaseException, arguments: Sequence[str]) -> int:
