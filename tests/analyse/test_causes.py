@@ -66,6 +66,12 @@ def test_a_fall_is_explained_by_what_fell() -> None:
     assert group_by_cause(falls) == ((0, 1),)
 
 
+def test_a_line_that_is_gone_is_not_the_one_that_has_its_number_now() -> None:
+    gone = replace(line(1, -900), status="gone")
+    fall = at((1, -900), verdict="improved", after=0)
+    assert group_by_cause((fall, replace(fall, metric="result", blame=(gone,)))) == ((0,), (1,))
+
+
 def test_imports_of_the_same_modules_are_one_finding() -> None:
     first, same, other = (
         replace(PEAK, metric="import", case=case, modules=modules)

@@ -277,6 +277,21 @@ def test_of_many_changes_those_over_a_limit_and_the_greatest_of_each_metric_are_
     assert len(re.findall(r"\[rows=\d+\]  cpython\S+  [cs]", drawn(found, verbose=True))) == 8
 
 
+def test_a_line_that_is_gone_is_told_apart_from_the_one_that_has_its_number_now() -> None:
+    shrunk = replace(UNDO, bytes=-600, library="", types=())
+    gone = replace(shrunk, bytes=-400, source="undo = {}", status="gone", changed_here=False)
+    text = drawn(report(change(verdict="improved", before=1000, after=0, blame=(shrunk, gone))))
+    assert (
+        """
+  -600 B  wastebox/core.py:16  waste_memory  changed here
+            undo = [MyObject()]
+  -400 B  wastebox/core.py:16  waste_memory  gone
+            undo = {}
+"""
+        in text
+    )
+
+
 def test_of_many_series_those_that_stayed_as_they_were_are_only_counted() -> None:
     moved = [summary("peak", 1, 2, trend=(1, 1, 2)), summary("result", 1, 1, trend=(1, 2, 1), case="back")]
     unsure = [

@@ -56,7 +56,8 @@ def _parts(change: Change) -> Counter[Hashable]:
         parts[row.module.name] += max(row.module.size * sign, 0)
     if not change.modules:
         for line in change.blame:
-            parts[line.path, line.line] += max(line.bytes * sign, 0)
+            # the number of a line that is gone is that before the commit
+            parts[line.path, line.line, line.status == "gone"] += max(line.bytes * sign, 0)
     return parts
 
 

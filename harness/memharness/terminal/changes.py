@@ -140,17 +140,26 @@ def is_changed(lines: Sequence[BlamedLine]) -> bool:
 
 
 def explanation_text(lines: Sequence[BlamedLine], change: Change) -> Text:
-    """Return the place that leads some lines of a change, then where they allocate if that is elsewhere, and types."""
+    """Return the place that leads some lines of a change, then where they allocate if that is elsewhere, and types.
+
+    All of the lines are gone, or none is.
+    """
     own = [line for line in lines if lead_of(line) is line]
     called = [line for line in lines if lead_of(line) is not line]
     lead = lead_of((own or called)[0])
-    text = _lead_text(lead, own, change)
+    text = place_text(lead.path, lead.line, lead.function, _libraries_text(own))
+    text.append(_edit_text(lead, lines[0], change), style="yellow")
+    text.append("  gone" if own and lines[0].status == "gone" else "", style="dim")
     add_below(text, lead.source, "cyan")
     for line in called:
         size = f"{delta_text(line.bytes, 'bytes')} " if len(lines) > 1 else ""
         add_below(text, f"{size}{_allocation_text(line, lead)}")
     add_below(text, ", ".join(_type_items(_moved_types(lines))))
     return text
+
+
+def _libraries_text(lines: Sequence[BlamedLine]) -> str:
+    return names_text([*dict.fromkeys(line.library for line in lines if line.library)])
 
 
 def _moved_types(lines: Sequence[BlamedLine]) -> list[TypeCount]:
@@ -162,18 +171,10 @@ def _moved_types(lines: Sequence[BlamedLine]) -> list[TypeCount]:
     return [TypeCount(name=name, before=0, after=count) for name, count in most]
 
 
-def _lead_text(lead: BlamedLine | Frame, own: Sequence[BlamedLine], change: Change) -> Text:
-    """Return a place and what the commit did to it; `own` are the lines that allocate there."""
-    libraries = dict.fromkeys(line.library for line in own if line.library)
-    text = place_text(lead.path, lead.line, lead.function, names_text([*libraries]))
-    text.append(_edit_text(lead, change), style="yellow")
-    gone = bool(own) and all(line.status == "gone" for line in own)
-    return text.append("  gone" if gone else "", style="dim")
-
-
-def _edit_text(lead: BlamedLine | Frame, change: Change) -> str:
-    """Return what the commit edited: a line, or, as far as is known of a caller, only its function; "" for neither."""
-    edited = {(line.path, line.line) for line in change.blame if line.changed_here}
+def _edit_text(lead: BlamedLine | Frame, line: BlamedLine, change: Change) -> str:
+    """Return what the commit edited: the lead of a line, or, as far as is known of a caller, only its function."""
+    gone = line.status == "gone"  # numbers of such lines are those before the commit
+    edited = {(one.path, one.line) for one in change.blame if one.changed_here and (one.status == "gone") == gone}
     if (lead.function == "<module>" and isinstance(lead, Frame)) or (lead.path, lead.line) in edited:
         return "  changed here"
     return "  function changed here" if isinstance(lead, Frame) else ""

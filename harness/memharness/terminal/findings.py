@@ -88,9 +88,9 @@ def _one_or_number(names: Sequence[str], noun: str) -> str:
 
 
 def _sureness_text(change: Change, *, whole: bool) -> str:
-    """Return the confidence, but not where it is told below or, of a range that is looked at as a `whole`, no news."""
-    told = change.confidence == "suspected" or (whole and change.confidence == "range")
-    return "" if told else f" {confidence_text(change)}"
+    """Return the confidence; "" where a line below says it, and for a range that is looked at as a `whole`."""
+    known = change.confidence == "suspected" or (whole and change.confidence == "range")
+    return "" if known else f" {confidence_text(change)}"
 
 
 def _scenario(cases: Iterable[str]) -> str:
@@ -210,10 +210,10 @@ def _draw_parts(console: Console, change: Change) -> None:
 
 def _main_causes(change: Change) -> list[list[BlamedLine]]:
     """Return the lines that hold most of a difference, the changed ones first; those of one changed caller together."""
-    causes: dict[tuple[str, int], list[BlamedLine]] = {}
+    causes: dict[tuple[str, int, bool], list[BlamedLine]] = {}
     for line in moved_along(change):
         lead = lead_of(line)
-        causes.setdefault((lead.path, lead.line), []).append(line)
+        causes.setdefault((lead.path, lead.line, line.status == "gone"), []).append(line)
     ordered = sorted(causes.values(), key=lambda lines: -abs(_sum(lines)))
     held = accumulate((abs(_sum(lines)) for lines in ordered), initial=0)
     enough = _ENOUGH * abs(change.after - change.before)

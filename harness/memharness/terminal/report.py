@@ -117,6 +117,7 @@ def draw_findings(
     verbose: bool = False,
 ) -> None:
     """Print findings, limits, failures, notices and counts; `span` and `verbose` are as in `draw_finding`."""
+    limited = {(over.case, over.metric, over.family) for over in report.exceeded}
     for finding in report.findings:
         draw_finding(
             console,
@@ -124,7 +125,7 @@ def draw_findings(
             commits,
             with_family=several_families(report),
             span=span,
-            limited={(over.case, over.metric, over.family) for over in report.exceeded},
+            limited=limited,
             verbose=verbose,
         )
     _draw_exceeded(console, report, commits)
