@@ -32,11 +32,10 @@ from memharness.terminal.lines import (
     place_text,
 )
 from memharness.terminal.tables import Row, draw_items, draw_rows, draw_text
+from memharness.wording.modules import REMAINDER, module_name
 from memharness.wording.text import (
-    REMAINDER,
     average_text,
     bytes_text,
-    module_name,
     number_text,
     share_text,
     value_text,

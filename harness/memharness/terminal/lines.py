@@ -13,7 +13,8 @@ from memharness.model.findings import BlamedHolder, Change, ModuleChange
 from memharness.model.history import Commit
 from memharness.model.measurements import Frame, Holder, ModuleCost, Stack, Survivor
 from memharness.terminal.tables import draw_text
-from memharness.wording.text import bytes_text, module_name, number_text, visible
+from memharness.wording.modules import module_name
+from memharness.wording.text import bytes_text, number_text, visible
 from memharness.wording.verdicts import sign
 
 TOP_LINES: Final = 5

@@ -1,4 +1,7 @@
-"""Text for people: figures that never round to a false claim, and foreign text that cannot hide anything. Pure."""
+"""Text for people: figures that never round to a false claim, and foreign text that cannot hide anything. Pure.
+
+It imports no package, so that a broken installation can be told of.
+"""
 
 import re
 import unicodedata
@@ -6,10 +9,6 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final
 
-from memharness.model.findings import ModuleChange
-from memharness.model.measurements import ModuleCost
-
-REMAINDER: Final = "(freed later, or in no module)"  # the probe's name for what the sum of all modules lacks
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _MOST_NAMES: Final = 5
 _JOINERS: Final = "\u200c\u200d"  # shape letters and emoji; they hide nothing
@@ -93,17 +92,6 @@ def share_text(share: float) -> str | None:
 def number_text(count: int, noun: str) -> str:
     """Return "1 commit" or "1,200 commits"."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
-def module_name(row: ModuleCost | ModuleChange) -> str:
-    """Return the name of a module, or what the remainder of all modules stands for."""
-    module = row.module if isinstance(row, ModuleChange) else row
-    if module.name != REMAINDER:
-        return module.name
-    sizes = (row.before, row.after) if isinstance(row, ModuleChange) else (row.size,)
-    if max(sizes) <= 0:
-        return "freed again after the import"
-    return "in no module" if min(sizes) >= 0 else REMAINDER.strip("()")
 
 
 def _visible_character(character: str) -> str:

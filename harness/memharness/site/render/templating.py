@@ -19,11 +19,11 @@ from memharness.site.render.words import (
     uncertainty_text,
 )
 from memharness.site.values import Site
+from memharness.wording.modules import module_name
 from memharness.wording.text import (
     bytes_text,
     delta_text,
     difference_text,
-    module_name,
     number_text,
     share_text,
     value_text,
