@@ -228,6 +228,9 @@ def test_init_needs_a_work_tree(bench: Workbench, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(bench.path.with_name("bare.git"))
     assert bench.call("init")[0] == 2
     assert "is a bare repository" in bench.stderr
+    monkeypatch.chdir(bench.path.parent)
+    assert bench.call("init")[0] == 2
+    assert "Run this inside a repository" in bench.stderr
 
 
 def test_help_names_every_command_and_a_mistake_is_json_too(bench: Workbench) -> None:

@@ -196,8 +196,8 @@ other
 
 ▲ regressed  peak, warm_peak and result  waste[rows=100]  (confirmed)
   commit 3333333333  2023-11-14  A U Thor  commit 3
-  peak, warm_peak  2.12 MiB  →  4.24 MiB  +99.9%
-  result           2.12 MiB  →  4.24 MiB  +99.9%
+  peak, warm_peak  2.12 MiB → 4.24 MiB  +99.9%
+  result           2.12 MiB → 4.24 MiB  +99.9%
   behind peak:
         size        +diff    count  average  line
     2.54 MiB    +1.27 MiB  +10,000    133 B  wastebox/core.py:16  waste_memory  changed here
@@ -237,8 +237,8 @@ def test_changes_of_one_cause_are_one_finding_with_the_changed_line_first() -> N
 
 ▲ regressed  peak, warm_peak and result  waste[rows=100]  (confirmed)
   commit 3333333333  2023-11-14  A U Thor  commit 3
-  peak, warm_peak  2.12 MiB  →  4.24 MiB  +99.9%
-  result           2.12 MiB  →  4.24 MiB  +99.9%
+  peak, warm_peak  2.12 MiB → 4.24 MiB  +99.9%
+  result           2.12 MiB → 4.24 MiB  +99.9%
   behind peak:
   +2.12 MiB  wastebox/core.py:16  waste_memory  in json  changed here
                undo = [MyObject()]
@@ -264,12 +264,12 @@ def test_of_many_changes_those_over_a_limit_and_the_greatest_of_each_metric_are_
     assert """
 ▲ regressed  peak and growth  waste  8 cases  2 environments
   commit 3333333333  2023-11-14  A U Thor  commit 3
-  peak         0 B  →      1 KiB  +1 KiB  [rows=1]  cpython-3.11.7-auto  confirmed
-  peak         0 B  →      4 KiB  +4 KiB  [rows=4]  cpython-3.11.7-auto  confirmed
-  peak         0 B  →      5 KiB  +5 KiB  [rows=5]  cpython-3.11.7-auto  confirmed
-  peak         0 B  →      6 KiB  +6 KiB  [rows=6]  cpython-3.11.7-auto  confirmed
-  peak         0 B  →      7 KiB  +7 KiB  [rows=7]  cpython-3.11.7-auto  confirmed
-  growth  0 B/call  →  24 B/call   +24 B  [rows=100]  cpython-3.13.1-auto  suspected: may still be a cache that fills up
+  peak         0 B →     1 KiB  +1 KiB  [rows=1]  cpython-3.11.7-auto  confirmed
+  peak         0 B →     4 KiB  +4 KiB  [rows=4]  cpython-3.11.7-auto  confirmed
+  peak         0 B →     5 KiB  +5 KiB  [rows=5]  cpython-3.11.7-auto  confirmed
+  peak         0 B →     6 KiB  +6 KiB  [rows=6]  cpython-3.11.7-auto  confirmed
+  peak         0 B →     7 KiB  +7 KiB  [rows=7]  cpython-3.11.7-auto  confirmed
+  growth  0 B/call → 24 B/call   +24 B  [rows=100]  cpython-3.13.1-auto  suspected: may still be a cache that fills up
   and 2 more; --verbose has them
   behind peak of waste[rows=7] (cpython-3.11.7-auto):
   +7 KiB  wastebox/core.py:16  waste_memory  in json  changed here
@@ -367,6 +367,9 @@ def test_no_digit_is_cut(width: int) -> None:
     assert "+10,000,000" in text.split()
     assert max(map(cell_len, text.split("\n"))) <= width
     assert all(line.startswith("   ") for line in text.split("\n") if line and set(line) <= set("[1]* "))
+    together = drawn(report(grown, replace(grown, case="o" * 70)), width)
+    assert " ".join(together.split()).count("growth 1023.00 KiB/call → 2.00 MiB/call +100.0%") == 2
+    assert max(map(cell_len, together.split("\n"))) <= width
 
 
 RISE = "2.12 MiB → 4.24 MiB  (+2.12 MiB, +99.9%)"

@@ -143,14 +143,15 @@ def _draw_table(
 ) -> None:
     """Print a row for each change: metrics, values, and in what else the changes differ."""
     shown = _largest(changes, limited, most)
+    values = [[value_text(size, change.unit) for size in (change.before, change.after)] for change in shown]
+    widths = [max(map(len, column)) for column in zip(*values, strict=True)]
     rows = []
-    for change in shown:
-        before, after = value_text(change.before, change.unit), value_text(change.after, change.unit)
+    for change, (before, after) in zip(shown, values, strict=True):
         moved = delta_text(change.after - change.before, change.unit)
         moved = percent_text(change.before, change.after) if change.before > 0 else moved
-        cells = (", ".join((change.metric, *change.also)), before, "→", after, moved)
-        rows.append(Row(cells, Text("  ").join(_distinctions(change, changes))))
-    draw_rows(console, [""] * 5, rows, indent=2)
+        metrics, figures = ", ".join((change.metric, *change.also)), f"{before:>{widths[0]}} → {after:>{widths[1]}}"
+        rows.append(Row((metrics, figures, moved), Text("  ").join(_distinctions(change, changes))))
+    draw_rows(console, ["", "", ""], rows, indent=2)
     if len(shown) < len(changes):
         more = f"and {len(changes) - len(shown)} more; --verbose has them"
         draw_text(console, Text(more, style="dim"), indent=2)

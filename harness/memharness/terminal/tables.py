@@ -119,7 +119,7 @@ def _draw_lists(
         if isinstance(row, Text):
             draw_text(console, row)
             continue
-        figures = [f"{heading} {cell}" for heading, cell in zip(headings, row.cells, strict=True) if cell]
+        figures = [f"{heading} {cell}".lstrip() for heading, cell in zip(headings, row.cells, strict=True) if cell]
         draw_items(console, label or row.cells[0], figures if label else figures[1:], indent=indent)
         draw_text(console, row.text, indent=indent + 2)
 
