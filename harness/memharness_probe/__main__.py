@@ -59,8 +59,9 @@ always has format, method (see METHOD), token and pid, and either:
                 negative where modules allocated more while loading than was left at the end.
                 "leak", where there is growth: what as many calls again added, scaled from fewer where calls are slow;
                 missing where the time-out left no room. No stacks, but "survivors": [[path, line, type, repr], ..], a
-                sample of the objects that these calls left alive, and "holders": [[path, line, number, [[path, line,
-                text], ..]], ..], what keeps objects of the sample alive, so many that were allocated at a line: the
+                sample of the objects that these calls left alive.
+                "leak", and "retained" of many frames where it is wanted, have "holders": [[path, line, number, [[path,
+                line, text], ..]], ..], what keeps some objects alive, so many that were allocated at a line: the
                 nearest holder first, with the line that assigns or defines it, 0 where none is known. The last one is
                 a module, a function that runs, a context variable, the state of the scenario, "an object of C code"
                 where the collector knows of none, or "..." where the search ended early.

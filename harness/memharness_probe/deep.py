@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gc import get_objects
 
-from memharness_probe import tracing
+from memharness_probe import holders, tracing
 from memharness_probe.allocation import finder
 from memharness_probe.attribution import LineAttribution
 from memharness_probe.first_call import Profiler, measure_with
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from memharness_probe.attribution import LineType
-    from memharness_probe.instances import Instances
+    from memharness_probe.instances import Examples, Instances
     from memharness_probe.workload import Workload
 
 _IMPORT_FRAMES = 100  # six for each module that another imports
@@ -56,6 +56,7 @@ class DeepProfiler(Profiler):
         super().__init__(request)
         self.attribution = LineAttribution(self.locator)
         self.peak: PeakTraces | None = None
+        self._examples: Examples | None = {} if "retained" in request["metrics"] else None  # of what is retained
         self._event: list[int] | None = request["event"]
         self._instrumentation = Instrumentation()
         self._instrumentation.prepare()
@@ -77,9 +78,10 @@ class DeepProfiler(Profiler):
         """Return the number of objects by type and stack, and drop them."""
         return traced_instances(objects, self._allocated_at)
 
-    def types(self, objects: list[object]) -> list[LineType]:
-        """Return types by line, and drop the objects."""
-        return self.attribution.types(self.instances(objects))
+    def types(self, objects: list[object], *, last: bool = False) -> list[LineType]:
+        """Return types by line, and drop the objects but for examples of the `last`."""
+        examples = self._examples if last else None
+        return self.attribution.types(traced_instances(objects, self._allocated_at, examples))
 
     def leave_out(self, counts: tracing.Counts) -> None:
         """Take out of the counts what was allocated to find the peak."""
@@ -91,6 +93,13 @@ class DeepProfiler(Profiler):
         if self.frames == 1:
             return super().profile(counts, types)
         return self.attribution.profile(tracing.by_stack(counts), types)
+
+    def retained(self, counts: tracing.Counts, types: list[LineType]) -> dict[str, Any]:
+        """Return the profile of what is retained, with what keeps it alive."""
+        profile = self.profile(counts, types)
+        if self._examples:
+            profile["holders"] = holders.find_retained(self._examples, tracing.by_stack(counts), self.attribution)
+        return profile
 
     def import_profile(self, counts: tracing.Counts) -> dict[str, Any]:
         """Return the profile of an import, but for its modules."""

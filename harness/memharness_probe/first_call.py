@@ -39,8 +39,8 @@ class Profiler:
         """Return all objects there are, results among them, for `types`."""
         return []
 
-    def types(self, _objects: list[object]) -> list[LineType]:
-        """Return types by line, and drop the objects."""
+    def types(self, _objects: list[object], *, last: bool = False) -> list[LineType]:  # noqa: ARG002
+        """Return types by line, and drop the objects; `last`: they are what is retained."""
         return []
 
     def leave_out(self, counts: tracing.Counts) -> None:
@@ -49,6 +49,10 @@ class Profiler:
     def profile(self, counts: tracing.Counts, _types: list[LineType]) -> dict[str, Any]:
         """Return the profile of a call."""
         return {"lines": self.locator.profile(tracing.by_line(counts)), "stacks": []}
+
+    def retained(self, counts: tracing.Counts, types: list[LineType]) -> dict[str, Any]:
+        """Return the profile of what is retained."""
+        return self.profile(counts, types)
 
     def import_profile(self, _counts: tracing.Counts) -> dict[str, Any]:
         """Return the profile of an import, but for its modules."""
@@ -132,8 +136,8 @@ def _first_call(work: Workload, request: dict[str, Any], profiler: Profiler, ans
             metrics["gc_objects"] = answer["gc_objects"][1] - answer["gc_objects"][0]
         else:
             answer["notes"].append("gc_objects: the workload froze objects, which the collector then does not tell of")
-    for kind, counts, types in (("alive", alive, traced.alive_types), ("retained", retained, traced.retained_types)):
-        answer["profiles"][kind] = profiler.profile(counts, types)
+    answer["profiles"]["alive"] = profiler.profile(alive, traced.alive_types)
+    answer["profiles"]["retained"] = profiler.retained(retained, traced.retained_types)
     work.teardown()
 
 
@@ -177,7 +181,7 @@ def _trace_call(call: Callable[[], Any], readings: memoryview[Any], counting: bo
     tracing.check(marker)
     objects = profiler.objects()
     traced.retained = tracing.take_counts()
-    traced.retained_types = profiler.types(objects)
+    traced.retained_types = profiler.types(objects, last=True)
     profiler.leave_out(traced.retained)
     traced.peak = tracing.peak(readings, marker)
     return traced

@@ -13,7 +13,8 @@ from time import process_time
 
 from memharness_probe import survivors, tracing
 from memharness_probe.holder_names import CONTEXT_VARIABLE, Namer, loaded, module_with, namespace, rank, value_of
-from memharness_probe.survivors import is_plain_container, untracked_in
+from memharness_probe.instances import is_plain_container
+from memharness_probe.survivors import untracked_in
 from memharness_probe.workload import Workload
 
 TYPE_CHECKING = False
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from memharness_probe.attribution import LineAttribution
     from memharness_probe.holder_names import Holder
+    from memharness_probe.instances import Examples
     from memharness_probe.locator import Locator
     from memharness_probe.survivors import Sampled
 
@@ -70,14 +72,23 @@ def find(sample: list[Sampled], alive: dict[int, Any], locator: Locator) -> list
     return found
 
 
-def sample_retained(stacks: tracing.Stacks, attribution: LineAttribution) -> list[Sampled]:
-    """Return a sample of the objects alive that were allocated under `stacks`, by the lines that called for them."""
-    lines: dict[tracing.Line, list[int]] = {}
-    for frames, (size, number) in stacks.items():
-        entry = lines.setdefault(attribution.line_of(frames), [0, 0])
-        entry[0] += size
-        entry[1] += number
-    return survivors.find(lines, (), attribution.line_of, fewest=1) if lines else []
+def find_retained(examples: Examples, stacks: tracing.Stacks, attribution: LineAttribution) -> list[Row]:
+    """Return the chains of holders of what was allocated under `stacks`, by the lines that called for it.
+
+    `examples` are objects that are alive; they are emptied.
+    """
+    alive: dict[int, Any] = {}
+    groups: list[list[Sampled]] = []
+    for (frames, kind), thing in examples.items():
+        if frames is not None and type(thing) is not _FRAME and not tracing.is_own(frames[0][0]):
+            alive[id(thing)] = thing
+            groups.append([(attribution.line_of(frames), id(thing), kind)])
+    examples.clear()
+    sizes: dict[tracing.Line, int] = {}
+    for frames, (size, _) in stacks.items():
+        line = attribution.line_of(frames)
+        sizes[line] = sizes.get(line, 0) + size
+    return find(survivors.in_turn(groups, sizes), alive, attribution.locator)
 
 
 class _Referrers:

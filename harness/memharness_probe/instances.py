@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     Instances = dict[tuple[tracing.Frames, str], int]  # (frames, name of the type) -> number
+    Examples = dict[tuple[Any, int], object]  # (frames or None, id of the type) -> the newest object
 
 _CHARACTERS = 300
 _AT_ONCE = 1000  # objects whose referents are asked for in one go
@@ -40,24 +41,20 @@ def bare_name(kind: type) -> str:
     return str.__str__(_name_of(kind))[:_CHARACTERS]
 
 
-def traced_instances(objects: list[object], allocated_at: Callable[[object], Any]) -> Instances:
+def traced_instances(
+    objects: list[object], allocated_at: Callable[[object], Any], examples: Examples | None = None
+) -> Instances:
     """Count `objects`, all that the collector tracks, and the untracked ones (numbers, text) that they refer to.
 
     Only what was allocated since tracing started, not by the probe, and no frames, which the interpreter makes for
     trace functions. Runs no code of the workload: automatic collection, which calls finalizers, is off. Make the list
     before traces are taken, which are a million tuples themselves; it is emptied. `allocated_at` comes from
-    `allocation.finder`, called before tracing began.
+    `allocation.finder`, called before tracing began. `examples` are filled, also with what untracked containers hold.
     """
     enabled = isenabled()
     disable()
-    untracked: dict[int, object] = {}
-    referents: list[object] = []
-    for start in range(0, len(objects), _AT_ONCE):
-        referents += filterfalse(is_tracked, get_referents(*objects[start : start + _AT_ONCE]))
-    _apart(untracked.update, zip(map(id, referents), referents))  # noqa: B905  (3.10)
-    del referents
-    objects += untracked.values()
-    untracked.clear()
+    inner = _untracked(objects)
+    objects += inner
     types = list(map(type, objects))
     kinds: dict[int, type] = {}
     _apart(kinds.update, zip(map(id, types), types))  # noqa: B905
@@ -66,7 +63,12 @@ def traced_instances(objects: list[object], allocated_at: Callable[[object], Any
     if odd:
         _apart(odd_ones.extend, compress(objects, map(odd.__contains__, map(id, types))))
     counts: dict[tuple[Any, int], int] = {}  # by the type's id: a metaclass may have a hash of its own
+    while examples is not None and inner:
+        _add_examples(examples, tracing.allocated_at, inner)
+        inner = _untracked(list(filter(is_plain_container, inner)))
     for some, find in ((objects, tracing.allocated_at), (odd_ones, allocated_at)):
+        if examples is not None:
+            _add_examples(examples, find, some)
         # all in C: a function of Python's for each object, most of which were there before, would take most of the time
         _apart(tracing.count_elements, zip(map(find, some), map(id, map(type, some))), counts)  # noqa: B905
         some.clear()
@@ -74,6 +76,25 @@ def traced_instances(objects: list[object], allocated_at: Callable[[object], Any
     if enabled:
         enable()
     return found
+
+
+def _untracked(objects: list[object]) -> list[object]:
+    """Return what some objects refer to and the collector does not track, each once."""
+    untracked: dict[int, object] = {}
+    referents: list[object] = []
+    for start in range(0, len(objects), _AT_ONCE):
+        referents += filterfalse(is_tracked, get_referents(*objects[start : start + _AT_ONCE]))
+    _apart(untracked.update, zip(map(id, referents), referents))  # noqa: B905  (3.10)
+    return list(untracked.values())
+
+
+def _add_examples(examples: Examples, find: Callable[[object], Any], some: list[object]) -> None:
+    _apart(examples.update, zip(zip(map(find, some), map(id, map(type, some))), some))  # noqa: B905  (3.10)
+
+
+def is_plain_container(thing: object) -> bool:
+    """Tell whether an object is one that the collector may not track, although it holds others."""
+    return type(thing) is dict or type(thing) is tuple
 
 
 def _by_name(counts: dict[tuple[Any, int], int], kinds: dict[int, type]) -> Instances:

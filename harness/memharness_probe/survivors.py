@@ -5,32 +5,29 @@ It holds addresses only: while there are calls to come, a reference would keep a
 
 from __future__ import annotations
 
+import sys
 from gc import get_objects, get_referents, is_tracked
 from itertools import islice
 
-from memharness_probe import safe_reprs
+from memharness_probe import safe_reprs, tracing
 from memharness_probe.allocation import finder
-from memharness_probe.instances import type_name
+from memharness_probe.instances import is_plain_container, type_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator
+    from collections.abc import Container, Iterable, Iterator
     from typing import Any
 
-    from memharness_probe import tracing
     from memharness_probe.locator import Locator
 
     Sampled = tuple[tracing.Line, int, int]  # allocated there, address of the object, of its type
 
+_FRAME = type(sys._getframe())
 _SAMPLE = 10
 _FEWEST = 3  # at a line, of a type: one alone may be what the latest call put in the place of another
 _LOOKED_AT = 30_000  # objects at most: to ask where one was allocated takes 5 microseconds, and the time-out is near
 _AT_ONCE = 10_000  # objects whose addresses are taken
 _SPARE = 10  # more of them, as some may be gone when they are to be shown
-
-
-def _innermost(frames: tracing.Frames) -> tracing.Line:
-    return frames[0]
 
 
 def addresses() -> dict[int, None]:
@@ -39,39 +36,41 @@ def addresses() -> dict[int, None]:
     Unlike a set, the collector does not track a dictionary of numbers: it looks at them neither at each reading nor
     when asked for all objects.
     """
-    objects = get_objects()
-    found = dict.fromkeys(map(id, objects))
-    for i in range(0, len(objects), _AT_ONCE):
-        for thing in get_referents(*objects[i : i + _AT_ONCE]):
-            if not is_tracked(thing):
-                found[id(thing)] = None
+    containers = get_objects()
+    found = dict.fromkeys(map(id, containers))
+    while containers:
+        inner = []
+        for i in range(0, len(containers), _AT_ONCE):
+            for thing in get_referents(*containers[i : i + _AT_ONCE]):
+                if not is_tracked(thing) and id(thing) not in found and thing is not found:
+                    found[id(thing)] = None
+                    if is_plain_container(thing):
+                        inner.append(thing)
+        containers = inner
     return found
 
 
-def find(
-    lines: dict[tracing.Line, list[int]],
-    earlier: Container[int],
-    line_of: Callable[[tracing.Frames], tracing.Line] = _innermost,
-    fewest: int = _FEWEST,
-) -> list[Sampled]:
+def find(lines: dict[tracing.Line, list[int]], earlier: Container[int]) -> list[Sampled]:
     """Return some objects allocated at `lines` (-> [bytes, blocks]) that are alive now, while tracing is on.
 
-    None is at an address of `earlier`: lines of generated code have the same name wherever it is made. One of each line
-    and type, of which there are at least `fewest`, before the second of any, the newest first, lines with most bytes
-    first. `line_of` returns the line at which an object counts that was allocated under some frames. Runs no code of
+    None is at an address of `earlier`: lines of generated code have the same name wherever it is made. Runs no code of
     the workload.
     """
-    groups = [group for group in _grouped(lines, earlier, line_of) if len(group) >= fewest]
-    ranked = sorted(groups, key=lambda group: (-lines[group[0][0]][0], group[0][0]))
+    groups = [group for group in _grouped(lines, earlier) if len(group) >= _FEWEST]
+    return in_turn(groups, {line: size for line, (size, _) in lines.items()})
+
+
+def in_turn(groups: Iterable[list[Sampled]], sizes: dict[tracing.Line, int]) -> list[Sampled]:
+    """Return some objects of groups that each have one line and type: one of each before the second of any.
+
+    Those of the lines with most bytes come first, and the first of each group.
+    """
+    ranked = sorted(groups, key=lambda group: (-sizes.get(group[0][0], 0), group[0][0]))
     turns = [group[turn] for turn in range(_SAMPLE + _SPARE) for group in ranked if turn < len(group)]
     return turns[: _SAMPLE + _SPARE]
 
 
-def _grouped(
-    lines: dict[tracing.Line, list[int]],
-    earlier: Container[int],
-    line_of: Callable[[tracing.Frames], tracing.Line],
-) -> list[list[Sampled]]:
+def _grouped(lines: dict[tracing.Line, list[int]], earlier: Container[int]) -> list[list[Sampled]]:
     """Return the newest objects allocated at `lines`, at no address of `earlier`, in one list per line and type."""
     groups: dict[tuple[tracing.Line, int], list[Sampled]] = {}
     seen: set[int] = set()
@@ -81,12 +80,11 @@ def _grouped(
     for thing in islice(later, _LOOKED_AT):
         seen.add(id(thing))
         frames = allocated_at(thing)
-        line = frames and line_of(frames)
-        if line not in lines:
+        if frames is None or frames[0] not in lines:
             continue
-        group = groups.setdefault((line, id(type(thing))), [])
+        group = groups.setdefault((frames[0], id(type(thing))), [])
         if len(group) < _SAMPLE + _SPARE:
-            group.append((line, id(thing), id(type(thing))))
+            group.append((frames[0], id(thing), id(type(thing))))
     return list(groups.values())
 
 
@@ -127,8 +125,11 @@ def _newest_first(objects: list[Any]) -> Iterator[Any]:
 def untracked_in(thing: Any) -> Iterator[tuple[Any, Any]]:
     """Yield the untracked objects that one holds, each with its container: the object, or what it holds untracked.
 
-    The collector does not track dictionaries and tuples that hold but numbers, text and the like.
+    The collector does not track dictionaries and tuples that hold but numbers, text and the like. What the probe holds
+    in its variables is left out.
     """
+    if type(thing) is _FRAME and tracing.is_own(thing.f_code.co_filename):
+        return
     containers = [thing]
     for container in containers:
         held = [other for other in get_referents(container) if not is_tracked(other)]
@@ -136,8 +137,3 @@ def untracked_in(thing: Any) -> Iterator[tuple[Any, Any]]:
             yield other, container
             if is_plain_container(other):
                 containers.append(other)
-
-
-def is_plain_container(thing: Any) -> bool:
-    """Tell whether an object is one that the collector may not track, although it holds others."""
-    return type(thing) is dict or type(thing) is tuple

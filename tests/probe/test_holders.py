@@ -1,5 +1,7 @@
 """What keeps the objects of a leak alive: chains of holders, each with the line that made it one."""
 
+import pytest
+
 from children import Bench, every_version, profile
 from memharness.model.measurements import Holder
 
@@ -63,7 +65,7 @@ HELD = {
 }
 
 
-def chains(bench: Bench, project: str) -> dict[str, str]:
+def chains(bench: Bench, project: str, metric: str = "growth") -> dict[str, str]:
     """Return the holders of what each line of `shop` left alive, with the lines that made them holders.
 
     Of the chains of one line it is the longest.
@@ -73,7 +75,8 @@ def chains(bench: Bench, project: str) -> dict[str, str]:
     def shown(holder: Holder) -> str:
         return f"{holder.text} ({source[holder.line - 1]})" if holder.line else holder.text
 
-    found = profile(bench.observe("from shop import run\n", ("growth",), calls=15), "leak").holders
+    observation = bench.observe("from shop import run\n", (metric,), calls=15, explain=metric == "retained")
+    found = profile(observation, "leak" if metric == "growth" else metric).holders
     return {
         source[chain.line - 1]: " <- ".join(map(shown, chain.holders))
         for chain in sorted(found, key=lambda chain: len(chain.holders))
@@ -82,8 +85,9 @@ def chains(bench: Bench, project: str) -> dict[str, str]:
 
 
 @every_version
-def test_the_usual_holders_are_named_with_their_lines(versioned: Bench) -> None:
-    held = chains(versioned, SHOP)
+@pytest.mark.parametrize("metric", ["growth", "retained"])
+def test_the_usual_holders_are_named_with_their_lines(versioned: Bench, metric: str) -> None:
+    held = chains(versioned, SHOP, metric)
     assert {line: held.get(line) for line in HELD} == HELD
 
 

@@ -11,15 +11,15 @@ from memharness.model.measurements import HolderChain, Profile, ProfileLine
 def blamed_holders(chains: Iterable[HolderChain], places: Sequence[Place], view: DiffSide) -> tuple[BlamedHolder, ...]:
     """Return the chain that says most of the objects allocated at `places`, the nearest holder first.
 
-    That is one with a changed holder before others, then that of the first place, of most objects and the longest. None
-    where nothing is known of these objects.
+    That is one with a changed holder before others, then that of the first place, of most objects and the shortest.
+    None where nothing is known of these objects.
     """
     found = [(chain, _marked(chain, view)) for chain in chains if (chain.path, chain.line) in places]
 
     def weight(entry: tuple[HolderChain, tuple[BlamedHolder, ...]]) -> tuple[bool, int, int, int]:
         chain, holders = entry
         changed = any(holder.changed_here for holder in holders)
-        return changed, -places.index((chain.path, chain.line)), chain.count, len(holders)
+        return changed, -places.index((chain.path, chain.line)), chain.count, -len(holders)
 
     return max(found, key=weight)[1] if found else ()
 
