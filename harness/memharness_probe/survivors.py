@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from gc import get_objects, get_referents, is_tracked
-from itertools import islice
+from itertools import filterfalse, islice
 
 from memharness_probe import safe_reprs, tracing
 from memharness_probe.allocation import finder
@@ -15,7 +15,7 @@ from memharness_probe.instances import is_plain_container, type_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from memharness_probe.locator import Locator
@@ -27,6 +27,7 @@ _SAMPLE = 10
 _FEWEST = 3  # at a line, of a type: one alone may be what the latest call put in the place of another
 _LOOKED_AT = 30_000  # objects at most: to ask where one was allocated takes 5 microseconds, and the time-out is near
 _AT_ONCE = 10_000  # objects whose addresses are taken
+_FEW = 100  # objects that are looked at together
 _SPARE = 10  # more of them, as some may be gone when they are to be shown
 
 
@@ -39,18 +40,16 @@ def addresses() -> dict[int, None]:
     containers = get_objects()
     found = dict.fromkeys(map(id, containers))
     while containers:
-        inner = []
+        inner: list[Any] = []
         for i in range(0, len(containers), _AT_ONCE):
-            for thing in get_referents(*containers[i : i + _AT_ONCE]):
-                if not is_tracked(thing) and id(thing) not in found and thing is not found:
-                    found[id(thing)] = None
-                    if is_plain_container(thing):
-                        inner.append(thing)
+            held = list(filterfalse(is_tracked, get_referents(*containers[i : i + _AT_ONCE])))
+            found.update(dict.fromkeys(map(id, held)))
+            inner += [thing for thing in filter(is_plain_container, held) if thing is not found]
         containers = inner
     return found
 
 
-def find(lines: dict[tracing.Line, list[int]], earlier: Container[int]) -> list[Sampled]:
+def find(lines: dict[tracing.Line, list[int]], earlier: dict[int, None]) -> list[Sampled]:
     """Return some objects allocated at `lines` (-> [bytes, blocks]) that are alive now, while tracing is on.
 
     None is at an address of `earlier`: lines of generated code have the same name wherever it is made. Runs no code of
@@ -70,13 +69,12 @@ def in_turn(groups: Iterable[list[Sampled]], sizes: dict[tracing.Line, int]) -> 
     return turns[: _SAMPLE + _SPARE]
 
 
-def _grouped(lines: dict[tracing.Line, list[int]], earlier: Container[int]) -> list[list[Sampled]]:
+def _grouped(lines: dict[tracing.Line, list[int]], earlier: dict[int, None]) -> list[list[Sampled]]:
     """Return the newest objects allocated at `lines`, at no address of `earlier`, in one list per line and type."""
     groups: dict[tuple[tracing.Line, int], list[Sampled]] = {}
     seen: set[int] = set()
     allocated_at = finder()
-    objects = _newest_first(get_objects())
-    later = (thing for thing in objects if id(thing) not in earlier and id(thing) not in seen)
+    later = (thing for thing in _later(get_objects(), earlier) if id(thing) not in seen)
     for thing in islice(later, _LOOKED_AT):
         seen.add(id(thing))
         frames = allocated_at(thing)
@@ -86,6 +84,23 @@ def _grouped(lines: dict[tracing.Line, list[int]], earlier: Container[int]) -> l
         if len(group) < _SAMPLE + _SPARE:
             group.append((frames[0], id(thing), id(type(thing))))
     return list(groups.values())
+
+
+def _later(objects: list[Any], earlier: dict[int, None]) -> Iterator[Any]:
+    """Yield objects at no address of `earlier`, the newest first, without looking at each where there are none."""
+    for end in range(len(objects), 0, -_FEW):
+        some = objects[max(end - _FEW, 0) : end]
+        if not set(map(id, some)) <= earlier.keys() or _hold_later(some, earlier):
+            yield from (thing for thing in _newest_first(some) if id(thing) not in earlier)
+
+
+def _hold_later(containers: list[Any], earlier: dict[int, None]) -> bool:
+    while containers:
+        held = list(filterfalse(is_tracked, get_referents(*containers)))
+        if not set(map(id, held)) <= earlier.keys():
+            return True
+        containers = list(filter(is_plain_container, held))
+    return False
 
 
 def show(
