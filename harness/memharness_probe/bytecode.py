@@ -10,31 +10,33 @@ workload may list, depend only on the names of the sources.
 """
 
 import marshal
-import os
+import posix  # to import os, and to end as usual, would take two of ten milliseconds
 import sys
 from _frozen_importlib_external import MAGIC_NUMBER, cache_from_source
 from _imp import source_hash
 
 _UNCHECKED = 1
 _MOST_BYTES = 16 << 20
+_TYPE, _REGULAR = 0o170000, 0o100000  # of st_mode
 
 
 def main() -> None:
     """Compile the sources that the command names."""
-    os.write(1, b".")
+    posix.write(1, b".")
     for path in sys.argv[1:]:
         target = cache_from_source(path)
         make_folder(target)
         code = byte_code(path)
         if code:
             write(target, code)
-        os.write(1, b".")
+        posix.write(1, b".")
 
 
 def byte_code(path: str) -> bytes:
     """Return what a .pyc file holds, as py_compile makes it without its 15 ms to import, or nothing."""
     try:
-        if not os.path.isfile(path) or os.path.getsize(path) > _MOST_BYTES:  # a link may lead to a FIFO or a device
+        found = posix.stat(path)
+        if found.st_mode & _TYPE != _REGULAR or found.st_size > _MOST_BYTES:  # a link may lead to a FIFO or a device
             return b""
         with open(path, "rb") as file:
             source = file.read()
@@ -48,18 +50,19 @@ def byte_code(path: str) -> bytes:
 def make_folder(target: str) -> None:
     """Make the folder that byte code goes into, unless the source's own is gone."""
     try:  # noqa: SIM105 - contextlib takes long to import
-        os.mkdir(os.path.dirname(target))
+        posix.mkdir(target.rpartition("/")[0])
     except (FileExistsError, FileNotFoundError, NotADirectoryError):
         pass
 
 
 def write(target: str, code: bytes) -> None:
     """Put a file in place, whole."""
-    temporary = f"{target}.{os.getpid()}"
+    temporary = f"{target}.{posix.getpid()}"
     with open(temporary, "wb") as file:
         file.write(code)
-    os.replace(temporary, target)
+    posix.replace(temporary, target)
 
 
 if __name__ == "__main__":
     main()
+    posix._exit(0)
