@@ -104,8 +104,8 @@ def _together(outcomes: Sequence[Outcome]) -> Outcome:
     if not measured:
         return outcomes[-1]
     combined = reduce(_updated, measured)
-    explained = [outcome.profiles for outcome in measured if outcome.explained]
-    return replace(combined, profiles=reduce(or_, explained, combined.profiles))
+    explained = sorted((one for one in measured if one.explained), key=lambda one: len(one.explained))
+    return replace(combined, profiles=reduce(or_, [one.profiles for one in explained], combined.profiles))
 
 
 def _updated(older: Measured, newer: Measured) -> Measured:

@@ -233,9 +233,9 @@ class CaseHistory:
         return tuple(m for m in stored if (m.case, m.identity, m.probe) == self.key)
 
     def measured_at(self, position: int) -> list[Measured]:
-        """Return what the repeats at a position found, explained ones last."""
+        """Return what the repeats at a position found, those explained by most metrics last."""
         outcomes = [m.outcome for m in self.measurements(position) if isinstance(m.outcome, Measured)]
-        return sorted(outcomes, key=lambda outcome: bool(outcome.explained))
+        return sorted(outcomes, key=lambda outcome: len(outcome.explained))
 
     def profile(self, position: int, kind: str) -> Profile | None:
         """Return a profile of a position, that of an explained repeat before others; None where there is none."""

@@ -99,7 +99,7 @@ def _publish_profiles_at(folder: SiteFolder, case: CaseHistory, at: int) -> dict
         for kind, id_ in outcome.profiles.items():
             draw = partial(_draw_profile, store, id_)
             if kind in _PROFILES and folder.draw(f"data/profile/{id_}.js", id_, draw):
-                found[f"{kind}+" if outcome.explained else kind] = id_
+                found[f"{kind}+" if kind == "peak" or "deep" in outcome.passes else kind] = id_
     return found
 
 
