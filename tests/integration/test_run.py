@@ -11,7 +11,7 @@ import pytest
 from built_projects import IN_TREE_MODULE
 from memharness.config.configuration import load_config
 from memharness.model.history import Commit
-from memharness.model.measurements import PROBE_METHOD, Activity, Outcome
+from memharness.model.measurements import PROBE_METHOD, Activity, Forecast, Outcome
 from memharness.run.listener import Silent
 from memharness.run.session import run
 from memharness.scenarios import load_scenarios
@@ -96,6 +96,9 @@ class Recording(Silent):
         self.planned_tasks: list[tuple[str, int]] = []
         self.steps: list[tuple[int, str, str, str] | None] = []  # of a worker that runs beside what takes delivery
         self.stored: list[tuple[str, str, int, int]] = []
+
+    def expected(self, forecast: Forecast) -> None:
+        """Nothing here depends on it."""
 
     def planned(self, tasks: int, *, purpose: str) -> None:
         self.planned_tasks.append((purpose, tasks))

@@ -11,10 +11,10 @@ from msgspec.structs import replace
 from rich.cells import cell_len
 from rich.console import Console
 
-from memharness.model.measurements import Activity, Failed, Measured, Outcome, TimedOut
+from memharness.model.measurements import Activity, Failed, Forecast, Measured, Outcome, TimedOut
 from memharness.model.metrics import Stage
 from memharness.terminal.bar import Bar
-from memharness.terminal.pace import Pace, left_text
+from memharness.terminal.pace import Pace, forecast_text, left_text
 from memharness.terminal.progress import Lines, show_progress
 from values import commit
 
@@ -256,3 +256,13 @@ def test_even_work_is_foretold_exactly(total: int, each: int, first: int) -> Non
 )
 def test_the_time_left_is_rounded_up(seconds: float | None, text: str) -> None:
     assert left_text(seconds) == text
+
+
+def test_a_forecast_is_one_line_that_says_what_may_make_it_less_or_more() -> None:
+    forecast = Forecast(cases=6, commits=40, seconds=538.0, cores=2, reuse=True, builds=True)
+    assert forecast_text(forecast) == (
+        "6 cases x 40 commits: about 9 min on 2 cores; "
+        "less where results are reused, more for environments and what is found"
+    )
+    least = Forecast(cases=1, commits=1200, seconds=5.0, cores=1, at_least=True)
+    assert forecast_text(least) == "1 case x at least 1,200 commits: a few s on 1 core; more for what is found"

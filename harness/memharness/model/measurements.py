@@ -272,6 +272,21 @@ class StoredCase(Value, omit_defaults=False):
     profiles: dict[str, Profile] = {}
 
 
+class Forecast(Value):
+    """What first measurements will cost: `seconds` by the clock on so many `cores`.
+
+    `at_least`: more commits may be measured. `reuse`: fewer may have to be. `builds`: environments come on top.
+    """
+
+    cases: int
+    commits: int
+    seconds: float
+    cores: int
+    at_least: bool = False
+    reuse: bool = False
+    builds: bool = False
+
+
 class Activity(Value):
     """What a worker is doing at a commit in an environment family; `case` is "" where it is for all cases."""
 

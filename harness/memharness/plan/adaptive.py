@@ -69,6 +69,11 @@ class AdaptiveSearch(Generic[S]):
         self._starts = starts
         self._difference = difference
 
+    @property
+    def grid(self) -> Sequence[int]:
+        """The positions that are measured where nothing differs, in order."""
+        return tuple(self._grid)
+
     def next_requests(self, known: Mapping[S, Mapping[int, Found]], count: int = 1) -> tuple[Request[S], ...]:
         """Return at most `count` requests, the most urgent first. The search is over when none is left.
 

@@ -68,12 +68,8 @@ class _Exploration:
         self._positions = _positions(session, results.commits, ends)
         sparse = results.only(self._positions)
         tried = {commit.id for commit in ends.commits}  # again just now, where that was asked for
-        self._due = {
-            (task.spec.family, case.name, task.commit.id)
-            for task in session.plan(sparse)
-            if task.commit.id not in tried
-            for case in task.cases
-        }
+        self._lacking = [task for task in session.plan(sparse) if task.commit.id not in tried]
+        self._due = {(task.spec.family, case.name, task.commit.id) for task in self._lacking for case in task.cases}
         self._scales = _scales(ends)
         self._outcomes: dict[_CaseKey, dict[int, Outcome]] = {key: {} for key in self._scales}
         begins = {
@@ -92,6 +88,8 @@ class _Exploration:
                 if isinstance(outcome, Measured) and (*key, commit.id) not in self._due:
                     self._outcomes[key][position] = outcome
         workers = self._session.project.config.run.workers
+        at = {self._positions[position].id for position in self._search.grid}
+        self._session.workers.forecast([task for task in self._lacking if task.commit.id in at], at_least=True)
         while requests := self._search.next_requests(self._known(), workers):
             tasks = [task for one in requests for task in self._tasks(one)]
             self._results = self._session.measure(self._results, tasks, purpose="exploring", more=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from memharness.model.history import Commit
-from memharness.model.measurements import Activity, Outcome
+from memharness.model.measurements import Activity, Forecast, Outcome
 
 
 class Listener(Protocol):
@@ -12,6 +12,9 @@ class Listener(Protocol):
 
     def planned(self, tasks: int, *, purpose: str) -> None:
         """Take note of how much is to do from here on: a task is one commit in one environment."""
+
+    def expected(self, forecast: Forecast) -> None:
+        """Take note of what all this will cost: before it begins, or once the first commit has shown it."""
 
     def working(self, worker: int, activity: Activity | None) -> None:
         """Take note of what a worker does now; None when it is done with a task. Called by the worker's own thread."""
@@ -24,6 +27,9 @@ class Silent:
     """A listener that says nothing."""
 
     def planned(self, tasks: int, *, purpose: str) -> None:
+        """Say nothing."""
+
+    def expected(self, forecast: Forecast) -> None:
         """Say nothing."""
 
     def working(self, worker: int, activity: Activity | None) -> None:

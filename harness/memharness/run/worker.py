@@ -1,5 +1,6 @@
 """One task in a slot: checkout, environment, byte code, then every case in its children, except what can be reused."""
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -46,13 +47,14 @@ _PATIENCE: Final = 10  # times the time-out, which counts CPU seconds: for workl
 class Done(Value):
     """What a worker hands over: what it observed of the cases of a task, except those that were proven reusable.
 
-    `faults` says by case how what was observed differs from what was proven.
+    `faults` says by case how what was observed differs from what was proven; `seconds` are those that each case took.
     """
 
     task: Task
     facts: EnvironmentFacts | None
     observed: dict[str, Observation]  # by the case's name
     faults: dict[str, str] = {}
+    seconds: dict[str, float] = {}
 
 
 class _Job(NamedTuple):
@@ -135,14 +137,16 @@ class Worker:
         if not isinstance(job, _Job):
             self._examine(task.spec, "the environment", job, earlier)
             return Done(task=task, facts=None, observed={case.name: job for case in cases})
-        observed, faults = {}, {}
+        observed, faults, seconds = {}, {}, {}
         for case in cases:
+            began = time.monotonic()
             observed[case.name] = observation = self._observe(job, case)
+            seconds[case.name] = time.monotonic() - began
             self._examine(task.spec, case.name, observation, earlier)
             if proven[case.name] and (fault := self._verify(job, case, proven[case.name], observation)):
                 faults[case.name] = fault
             self._reuse.add(task, case, observation, into=self._own)
-        return Done(task=task, facts=job.environment.facts, observed=observed, faults=faults)
+        return Done(task=task, facts=job.environment.facts, observed=observed, faults=faults, seconds=seconds)
 
     def _prepare(self, task: Task, cancel: Event, held: ExitStack) -> _Job | Observation:
         """Check out the commit and have its environment `held`; return the failure where it cannot be built."""

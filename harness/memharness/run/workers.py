@@ -1,10 +1,12 @@
 """Runs tasks on workers in leased slots and has their results recorded in the order of the history."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Event, Lock
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -19,14 +21,20 @@ from memharness.files.removal import scratch
 from memharness.findings.project import Project
 from memharness.findings.results import RecordKey, Results
 from memharness.model.history import Commit
+from memharness.model.measurements import Forecast
+from memharness.model.metrics import passes_for
+from memharness.plan.forecast import duration_key, seconds_of
 from memharness.plan.order import Blocks
 from memharness.plan.tasks import Task
 from memharness.run.build_failures import ROW, BuildFailures, FailureRow
 from memharness.run.commit_inputs import InputReader
+from memharness.run.durations import Durations
 from memharness.run.listener import Listener
 from memharness.run.recording import Recorder
 from memharness.run.reuse import Reuse
 from memharness.run.worker import Done, Worker
+
+_FEW: Final = 3  # commits
 
 
 class Workers:
@@ -57,6 +65,34 @@ class Workers:
         self._leasing = Lock()
         self._leased: list[Slot] = []
         self._idle: list[Worker] = []
+        self._passes = {case.name: passes_for(project.metrics_of(case)) for case in project.cases}
+        self._durations = Durations(cache_folder() / "durations" / f"{repository.id}.json")
+        self._unknown: Sequence[Task] = []  # tasks that nobody knows the cost of yet
+        slots.callback(self._durations.save)
+
+    def forecast(self, tasks: Sequence[Task], *, at_least: bool = False) -> bool:
+        """Tell the listener what first measurements will cost; return False where that is not known yet.
+
+        Of few commits it is not worth a word.
+        """
+        config, commits = self._project.config, len({task.commit.id for task in tasks})
+        if commits < _FEW:
+            return True
+        seconds = seconds_of(tasks, self._passes, self._durations.known, workers=config.run.workers)
+        if seconds is None:
+            return False
+        self._listener.expected(
+            Forecast(
+                cases=len({(task.spec.family, case.name) for task in tasks for case in task.cases}),
+                commits=commits,
+                seconds=seconds,
+                cores=min(config.run.workers, os.cpu_count() or 1),
+                at_least=at_least,
+                reuse=config.run.reuse,
+                builds=config.environment.install in ("auto", "wheel"),
+            )
+        )
+        return True
 
     def notices(self) -> Iterator[str]:
         """Yield remarks on the work so far."""
@@ -87,6 +123,9 @@ class Workers:
         """
         begin, left = len(self.recorder.tasks), blocks
         self._listener.planned(_count(blocks), purpose=purpose)
+        if not more:
+            self._unknown = [task for block in blocks for task in block if not task.round]
+            self._forecast()
         while left:
             if self._is_uncalibrated(left):
                 self._execute((left[0][:1],), workers=1)
@@ -174,10 +213,22 @@ class Workers:
     def _deliver(self, done: Done) -> None:
         """Record a task, then tell the listener."""
         task, outcomes = done.task, self.recorder.record(done)
+        if not task.round:
+            for case in task.cases:
+                if case.name in done.seconds:
+                    key = duration_key(task.spec.family, case, self._passes[case.name].intersection(task.passes))
+                    self._durations.add(key, done.seconds[case.name])
         if not self._keep_going and not task.round:
             self._builds.add(task.spec.family, task.commit, [*outcomes.values()])
         reused = len(task.cases) - len(outcomes)
         self._listener.finished(task.commit, task.spec.family, outcomes, reused=reused)
+        self._unknown = [other for other in self._unknown if other is not task]
+        self._forecast()
+
+    def _forecast(self) -> None:
+        """Forecast once what those tasks will cost of which nobody knew it."""
+        if self._unknown and self.forecast(self._unknown):
+            self._unknown = []
 
 
 def _count(blocks: Blocks) -> int:

@@ -12,9 +12,9 @@ from rich.live import Live
 from rich.text import Text
 
 from memharness.model.history import Commit
-from memharness.model.measurements import Activity, Outcome
+from memharness.model.measurements import Activity, Forecast, Outcome
 from memharness.terminal.console import error_console
-from memharness.terminal.pace import Pace, left_text
+from memharness.terminal.pace import Pace, forecast_text, left_text
 from memharness.terminal.progress import failures, result_text
 from memharness.terminal.tables import draw_text, with_signs
 from memharness.wording.text import visible
@@ -62,6 +62,10 @@ class Bar:
             number = self._rounds[purpose]
             self._title = purpose if number == 1 else f"{purpose}, round {number}"
             self._total, self._stored, self._reused, self._pace = tasks, 0, 0, Pace(tasks)
+
+    def expected(self, forecast: Forecast) -> None:
+        """Print what all this will cost above the bar."""
+        draw_text(self._console, Text(forecast_text(forecast)))
 
     def working(self, worker: int, activity: Activity | None) -> None:
         """Show what a worker does, or advance the bar, which counts results that are not stored yet."""

@@ -2,6 +2,9 @@
 
 from math import ceil
 
+from memharness.model.measurements import Forecast
+from memharness.wording.text import number_text
+
 
 class Pace:
     """Estimates the seconds left for `total` parts from those that are done.
@@ -34,14 +37,27 @@ class Pace:
 
 
 def left_text(seconds: float | None) -> str:
-    """Return "about 40 s left", "about 12 min left", "about 1.5 h left", rounded up, or nothing for None."""
-    if seconds is None:
-        return ""
+    """Return "about 40 s left", or nothing for None."""
+    return "" if seconds is None else f"{duration_text(seconds)} left"
+
+
+def duration_text(seconds: float) -> str:
+    """Return "a few s", "about 40 s", "about 12 min", "about 1.5 h", rounded up."""
     if seconds <= 10:
-        return "a few s left"
+        return "a few s"
     if seconds <= 90:
-        return f"about {ceil(seconds / 10) * 10} s left"
+        return f"about {ceil(seconds / 10) * 10} s"
     if seconds <= 90 * 60:
-        return f"about {ceil(seconds / 60)} min left"
+        return f"about {ceil(seconds / 60)} min"
     halves = ceil(seconds / 1800)
-    return f"about {halves // 2:,}{'.5' if halves % 2 else ''} h left"
+    return f"about {halves // 2:,}{'.5' if halves % 2 else ''} h"
+
+
+def forecast_text(forecast: Forecast) -> str:
+    """Return "6 cases x 40 commits: about 9 min on 2 cores", and what may make it less or more."""
+    least = "at least " if forecast.at_least else ""
+    what = f"{number_text(forecast.cases, 'case')} x {least}{number_text(forecast.commits, 'commit')}"
+    cores = number_text(forecast.cores, "core")
+    less = "less where results are reused, " if forecast.reuse else ""
+    more = "environments and what is found" if forecast.builds else "what is found"
+    return f"{what}: {duration_text(forecast.seconds)} on {cores}; {less}more for {more}"

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING
 import click
 
 from memharness.model.history import Commit
-from memharness.model.measurements import Activity, Failed, Measured, Outcome, OutOfMemory, TimedOut, outcome_reason
+from memharness.model.measurements import (
+    Activity,
+    Failed,
+    Forecast,
+    Measured,
+    Outcome,
+    OutOfMemory,
+    TimedOut,
+    outcome_reason,
+)
+from memharness.terminal.pace import forecast_text
 from memharness.wording.text import names_text, number_text, visible
 
 if TYPE_CHECKING:
@@ -41,6 +51,10 @@ class Lines:
         self._total, self._count = tasks, 0
         if tasks:
             click.echo(f"{purpose}: {tasks} to do", err=True)
+
+    def expected(self, forecast: Forecast) -> None:
+        """Print what all this will cost."""
+        click.echo(forecast_text(forecast), err=True)
 
     def working(self, worker: int, activity: Activity | None) -> None:
         """Print nothing: a log lists what is done."""
