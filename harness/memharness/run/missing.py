@@ -81,12 +81,12 @@ def unconfirmed(
 ) -> tuple[Task, ...]:
     """Plan the repeats that the `judgements` of `results` ask for, `ends` as in `needs_repeats`.
 
-    What is flagged is explained, by the metric that is flagged and no other.
+    What is flagged is explained, by the metric that is flagged and no other; not between `ends`, where a search begins.
     """
     wanted: dict[str, dict[tuple[str, str], Repeat]] = defaultdict(dict)
     for judged in judgements:
         series, points = judged.series, judged.series.points
-        explain = explainable(series.key.metrics) & {series.metric}
+        explain = explainable(series.key.metrics) & {series.metric} if not ends else frozenset[str]()
         for index, times in judged.repeats(ends=ends).items():
             of_commit, key = wanted[points[index].commit.id], (series.key.family, series.key.case)
             passes = frozenset({METRICS[series.metric].measured_in})
