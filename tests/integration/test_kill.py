@@ -132,6 +132,20 @@ def test_a_run_that_is_stopped_leaves_a_verdict_over_the_whole_range(quick: Work
     assert {change["confidence"] for change in report["changes"]} == {"confirmed"}
 
 
+def test_what_follows_the_last_run_leaves_no_gap_when_it_is_killed_and_run_again(quick: Workbench) -> None:
+    """It begins after the newest measured commit: had that been the newest of all, the rest would be left out."""
+    quick.commit(module())
+    quick.call("run", "--new")
+    ids = [quick.commit(module(above=f"# {number}\n")) for number in range(6)]
+    with start(quick, "-j", "1", "--new") as process:
+        until_measured(process, 3)
+        process.kill()
+        assert process.stderr is not None
+        process.stderr.close()
+    assert quick.call("run", "--new")[0] == 0
+    assert {f"{id_}.json" for id_ in ids} <= quick.records().keys()
+
+
 def test_nothing_goes_on_after_a_kill_and_the_next_run_removes_what_is_left(quick: Workbench, tmp_path: Path) -> None:
     marks = tmp_path / "marks"
     marks.mkdir()
