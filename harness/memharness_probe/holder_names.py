@@ -148,7 +148,7 @@ class Namer:
             return "", 0, "the state of the scenario"
         if kind is _FRAME:
             code = thing.f_code
-            return (*self._label(code.co_filename, thing.f_lineno or 0), f"the running function {_text(code.co_name)}")
+            return (*self._label(code.co_filename, thing.f_lineno or 0), f"frame of {_text(code.co_name)}")
         if kind is loaded(*CONTEXT_VARIABLE):
             return "", 0, f"context variable {_text(thing.name)}"
         return None

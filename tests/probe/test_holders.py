@@ -124,7 +124,7 @@ RUNNING = """
         atexit.register(bytearray(9005).clear)
 """
 RUNNING_HELD = {
-    "started.append(lambda: rows.append(bytearray(9001)))": "list rows <- the running function serve (event.wait())",
+    "started.append(lambda: rows.append(bytearray(9001)))": "list rows <- frame of serve (event.wait())",
     "self.rows = bytearray(9003)": (
         "View.rows (self.rows = bytearray(9003)) <- method View.refresh (def refresh(self):)"
         " <- list hooks (started, hooks = [], []) <- module shop"
