@@ -30,7 +30,7 @@ from memharness.processes.leftovers import end_marked
 
 TOKEN: Final = "MEMHARNESS_TOKEN"  # noqa: S105  (the name of a variable)
 _SCRIPT: Final = Path(__file__).with_name("supervisor.py")
-_TICK_MS: Final = 50
+_TICK_MS: Final = 200  # between looks at whether the caller wants it to end, or something stopped it
 _GRACE_SECONDS: Final = 30.0  # for a supervisor to answer after the wall limit
 _DEPARTING: Final = (-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)  # what the whole of a job may get at once
 _DEPARTURE_SECONDS: Final = 0.5
