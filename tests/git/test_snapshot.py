@@ -408,3 +408,18 @@ def test_files_that_the_repository_lacks_are_named(builder: RepositoryBuilder, t
     repository = opened(builder.path, tmp_path)
     assert "the repository lacks its contents" in snapshot(repository, commit).missing["film.bin"]
     assert checked_out(repository, tmp_path, commit) == [{"app/__init__.py": ""}]
+
+
+def test_snapshots_differ_in_the_paths_that_git_names(builder: RepositoryBuilder, tmp_path: Path) -> None:
+    names = ("same", "edited", "mode", "gone", "link", "file", "folder/one", "folder/two")
+    commits = [builder.commit(dict.fromkeys(names, "before\n"))]
+    Path(builder.path, "mode").chmod(0o755)
+    Path(builder.path, "link").unlink()
+    Path(builder.path, "link").symlink_to("same")
+    commits.append(builder.commit({"edited": "after\n", "gone": None, "odd \u00fc\n": "", "folder/one": None}))
+    Path(builder.path, "file").unlink()
+    commits.append(builder.commit({"file/inside": ""}))
+    before, *_, after = (snapshot(opened(builder.path, tmp_path), commit) for commit in commits)
+    named = builder.git("diff-tree", "-r", "-z", "--no-renames", "--name-only", commits[0], commits[-1])
+    assert after.differs_from(before) == before.differs_from(after) == sorted(named.split("\0")[:-1])
+    assert len(named.split("\0")[:-1]) == 8
