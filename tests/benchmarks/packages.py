@@ -85,6 +85,22 @@ def run():
 ''',
     call="value = run()",
 )
+TOMLKIT: Final = Package(
+    name="tomlkit",
+    import_root=".",
+    versions=("0.12.4",),
+    scenario='''\
+"""Parse 400 tables."""
+import tomlkit
+
+TEXT = "\\n".join(f'[table{n}]\\nname = "value {n}"\\nnumbers = [1, 2, {n}]\\nflag = true\\n' for n in range(400))
+
+
+def run():
+    return tomlkit.parse(TEXT)
+''',
+    call="value = run()",
+)
 
 
 def releases(package: Package, folder: Path) -> Iterator[tuple[str, Mapping[str, bytes]]]:
@@ -104,6 +120,6 @@ def _files(archive: Path, top: str) -> dict[str, bytes]:
     with tarfile.open(archive) as opened:
         for member in opened.getmembers():
             file = opened.extractfile(member)
-            if file is not None and member.isfile():
+            if file is not None and member.isfile() and ".git" not in member.name.split("/"):  # of a submodule
                 found[member.name.removeprefix(f"{top}/")] = file.read()
     return found
