@@ -59,16 +59,20 @@ class DeepProfiler(Profiler):
         self._examples: Examples | None = {} if "retained" in request["metrics"] else None  # of what is retained
         self._event: list[int] | None = request["event"]
         self._instrumentation = Instrumentation()
-        self._instrumentation.prepare()
+        self._prepare()
 
     def bind(self, call: Callable[[], Any]) -> Callable[[], Any]:
         """Return what calls, and takes the traces at the peak where the request names its event."""
         self._allocated_at = finder()
-        self._instrumentation.prepare()
+        self._prepare()
         if self._event is None:
             return call
         peak = self.peak = PeakTraces(self._event, self)
         return lambda: peak.run(call)
+
+    def _prepare(self) -> None:
+        if self._event is not None or not monitoring:  # `sys.monitoring` only costs where nothing is watched
+            self._instrumentation.prepare()
 
     def objects(self, *results: object) -> list[object]:
         """Return all objects that the collector tracks, and the results in a list: it may not track them."""

@@ -66,14 +66,17 @@ class Instrumentation:
         """Stack and size of what was added to code made later, when it was called first: at its first line."""
         if not (ARRAYS or monitoring):
             return
-        sizes = {
-            (code.co_filename, code.co_firstlineno, len(code.co_code) if ARRAYS else _DATA_BYTES)
-            for code in _codes()
-            if id(code) not in self._ready
-        }
-        for domain, size, frames, *_ in list(counts):
-            if not domain and (*frames[0], size) in sizes:
-                yield frames, size
+        size = None if ARRAYS else _DATA_BYTES
+        left: dict[Any, int] = {}
+        for code in _codes():
+            if id(code) not in self._ready:
+                place = code.co_filename, code.co_firstlineno, size or len(code.co_code)
+                left[place] = left.get(place, 0) + 1
+        for trace, number in list(counts.items()):
+            place = (*trace[2][0], trace[1])
+            for _ in range(min(number, left.get(place, 0)) if not trace[0] else 0):
+                left[place] -= 1
+                yield trace[2], trace[1]
 
 
 def running() -> Iterator[tuple[int, FrameType]]:

@@ -66,8 +66,8 @@ def _find_line(call: Callable[[], Any], rise: _LastRise, thread: int, number: in
 
     def enter() -> None:
         steps[thread] = rise.begin(thread)
-        rise.start_lines(thread)
         window.watch(line)
+        rise.start_lines(thread)
 
     def line(running: int, _returning: bool) -> None:
         step = steps.get(running)
@@ -75,6 +75,7 @@ def _find_line(call: Callable[[], Any], rise: _LastRise, thread: int, number: in
             step = steps[running] = rise.begin(running)
         step()
 
+    line(thread, False)  # in advance: up to 3.10 a function's first call allocates its frame
     window = Window(thread, number, enter, rise.end)
     if not _run(call, window.calls, rise):
         return {"notes": [_REPLACED]}
@@ -100,8 +101,8 @@ def _run(call: Callable[[], Any], calls: TracedCalls | MonitoredCalls, rise: _La
 class _LastRise:
     """Finds a step, before the next of which the peak rose last: its thread and number, and the traced size then.
 
-    Of lines that is the last one of all threads. Of calls, where one thread made the last one and another the next, it
-    is that of the thread that began later: the other mostly waits for it, and not by the same calls in every run.
+    Where one thread made the last step and another the next, it is that of the thread that began later: the other
+    mostly waits for it, and not by the same calls in every run.
     """
 
     def __init__(self) -> None:
@@ -109,7 +110,6 @@ class _LastRise:
         self._counters: dict[int, Iterator[None]] = {}  # of the steps of each thread
         self._sizes: dict[int, tuple[int, int]] = {}  # the reading at each thread's last step
         self._last = 0  # the thread of the last step
-        self._lines = False
         self._limit = _MARGIN
         tracing.before_resets(self._look)
 
@@ -135,7 +135,7 @@ class _LastRise:
 
     def start_lines(self, thread: int) -> None:
         """Find only what rises above the peak so far; steps are lines from now on."""
-        self._lines, self._last = True, thread
+        self._last = thread
         self._sizes[thread] = tracing.traced()
         self._limit = self._sizes[thread][1]
 
@@ -151,7 +151,5 @@ class _LastRise:
 
     def _note(self, peak: int, thread: int) -> None:
         self._limit = peak + _MARGIN
-        if self._lines or not self.number_of_steps(thread):
-            thread = self._last
-        thread = max(thread, self._last)
+        thread = max(thread, self._last) if self.number_of_steps(thread) else self._last
         self.found = thread, self.number_of_steps(thread), self._sizes[thread][0]

@@ -4,6 +4,7 @@ import pytest
 
 from children import VERSIONS, Bench, every_version, measured, profile
 from memharness.model.measurements import LineInstances, ProfileLine
+from memharness.model.metrics import Stage
 
 # Name -> scenario, source of the line that holds most at the peak, its share in per cent of the peak.
 CASES = {
@@ -140,6 +141,58 @@ CASES = {
         "total += len([number + 1000 for number in range(size)])",
         (99, 100),
     ),
+    "a caller, after a call returned": (
+        """
+        def small():
+            return bytearray(1000)
+        def run():
+            return len(small()) + len(bytearray(2_000_000))
+        """,
+        "return len(small()) + len(bytearray(2_000_000))",
+        (99, 100),
+    ),
+    "a loop without calls": (
+        """
+        def run():
+            rows = []
+            for number in range(5_000):
+                rows.append(number.to_bytes(200, "big"))
+            return len(rows)
+        """,
+        'rows.append(number.to_bytes(200, "big"))',
+        (99, 100),
+    ),
+    "many calls that allocate little": (
+        """
+        def make(number):
+            return bytes(900)
+        def run():
+            rows = [make(number) for number in range(3_000)]
+            rows.clear()
+            return [make(number) for number in range(2_000)]
+        """,
+        "return bytes(900)",
+        (98, 100),
+    ),
+    "two threads at once": (
+        """
+        import threading
+        def wait(ready, go):
+            block = bytearray(500_000)
+            ready.set()
+            go.wait()
+        def run():
+            ready, go = threading.Event(), threading.Event()
+            thread = threading.Thread(target=wait, args=(ready, go))
+            thread.start()
+            ready.wait()
+            block = bytearray(3_000_000)
+            go.set()
+            thread.join()
+        """,
+        "block = bytearray(3_000_000)",
+        (80, 100),
+    ),
     "an exception": (
         """
         def fail():
@@ -155,6 +208,7 @@ CASES = {
         (95, 100),  # its traceback keeps it alive
     ),
 }
+SHARED = 256  # bytes of names that finding instances brings in on 3.11
 
 
 @every_version
@@ -239,6 +293,167 @@ def test_a_workload_that_traces_itself_is_told_and_nothing_else_is_lost(bench: B
         "peak: the workload has a trace function of its own, so the lines of its peak are not known",
     )
     assert outcome.profiles.keys() == {"alive", "retained"}
+
+
+@pytest.mark.parametrize("versioned", VERSIONS[4:], indirect=True)
+def test_a_workload_with_hooks_of_its_own_is_explained(versioned: Bench) -> None:
+    text = """
+        import sys
+        seen = []
+        def watch(*_): seen.append(1)
+        def work():
+            return len(bytearray(2_000_000))
+        def run():
+            sys.settrace(watch)
+            for tool in (3, 1):
+                if sys.monitoring.get_tool(tool) is None:
+                    sys.monitoring.use_tool_id(tool, "other")
+                    sys.monitoring.register_callback(tool, sys.monitoring.events.PY_START, watch)
+                    sys.monitoring.set_events(tool, sys.monitoring.events.PY_START)
+            work()
+            sys.settrace(None)
+            assert len(seen) >= 2
+    """
+    observation = versioned.observe(text, ("peak",), explain=True)
+    assert measured(observation).notes == ()
+    assert profile(observation, "peak").lines[0].source == "return len(bytearray(2_000_000))"
+
+
+@pytest.mark.parametrize("versioned", VERSIONS[4:], indirect=True)
+def test_a_workload_that_frees_all_tools_is_told(versioned: Bench) -> None:
+    text = """
+        import sys
+        def run():
+            for tool in range(6):
+                if sys.monitoring.get_tool(tool) is not None:
+                    sys.monitoring.free_tool_id(tool)
+            return len(bytearray(2_000_000))
+    """
+    outcome = measured(versioned.observe(text, ("peak",), explain=True))
+    assert outcome.notes == (
+        "peak: the workload has a trace function of its own, so the lines of its peak are not known",
+    )
+
+
+@pytest.mark.parametrize("versioned", VERSIONS[1:], indirect=True)  # since when a peak can be reset
+def test_a_peak_that_the_workload_resets_is_explained(versioned: Bench) -> None:
+    text = """
+        import tracemalloc
+        def work():
+            return len(bytearray(2_000_000))
+        def run():
+            work()
+            tracemalloc.reset_peak()
+            return bytearray(100_000)
+    """
+    observation = versioned.observe(text, ("peak",), explain=True)
+    assert measured(observation).notes == ()
+    (line,) = [line for line in profile(observation, "peak").lines if line.size > 10_000]
+    assert line.source == "return len(bytearray(2_000_000))"
+
+
+@pytest.mark.parametrize("versioned", [VERSIONS[2], VERSIONS[3], VERSIONS[5]], indirect=True)
+@pytest.mark.parametrize(
+    ("statement", "finds"),
+    [
+        ("len([make() for _ in range(3000)])", 1),  # each call allocates less than a thousandth
+        ("len([make() for _ in range(10)] + [bytes(1_000_000)])", 2),
+    ],
+)
+def test_lines_are_looked_at_only_where_much_comes_after_the_last_call(
+    versioned: Bench, statement: str, finds: int
+) -> None:
+    steps: list[Stage] = []
+    text = f"def make():\n    return bytearray(500)\ndef run():\n    return {statement}\n"
+    observation = versioned.observe(text, ("peak",), explain=True, before_pass=steps.append)
+    assert steps == ["first", *["peak"] * finds, "deep"]
+    peak = measured(observation).metrics["peak"]
+    assert sum(line.size for line in profile(observation, "peak").lines) == pytest.approx(peak, rel=0.001)
+
+
+@every_version
+def test_what_is_alive_after_the_call_is_explained_as_without_its_peak(versioned: Bench) -> None:
+    text = """
+        import collections, functools
+        KEPT = []
+        def numbers():
+            yield from range(3)
+        def make(number):
+            KEPT.append({"name": number, "more": {number: [number]}})
+            KEPT.append(lambda: number)
+        @functools.lru_cache(None)
+        def module(number):
+            names = {}
+            exec(f"def f{number}(): return [{number}]\\nx = f{number}()", names)
+            return names
+        def run():
+            for number in range(300): make(number)
+            running = numbers()
+            next(running)
+            block = bytearray(100_000)
+            return [module(number) for number in range(20)], running
+    """
+    alone, beside = (
+        versioned.observe(text, metrics, explain=True) for metrics in (("retained", "result"), ("retained", "peak"))
+    )
+    assert measured(beside).passes == ("deep", "first", "peak")
+    metrics = measured(beside).metrics
+    for kind, size in (("alive", metrics["retained"] + metrics["result"]), ("retained", metrics["retained"])):
+        expected, found = profile(alone, kind), profile(beside, kind)
+        assert sum(line.size for line in expected.lines) == pytest.approx(size, abs=SHARED)
+        assert found.lines == expected.lines
+        assert found.types == expected.types
+
+
+@pytest.mark.parametrize("versioned", [VERSIONS[3], VERSIONS[5]], indirect=True)
+@pytest.mark.parametrize(
+    ("ending", "limit", "why"),
+    [
+        ("while True: pass", None, "timeout: still in run after"),
+        ("kept = [bytes(1 << 20) for _ in range(4000)]", 1 << 30, "memory: exceeded 1024 MiB in run"),
+    ],
+)
+def test_one_frame_gives_the_lines_where_deep_traces_take_too_much(
+    versioned: Bench, ending: str, limit: int | None, why: str
+) -> None:
+    text = f"""
+        import tracemalloc
+        def run():
+            block = bytearray(2_000_000)
+            if tracemalloc.get_traceback_limit() > 1:
+                {ending}
+            return bytearray(1000)
+    """
+    steps: list[Stage] = []
+    observation = versioned.observe(
+        text, ("peak", "result"), explain=True, timeout=0.5, memory_limit=limit, before_pass=steps.append
+    )
+    (note,) = measured(observation).notes
+    assert note.startswith(f"callers and types of the lines are not known: the pass for them ended in {why}")
+    found = profile(observation, "peak")
+    assert [line.source for line in found.lines if line.size > 1_000_000] == ["block = bytearray(2_000_000)"]
+    assert found.stacks == ()
+    assert "return bytearray(1000)" in {line.source for line in profile(observation, "alive").lines}
+    assert steps[-2:] == ["deep", "deep"]
+
+
+@every_version
+def test_callers_are_found_beyond_a_library(versioned: Bench) -> None:
+    site = versioned.write(
+        "site/filler.py", "def fill(depth): return fill(depth - 1) if depth else bytearray(2_000_000)\n"
+    ).parent
+    versioned.write("tree/box.py", "import filler\ndef make():\n    return filler.fill(11)\n")
+    observation = versioned.observe(
+        "import box\ndef run(): return len(box.make())\n",
+        ("peak",),
+        explain=True,
+        checkout=versioned.checkout("box"),
+        environment=versioned.environment(site_paths=(site,)),
+    )
+    line = profile(observation, "peak").lines[0]
+    assert (line.path, line.line, line.library) == ("box.py", 3, "filler")
+    frames = profile(observation, "peak").stacks[0].frames
+    assert [frame.function for frame in frames] == ["run", "make", *["fill"] * 12]
 
 
 def test_a_disturbed_peak_is_told(bench: Bench) -> None:
