@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 
 _MARGIN = 512  # bytes of a rise that may be the steps' own
+_LITTLE = 10  # bits: a rise by less than a thousandth does not move the event
 _MOST = 1 << 60
 _REPLACED = "peak: the workload has a trace function of its own, so the lines of its peak are not known"
 _NO_EVENTS = "peak: no Python code of the workload runs in the call, so the lines of its peak are not known"
@@ -150,6 +151,6 @@ class _LastRise:
             self._note(peak, self._last)
 
     def _note(self, peak: int, thread: int) -> None:
-        self._limit = peak + _MARGIN
+        self._limit = peak + max(_MARGIN, peak >> _LITTLE)
         thread = max(thread, self._last) if self.number_of_steps(thread) else self._last
         self.found = thread, self.number_of_steps(thread), self._sizes[thread][0]
