@@ -8,8 +8,9 @@ of one; on 3.11 without it, eight times as much.
 from __future__ import annotations
 
 import sys
+from _thread import get_ident
 from gc import get_objects
-from sys import _current_frames, gettrace, settrace
+from sys import _current_frames, _getframe, gettrace, settrace
 
 from memharness_probe import tracing
 
@@ -81,7 +82,9 @@ class Instrumentation:
 
 def running() -> Iterator[tuple[int, FrameType]]:
     """Yield the frames of all threads, with the identity of theirs and the innermost first; not the probe's."""
-    for thread, top in _current_frames().items():
+    tops = _current_frames()
+    tops[get_ident()] = _getframe(1)  # instead of this one, which would keep itself and all below it alive
+    for thread, top in tops.items():
         frame: FrameType | None = top
         while frame is not None:
             if not tracing.is_own(frame.f_code.co_filename):
