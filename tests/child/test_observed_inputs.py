@@ -6,6 +6,7 @@ from pathlib import Path
 
 from memharness.child.exchange import Accesses
 from memharness.child.observed_inputs import matches_scenarios, observed_inputs
+from memharness.child.opened_files import Opened
 from memharness.model.history import Checkout
 from memharness.model.measurements import ObservedInputs
 
@@ -30,6 +31,15 @@ def test_what_the_build_took_in_counts_with_all_that_lies_there(tmp_path: Path) 
         accesses, checkout, tmp_path / "scenarios", ("libs/core/", "box/fast.py", "./", "box/*", "*")
     )
     assert observed == ObservedInputs(paths=("./", "box/fast.py/", "libs", "libs/core/"), folders=("", "box"))
+
+
+def test_native_code_that_opened_what_has_no_name_in_utf8_keeps_the_inputs_from_being_known(tmp_path: Path) -> None:
+    accesses = Accesses(opened=(), queried=(), listed=(), native=True, obstacle=None)
+    tree, scenarios = f"{tmp_path}/tree", tmp_path / "scenarios"
+    checkout = Checkout(tree=tree, commit="0" * 40, import_root=".", packages=())
+    for folder, shown in ((tree, ""), (scenarios, "<scenarios>/")):
+        opened = Opened(frozenset({f"{folder}/caf\udce9.pem", f"{folder}/other"}), frozenset())
+        assert observed_inputs(accesses, checkout, scenarios, (), opened) == f"it looked at {shown}caf\\udce9.pem"
 
 
 def test_nothing_but_the_scenario_folder_is_looked_at(tmp_path: Path) -> None:

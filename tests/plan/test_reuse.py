@@ -66,7 +66,12 @@ def test_what_was_seen_changes_the_proof(changes: dict[str, str | None]) -> None
 
 @pytest.mark.parametrize(
     ("changes", "same"),
-    [({"data.bin": "100644 99"}, False), ({"src/box/unseen.pyi": "100644 1"}, False), ({"src/b.py": "100644 1"}, True)],
+    [
+        ({"data.bin": "100644 99"}, False),
+        ({"src/box/unseen.pyi": "100644 1"}, False),
+        ({"src/b.py": "100644 1"}, True),
+        ({"src/b.py": "120000 1"}, False),
+    ],
 )
 def test_a_library_that_is_not_pythons_own_may_read_all_but_sources(
     changes: dict[str, str | None], *, same: bool
@@ -85,6 +90,7 @@ def test_a_library_that_is_not_pythons_own_may_read_all_but_sources(
         ({"link": "120000 99"}, False),
         ({"src/box/unseen.pyi": "100644 1"}, False),
         ({"src/b.py": "100644 1"}, True),
+        ({"src/b.py": "120000 1"}, False),
     ],
 )
 def test_such_a_library_may_still_ask_for_names_where_all_that_it_opened_is_known(

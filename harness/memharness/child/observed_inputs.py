@@ -22,11 +22,15 @@ def observed_inputs(
     `scenarios` is the slot's copy of the scenario folder, as the pass found it. The environment is right only with the
     files and folders `frozen`: they count as inputs, with all that lies there; of "box/*" only the names.
     """
-    if accesses.obstacle is not None:
-        return accesses.obstacle.replace(f"{checkout.tree}/", "").replace(f"{scenarios}/", "<scenarios>/")
+    looked_at = [*_looked_at(accesses, opened)]
+    # what is stored is UTF-8
+    unwritable = [name for name, _ in looked_at if name != name.encode(errors="ignore").decode()]
+    obstacle = accesses.obstacle or "".join(f"it looked at {ascii(name)[1:-1]}" for name in sorted(unwritable)[:1])
+    if obstacle:
+        return obstacle.replace(f"{checkout.tree}/", "").replace(f"{scenarios}/", "<scenarios>/")
     paths, folders = _of_environment(frozen)
     beside = {}
-    for name, listed in _looked_at(accesses, opened):
+    for name, listed in looked_at:
         inside, below = _below(name, checkout.tree), _below(name, str(scenarios))
         if inside is None:
             if below is None:

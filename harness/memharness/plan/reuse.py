@@ -89,13 +89,18 @@ class CommitTree:
     @cached_property
     def _others(self) -> str:
         """Digest of all files but Python's sources: of what a library that is not Python's own may read."""
-        return _digest(f"{path} {self._entries[path]}" for path in sorted(self.files) if not path.endswith(".py"))
+        return _digest(f"{path} {entry}" for path, entry in self._other_files)
 
     @cached_property
     def _other_names(self) -> str:
         """Digest of names and modes of the same files, and of where links lead: of what such a library may ask for."""
-        entries = ((path, self._entries[path]) for path in sorted(self.files) if not path.endswith(".py"))
-        return _digest(f"{path} {entry if entry.startswith(_LINK) else entry[:6]}" for path, entry in entries)
+        return _digest(f"{path} {entry if entry.startswith(_LINK) else entry[:6]}" for path, entry in self._other_files)
+
+    @cached_property
+    def _other_files(self) -> list[tuple[str, str]]:
+        """All files but Python's sources, with links that are named like one; sorted."""
+        entries = ((path, self._entries[path]) for path in sorted(self.files))
+        return [(path, entry) for path, entry in entries if not path.endswith(".py") or entry.startswith(_LINK)]
 
     @cached_property
     def folders(self) -> tuple[str, ...]:
