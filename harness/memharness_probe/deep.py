@@ -76,7 +76,8 @@ class DeepProfiler(Profiler):
 
     def objects(self, *results: object) -> list[object]:
         """Return all objects that the collector tracks, and the results in a list: it may not track them."""
-        return [*get_objects(), list(results)] if self.frames > 1 else []
+        over = self.peak is not None and self.peak.data and not monitoring  # only the peak is wanted
+        return [] if over or self.frames == 1 else [*get_objects(), list(results)]
 
     def instances(self, objects: list[object]) -> Instances:
         """Return the number of objects by type and stack, and drop them."""

@@ -32,7 +32,7 @@ class PeakTraces:
     """Takes the traces at an event: all that makes up the peak."""
 
     def __init__(self, event: list[int], profiler: DeepProfiler) -> None:
-        self._taken = b""  # no objects, which would be among those that are alive after the call
+        self.data = b""  # no objects, which would be among those that are alive after the call
         thread, call, self._thread, self._line, self._rest = event
         self._lines_left = repeat(True, self._line - 1)
         self._profiler = profiler
@@ -44,7 +44,7 @@ class PeakTraces:
 
     def taken(self) -> tuple[tracing.Counts, Instances] | None:
         """Return counts of traces and of objects, None where the event did not come."""
-        return loads(self._taken) if self._taken else None  # noqa: S302  (its own)
+        return loads(self.data) if self.data else None  # noqa: S302  (its own)
 
     def _enter(self) -> None:
         if self._line:
@@ -58,7 +58,7 @@ class PeakTraces:
 
     def _take(self, *, returning: bool) -> None:
         """Take the traces of what is alive, without the type cache."""
-        if self._taken:
+        if self.data:
             return
         self._window.close()
         enabled = isenabled()
@@ -73,7 +73,7 @@ class PeakTraces:
         self._profiler.leave_out(counts)
         if self._rest > 0:
             counts[0, self._rest, self._executing(returning=returning)] = 1
-        self._taken = dumps((counts, instances))
+        self.data = dumps((counts, instances))
         del objects, counts, instances
         collect()  # empties the free lists: memory that is the probe's by its trace would be given to the workload
         if enabled:
