@@ -258,17 +258,26 @@ def test_blame_lists_what_moved_with_the_total_and_the_rest_is_elsewhere() -> No
     assert elsewhere == 0
 
 
+def named(sign: int, total: int, *parts: int) -> tuple[list[int], int]:
+    """Blame lines that hold `parts` of a rise, or with a `sign` of -1 of a fall."""
+    differences = [
+        LineDifference(stat=stat(number, 0), now=0, size=sign * size, count=0) for number, size in enumerate(parts)
+    ]
+    lines, elsewhere = blame(sign * total, differences, NONE, Profile(), Profile())
+    return [sign * line.bytes for line in lines], sign * elsewhere
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 def test_next_to_nothing_is_named_only_where_it_is_the_greatest(sign: int) -> None:
-    def named(total: int, *parts: int) -> tuple[list[int], int]:
-        differences = [
-            LineDifference(stat=stat(number, 0), now=0, size=sign * size, count=0) for number, size in enumerate(parts)
-        ]
-        lines, elsewhere = blame(sign * total, differences, NONE, Profile(), Profile())
-        return [sign * line.bytes for line in lines], sign * elsewhere
+    assert named(sign, 1_000_000, 900_000, 1000, 999) == ([900_000, 1000], 99_000)
+    assert named(sign, 1_000_000, 80, 79) == ([80], 999_920)
 
-    assert named(1_000_000, 900_000, 1000, 999) == ([900_000, 1000], 99_000)
-    assert named(1_000_000, 80, 79) == ([80], 999_920)
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_as_many_lines_are_named_as_it_takes_to_name_nearly_all(sign: int) -> None:
+    assert named(sign, 2000, *[100] * 20) == ([100] * 19, 100)
+    assert named(sign, 2000, 1900, *[5] * 20) == ([1900, *[5] * 9], 55)
+    assert named(sign, 8000, *[100] * 80) == ([100] * 50, 3000)
 
 
 def test_blame_of_a_fall_lists_what_shrank() -> None:

@@ -6,6 +6,7 @@ by the commit, or comes with the nearest caller that is, or with the changed con
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
 from msgspec.structs import replace
 
@@ -18,6 +19,8 @@ from memharness.model.measurements import Frame, LineInstances, Profile, Profile
 from memharness.model.values import Value
 
 _MOST_TYPES = 3
+_MOST_LINES = 50
+_NEARLY_ALL = 0.95
 _LEAST_SHARE = 1000  # beside a greater line, one that holds less than a thousandth of the total is not worth a name
 
 
@@ -165,16 +168,25 @@ def blame(
 ) -> tuple[tuple[BlamedLine, ...], int]:
     """Return the lines that moved with `total`, then those that moved against it, and the bytes elsewhere.
 
-    Of each the `most` that moved most, the greatest first; next to nothing, beside a greater line, counts as elsewhere.
+    Of each the `most` that moved most, the greatest first, and as many more as it takes to name nearly all of `total`.
+    Next to nothing, beside a greater line, counts as elsewhere.
     The sizes of the returned lines and the bytes elsewhere sum to `total`. `before` and `after` are the profiles whose
     stacks and types tell where the lines are called from and what they allocate.
     """
     sign = 1 if total >= 0 else -1
-    along = sorted((d for d in differences if d.size * sign > 0), key=lambda d: -d.size * sign)[:most]
+    along = sorted((d for d in differences if d.size * sign > 0), key=lambda d: -d.size * sign)
+    along = along[: _needed(along, total, most)]
     against = sorted((d for d in differences if d.size * sign < 0), key=lambda d: d.size * sign)[:most]
     named = along[:1] + [d for d in (*along[1:], *against) if abs(d.size) * _LEAST_SHARE >= abs(total)]
     lines = tuple(_blamed(d, edits, before, after) for d in named)
     return lines, total - sum(line.bytes for line in lines)
+
+
+def _needed(along: Sequence[LineDifference], total: int, most: int) -> int:
+    """Return how many of the greatest lines to name: `most`, or more to have nearly all of `total`."""
+    sizes = accumulate(abs(difference.size) for difference in along)
+    enough = sum(size < _NEARLY_ALL * abs(total) for size in sizes) + 1
+    return min(max(enough, most), _MOST_LINES)
 
 
 def _blamed(difference: LineDifference, edits: Edits, before: Profile, after: Profile) -> BlamedLine:
