@@ -10,6 +10,7 @@ from memharness.analyse.acceptance import find_drifts
 from memharness.analyse.limits import untraced_dominates
 from memharness.analyse.series import Series, SeriesKey, build_series
 from memharness.analyse.steps import Rule, Step, find_steps, needs_repeats, rule_for
+from memharness.analyse.transients import find_undone
 from memharness.config.configuration import Config
 from memharness.findings.branch_search import Question
 from memharness.findings.project import Project
@@ -46,10 +47,20 @@ class Judged(Value):
 
     @property
     def flagged(self) -> frozenset[int]:
-        """The points on both sides of every finding, and the newest one where it is above a limit."""
+        """The points on both sides of every finding, and the newest one where it is above a limit.
+
+        Of a fall that takes a rise back only the later point: the change is the rise.
+        """
         limit, newest = self.case.scenario.limits.get(self.series.metric), self.newest
         above = newest is not None and limit is not None and (self.series.points[newest].value or 0) > limit
-        return frozenset([i for step in self.findings for i in (step.good, step.bad)] + [newest or 0] * above)
+        taking_back = self._taking_back()
+        sides = [i for step in self.findings for i in ([step.good] * (step not in taking_back) + [step.bad])]
+        return frozenset(sides + [newest or 0] * above)
+
+    def _taking_back(self) -> Sequence[Step]:
+        """Return the falls that take rises back, as far as values tell."""
+        undone = find_undone(self.series, self.steps, self.rule, lambda _good, _bad: True) if self.rule else {}
+        return [self.steps[number] for number in undone.values()]
 
     def repeats(self, *, ends: bool = False) -> Mapping[int, int]:
         """Return how often points are to be measured in all, `ends` as in `needs_repeats`."""
