@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from memharness.analyse.blame.callers import biggest_offender, fold_lines
-from memharness.analyse.blame.edits import Edits
+from memharness.analyse.blame.edits import Edits, Place
 from memharness.analyse.blame.holders import blamed_holders, fold_chains
 from memharness.analyse.blame.imports import module_changes
 from memharness.analyse.blame.lines import LineDifference, blame, line_differences, moved_types, subtract
@@ -130,13 +130,15 @@ def _holders(
 ) -> tuple[BlamedHolder, ...]:
     """Return what keeps the memory alive that is there on the side that has more of it."""
     side, view, sign = (after, edits.after, 1) if growing else (before, edits.before, -1)
-    moved = sorted((d for d in differences if d.size * sign > 0), key=lambda d: -d.size * sign)
-    places = [place for d in moved for place in (d.new if growing else d.old)]
+    sizes: Counter[Place] = Counter()
+    for moved in differences:
+        sizes.update(dict.fromkeys(moved.new if growing else moved.old, max(moved.size * sign, 0)))
+    sizes = +sizes
     match metric:
         case "growth":
-            return blamed_holders(fold_chains(side.leak.holders, side.retained), places, view)
+            return blamed_holders(fold_chains(side.leak.holders, side.retained), sizes, view)
         case "retained":
-            return blamed_holders(side.retained.holders, places, view)
+            return blamed_holders(side.retained.holders, sizes, view)
         case _:
             return ()
 

@@ -13,7 +13,8 @@ PAGES = """
         return bytes(number)
     SEEN = {}
 """
-PLACES = [("pages.py", 4), ("orders.py", 7)]
+PLACES = [("pages.py", 4), ("orders.py", 7), ("log.py", 2)]
+SIZES = dict(zip(PLACES, (1000, 100, 99), strict=True))
 
 
 def cached() -> DiffSide:
@@ -29,18 +30,18 @@ def chain(*lines: int, at: int = 0, count: int = 1) -> HolderChain:
 
 
 def held(*chains: HolderChain) -> list[tuple[int, bool]]:
-    return [(holder.line, holder.changed_here) for holder in blamed_holders(chains, PLACES, cached())]
+    return [(holder.line, holder.changed_here) for holder in blamed_holders(chains, SIZES, cached())]
 
 
 def test_a_holder_that_changed_is_marked_at_the_line_of_its_statement_that_did() -> None:
     assert held(chain(1, 4, 5, 0)) == [(2, True), (4, False), (5, False), (0, False)]
     assert held(chain(2)) == [(2, True)]
-    (holder,) = blamed_holders([chain(1)], PLACES, cached())
+    (holder,) = blamed_holders([chain(1)], SIZES, cached())
     assert holder == BlamedHolder(path="pages.py", line=2, text="of 1", changed_here=True)
 
 
 def test_of_a_file_that_is_not_known_no_holder_changed() -> None:
-    (holder,) = blamed_holders([chain(5)], PLACES, Edits().after)
+    (holder,) = blamed_holders([chain(5)], SIZES, Edits().after)
     assert not holder.changed_here
 
 
@@ -49,6 +50,12 @@ def test_chains_with_changes_come_before_those_of_greater_lines_more_objects_and
     assert held(chain(4), chain(5, 4, at=1, count=9)) == [(4, False)]
     assert held(chain(4, count=2), chain(5, 4)) == [(4, False)]
     assert held(chain(5, 4), chain(4)) == [(4, False)]
+
+
+def test_a_changed_holder_of_little_does_not_stand_for_all() -> None:
+    assert held(chain(5), chain(1, at=1)) == [(2, True)]
+    assert held(chain(5), chain(1, at=2)) == [(5, False)]
+    assert held(chain(1, at=2)) == [(2, True)]  # nothing is known of the others
 
 
 def test_nothing_is_said_of_objects_from_other_lines() -> None:

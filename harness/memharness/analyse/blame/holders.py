@@ -1,25 +1,34 @@
 """Holders: what keeps the objects alive that a difference consists of, and which of these lines the commit changed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from memharness.analyse.blame.callers import fold_lines
 from memharness.analyse.blame.edits import DiffSide, Place
 from memharness.model.findings import BlamedHolder
 from memharness.model.measurements import HolderChain, Profile, ProfileLine
 
+_LEAST_SHARE: Final = 0.1
 
-def blamed_holders(chains: Iterable[HolderChain], places: Sequence[Place], view: DiffSide) -> tuple[BlamedHolder, ...]:
-    """Return the chain that says most of the objects allocated at `places`, the nearest holder first.
 
-    That is one with a changed holder before others, then that of the first place, of most objects and the shortest.
-    None where nothing is known of these objects.
+def blamed_holders(
+    chains: Iterable[HolderChain], sizes: Mapping[Place, int], view: DiffSide
+) -> tuple[BlamedHolder, ...]:
+    """Return the chain that says most of the objects of a difference, the nearest holder first.
+
+    `sizes` are the bytes that moved at each place. Of the places that chains begin at, those count that moved at least
+    a tenth of the greatest: a lesser one may have a holder of its own. There a chain with a changed holder goes before
+    others, then that of the greatest place, of most objects and the shortest. None where nothing is known of these
+    objects.
     """
-    found = [(chain, _marked(chain, view)) for chain in chains if (chain.path, chain.line) in places]
+    known = [chain for chain in chains if (chain.path, chain.line) in sizes]
+    least = _LEAST_SHARE * max((sizes[chain.path, chain.line] for chain in known), default=0)
+    found = [(chain, _marked(chain, view)) for chain in known if sizes[chain.path, chain.line] >= least]
 
     def weight(entry: tuple[HolderChain, tuple[BlamedHolder, ...]]) -> tuple[bool, int, int, int]:
         chain, holders = entry
         changed = any(holder.changed_here for holder in holders)
-        return changed, -places.index((chain.path, chain.line)), chain.count, -len(holders)
+        return changed, sizes[chain.path, chain.line], chain.count, -len(holders)
 
     return max(found, key=weight)[1] if found else ()
 
