@@ -44,7 +44,7 @@ def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
     event = request["event"]
     rise = _LastRise()
     try:
-        answer = _find_call(call, rise) if event is None else _find_line(call, rise, *event[:2])
+        answer = _find_call(call, rise) if event is None else _find_line(call, rise, event)
     finally:
         tracing.stop()
     work.teardown()
@@ -61,8 +61,12 @@ def _find_call(call: Callable[[], Any], rise: _LastRise) -> dict[str, Any]:
     return {"event": [thread, number, thread, 0, tracing.highest() - size]}
 
 
-def _find_line(call: Callable[[], Any], rise: _LastRise, thread: int, number: int) -> dict[str, Any]:
-    """Return the event with the last line before which the peak rose."""
+def _find_line(call: Callable[[], Any], rise: _LastRise, event: list[int]) -> dict[str, Any]:
+    """Return the event with the last line before which the peak rose.
+
+    Without a line where none rises above what watching them takes, as with a peak of some hundred bytes.
+    """
+    thread, number = event[:2]
     steps: dict[int, Step] = {}
 
     def enter() -> None:
@@ -81,7 +85,7 @@ def _find_line(call: Callable[[], Any], rise: _LastRise, thread: int, number: in
     if not _run(call, window.calls, rise):
         return {"notes": [_REPLACED]}
     if rise.found is None:
-        return {"notes": [ELSEWHERE]}
+        return {"event": event}
     running, lines, size = rise.found
     return {"event": [thread, number, running, lines, tracing.highest() - size]}
 
