@@ -79,6 +79,12 @@ def test_exploring_takes_no_more_than_the_gaps_need(n: int) -> None:
     assert line.search.differing(line.known) == ()
 
 
+@pytest.mark.parametrize("n", [1, 2, 33, 34, 1000])
+def test_the_grid_is_what_is_measured_where_nothing_differs(n: int) -> None:
+    line = Line(n, {"a": {}}).run()
+    assert set(line.search.grid) == set(line.tried)
+
+
 def test_a_step_is_found_by_halving_before_the_rest_is_explored() -> None:
     line = Line(1000, {"a": {700: 2.0}}).run(12)
     assert line.tried == [0, 999, 500, 749, 624, 687, 718, 702, 694, 698, 700, 699]

@@ -107,9 +107,11 @@ def test_the_lines_that_moved_most_are_named_and_the_rest_is_elsewhere(
     for sign in (1, -1) if total >= 0 else (-1, 1):  # first those that moved with the total
         named = [abs(line.bytes) for line in blamed if line.bytes * sign > 0]
         unnamed = [abs(size) for size in left if size * sign > 0]
-        assert named == sorted(named, reverse=True)[:most]
+        assert named == sorted(named, reverse=True)
+        nearly_all = sign * total >= 0 and sum(named[:-1]) >= 0.95 * abs(total)
+        assert len(named) <= most or not nearly_all
         assert all(abs(line.bytes) * 1000 >= abs(total) for line in blamed[1:])
-        assert len(named) == most or all(size * 1000 < abs(total) for size in unnamed)
+        assert len(named) >= most or all(size * 1000 < abs(total) for size in unnamed)
         assert named or not unnamed or sign * total < 0
         assert max(unnamed, default=0) <= min(named, default=abs(total))
         assert [line.bytes * sign > 0 for line in blamed[: len(named)]] == [True] * len(named)
