@@ -277,6 +277,25 @@ def test_of_many_changes_those_over_a_limit_and_the_greatest_of_each_metric_are_
     assert len(re.findall(r"\[rows=\d+\]  cpython\S+  [cs]", drawn(found, verbose=True))) == 8
 
 
+def test_a_finding_says_which_changes_the_lines_of_the_greatest_do_not_explain() -> None:
+    """Most of both is at one line, but the lesser has a second, of which nothing else is seen."""
+    other = replace(UNDO, line=30, bytes=400)
+    greatest = change(before=0, after=2000, blame=(replace(UNDO, bytes=2000),))
+    for bytes_, expected in ((400, 1), (40, 0)):
+        blame = (replace(UNDO, bytes=1000 - bytes_), replace(other, bytes=bytes_))
+        found = report(greatest, change("result", before=0, after=1000, blame=blame))
+        assert drawn(found).count("  1 of these has more at other lines; --verbose names them\n") == expected
+        assert ":30" in drawn(found, verbose=True)
+
+
+def test_what_keeps_the_memory_of_the_greatest_change_alive_goes_before_that_of_others() -> None:
+    other = (replace(HELD[0], text="list of another"), *HELD[1:])
+    least = change("retained", case="a", before=0, after=8, blame=(BUFFER,), holders=other)
+    text = drawn(report(least, change("retained", case="b", before=0, after=80, blame=(BUFFER,), holders=HELD)))
+    assert "kept alive by lru_cache of page" in text
+    assert "another" not in text
+
+
 def test_a_line_that_is_gone_is_told_apart_from_the_one_that_has_its_number_now() -> None:
     shrunk = replace(UNDO, bytes=-600, library="", types=())
     gone = replace(shrunk, bytes=-400, source="undo = {}", status="gone", changed_here=False)

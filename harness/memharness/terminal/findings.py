@@ -1,7 +1,7 @@
 """Findings as text: what moved at which commit, by how much, and the changed lines behind it."""
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
 from typing import Final
@@ -61,8 +61,33 @@ def draw_finding(
         draw_explanations(console, changes)
         return
     draw_subject(console, lead, changes)
-    held = next((change for change in changes if change.holders), lead)
+    held = next((change for change in (lead, *changes) if change.holders), lead)
     draw_with_holders(console, held, partial(_draw_parts, console, lead))
+    _draw_others(console, lead, changes)
+
+
+def _draw_others(console: Console, lead: Change, changes: Sequence[Change]) -> None:
+    """Say how many changes have more than a little at lines, or in modules, that `lead` does not have."""
+    others = sum(_is_explained_otherwise(change, lead) for change in changes)
+    if others:
+        where = "in other modules" if lead.modules else "at other lines"
+        more = f"{others} of these {'has' if others == 1 else 'have'} more {where}; --verbose names them"
+        draw_text(console, Text(more, style="dim"), indent=2)
+
+
+def _is_explained_otherwise(change: Change, lead: Change) -> bool:
+    sizes, known = _sizes(change), _sizes(lead)
+    return sum(size for place, size in sizes.items() if place in known) < _ENOUGH * sum(sizes.values())
+
+
+def _sizes(change: Change) -> Counter[Hashable]:
+    """Return how much moved with a change at each line, or in each module."""
+    sign = 1 if change.after > change.before else -1
+    sizes = Counter[Hashable]({row.module.name: max(row.module.size * sign, 0) for row in change.modules})
+    if not change.modules:
+        for line in moved_along(change):
+            sizes[line.path, line.line, line.status == "gone"] += abs(line.bytes)
+    return sizes
 
 
 def _draw_head(console: Console, changes: Sequence[Change], *, with_family: bool, whole: bool) -> None:
