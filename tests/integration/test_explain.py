@@ -36,6 +36,35 @@ def test_what_moved_is_explained_by_the_metrics_that_moved_and_once(bench: Workb
     assert bench.call_json("run")[1]["counts"]["measured"] == 0
 
 
+PASSING = """
+def first():
+    return len({first})
+
+def second():
+    return len(bytearray(1_000_000))
+
+def fill():
+    return first() + second()
+"""
+
+
+def test_a_fall_to_the_same_value_at_other_lines_is_explained_as_well(quick: Workbench) -> None:
+    """The two peaks of one function: the first rises above the second, then it is gone."""
+    small, large = (PASSING.format(first=f"bytearray({size})") for size in (1_000_000, 2_000_000))
+    quick.commit(small)
+    quick.commit(large)
+    quick.commit(large + "\n")
+    quick.commit(PASSING.format(first="b''"))
+    _, report = quick.call_json("run")
+    assert [
+        (change["metric"], change["verdict"], change["blame"][0]["path"], change["blame"][0]["source"])
+        for change in report["changes"]
+    ] == [
+        ("peak", "regressed", "box.py", "return len(bytearray(2000000))"),
+        ("peak", "improved", "box.py", "return len(bytearray(2000000))"),
+    ]
+
+
 def test_the_newest_commit_above_its_limit_is_explained(quick: Workbench) -> None:
     quick.set('limits = { result = "1 KiB" }')
     first, newest = quick.commit(module()), quick.commit(module(above="\n"))

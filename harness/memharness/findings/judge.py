@@ -53,12 +53,13 @@ class Judged(Value):
         """
         limit, newest = self.case.scenario.limits.get(self.series.metric), self.newest
         above = newest is not None and limit is not None and (self.series.points[newest].value or 0) > limit
-        taking_back = self._taking_back()
-        sides = [i for step in self.findings for i in ([step.good] * (step not in taking_back) + [step.bad])]
+        falls = self.taking_back
+        sides = [i for step in self.findings for i in ([step.good] * (step not in falls) + [step.bad])]
         return frozenset(sides + [newest or 0] * above)
 
-    def _taking_back(self) -> Sequence[Step]:
-        """Return the falls that take rises back, as far as values tell."""
+    @property
+    def taking_back(self) -> Sequence[Step]:
+        """The falls that take rises back, as far as values tell."""
         undone = find_undone(self.series, self.steps, self.rule, lambda _good, _bad: True) if self.rule else {}
         return [self.steps[number] for number in undone.values()]
 

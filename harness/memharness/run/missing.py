@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from memharness.analyse.steps import Step
 from memharness.findings.branch_search import Unmeasured, follow_merge
+from memharness.findings.describe import describe
 from memharness.findings.judge import Judged, question_of
 from memharness.findings.project import Project
 from memharness.findings.results import Results, with_whole_history
@@ -82,7 +83,12 @@ def unconfirmed(
     """Plan the repeats that the `judgements` of `results` ask for, `ends` as in `needs_repeats`.
 
     What is flagged is explained, by the metric that is flagged and no other; not between `ends`, where a search begins.
+    So is a fall whose lines are not those of the rise that it seemed to take back, once they are known.
     """
+    falls = {
+        (change.family, change.case, change.metric, change.range[0])
+        for change in describe(results, [judged for judged in judgements if judged.taking_back])
+    }
     wanted: dict[str, dict[tuple[str, str], Repeat]] = defaultdict(dict)
     for judged in judgements:
         series, points = judged.series, judged.series.points
@@ -90,7 +96,8 @@ def unconfirmed(
         for index, times in judged.repeats(ends=ends).items():
             of_commit, key = wanted[points[index].commit.id], (series.key.family, series.key.case)
             passes = frozenset({METRICS[series.metric].measured_in})
-            repeat = Repeat(times=times, passes=passes, explain=explain if index in judged.flagged else frozenset())
+            flagged = index in judged.flagged or (*key, series.metric, points[index].commit.id) in falls
+            repeat = Repeat(times=times, passes=passes, explain=explain if flagged else frozenset())
             of_commit[key] = repeat.joined(of_commit[key]) if key in of_commit else repeat
     metrics = {judged.case.name: judged.series.key.metrics for judged in judgements}
     completed = _completed(results, wanted, metrics, retry_failed=retry_failed)
