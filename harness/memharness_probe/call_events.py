@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from _thread import _local, get_ident
 from itertools import repeat
-from sys import gettrace, settrace
+from sys import addaudithook, settrace
 
 from memharness_probe import signals, tracing
 from memharness_probe.instrumentation import CALLS, LINES, NAME, monitoring, running, take_tool
@@ -37,14 +37,20 @@ class TracedCalls:
         self._watching: dict[int, Callable[..., None]] = {}  # trace functions of their frames, by number
         self._line: Line = _ignore
         self._hooked = False
-        self._expected: Step | None = None  # the trace function of the first thread
+        self._is_set = False  # a trace function in the first thread
+        self._first = get_ident()
         self._step = self._next_step()
+        addaudithook(self._notice)
+        self._notice("", ())  # in advance: up to 3.10 a function's first call allocates its frame
 
     def run(self, call: Callable[[], Any]) -> Any:
-        """Call and return the result; `replaced` tells whether the workload set a trace function meanwhile."""
+        """Call and return the result; `replaced` tells whether the workload set a trace function meanwhile.
+
+        One that it put back in the end counts as well: no call was heard until then.
+        """
         self._set(_hooking(self._hook_threads, self._step))
         result = call()
-        self.replaced = self._expected is not None and gettrace() is not self._expected
+        self._is_set = False
         tracing.hook_trace(None)
         tracing.hook_profile(None)
         signals.hold()
@@ -76,8 +82,14 @@ class TracedCalls:
         frame.f_trace = self._watching[number]
 
     def _set(self, trace: Step | None) -> None:
-        self._expected = trace
+        self._is_set = False
         settrace(trace)
+        self._is_set = trace is not None
+
+    def _notice(self, event: str, _arguments: object) -> None:
+        """Notice that the workload sets a trace function, in Python or in C; an audit hook."""
+        if event == "sys.settrace" and self._is_set and get_ident() == self._first:
+            self.replaced = True
 
     def _next_step(self) -> Step:
         number = self._numbers[get_ident()] = len(self._numbers)

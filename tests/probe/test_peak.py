@@ -295,6 +295,25 @@ def test_a_workload_that_traces_itself_is_told_and_nothing_else_is_lost(bench: B
     assert outcome.profiles.keys() == {"alive", "retained"}
 
 
+@pytest.mark.parametrize("versioned", VERSIONS[:4], indirect=True)
+def test_a_workload_that_puts_the_trace_function_back_is_told(versioned: Bench) -> None:
+    """Nothing is heard of its calls meanwhile, and no line is named that did not allocate."""
+    text = """
+        import sys
+        def run():
+            traced = sys.gettrace()
+            sys.settrace(None)
+            size = len(bytearray(2_000_000))
+            sys.settrace(traced)
+            return bytearray(1000)
+    """
+    outcome = measured(versioned.observe(text, ("peak",), explain=True))
+    assert outcome.notes == (
+        "peak: the workload has a trace function of its own, so the lines of its peak are not known",
+    )
+    assert outcome.profiles.keys() == {"alive", "retained"}
+
+
 @pytest.mark.parametrize("versioned", VERSIONS[4:], indirect=True)
 def test_a_workload_with_hooks_of_its_own_is_explained(versioned: Bench) -> None:
     text = """
