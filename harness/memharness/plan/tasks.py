@@ -7,7 +7,7 @@ Out: `Task`s, one for each commit and environment that lacks something, in the o
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import count
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 
@@ -74,6 +74,9 @@ class Completed(Value):
     def lost(self) -> frozenset[str]:
         """The metrics whose explanation is lost."""
         return frozenset() if "first" in self.passes else self.explained
+
+
+_NOTHING: Final = Completed(passes=frozenset())
 
 
 def make_suites(specs: Iterable[tuple[EnvironmentSpec, Iterable[Case]]]) -> tuple[Suite, ...]:
@@ -159,15 +162,16 @@ def _lacking(repeat: Repeat, found: Sequence[Completed]) -> Iterator[_Kind]:
     An explanation takes a round of its own: it is not mixed with what was measured before. One that is lost is made
     again where it was.
     """
-    unused = len(found) + 1
-    lost = {number: known.lost for number, known in enumerate(found, 1) if known.lost or not known.passes}
+    numbered = dict(enumerate(found, 1))
+    to_repeat = [number for number, known in numbered.items() if known.lost or not known.passes]
     explain = repeat.explain.difference(*(known.explained - known.lost for known in found))
-    explaining = min(lost, default=unused) if explain else None
+    explaining = min(to_repeat, default=len(found) + 1) if explain else None
     if explaining is not None:
-        yield explaining, tuple(sorted(repeat.passes | {"first"})), explain | lost.get(explaining, frozenset())
+        yield explaining, tuple(sorted(repeat.passes | {"first"})), explain | numbered.get(explaining, _NOTHING).lost
     for number in range(1, repeat.times):
-        if number != explaining and (number >= unused or not repeat.passes <= found[number - 1].passes):
-            yield number, tuple(sorted(repeat.passes)), lost.get(number, frozenset())
+        known = numbered.get(number, _NOTHING)
+        if number != explaining and not repeat.passes <= known.passes:
+            yield number, tuple(sorted(repeat.passes)), known.lost
 
 
 def _rounds(key: MeasurementKey, stored: Mapping[MeasurementKey, Completed]) -> Iterator[Completed]:

@@ -82,14 +82,9 @@ class _Exploration:
 
     def run(self) -> Results:
         """Measure until every step lies between neighbours and no gap is left; return what is stored then."""
-        for position, commit in enumerate(self._positions):
-            for key, outcome in self._stored(commit):
-                # a failure counts once the search asks for it
-                if isinstance(outcome, Measured) and (*key, commit.id) not in self._due:
-                    self._outcomes[key][position] = outcome
+        self._take_stored()
+        self._forecast()
         workers = self._session.project.config.run.workers
-        at = {self._positions[position].id for position in self._search.grid}
-        self._session.workers.forecast([task for task in self._lacking if task.commit.id in at], at_least=True)
         while requests := self._search.next_requests(self._known(), workers):
             tasks = [task for one in requests for task in self._tasks(one)]
             self._results = self._session.measure(self._results, tasks, purpose="exploring", more=True)
@@ -98,6 +93,18 @@ class _Exploration:
                 for key in request.series:
                     self._outcomes[key][request.position] = stored.get(key, _NOTHING)
         return self._results
+
+    def _take_stored(self) -> None:
+        """Take what was measured before; a failure counts once the search asks for it."""
+        for position, commit in enumerate(self._positions):
+            for key, outcome in self._stored(commit):
+                if isinstance(outcome, Measured) and (*key, commit.id) not in self._due:
+                    self._outcomes[key][position] = outcome
+
+    def _forecast(self) -> None:
+        """Forecast what the search costs where nothing differs."""
+        at = {self._positions[position].id for position in self._search.grid}
+        self._session.workers.forecast([task for task in self._lacking if task.commit.id in at], at_least=True)
 
     def unsettled(self) -> tuple[Commit, Commit] | None:
         """Return the commits with the largest difference of those between which others may still be tried."""

@@ -137,16 +137,16 @@ class Worker:
         if not isinstance(job, _Job):
             self._examine(task.spec, "the environment", job, earlier)
             return Done(task=task, facts=None, observed={case.name: job for case in cases})
-        observed, faults, seconds = {}, {}, {}
+        done = Done(task=task, facts=job.environment.facts, observed={}, faults={}, seconds={})
         for case in cases:
             began = time.monotonic()
-            observed[case.name] = observation = self._observe(job, case)
-            seconds[case.name] = time.monotonic() - began
+            done.observed[case.name] = observation = self._observe(job, case)
+            done.seconds[case.name] = time.monotonic() - began
             self._examine(task.spec, case.name, observation, earlier)
-            if proven[case.name] and (fault := self._verify(job, case, proven[case.name], observation)):
-                faults[case.name] = fault
+            if fault := self._verify(job, case, proven[case.name], observation):
+                done.faults[case.name] = fault
             self._reuse.add(task, case, observation, into=self._own)
-        return Done(task=task, facts=job.environment.facts, observed=observed, faults=faults, seconds=seconds)
+        return done
 
     def _prepare(self, task: Task, cancel: Event, held: ExitStack) -> _Job | Observation:
         """Check out the commit and have its environment `held`; return the failure where it cannot be built."""
@@ -248,7 +248,9 @@ class Worker:
             raise InfrastructureError(subject, failure)
 
     def _verify(self, job: _Job, case: Case, proven: tuple[Reused, ...], observation: Observation) -> str:
-        """Return how a result differs from the proven one; "" where it does not, or varies between attempts."""
+        """Return how a result differs from a proven one; "" where it does not, or varies between attempts."""
+        if not proven:
+            return ""
         if not isinstance(observation.outcome, Measured):
             return "it failed"
         found = self._reuse.differences(job.task, case, proven, observation.outcome)

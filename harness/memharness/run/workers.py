@@ -127,10 +127,7 @@ class Workers:
             self._unknown = [task for block in blocks for task in block if not task.round]
             self._forecast()
         while left:
-            if self._is_uncalibrated(left):
-                self._execute((left[0][:1],), workers=1)
-            else:
-                self._execute(left, workers=self._project.config.run.workers)
+            self._execute_next(left)
             left = self._left(blocks, begin)
             if (row := self._builds.take_row()) is not None:
                 if left or more:
@@ -139,6 +136,13 @@ class Workers:
                 self._listener.planned(_count(left), purpose=purpose)
         self.recorder.check()
         return {(task.spec.family, task.commit.id) for task in self.recorder.tasks[begin:]}
+
+    def _execute_next(self, blocks: Blocks) -> None:
+        """Execute the first task where a number of calls is to be calibrated, else all."""
+        if self._is_uncalibrated(blocks):
+            self._execute((blocks[0][:1],), workers=1)
+        else:
+            self._execute(blocks, workers=self._project.config.run.workers)
 
     def _left(self, blocks: Blocks, begin: int) -> Blocks:
         """Return which tasks of `blocks` are not recorded, among those from number `begin` on."""
