@@ -66,6 +66,7 @@ BUFFER = BlamedLine(
     count=10000,
     changed_here=False,
     caller=Frame(path="wastebox/core.py", line=16, function="waste_memory", source="undo = [MyObject()]"),
+    caller_changed=True,
     types=(TypeCount(name="builtins.bytes", before=10000, after=20000),),
     blocks=20000,
 )
@@ -542,6 +543,19 @@ def test_the_lines_that_hold_most_are_named_the_changed_ones_first() -> None:
         "+950 B  wastebox/core.py:0",
         "+42 B in 3 more lines, +8 B elsewhere",
     ]
+
+
+def test_a_changed_line_of_the_same_function_stands_beside_the_one_that_allocates() -> None:
+    beside = Frame(path=BUFFER.path, line=12, function=BUFFER.function, source="self.label = name")
+    text = drawn(report(change(blame=(replace(BUFFER, caller=beside),))))
+    assert (
+        """
+  +1.27 MiB  wastebox/core.py:10  MyObject.__init__
+               self.data = os.urandom(100)
+               in the same function, line 12 changed here: self.label = name
+"""
+        in text
+    )
 
 
 def test_a_changed_statement_of_a_module_is_told_with_its_text() -> None:

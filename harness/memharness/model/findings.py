@@ -19,10 +19,11 @@ TREND_CELLS: Final = 40  # of a summary, at most
 class BlamedLine(Value, omit_defaults=False):
     """A line that holds a part of a difference. `bytes` and `count` are differences.
 
-    `size` is what it holds now, in so many `blocks`. A "new" line held nothing before, a "gone" one holds nothing now.
-    `library` allocated it on behalf of the line. `caller` is the nearest line up the call stack that lies in a function
-    which the commit changed, or else the changed statement in "<module>" that binds a name which the line or its
-    function uses; None where the line itself is changed, or nothing such is known. `types` are the types whose
+    `size` is what it holds now, in so many `blocks`. A "new" line held nothing before, a "gone" one is no longer there
+    and has the number that it had. `library` allocated it on behalf of the line. `caller` is the nearest changed line
+    of the same function, or the nearest line up the call stack that lies in a function which the commit changed, or
+    else the changed statement in "<module>" that binds a name which the line or its function uses; None where the line
+    itself is changed, or nothing such is known. `caller_changed`: its very line was edited. `types` are the types whose
     instances at the line grew, with their numbers before and after.
     """
 
@@ -39,6 +40,14 @@ class BlamedLine(Value, omit_defaults=False):
     caller: Frame | None = None
     types: tuple[TypeCount, ...] = ()
     blocks: int = 0
+    caller_changed: bool = False
+
+    @property
+    def cause(self) -> Frame | None:
+        """The caller that led to the line, where that is not just another line of the same function."""
+        caller = self.caller
+        same = caller is not None and (caller.path, caller.function) == (self.path, self.function)
+        return None if same and self.function != "<module>" else caller
 
 
 class BlamedHolder(Value, omit_defaults=False):

@@ -85,7 +85,7 @@ def _draw_lines(console: Console, change: Change, previous: Change | None) -> No
     else:
         along = moved_along(change)
         against = change.blame[len(along) :]
-        rows = [_line_row(line, change) for line in (*along[:TOP_LINES], *against[:_TOP_AGAINST])]
+        rows = [_line_row(line) for line in (*along[:TOP_LINES], *against[:_TOP_AGAINST])]
         hidden = [line.bytes for line in (*along[TOP_LINES:], *against[_TOP_AGAINST:])]
         rows += _rest(change, len(rows), hidden, "line", change.elsewhere, columns=4)
         draw_rows(console, ("size", "+diff", "count", "average"), rows, indent=2, label="line")
@@ -123,23 +123,28 @@ def _same_lines(one: Change, other: Change) -> bool:
     return parts(one) == parts(other)
 
 
-def _line_row(line: BlamedLine, change: Change) -> Row:
+def _line_row(line: BlamedLine) -> Row:
     size, difference = bytes_text(line.size), delta_text(line.bytes, "bytes")
     count, average = delta_text(line.count, "objects"), average_text(line.size, line.blocks)
-    return Row((size, difference, count, average), explanation_text([line], change))
+    return Row((size, difference, count, average), explanation_text([line]))
 
 
 def lead_of(line: BlamedLine) -> BlamedLine | Frame:
     """Return what to look at first: a changed line itself, else its changed caller where one is known."""
-    return line if line.changed_here or line.caller is None else line.caller
+    return line if line.changed_here or line.cause is None else line.cause
 
 
 def is_changed(lines: Sequence[BlamedLine]) -> bool:
     """Tell whether the commit changed some lines or what calls them."""
-    return any(line.changed_here or line.caller for line in lines)
+    return any(line.changed_here or line.cause for line in lines)
 
 
-def explanation_text(lines: Sequence[BlamedLine], change: Change) -> Text:
+def is_edited(lines: Sequence[BlamedLine]) -> bool:
+    """Tell whether the commit edited some lines themselves, or the very line that calls them."""
+    return any(line.changed_here or (line.cause and line.caller_changed) for line in lines)
+
+
+def explanation_text(lines: Sequence[BlamedLine]) -> Text:
     """Return the place that leads some lines of a change, then where they allocate if that is elsewhere, and types.
 
     All of the lines are gone, or none is.
@@ -148,9 +153,11 @@ def explanation_text(lines: Sequence[BlamedLine], change: Change) -> Text:
     called = [line for line in lines if lead_of(line) is not line]
     lead = lead_of((own or called)[0])
     text = place_text(lead.path, lead.line, lead.function, _libraries_text(own))
-    text.append(_edit_text(lead, lines[0], change), style="yellow")
+    text.append(_edit_text(lead, lines), style="yellow")
     text.append("  gone" if own and lines[0].status == "gone" else "", style="dim")
     add_below(text, lead.source, "cyan")
+    for beside in dict.fromkeys(line.caller for line in own if line.caller and not line.changed_here):
+        add_below(text, f"in the same function, line {beside.line} changed here: {beside.source}", "yellow")
     for line in called:
         size = f"{delta_text(line.bytes, 'bytes')} " if len(lines) > 1 else ""
         add_below(text, f"{size}{_allocation_text(line, lead)}")
@@ -171,13 +178,11 @@ def _moved_types(lines: Sequence[BlamedLine]) -> list[TypeCount]:
     return [TypeCount(name=name, before=0, after=count) for name, count in most]
 
 
-def _edit_text(lead: BlamedLine | Frame, line: BlamedLine, change: Change) -> str:
-    """Return what the commit edited: the lead of a line, or, as far as is known of a caller, only its function."""
-    gone = line.status == "gone"  # numbers of such lines are those before the commit
-    edited = {(one.path, one.line) for one in change.blame if one.changed_here and (one.status == "gone") == gone}
-    if (lead.function == "<module>" and isinstance(lead, Frame)) or (lead.path, lead.line) in edited:
-        return "  changed here"
-    return "  function changed here" if isinstance(lead, Frame) else ""
+def _edit_text(lead: BlamedLine | Frame, lines: Sequence[BlamedLine]) -> str:
+    """Return what the commit edited: the very line that leads `lines`, or only the function around it."""
+    if isinstance(lead, BlamedLine):
+        return "  changed here" if lead.changed_here else ""
+    return "  changed here" if any(line.caller_changed for line in lines) else "  function changed here"
 
 
 def _allocation_text(line: BlamedLine, lead: BlamedLine | Frame) -> str:

@@ -19,6 +19,7 @@ from memharness.terminal.changes import (
     draw_with_holders,
     explanation_text,
     is_changed,
+    is_edited,
     lead_of,
     moved_along,
     no_lines_text,
@@ -213,7 +214,7 @@ def _draw_parts(console: Console, change: Change) -> None:
     total = change.after - change.before
     if change.blame:
         causes = _main_causes(change)
-        rows = [Row((delta_text(_sum(lines), "bytes"),), explanation_text(lines, change)) for lines in causes]
+        rows = [Row((delta_text(_sum(lines), "bytes"),), explanation_text(lines)) for lines in causes]
         shown, size = sum(map(len, causes)), sum(map(_sum, causes))
         hidden = number_text(len(change.blame) - shown, "more line")
         named = total - change.elsewhere
@@ -244,9 +245,9 @@ def _main_causes(change: Change) -> list[list[BlamedLine]]:
     held = accumulate((abs(_sum(lines)) for lines in ordered), initial=0)
     enough = _ENOUGH * abs(change.after - change.before)
     main = [lines for lines, before in zip(ordered[:_MOST_PARTS], held, strict=False) if before < enough]
-    if not any(map(is_changed, main)):
-        main += [lines for lines in ordered[len(main) :] if is_changed(lines)][:1]
-    return sorted(main, key=lambda lines: not is_changed(lines))
+    if not any(map(is_edited, main)):
+        main += [lines for lines in ordered[len(main) :] if is_edited(lines)][:1]
+    return sorted(main, key=lambda lines: (not is_edited(lines), not is_changed(lines)))
 
 
 def _sum(lines: Sequence[BlamedLine]) -> int:

@@ -344,6 +344,7 @@ def test_an_unchanged_line_comes_with_its_changed_caller_and_its_types(grows: bo
         changed_here=False,
         status="grown" if grows else "shrunk",
         caller=call(20),
+        caller_changed=True,
         types=types if grows else tuple(TypeCount(name=t.name, before=t.after, after=t.before) for t in types),
         blocks=4 if grows else 1,
     )
@@ -356,6 +357,21 @@ def test_a_line_is_not_its_own_caller() -> None:
     before, after = [stat(1, 90, source="def f():")], [stat(1, 10, source="def f():")]
     (blamed,), _ = blame(-80, line_differences(before, after, edits), edits, Profile(), Profile())
     assert (blamed.line, blamed.caller) == (1, None)
+
+
+def test_a_line_that_is_still_there_has_its_present_number_and_is_not_gone() -> None:
+    old, new = "def f():\n    a()\n    return b()\n", "def f():\n    c()\n    a()\n    return d()\n"
+    hunks = (Hunk(before=1, removed=0, after=2, added=1), Hunk(before=3, removed=1, after=4, added=1))
+    file = FileEdit(before="a.py", after="a.py", hunks=hunks)
+    edits = Edits([file], before={"a.py": old}, after={"a.py": new})
+    before = [stat(2, 90, source="a()"), stat(3, 40, source="return b()"), stat(7, 20, path="other.py")]
+    lines, _ = blame(-150, line_differences(before, [], edits), edits, Profile(), Profile())
+    assert [(line.path, line.line, line.status) for line in lines] == [
+        ("a.py", 3, "shrunk"),
+        ("a.py", 3, "gone"),
+        ("other.py", 7, "shrunk"),
+    ]
+    assert lines[0].caller == Frame(path="a.py", line=3, function="f", source="return b()")
 
 
 def test_what_moved_against_the_total_comes_last_and_next_to_nothing_is_elsewhere() -> None:

@@ -190,8 +190,10 @@ def _needed(along: Sequence[LineDifference], total: int, most: int) -> int:
 
 
 def _blamed(difference: LineDifference, edits: Edits, before: Profile, after: Profile) -> BlamedLine:
-    stat = difference.stat
-    changed = (edits.before if difference.gone else edits.after).touched((stat.path, stat.line))
+    stat = _present(difference, edits)
+    gone = difference.gone and stat is difference.stat
+    changed = (edits.before if gone else edits.after).touched((stat.path, stat.line))
+    caller, caller_changed = (None, False) if changed else _cause(difference, edits, before, after)
     return BlamedLine(
         path=stat.path,
         line=stat.line,
@@ -201,9 +203,10 @@ def _blamed(difference: LineDifference, edits: Edits, before: Profile, after: Pr
         bytes=difference.size,
         count=difference.count,
         changed_here=changed,
-        status=_status(difference),
+        status="gone" if gone else _status(difference),
         library=stat.library,
-        caller=None if changed else _cause(difference, edits, before, after),
+        caller=caller,
+        caller_changed=caller_changed,
         types=moved_types(
             _instances(before.types, difference.old),
             _instances(after.types, difference.new),
@@ -214,20 +217,32 @@ def _blamed(difference: LineDifference, edits: Edits, before: Profile, after: Pr
     )
 
 
-def _cause(difference: LineDifference, edits: Edits, before: Profile, after: Profile) -> Frame | None:
-    """Return the nearest changed caller of a line, or the changed constant behind it, on the side that holds more."""
+def _present(difference: LineDifference, edits: Edits) -> ProfileLine:
+    """Return the line with the number that it has now, as far as it is still there."""
+    stat = difference.stat
+    place = edits.before.across((stat.path, stat.line)) if difference.gone else None
+    return stat if place is None else replace(stat, path=place[0], line=place[1])
+
+
+def _cause(difference: LineDifference, edits: Edits, before: Profile, after: Profile) -> tuple[Frame | None, bool]:
+    """Return the nearest changed caller of a line, or the changed constant behind it, on the side that holds more.
+
+    Whether its very line is edited comes with it, not only its function. Its number is that of the commit after, where
+    it is still there.
+    """
     if difference.size > 0:
         profile, other, view, places = after, before, edits.after, difference.new
     else:
         profile, other, view, places = before, after, edits.before, difference.old
     found = nearest_change(profile, other, view, places) or changed_binding(view, places)
-    itself = found is not None and (found.path, found.line) == (difference.stat.path, difference.stat.line)
-    return None if itself else found
+    if found is None or (found.path, found.line) in places:
+        return None, False
+    place = found.path, found.line
+    now = view.across(place) if view is edits.before else None
+    return found if now is None else replace(found, path=now[0], line=now[1]), view.touched(place)
 
 
 def _status(difference: LineDifference) -> LineStatus:
-    if not difference.now:
-        return "gone"
     if difference.now == difference.size:
         return "new"
     return "grown" if difference.size > 0 else "shrunk"
