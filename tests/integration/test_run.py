@@ -137,8 +137,8 @@ def test_a_listener_is_told_what_a_worker_does_before_it_does_it(bench: Workbenc
         *steps("three", "first", "growth"),
         *steps("one", "first", "growth"),
         None,  # the result of the second is that of the first
-        *steps("two", "first", "deep", "peak", "peak"),
-        *steps("three", "first", "deep", "peak", "peak"),
+        *steps("two", "first", "peak", "peak", "deep"),
+        *steps("three", "first", "peak", "peak", "deep"),
     ]
 
 

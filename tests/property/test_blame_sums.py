@@ -99,8 +99,8 @@ def test_the_lines_that_moved_most_are_named_and_the_rest_is_elsewhere(
     differences = line_differences(before, after, between)
     total = sum(s.size for s in after) - sum(s.size for s in before)
     blamed, elsewhere = blame(total, differences, between, Profile(), Profile(), most=most)
-    rest = Counter((d.stat.path, d.stat.line, d.stat.library, d.size) for d in differences)
-    rest.subtract((line.path, line.line, line.library, line.bytes) for line in blamed)
+    rest = Counter((d.stat.function, d.stat.source, d.stat.library, d.size) for d in differences)
+    rest.subtract((line.function, line.source, line.library, line.bytes) for line in blamed)
     assert min(rest.values(), default=0) >= 0
     left = [size for (*_, size), count in rest.items() for _ in range(count)]
     assert elsewhere == sum(left)
