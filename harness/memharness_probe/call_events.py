@@ -142,7 +142,9 @@ class MonitoredCalls:
         thread = self._thread
 
         def pass_on(_code: object, _place: object, value: object = _NO_VALUE) -> None:
-            line(thread.number, value is not _NO_VALUE)
+            number = getattr(thread, "number", None)
+            if number is not None:  # else no call was heard of it, in a thread of before
+                line(number, value is not _NO_VALUE)
 
         self._register(LINES, pass_on)
         for _, frame in running():

@@ -42,7 +42,7 @@ def test_what_is_known_of_another_scenario_says_nothing_and_damage_does_no_harm(
     history(quick, 4)
     quick.call("run", "-j", "2")
     (path,) = (cache_folder() / "durations").iterdir()
-    for content in (b"", b'{"a": "b"}', b"[" * 100_000, path.read_bytes()):
+    for content in (b"", b'{"a": "b"}', b'{"a": -1e300}', b"[" * 100_000, path.read_bytes()):
         path.write_bytes(content)
         quick.scenario.write_text(quick.scenario.read_text() + "# edited\n")
         quick.call("run", "-j", "2", "--no-reuse")

@@ -3,13 +3,14 @@
 import contextlib
 import json
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
 from memharness.files.folder import Folder
 
 _MOST: Final = 10_000  # entries, the oldest of which make room
+_Known = dict[str, Annotated[float, msgspec.Meta(ge=0, le=1e9)]]
 
 
 class Durations:
@@ -18,7 +19,7 @@ class Durations:
     def __init__(self, path: Path) -> None:
         self._folder, self._path = Folder(path.parent, durable=False), path
         try:
-            self.known = msgspec.json.decode(self._folder.read(path) or b"{}", type=dict[str, float])
+            self.known = msgspec.json.decode(self._folder.read(path) or b"{}", type=_Known)
         except (OSError, ValueError):
             self.known = {}
         self._before = dict(self.known)
