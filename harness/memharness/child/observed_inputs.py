@@ -1,7 +1,7 @@
 """The paths of a slot that a pass accessed -> the `ObservedInputs` of the project, or why they are not known."""
 
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from memharness.child.exchange import Accesses
@@ -23,9 +23,7 @@ def observed_inputs(
     files and folders `frozen`: they count as inputs, with all that lies there; of "box/*" only the names.
     """
     looked_at = [*_looked_at(accesses, opened)]
-    # what is stored is UTF-8
-    unwritable = [name for name, _ in looked_at if name != name.encode(errors="ignore").decode()]
-    obstacle = accesses.obstacle or "".join(f"it looked at {ascii(name)[1:-1]}" for name in sorted(unwritable)[:1])
+    obstacle = accesses.obstacle or _unwritable(name for name, _ in looked_at)
     if obstacle:
         return obstacle.replace(f"{checkout.tree}/", "").replace(f"{scenarios}/", "<scenarios>/")
     paths, folders = _of_environment(frozen)
@@ -56,6 +54,12 @@ def _looked_at(accesses: Accesses, opened: Opened | None) -> Iterator[tuple[str,
     native = opened if opened is not None and accesses.native else _NOTHING
     yield from ((name, False) for name in (*accesses.opened, *accesses.queried, *native.files))
     yield from ((name, True) for name in (*accesses.listed, *native.folders))
+
+
+def _unwritable(names: Iterable[str]) -> str:
+    """Say which name cannot be stored, as what is stored is UTF-8; "" where all can."""
+    found = min((name for name in names if name != name.encode(errors="ignore").decode()), default=None)
+    return "" if found is None else f"it looked at {ascii(found)[1:-1]}"
 
 
 def _of_environment(frozen: Collection[str]) -> tuple[set[str], set[str]]:
