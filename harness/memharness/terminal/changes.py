@@ -156,13 +156,18 @@ def explanation_text(lines: Sequence[BlamedLine]) -> Text:
     text.append(_edit_text(lead, lines), style="yellow")
     text.append("  gone" if own and lines[0].status == "gone" else "", style="dim")
     add_below(text, lead.source, "cyan")
-    for beside in dict.fromkeys(line.caller for line in own if line.caller and not line.changed_here):
+    for beside in _edited_beside(own):
         add_below(text, f"in the same function, line {beside.line} changed here: {beside.source}", "yellow")
     for line in called:
         size = f"{delta_text(line.bytes, 'bytes')} " if len(lines) > 1 else ""
         add_below(text, f"{size}{_allocation_text(line, lead)}")
     add_below(text, ", ".join(_type_items(_moved_types(lines))))
     return text
+
+
+def _edited_beside(lines: Sequence[BlamedLine]) -> Iterable[Frame]:
+    """Return the edited lines in the functions of unchanged ones, each once."""
+    return dict.fromkeys(line.caller for line in lines if line.caller and not line.changed_here)
 
 
 def _libraries_text(lines: Sequence[BlamedLine]) -> str:
