@@ -102,9 +102,10 @@ def _accounted_for(report: Report, question: Question) -> Iterator[Summary]:
 def _other_parts(question: Question, change: Change) -> Iterator[str]:
     """Yield a notice where the change found is only a part of the difference between the ends."""
     if question.share(change.before, change.after) < SHARE:
+        first = "the leak begins" if question.metric == "growth" and not question.before else "it passes the middle"
         yield (
             f"{question.metric} of {question.key.case} goes from {question.before:,} to {question.after:,} between "
-            "the ends; found is where it passes the middle, the rest came with other commits (see `memharness run`)"
+            f"the ends; found is where {first}, the rest came with other commits (see `memharness run`)"
         )
 
 
