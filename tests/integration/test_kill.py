@@ -141,6 +141,7 @@ def test_what_follows_the_last_run_leaves_no_gap_when_it_is_killed_and_run_again
     with start(quick, "-j", "1", "--new") as process:
         until_measured(process, 3)
         process.kill()
+        process.wait(timeout=60)
         assert process.stderr is not None
         process.stderr.close()
     assert quick.call("run", "--new")[0] == 0
