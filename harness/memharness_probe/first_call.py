@@ -39,7 +39,7 @@ class Profiler:
         """Return all objects there are, results among them, for `types`."""
         return []
 
-    def types(self, _objects: list[object], *, last: bool = False) -> list[LineType]:  # noqa: ARG002
+    def types(self, _objects: list[object], *, last: bool = False) -> list[LineType]:  # noqa: ARG002  (a subclass uses it)
         """Return types by line, and drop the objects; `last`: they are what is retained."""
         return []
 

@@ -56,7 +56,10 @@ class Results:
         return self._series[family].get(case, {})
 
     def remember(self, kind: type[T], inputs: object, commits: Sequence[str], compute: Callable[[], T]) -> T:  # noqa: ARG002
-        """Return what `compute` returns, which follows from `inputs` and the records of `commits` alone."""
+        """Return what `compute` returns, which follows from `inputs` and the records of `commits` alone.
+
+        Publishing overrides this to keep such values from one time to the next.
+        """
         return compute()
 
     def only(self, commits: Sequence[Commit]) -> "Results":
