@@ -42,7 +42,7 @@ def test_what_is_open_since_an_earlier_commit_is_told_until_it_is_accepted_or_go
     expected = {(risen, "peak"), (risen, "result")}
     code, report = quick.call_json("check")
     assert (code, report["changes"], open_still(report)) == (0, [], expected)
-    assert f"still open: peak of fill +199.7% since {risen[:10]}" in quick.call("check")[1]
+    assert f"still open: peak and result of fill up to +199.8% since {risen[:10]}" in quick.call("check")[1]
     for range_ in (["--last", "1"], ["--new"]):
         code, report = quick.call_json("run", *range_)
         assert (code, report["changes"], open_still(report)) == (0, [], expected)

@@ -134,7 +134,8 @@ def report(*changes: Change, **known: object) -> Report:
         failures=(),
         series=(),
     )
-    return replace(plain, **known)
+    found = replace(plain, **known)
+    return replace(found, open_findings=group_by_cause(found.still_open))
 
 
 def console(width: int) -> tuple[Console, io.StringIO]:
@@ -418,7 +419,8 @@ THIRD = "commit 3333333333  2023-11-14  A U Thor  commit 3"
             change(verdict="drifting", drift=True, confidence="range", commit=None, range=(IDS[1], IDS[8]), between=7),
             [
                 "↗ drifting  peak  waste[rows=100]",
-                *(RISE, "over 7 commits 1111111111..8888888888"),
+                RISE,
+                "over 7 commits: peak crept from 2.12 MiB at 1111111111 to 4.24 MiB at 8888888888, flagged steps aside",
                 "the last: 8888888888  2023-11-14  A U Thor  commit 8",
             ],
         ),
@@ -893,6 +895,58 @@ def test_what_is_open_still_is_told_the_largest_first_and_not_all_of_it() -> Non
     ]
     assert text.count("still open") == 10
     assert "and 3 more; see `memharness check --all`\n" in text
+
+
+def test_what_is_open_of_one_cause_is_one_line() -> None:
+    peaks = [change(case=f"waste[rows={rows}]", before=100, after=100 + rows, blame=(UNDO,)) for rows in (10, 40, 20)]
+    alike = [replace(one, before=0, after=64, blame=(replace(UNDO, bytes=64),)) for one in peaks]
+    leak = replace(alike[0], metric="growth", unit="bytes per call")
+    text = drawn(report(still_open=(*alike, leak, change(case="other", before=100, after=130))))
+    assert text.splitlines()[2:-2] == [
+        "still open: peak and growth of 3 cases up to +64 B since 3333333333  2023-11-14  commit 3",
+        "still open: peak of other +30.0% since 3333333333  2023-11-14  commit 3",
+    ]
+
+
+def test_the_change_that_leads_a_finding_is_the_leak_then_what_stays_then_the_peak() -> None:
+    peak = change(before=0, after=9000, blame=(replace(UNDO, bytes=9000),))
+    kept = replace(peak, metric="retained", after=4000, blame=(replace(UNDO, bytes=4000),))
+    leak = replace(peak, metric="growth", after=40, unit="bytes per call", blame=(replace(UNDO, bytes=40),))
+    result = replace(kept, metric="result", after=9000, blame=(replace(UNDO, bytes=9000),))
+    for changes, lead in (
+        ((peak, kept, result, leak), "growth"),
+        ((peak, result, kept), "retained"),
+        ((result, peak), "peak"),
+        ((peak, kept, replace(leak, confidence="suspected")), "retained"),
+    ):
+        assert f"  behind {lead}:\n" in drawn(report(*changes))
+
+
+def test_the_number_of_a_caller_that_is_gone_is_said_to_be_of_the_commit_before() -> None:
+    caller = Frame(path="a.py", line=20, function="main", source="build()")
+    fall = change(before=900, after=0, verdict="improved")
+    gone = replace(UNDO, bytes=-900, size=0, changed_here=False, caller=caller, caller_changed=True, caller_gone=True)
+    for line, expected in (
+        (gone, "a.py:20  main  changed here, line of the commit before\n"),
+        (replace(gone, caller_changed=False), "a.py:20  main  function changed here, line of the commit before\n"),
+        (replace(gone, caller_gone=False), "a.py:20  main  changed here\n"),
+        (
+            replace(gone, caller=replace(caller, path=gone.path, function=gone.function)),
+            "in the same function, line 20 of the commit before changed here: build()\n",
+        ),
+    ):
+        assert expected in drawn(report(replace(fall, blame=(line,))))
+
+
+def test_series_that_stayed_as_they_were_since_the_oldest_commit_failed_are_only_counted() -> None:
+    stayed = [summary("peak", 1, 1, trend=("failed", None, 1, 1), case=f"same {number}") for number in range(25)]
+    assert "\n25 other series stayed as they were" in drawn(report(series=tuple(stayed)))
+
+
+def test_commits_that_are_not_measured_are_counted() -> None:
+    counts = Counts(commits=65, measured=16, reused=3)
+    text = "65 commits: 16 measured now, 3 reused, 0 stored before, 46 not measured; no change"
+    assert text in drawn(report(counts=counts))
 
 
 CORE = ProfileLine(

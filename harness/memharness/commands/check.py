@@ -15,7 +15,7 @@ from memharness.findings.project import Selection
 from memharness.findings.report import commits_of, former_only, judged_against, make_report, report_newest
 from memharness.findings.results import Results, load_results
 from memharness.findings.series_parts import parts_of
-from memharness.findings.still_open import still_open
+from memharness.findings.still_open import with_still_open
 from memharness.model.findings import Change
 from memharness.model.scenarios import Case
 from memharness.plan.tasks import runs_on
@@ -40,7 +40,7 @@ def command(context: click.Context, /, config: Config, selection: Selection, *, 
     report = make_report(results) if ranged else report_newest(results)
     report = with_advice(report, former_only(results), option="`memharness run --retry-failed`")
     notices = (*report.notices, *gaps, *_unexplained(results, report.changes))
-    report = replace(report, notices=notices, still_open=still_open(results, report.changes))
+    report = with_still_open(replace(report, notices=notices), results)
     if ranged or as_json:
         print_report(report, commits_of(results, report), as_json=as_json, verbose=verbose)
     else:

@@ -4,7 +4,6 @@ import functools
 from collections.abc import Callable, Iterator
 
 import click
-from msgspec.structs import replace
 
 from memharness.commands.exit_code import exit_code, with_advice
 from memharness.commands.options import json_option, measuring, print_config, selecting, verbose_option
@@ -14,7 +13,7 @@ from memharness.errors import MemharnessError
 from memharness.findings.project import Selection
 from memharness.findings.report import commits_of, former_only, make_report
 from memharness.findings.results import Results
-from memharness.findings.still_open import still_open
+from memharness.findings.still_open import with_still_open
 from memharness.run.adaptive import explore
 from memharness.run.session import run
 from memharness.run.working_tree import edited_files
@@ -77,7 +76,7 @@ def report_run(work: Callable[..., Results], *, as_json: bool = False, verbose: 
         results = work(listener=progress)
     print_notices(_working_tree_notes(results))
     report = with_advice(make_report(results), results.fresh | former_only(results))
-    report = replace(report, still_open=still_open(results, report.changes))
+    report = with_still_open(report, results)
     print_report(report, commits_of(results, report), as_json=as_json, verbose=verbose)
     print_advice(report)
     return exit_code(report, needed={results.commits[-1].id})

@@ -4,18 +4,27 @@ from collections.abc import Collection, Sequence
 from statistics import median_high
 from typing import TypeAlias
 
+from msgspec.structs import replace
+
+from memharness.analyse.causes import group_by_cause
 from memharness.analyse.changes import fold_warm_peaks
 from memharness.analyse.noisy import LEAST_COMMITS
 from memharness.analyse.steps import Step
 from memharness.findings.describe import describe
 from memharness.findings.judge import Judged, judge
 from memharness.findings.results import Results, with_whole_history
-from memharness.model.findings import Change
+from memharness.model.findings import Change, Report
 
 _Key: TypeAlias = tuple[str, str, str, bool, tuple[str, str] | None]
 
 
-def still_open(results: Results, shown: Collection[Change]) -> tuple[Change, ...]:
+def with_still_open(report: Report, results: Results) -> Report:
+    """Return a report with the regressions that are still open, besides its own changes."""
+    changes = _still_open(results, report.changes)
+    return replace(report, still_open=changes, open_findings=group_by_cause(changes))
+
+
+def _still_open(results: Results, shown: Collection[Change]) -> tuple[Change, ...]:
     """Return the stored changes up to the newest commit of `results` that are still open and not `shown`."""
     whole = with_whole_history(results)
     known = {_key(change, metric) for change in shown for metric in (change.metric, *change.also)}

@@ -23,8 +23,9 @@ class BlamedLine(Value, omit_defaults=False):
     and has the number that it had. `library` allocated it on behalf of the line. `caller` is the nearest changed line
     of the same function, or the nearest line up the call stack that lies in a function which the commit changed, or
     else the changed statement in "<module>" that binds a name which the line or its function uses; None where the line
-    itself is changed, or nothing such is known. `caller_changed`: its very line was edited. `types` are the types whose
-    instances at the line grew, with their numbers before and after.
+    itself is changed, or nothing such is known. `caller_changed`: its very line was edited; `caller_gone`: it is no
+    longer there and has the number that it had. `types` are the types whose instances at the line grew, with their
+    numbers before and after.
     """
 
     path: str
@@ -41,6 +42,7 @@ class BlamedLine(Value, omit_defaults=False):
     types: tuple[TypeCount, ...] = ()
     blocks: int = 0
     caller_changed: bool = False
+    caller_gone: bool = False
 
     @property
     def cause(self) -> Frame | None:
@@ -184,7 +186,8 @@ class Report(Value, omit_defaults=False):
 
     `findings` are the changes of one cause each, as their positions in `changes`.
     `still_open` are regressions found earlier on the history that are neither accepted nor taken back, and not among
-    the `changes`. `figures` maps commits at which some cases failed to those whose figures are stored all the same.
+    the `changes`; `open_findings` are those of one cause each. `figures` maps commits at which some cases failed to
+    those whose figures are stored all the same.
     """
 
     counts: Counts
@@ -196,6 +199,7 @@ class Report(Value, omit_defaults=False):
     notices: tuple[str, ...] = ()
     still_open: tuple[Change, ...] = ()
     findings: tuple[tuple[int, ...], ...] = ()
+    open_findings: tuple[tuple[int, ...], ...] = ()
     figures: dict[str, tuple[str, ...]] = {}
     format: int = FORMAT
 

@@ -21,6 +21,7 @@ from memharness.terminal.lines import (
     place_text,
 )
 from memharness.terminal.tables import Row, draw_items, draw_rows, draw_text
+from memharness.wording.leading import lead_of, moved_along
 from memharness.wording.text import average_text, bytes_text, delta_text, names_text, number_text, share_text, visible
 
 _NO_LINES: Final = {
@@ -29,6 +30,7 @@ _NO_LINES: Final = {
 }
 _TOP_AGAINST: Final = 2  # lines that moved the other way
 _TOP_TYPES: Final = 5
+_BEFORE: Final = " of the commit before"  # whose number it is, where a line is no longer there
 _FREED: Final = "no line is known: what is alive at the end of the first call does not differ, so it was freed before"
 
 
@@ -91,11 +93,6 @@ def _draw_lines(console: Console, change: Change, previous: Change | None) -> No
         draw_rows(console, ("size", "+diff", "count", "average"), rows, indent=2, label="line")
 
 
-def moved_along(change: Change) -> list[BlamedLine]:
-    """Return the blamed lines that moved in the direction of a change, which stand first."""
-    return [line for line in change.blame if line.bytes * (change.after - change.before) > 0]
-
-
 def draw_share(console: Console, change: Change) -> None:
     """Print what share of a peak is explained, unless it is all."""
     share = None if change.explained is None else share_text(change.explained)
@@ -129,21 +126,6 @@ def _line_row(line: BlamedLine) -> Row:
     return Row((size, difference, count, average), explanation_text([line]))
 
 
-def lead_of(line: BlamedLine) -> BlamedLine | Frame:
-    """Return what to look at first: a changed line itself, else its changed caller where one is known."""
-    return line if line.changed_here or line.cause is None else line.cause
-
-
-def is_changed(lines: Sequence[BlamedLine]) -> bool:
-    """Tell whether the commit changed some lines or what calls them."""
-    return any(line.changed_here or line.cause for line in lines)
-
-
-def is_edited(lines: Sequence[BlamedLine]) -> bool:
-    """Tell whether the commit edited some lines themselves, or the very line that calls them."""
-    return any(line.changed_here or (line.cause and line.caller_changed) for line in lines)
-
-
 def explanation_text(lines: Sequence[BlamedLine]) -> Text:
     """Return the place that leads some lines of a change, then where they allocate if that is elsewhere, and types.
 
@@ -156,8 +138,10 @@ def explanation_text(lines: Sequence[BlamedLine]) -> Text:
     text.append(_edit_text(lead, lines), style="yellow")
     text.append("  gone" if own and lines[0].status == "gone" else "", style="dim")
     add_below(text, lead.source, "cyan")
+    former = [line.caller for line in own if line.caller_gone]
     for beside in _edited_beside(own):
-        add_below(text, f"in the same function, line {beside.line} changed here: {beside.source}", "yellow")
+        where = f"line {beside.line}{_BEFORE if beside in former else ''}"
+        add_below(text, f"in the same function, {where} changed here: {beside.source}", "yellow")
     for line in called:
         size = f"{delta_text(line.bytes, 'bytes')} " if len(lines) > 1 else ""
         add_below(text, f"{size}{_allocation_text(line, lead)}")
@@ -187,7 +171,8 @@ def _edit_text(lead: BlamedLine | Frame, lines: Sequence[BlamedLine]) -> str:
     """Return what the commit edited: the very line that leads `lines`, or only the function around it."""
     if isinstance(lead, BlamedLine):
         return "  changed here" if lead.changed_here else ""
-    return "  changed here" if any(line.caller_changed for line in lines) else "  function changed here"
+    edited = "  changed here" if any(line.caller_changed for line in lines) else "  function changed here"
+    return f"{edited}, line{_BEFORE}" if all(line.caller_gone for line in lines) else edited
 
 
 def _allocation_text(line: BlamedLine, lead: BlamedLine | Frame) -> str:

@@ -3,13 +3,12 @@
 from collections import Counter
 from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import accumulate
 from typing import Final
 
 from rich.console import Console
 from rich.text import Text
 
-from memharness.model.findings import BlamedLine, Change
+from memharness.model.findings import Change
 from memharness.model.history import Commit
 from memharness.terminal.changes import (
     draw_explanations,
@@ -18,20 +17,16 @@ from memharness.terminal.changes import (
     draw_types,
     draw_with_holders,
     explanation_text,
-    is_changed,
-    is_edited,
-    lead_of,
-    moved_along,
     no_lines_text,
 )
 from memharness.terminal.lines import commit_text, module_text, verdict_text
 from memharness.terminal.tables import Row, draw_rows, draw_text
+from memharness.wording.leading import ENOUGH, leading_change, main_causes, moved_along, sum_of
 from memharness.wording.text import and_text, delta_text, number_text, percent_text, value_text, visible
 from memharness.wording.verdicts import certainty, confidence_text
 
 _MOST_ROWS: Final = 6
-_MOST_PARTS: Final = 3  # lines or modules
-_ENOUGH: Final = 0.9  # share of a difference that tells where it comes from
+_MOST_MODULES: Final = 3
 
 
 def draw_finding(
@@ -49,7 +44,7 @@ def draw_finding(
     `span` are two commits that are compared with each other alone: the range of a change between them is not printed.
     Changes that exceed a limit, `limited` by case, metric and family, are always among those printed.
     """
-    lead = max(changes, key=lambda change: (change.metric == changes[0].metric, abs(change.after - change.before)))
+    lead = leading_change(changes)
     _draw_head(console, changes, with_family=with_family, whole=lead.range == span)
     if len(changes) == 1:
         draw_text(console, Text(_figures_text(lead)), indent=2)
@@ -78,7 +73,7 @@ def _draw_others(console: Console, lead: Change, changes: Sequence[Change]) -> N
 
 def _is_explained_otherwise(change: Change, lead: Change) -> bool:
     sizes, known = _sizes(change), _sizes(lead)
-    return sum(size for place, size in sizes.items() if place in known) < _ENOUGH * sum(sizes.values())
+    return sum(size for place, size in sizes.items() if place in known) < ENOUGH * sum(sizes.values())
 
 
 def _sizes(change: Change) -> Counter[Hashable]:
@@ -99,14 +94,14 @@ def _draw_head(console: Console, changes: Sequence[Change], *, with_family: bool
     cases = list(dict.fromkeys(change.case for change in changes))
     families = list(dict.fromkeys(change.family for change in changes)) if with_family else []
     scenario = visible(_scenario(cases)) if len(cases) > 1 else ""
-    words = (scenario, _one_or_number(cases, "case"), _one_or_number(families, "environment"))
+    words = (scenario, one_or_number(cases, "case"), one_or_number(families, "environment"))
     head.append("".join(f"  {word}" for word in words if word))
     if not _differ_in_confidence(changes):
         head.append(_sureness_text(changes[0], whole=whole), style="dim")
     draw_text(console, head)
 
 
-def _one_or_number(names: Sequence[str], noun: str) -> str:
+def one_or_number(names: Sequence[str], noun: str) -> str:
     """Return the only name, or how many there are; nothing for none."""
     if len(names) <= 1:
         return "".join(map(visible, names))
@@ -141,13 +136,22 @@ def _draw_where(console: Console, change: Change, commits: Mapping[str, Commit])
             console, Text().append("commit ", style="bold").append_text(commit_text(change.commit, commits)), indent=2
         )
         return
+    draw_text(console, _drift_text(change) if change.drift else _range_text(change), indent=2)
+    draw_text(console, Text("the last: ").append_text(commit_text(change.range[1], commits)), indent=2)
+
+
+def _range_text(change: Change) -> Text:
     good, bad = change.range
-    number = number_text(change.between, "commit")
-    text = Text().append(f"{'over' if change.drift else 'one of'} {number} {good[:10]}..{bad[:10]}", style="bold")
-    if not change.drift:
-        text.append("  (those between are not measured)")
-    draw_text(console, text, indent=2)
-    draw_text(console, Text("the last: ").append_text(commit_text(bad, commits)), indent=2)
+    text = Text().append(f"one of {number_text(change.between, 'commit')} {good[:10]}..{bad[:10]}", style="bold")
+    return text.append("  (those between are not measured)")
+
+
+def _drift_text(change: Change) -> Text:
+    """Return over how many commits a metric crept, and from where to where."""
+    text = Text().append(f"over {number_text(change.between, 'commit')}", style="bold")
+    (good, before), (bad, after) = zip(change.range, (change.before, change.after), strict=True)
+    ends = f"{value_text(before, change.unit)} at {good[:10]} to {value_text(after, change.unit)} at {bad[:10]}"
+    return text.append(f": {change.metric} crept from {ends}, flagged steps aside")
 
 
 def _draw_judgement(console: Console, changes: Sequence[Change], commits: Mapping[str, Commit]) -> None:
@@ -213,16 +217,16 @@ def _draw_parts(console: Console, change: Change) -> None:
     """Print the lines that hold most of a difference, or else the modules, and what they leave over."""
     total = change.after - change.before
     if change.blame:
-        causes = _main_causes(change)
-        rows = [Row((delta_text(_sum(lines), "bytes"),), explanation_text(lines)) for lines in causes]
-        shown, size = sum(map(len, causes)), sum(map(_sum, causes))
+        causes = main_causes(change)
+        rows = [Row((delta_text(sum_of(lines), "bytes"),), explanation_text(lines)) for lines in causes]
+        shown, size = sum(map(len, causes)), sum(map(sum_of, causes))
         hidden = number_text(len(change.blame) - shown, "more line")
         named = total - change.elsewhere
     elif change.modules:
         sizes = [row.module.size for row in change.modules]
-        main = change.modules[:_MOST_PARTS]
+        main = change.modules[:_MOST_MODULES]
         rows = [Row((delta_text(row.module.size, "bytes"),), module_text(row)) for row in main]
-        size, named = sum(sizes[:_MOST_PARTS]), sum(sizes)
+        size, named = sum(sizes[:_MOST_MODULES]), sum(sizes)
         hidden = number_text(len(sizes) - len(main), "more module")
     else:
         draw_text(console, Text(no_lines_text(change), style="dim"), indent=2)
@@ -233,22 +237,3 @@ def _draw_parts(console: Console, change: Change) -> None:
     draw_text(console, Text(words, style="dim"), indent=2)
     draw_share(console, change)
     draw_types(console, change)
-
-
-def _main_causes(change: Change) -> list[list[BlamedLine]]:
-    """Return the lines that hold most of a difference, the changed ones first; those of one changed caller together."""
-    causes: dict[tuple[str, int, bool], list[BlamedLine]] = {}
-    for line in moved_along(change):
-        lead = lead_of(line)
-        causes.setdefault((lead.path, lead.line, line.status == "gone"), []).append(line)
-    ordered = sorted(causes.values(), key=lambda lines: -abs(_sum(lines)))
-    held = accumulate((abs(_sum(lines)) for lines in ordered), initial=0)
-    enough = _ENOUGH * abs(change.after - change.before)
-    main = [lines for lines, before in zip(ordered[:_MOST_PARTS], held, strict=False) if before < enough]
-    if not any(map(is_edited, main)):
-        main += [lines for lines in ordered[len(main) :] if is_edited(lines)][:1]
-    return sorted(main, key=lambda lines: (not is_edited(lines), not is_changed(lines)))
-
-
-def _sum(lines: Sequence[BlamedLine]) -> int:
-    return sum(line.bytes for line in lines)

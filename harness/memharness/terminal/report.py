@@ -5,6 +5,7 @@ and never through rich's markup.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import dropwhile
 from typing import Final
 
 from rich.console import Console
@@ -12,10 +13,10 @@ from rich.text import Text
 
 from memharness.model.findings import Change, Exceeded, Report, Summary
 from memharness.model.history import Commit
-from memharness.terminal.findings import draw_finding
+from memharness.terminal.findings import draw_finding, one_or_number
 from memharness.terminal.lines import commit_text, failed_text, verdicts_text
 from memharness.terminal.tables import Row, draw_rows, draw_text
-from memharness.wording.text import delta_text, names_text, number_text, percent_text, value_text, visible
+from memharness.wording.text import and_text, delta_text, names_text, number_text, percent_text, value_text, visible
 from memharness.wording.verdicts import certainty, counts_text
 
 _MOST_OPEN: Final = 10  # lines
@@ -94,8 +95,9 @@ def _series_rows(
 
 
 def _stayed(row: Summary) -> bool:
-    """Tell whether a series has one value only, at several commits, and failed at none."""
-    values = [cell for cell in row.trend if cell is not None]
+    """Tell whether a series has one value only, at several commits, and failed at none since the first of them."""
+    known = [cell for cell in row.trend if cell is not None]
+    values = [*dropwhile(lambda cell: cell == "failed", known)]
     return len(values) > 1 and set(values) == {row.last}
 
 
@@ -171,24 +173,38 @@ def _over(exceeded: Exceeded) -> str:
 
 
 def _draw_still_open(console: Console, report: Report, commits: Mapping[str, Commit]) -> None:
-    """Print a line for each regression of earlier commits, the largest first."""
+    """Print a line for each regression of earlier commits, changes of one cause together, the largest first."""
     if report.still_open:
         console.print()
-    ordered = sorted(report.still_open, key=lambda change: (change.before - change.after) / max(change.before, 1))
-    for change in ordered[:_MOST_OPEN]:
-        gained = f"+{value_text(change.after, change.unit)}"  # where there was nothing
-        rise = percent_text(change.before, change.after) if change.before else gained
-        text = Text("still open", style="bold red").append(f": {change.metric} of {visible(change.case)} {rise} since ")
-        since = change.range[0] if change.drift else change.commit
+    findings = [[report.still_open[position] for position in finding] for finding in report.open_findings]
+    findings.sort(key=lambda finding: -max(map(_relative_rise, finding)))
+    for finding in findings[:_MOST_OPEN]:
+        text = Text("still open", style="bold red").append(f": {_open_text(finding)} since ")
+        since = finding[0].range[0] if finding[0].drift else finding[0].commit
         if since:
             text.append_text(commit_text(since, commits, with_author=False))
         else:  # what is between was not measured
-            text.append("one of {}..{}".format(*(commits[id_].short for id_ in change.range)))
+            text.append("one of {}..{}".format(*(commits[id_].short for id_ in finding[0].range)))
+        families = {change.family for change in finding}
         if several_families(report):
-            text.append(f"  {visible(change.family)}")
+            text.append(f"  {one_or_number([*families], 'environment')}")
         draw_text(console, text)
-    if len(ordered) > _MOST_OPEN:
-        draw_text(console, Text(f"and {len(ordered) - _MOST_OPEN} more; see `memharness check --all`", style="dim"))
+    if len(findings) > _MOST_OPEN:
+        draw_text(console, Text(f"and {len(findings) - _MOST_OPEN} more; see `memharness check --all`", style="dim"))
+
+
+def _relative_rise(change: Change) -> float:
+    return (change.after - change.before) / max(change.before, 1)
+
+
+def _open_text(finding: Sequence[Change]) -> str:
+    """Return "peak of waste +40.0%", of several changes the rise of that which rose most."""
+    largest = max(finding, key=_relative_rise)
+    gained = f"+{value_text(largest.after, largest.unit)}"  # where there was nothing
+    rise = percent_text(largest.before, largest.after) if largest.before else gained
+    metrics = and_text([*dict.fromkeys(change.metric for change in finding)])
+    cases = one_or_number([*dict.fromkeys(change.case for change in finding)], "case")
+    return f"{metrics} of {cases} {'up to ' if len(finding) > 1 else ''}{rise}"
 
 
 def _draw_failures(console: Console, report: Report, commits: Mapping[str, Commit], sides: Mapping[str, str]) -> None:
@@ -227,6 +243,8 @@ def _counts_line(report: Report) -> Text:
     if counts.reused:
         text.append(f", {counts.reused} reused")
     text.append(f", {counts.cached} stored before")
+    if left := counts.commits - counts.measured - counts.reused - counts.cached:
+        text.append(f", {left} not measured")
     if counts.failed:
         text.append(f"; {counts.failed} with failures")
     return text.append(f"; {_found_text(report)}")

@@ -345,6 +345,7 @@ def test_an_unchanged_line_comes_with_its_changed_caller_and_its_types(grows: bo
         status="grown" if grows else "shrunk",
         caller=call(20),
         caller_changed=True,
+        caller_gone=not grows,
         types=types if grows else tuple(TypeCount(name=t.name, before=t.after, after=t.before) for t in types),
         blocks=4 if grows else 1,
     )
@@ -372,6 +373,7 @@ def test_a_line_that_is_still_there_has_its_present_number_and_is_not_gone() -> 
         ("other.py", 7, "shrunk"),
     ]
     assert lines[0].caller == Frame(path="a.py", line=3, function="f", source="return b()")
+    assert lines[0].caller_gone
 
 
 def test_what_moved_against_the_total_comes_last_and_next_to_nothing_is_elsewhere() -> None:

@@ -193,7 +193,7 @@ def _blamed(difference: LineDifference, edits: Edits, before: Profile, after: Pr
     stat = _present(difference, edits)
     gone = difference.gone and stat is difference.stat
     changed = (edits.before if gone else edits.after).touched((stat.path, stat.line))
-    caller, caller_changed = (None, False) if changed else _cause(difference, edits, before, after)
+    cause = None if changed else _cause(difference, edits, before, after)
     return BlamedLine(
         path=stat.path,
         line=stat.line,
@@ -205,8 +205,9 @@ def _blamed(difference: LineDifference, edits: Edits, before: Profile, after: Pr
         changed_here=changed,
         status="gone" if gone else _status(difference),
         library=stat.library,
-        caller=caller,
-        caller_changed=caller_changed,
+        caller=cause.frame if cause else None,
+        caller_changed=cause is not None and cause.edited,
+        caller_gone=cause is not None and cause.gone,
         types=moved_types(
             _instances(before.types, difference.old),
             _instances(after.types, difference.new),
@@ -224,11 +225,18 @@ def _present(difference: LineDifference, edits: Edits) -> ProfileLine:
     return stat if place is None else replace(stat, path=place[0], line=place[1])
 
 
-def _cause(difference: LineDifference, edits: Edits, before: Profile, after: Profile) -> tuple[Frame | None, bool]:
+class _Cause(Value):
+    """A changed caller or constant. `edited`: its very line, not only its function; `gone`: it is not there after."""
+
+    frame: Frame
+    edited: bool
+    gone: bool
+
+
+def _cause(difference: LineDifference, edits: Edits, before: Profile, after: Profile) -> _Cause | None:
     """Return the nearest changed caller of a line, or the changed constant behind it, on the side that holds more.
 
-    Whether its very line is edited comes with it, not only its function. Its number is that of the commit after, where
-    it is still there.
+    Its number is that of the commit after, where it is still there.
     """
     if difference.size > 0:
         profile, other, view, places = after, before, edits.after, difference.new
@@ -236,10 +244,11 @@ def _cause(difference: LineDifference, edits: Edits, before: Profile, after: Pro
         profile, other, view, places = before, after, edits.before, difference.old
     found = nearest_change(profile, other, view, places) or changed_binding(view, places)
     if found is None or (found.path, found.line) in places:
-        return None, False
+        return None
     place = found.path, found.line
-    now = view.across(place) if view is edits.before else None
-    return found if now is None else replace(found, path=now[0], line=now[1]), view.touched(place)
+    now = place if view is edits.after else view.across(place)
+    frame = found if now is None else replace(found, path=now[0], line=now[1])
+    return _Cause(frame=frame, edited=view.touched(place), gone=now is None)
 
 
 def _status(difference: LineDifference) -> LineStatus:
