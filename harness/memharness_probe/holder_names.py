@@ -125,14 +125,17 @@ class Namer:
         return [(path, line, text[:_CHARACTERS]) for path, line, text in chain]
 
     def _entry(self, thing: Any, holder: Any, name: str, *, itself: bool) -> Holder:
-        """Describe an object that `holder` has under a name, or one that has a name of its own, such as a function."""
+        """Describe an object that `holder` has under a name, or one that has a name of its own, such as a function.
+
+        Of one that has neither the line is that of its class.
+        """
         title = _title(thing)
         if title and (name[:2] in ("", "__") or issubclass(type(holder), (type, _MODULE))):
             path, line = self._definition(thing)
             return path, line, title
         what = "" if itself else _type_name(type(thing))
         if not name:
-            return "", 0, what
+            return (*self._definition(type(thing)), what)
         code = code_of(holder)
         if code is not None:
             return (*self._label(code.co_filename, code.co_firstlineno), f"{what} {name} of {_title(holder)}".lstrip())
@@ -150,7 +153,7 @@ class Namer:
             code = thing.f_code
             return (*self._label(code.co_filename, thing.f_lineno or 0), f"frame of {_text(code.co_name)}")
         if kind is loaded(*CONTEXT_VARIABLE):
-            return "", 0, f"context variable {_text(thing.name)}"
+            return (*self._variable_of_module(thing), f"context variable {_text(thing.name)}")
         return None
 
     def _definition(self, thing: Any) -> tuple[str, int]:
@@ -169,6 +172,15 @@ class Namer:
             return "", 0
         for base in _bases_of(holder if issubclass(type(holder), type) else type(holder)):
             path, line = self._line(_module_of(base), bare_name(base), name)
+            if line:
+                return path, line
+        return "", 0
+
+    def _variable_of_module(self, thing: Any) -> tuple[str, int]:
+        """Return where the first module that has an object as a variable, and the source for it, assigns that."""
+        for module in list(_modules.values()):
+            name = _name_in(namespace(module), thing)
+            path, line = self._line(module, "", name) if name else ("", 0)
             if line:
                 return path, line
         return "", 0

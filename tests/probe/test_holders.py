@@ -13,11 +13,14 @@ SHOP = """
     class Bus:
         def __init__(self):
             self.hooks = []
+    class Rows(list):
+        pass
     class Slotted:
         __slots__ = ("items",)
         def __init__(self):
             self.items = set()
     bus, slotted, local = Bus(), Slotted(), threading.local()
+    tables = {"first": Rows()}
     local.requests = []
     @functools.lru_cache(maxsize=None)
     def page(number):
@@ -42,6 +45,7 @@ SHOP = """
         page(number)
         picture(number)
         log(bytearray(9005))
+        tables["first"].append(bytearray(9006))
 """
 HELD = {
     "Registry.entries[number] = bytearray(9001)": "dict Registry.entries (entries = {}) <- module shop",
@@ -60,6 +64,9 @@ HELD = {
     'return "%09d" % number * 1000': "lru_cache of page (@functools.lru_cache(maxsize=None)) <- module shop",
     "return bytearray(9003)": (
         "dict cache of function picture (@functools.wraps(function)) <- function picture (@memo) <- module shop"
+    ),
+    'tables["first"].append(bytearray(9006))': (
+        'Rows (class Rows(list):) <- dict tables (tables = {"first": Rows()}) <- module shop'
     ),
     "log(bytearray(9005))": "list lines of function log (def log(line, lines=[]):) <- module shop",
 }
@@ -129,7 +136,9 @@ RUNNING_HELD = {
         "View.rows (self.rows = bytearray(9003)) <- method View.refresh (def refresh(self):)"
         " <- list hooks (started, hooks = [], []) <- module shop"
     ),
-    "recent.get().append(bytearray(9004))": "list <- context variable recent",
+    "recent.get().append(bytearray(9004))": (
+        'list <- context variable recent (recent, latest = contextvars.ContextVar("recent"), [])'
+    ),
 }
 
 

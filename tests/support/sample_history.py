@@ -16,7 +16,7 @@ from typing import cast
 import msgspec
 
 from memharness.cli import main
-from memharness.model.findings import Change, Report, Verdict
+from memharness.model.findings import BlamedHolder, Change, Report, Verdict
 from memharness.model.metrics import Phase
 from repositories import RepositoryBuilder
 
@@ -48,7 +48,8 @@ class Flag:
     `caller` is, for an unchanged line, the source of the changed line in its function, or else of the nearest call up
     the stack that lies in a changed function; `module` is the first that a change of `import` names. Where it matters,
     `number` is the number of the line in its file, and `blamed` tells how many lines moved with it in all. `held` is
-    what keeps the memory alive, nearest holder first, a changed one with a star, where that matters too.
+    what keeps the memory alive, nearest holder first, where that matters too: a changed one with a star, one that an
+    edited statement fills with that in brackets.
     """
 
     metric: str
@@ -273,6 +274,11 @@ def _found(report: Report, expected: Expected) -> Expected:
     )
 
 
+def _held(holder: BlamedHolder) -> str:
+    filled = f" ({holder.filled.source})" if holder.filled else ""
+    return f"{holder.text}{'*' * holder.changed_here}{filled}"
+
+
 def _flag(change: Change, metric: str) -> Flag:
     flag = Flag(
         case=change.case,
@@ -282,7 +288,7 @@ def _flag(change: Change, metric: str) -> Flag:
         module=change.modules[0].module.name if change.modules else "",
         merge=change.merge,
         undone_by=change.undone_by,
-        held=" <- ".join(f"{holder.text}{'*' * holder.changed_here}" for holder in change.holders),
+        held=" <- ".join(_held(holder) for holder in change.holders),
         blamed=sum(line.bytes * (change.after - change.before) > 0 for line in change.blame),
     )
     if not change.blame:

@@ -157,6 +157,13 @@ def open_entry() -> ChangeEntry:
             types=(TypeCount(name="Token", before=10, after=10_010),),
             holders=(
                 BlamedHolder(path="src/parser/tokens.py", line=9, text="lru_cache of Tokens", changed_here=True),
+                BlamedHolder(
+                    path="src/parser/tokens.py",
+                    line=3,
+                    text="dict SEEN",
+                    changed_here=False,
+                    filled=frame("src/parser/tokens.py", 41, "Tokens.keep", "SEEN[token] = self"),
+                ),
                 BlamedHolder(path="", line=0, text="module tokens", changed_here=False),
             ),
             stack=stack_of(1_100_000, 9_000, (frame("scenarios/parse.py", 9, "run", "return parse(text)"), caller)),

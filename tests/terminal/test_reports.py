@@ -580,7 +580,7 @@ HELD = (
 )
 
 
-def test_what_keeps_memory_alive_comes_first_where_it_changed() -> None:
+def test_what_keeps_memory_alive_comes_first_where_it_or_what_fills_it_changed() -> None:
     line = "  kept alive by lru_cache of page at core.py:7, changed here <- module core\n"
     changed = drawn(report(change("retained", blame=(BUFFER,), holders=HELD)))
     assert changed.index(line) < changed.index("wastebox/core.py:10")
@@ -588,6 +588,11 @@ def test_what_keeps_memory_alive_comes_first_where_it_changed() -> None:
         report(change("retained", blame=(BUFFER,), holders=(replace(HELD[0], changed_here=False), HELD[1])))
     )
     assert unchanged.index("kept alive by") > unchanged.index("wastebox/core.py:10")
+    adding = Frame(path="core.py", line=8, function="page", source="PAGES[number] = page")
+    filled = replace(HELD[0], text="dict PAGES", changed_here=False, filled=adding)
+    text = drawn(report(change("retained", blame=(BUFFER,), holders=(filled, HELD[1]))))
+    line = "  kept alive by dict PAGES at core.py:7, filled from core.py:8, changed here <- module core\n"
+    assert text.index(line) < text.index("wastebox/core.py:10")
     falls = [change(metric, blame=(replace(BUFFER, bytes=-8),), holders=HELD, before=9, after=1) for metric in METRICS]
     for verbose in (False, True):
         fallen = drawn(report(*falls), verbose=verbose)

@@ -55,13 +55,20 @@ class BlamedLine(Value, omit_defaults=False):
 class BlamedHolder(Value, omit_defaults=False):
     """What keeps objects alive: `text` says what it is, path and line where that is assigned or defined.
 
-    `line` is 0 where none is known, and the path then that of a module, or "".
+    `line` is 0 where none is known, and the path then that of a module, or "". `filled` is a statement that adds to it,
+    or calls the function that does, if the commit edited that and not the line itself.
     """
 
     path: str
     line: int
     text: str
     changed_here: bool
+    filled: Frame | None = None
+
+    @property
+    def edited(self) -> bool:
+        """Tell whether the commit edited its line, or a statement that fills it."""
+        return self.changed_here or self.filled is not None
 
 
 class ModuleChange(Value, omit_defaults=False):

@@ -67,13 +67,13 @@ def draw_subject(console: Console, change: Change, changes: Sequence[Change]) ->
 
 
 def draw_with_holders(console: Console, change: Change, draw_rest: Callable[[], None]) -> None:
-    """Print what keeps the memory of a change alive: before the rest where the commit changed a holder, else after."""
+    """Print what keeps the memory of a change alive: before the rest where the commit edited a holder, else after."""
     words = "kept alive by" if change.after > change.before else "was kept alive by"
-    changed = any(holder.changed_here for holder in change.holders)
-    if changed:
+    edited = any(holder.edited for holder in change.holders)
+    if edited:
         draw_holders(console, change.holders, words)
     draw_rest()
-    if not changed:
+    if not edited:
         draw_holders(console, change.holders, words)
 
 

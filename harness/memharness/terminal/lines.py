@@ -113,6 +113,9 @@ def _holder_text(holder: Holder | BlamedHolder) -> Text:
         text.append(f" at {visible(holder.path)}:{holder.line}")
     if isinstance(holder, BlamedHolder) and holder.changed_here:
         text.append(", changed here", style="yellow")
+    if isinstance(holder, BlamedHolder) and holder.filled:
+        text.append(f", filled from {visible(holder.filled.path)}:{holder.filled.line}")
+        text.append(", changed here", style="yellow")
     return text
 
 

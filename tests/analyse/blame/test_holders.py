@@ -4,7 +4,7 @@ from memharness.analyse.blame.edits import DiffSide, Edits
 from memharness.analyse.blame.holders import blamed_holders
 from memharness.model.findings import BlamedHolder
 from memharness.model.history import FileEdit, Hunk
-from memharness.model.measurements import Holder, HolderChain
+from memharness.model.measurements import Frame, Holder, HolderChain
 
 PAGES = """
     @log
@@ -38,6 +38,18 @@ def test_a_holder_that_changed_is_marked_at_the_line_of_its_statement_that_did()
     assert held(chain(2)) == [(2, True)]
     (holder,) = blamed_holders([chain(1)], SIZES, cached())
     assert holder == BlamedHolder(path="pages.py", line=2, text="of 1", changed_here=True)
+
+
+def test_the_edited_statement_that_adds_to_an_unchanged_holder_goes_with_it() -> None:
+    after = "SEEN = {}\ndef see(page):\n    SEEN[page] = 1\n"
+    edit = FileEdit(before="pages.py", after="pages.py", hunks=(Hunk(before=2, removed=0, after=3, added=1),))
+    before = after.replace("SEEN[page] = 1", "")
+    view = Edits([edit], before={"pages.py": before}, after={"pages.py": after}).after
+    seen = HolderChain(path="pages.py", line=4, count=1, holders=(Holder(path="pages.py", line=1, text="dict SEEN"),))
+    (holder,) = blamed_holders([chain(2), seen], SIZES, view)
+    adding = Frame(path="pages.py", line=3, function="see", source="SEEN[page] = 1")
+    assert holder == BlamedHolder(path="pages.py", line=1, text="dict SEEN", changed_here=False, filled=adding)
+    assert holder.edited
 
 
 def test_of_a_file_that_is_not_known_no_holder_changed() -> None:

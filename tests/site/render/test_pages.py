@@ -350,7 +350,10 @@ def test_the_page_of_a_commit_tells_what_it_moved_and_by_which_line() -> None:
         "+87.89 KiB +12 src/parser/core.py:12 parse function changed here tokens = Tokens(text) "
         "allocated at <stdlib>/json/decoder.py:353 raw_decode in json · new obj, end = scan(s)"
     ) in text
-    assert "kept alive by lru_cache of Tokens at src/parser/tokens.py:9 changed here ← module tokens" in text
+    assert (
+        "kept alive by lru_cache of Tokens at src/parser/tokens.py:9 changed here ← dict SEEN"
+        " at src/parser/tokens.py:3 · filled from src/parser/tokens.py:41 Tokens.keep changed here ← module tokens"
+    ) in text
     assert text.index("kept alive by") < text.index("Lines that hold the difference")
     assert "+14.65 KiB elsewhere" in text
     assert f'href="../compare.html?a={older.short}&amp;b={values.history()[values.STEP].short}"' in page

@@ -71,14 +71,14 @@ def _imported(view: DiffSide, path: str, name: str, known: Iterable[Binding]) ->
         level, module, wanted = binding.origin
         if binding.name == owner:
             module, wanted = ".".join(filter(None, (module, wanted))), member
-        for file in _files(path, level, module):
+        for file in files_of(path, level, module):
             found = _changed(view, file, wanted)
             if found is not None:
                 return found
     return None
 
 
-def _files(path: str, level: int, module: str) -> Iterator[str]:
+def files_of(path: str, level: int, module: str) -> Iterator[str]:
     """Yield the files that `module` may be where the file at `path` imports it, whatever the import root."""
     folder = path.split("/")[:-1]
     depths = [len(folder) + 1 - level] if level else range(len(folder) + 1)
@@ -129,9 +129,14 @@ def _used(source: str, line: int) -> tuple[str, ...]:
         return ()
     functions = [node for node in around if isinstance(node, _Function)]
     scope = max(functions or around, key=lambda node: node.lineno)
-    own = {name for function in functions for name in _locals(function)}
+    own = locals_around(source, line)
     used = sorted((not _covers(node, line), node.lineno, node.col_offset, ast.unparse(node)) for node in _loads(scope))
     return tuple(name for *_, name in used if name.partition(".")[0] not in own)
+
+
+def locals_around(source: str, line: int) -> set[str]:
+    """Return the names that the functions around a line bind."""
+    return {name for node in _around(source, line) if isinstance(node, _Function) for name in _locals(node)}
 
 
 def _around(source: str, line: int) -> list[ast.stmt]:

@@ -75,7 +75,7 @@ class DiffSide:
     ) -> None:
         self._files = {file.before: (number, file) for number, file in enumerate(files) if file.before is not None}
         self._starts = {path: [_first(hunk) for hunk in file.hunks] for path, (_, file) in self._files.items()}
-        self._sources = sources
+        self.sources = sources
         self._others = others
         self._read, self._read_other = read
 
@@ -101,7 +101,7 @@ class DiffSide:
 
     def source(self, path: str) -> str:
         """Return the source of a file; "" where it is not known."""
-        return self._sources[path] if path in self._sources else self._read(path) if in_project(path) else ""
+        return self.sources[path] if path in self.sources else self._read(path) if in_project(path) else ""
 
     def other_source(self, path: str) -> str:
         """Return the source of the same file on the other side; "" where it is not known or was not there."""
@@ -141,9 +141,9 @@ class DiffSide:
         """
         path, line = place
         in_diff = self.position(place) is not None
-        if path not in self._files or path not in self._sources:
+        if path not in self._files or path not in self.sources:
             return in_diff
-        function = function_at(self._sources[path], line)
+        function = function_at(self.sources[path], line)
         if function is None:
             return in_diff
         edited = self._edited(path, function).intersection(function.at(line))
@@ -156,7 +156,7 @@ class DiffSide:
         path, line = place
         if self.touched(place):
             return line
-        function = function_at(self._sources.get(path, ""), line)
+        function = function_at(self.sources.get(path, ""), line)
         statements = [function.statements[at] for at in function.at(line)[-1:]] if function else []
         lines = [n for statement in statements for n in range(statement.first, statement.last + 1)]
         return next((n for n in lines if self.touched((path, n))), 0)
@@ -164,9 +164,9 @@ class DiffSide:
     def changed_around(self, place: Place) -> Function | None:
         """Return the innermost function around a line if the commit changed it."""
         path, line = place
-        if path not in self._files or path not in self._sources:
+        if path not in self._files or path not in self.sources:
             return None
-        function = function_at(self._sources[path], line)
+        function = function_at(self.sources[path], line)
         if function is None or function.name == MODULE:
             return None
         return function if self._changed(path, function) else None

@@ -1,8 +1,10 @@
 """Holders: what keeps the objects alive that a difference consists of, and which of these lines the commit changed."""
 
 from collections.abc import Iterable, Mapping
+from itertools import zip_longest
 from typing import Final
 
+from memharness.analyse.blame.additions import changed_addition
 from memharness.analyse.blame.callers import fold_lines
 from memharness.analyse.blame.edits import DiffSide, Place
 from memharness.model.findings import BlamedHolder
@@ -17,7 +19,7 @@ def blamed_holders(
     """Return the chain that says most of the objects of a difference, the nearest holder first.
 
     `sizes` are the bytes that moved at each place. Of the places that chains begin at, those count that moved at least
-    a tenth of the greatest: a lesser one may have a holder of its own. There a chain with a changed holder goes before
+    a tenth of the greatest: a lesser one may have a holder of its own. There a chain with an edited holder goes before
     others, then that of the greatest place, of most objects and the shortest. None where nothing is known of these
     objects.
     """
@@ -27,7 +29,7 @@ def blamed_holders(
 
     def weight(entry: tuple[HolderChain, tuple[BlamedHolder, ...]]) -> tuple[bool, int, int, int]:
         chain, holders = entry
-        changed = any(holder.changed_here for holder in holders)
+        changed = any(holder.edited for holder in holders)
         return changed, sizes[chain.path, chain.line], chain.count, -len(holders)
 
     return max(found, key=weight)[1] if found else ()
@@ -44,11 +46,17 @@ def fold_chains(chains: Iterable[HolderChain], deep: Profile) -> tuple[HolderCha
 
 
 def _marked(chain: HolderChain, view: DiffSide) -> tuple[BlamedHolder, ...]:
-    """Mark the holders that the commit changed, each at the line of its statement that did."""
+    """Mark the holders that the commit changed, each at the line of its statement that did, or what fills them."""
     holders = []
-    for holder in chain.holders:
+    for holder, held_by in zip_longest(chain.holders, chain.holders[1:]):
         line = view.changed_line((holder.path, holder.line)) if holder.line else 0
         holders.append(
-            BlamedHolder(path=holder.path, line=line or holder.line, text=holder.text, changed_here=line > 0)
+            BlamedHolder(
+                path=holder.path,
+                line=line or holder.line,
+                text=holder.text,
+                changed_here=line > 0,
+                filled=None if line else changed_addition(view, holder, held_by),
+            )
         )
     return tuple(holders)
