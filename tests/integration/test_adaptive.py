@@ -149,7 +149,7 @@ def test_it_says_what_lacks_results(bench: Workbench) -> None:
     gap = f"the largest unexplored gap is {alike[0][:10]}..{alike[4][:10]} with 3 of them"
     assert unproven["notices"] == [f"adaptive search: 2 of 5 commits measured; 3 lack results, {gap}"]
     _, proven = bench.call_json("run", "--adaptive")
-    assert proven["notices"] == ["adaptive search: 2 of 5 commits measured, and no other can differ"]
+    assert proven["notices"] == ["adaptive search: 2 of 5 commits measured, 3 reused, and no other can differ"]
     assert proven["counts"]["reused"] == 3
 
 

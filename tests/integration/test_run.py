@@ -112,6 +112,46 @@ class Recording(Silent):
         self.stored.append((commit.subject, family, len(outcomes), reused))
 
 
+class Interrupting(Recording):
+    """Interrupts the run where `purpose` is planned, and when the first task is stored."""
+
+    def __init__(self, purpose: str = "") -> None:
+        super().__init__()
+        self.purpose = purpose
+
+    def planned(self, tasks: int, *, purpose: str) -> None:
+        super().planned(tasks, purpose=purpose)
+        if purpose == self.purpose:
+            raise KeyboardInterrupt
+
+    def finished(self, commit: Commit, family: str, outcomes: Mapping[str, Outcome], *, reused: int) -> None:
+        super().finished(commit, family, outcomes, reused=reused)
+        if not self.purpose:
+            raise KeyboardInterrupt
+
+
+def test_what_an_interrupt_ends_does_not_count_as_done(bench: Workbench) -> None:
+    slow = "import time\n\ntime.sleep(600)\n" + module()
+    bench.commit(slow, "slow")
+    bench.commit("# again\n" + slow, "slow again")
+    bench.commit(module(), "fast")  # is measured first
+    config = load_config(bench.path, overrides={"run.metrics": ["peak"], "run.workers": 2})
+    listener = Interrupting()
+    with pytest.raises(KeyboardInterrupt):
+        run(config, listener=listener)
+    assert len({subject for subject, *_ in listener.stored}) == listener.steps.count(None) == 1
+
+
+def test_a_run_that_is_interrupted_before_its_repeats_says_that_they_are_missing(bench: Workbench) -> None:
+    bench.commit(module())
+    bench.commit(module(size=300_000))
+    config = load_config(bench.path, overrides={"run.metrics": ["peak"]})
+    with pytest.raises(KeyboardInterrupt) as raised:
+        run(config, listener=Interrupting("measuring once more"))
+    (note,) = raised.value.__notes__
+    assert note.startswith("2 of 2 commits measured, 2 of them to be measured once more; `memharness check`")
+
+
 def test_a_listener_is_told_what_a_worker_does_before_it_does_it(bench: Workbench) -> None:
     bench.commit(module(), "one")
     bench.commit(module(), "two")  # nothing differs but the commit

@@ -154,17 +154,20 @@ class _Exploration:
 
 
 def _summary(results: Results, suites: Sequence[Suite], exploration: _Exploration | None) -> str:
-    """Say how much of the history is known, and where it is not."""
+    """Say how much of the history is known, and where it is not: of each commit one thing."""
     commits = results.commits
     lacking = {task.commit.id for task in missing(results, suites, retry_failed=False)}
-    measured = sum(_is_measured(results, suites, commit) for commit in commits)
-    text = f"adaptive search: {measured} of {len(commits)} commits measured"
+    own = {commit.id for commit in commits if _is_measured(results, suites, commit)}
+    reused = len(commits) - len(own | lacking)
+    text = f"adaptive search: {len(own - lacking)} of {len(commits)} commits measured"
+    text += f", {reused} reused" if reused else ""
     if not lacking:
         return f"{text}, and no other can differ"
     known = [-1, *(index for index, commit in enumerate(commits) if commit.id not in lacking), len(commits)]
     before, after = max(pairwise(known), key=lambda gap: gap[1] - gap[0])
     first, last = commits[max(before, 0)], commits[min(after, len(commits) - 1)]
-    text += f"; {len(lacking)} lack{'s' * (len(lacking) == 1)} results, the largest unexplored gap is "
+    in_part = f" ({len(own & lacking)} of them a part)" if own & lacking else ""
+    text += f"; {len(lacking)} lack{'s' * (len(lacking) == 1)} results{in_part}, the largest unexplored gap is "
     text += f"{first.short}..{last.short} with {after - before - 1} of them"
     between = exploration.unsettled() if exploration else None
     return f"{text}; a difference in {between[0].short}..{between[1].short} is not placed" if between else text

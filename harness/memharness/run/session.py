@@ -53,15 +53,17 @@ def run(
         try:
             return session.confirm(session.measure_missing(results, continued=True, in_order=selection.new))
         except KeyboardInterrupt as interrupt:
-            interrupt.add_note(_extent(session.load_stored(commits)))
+            interrupt.add_note(_extent(session, session.load_stored(commits)))
             raise
 
 
-def _extent(results: Results) -> str:
-    """Say of how many commits something is stored, and how to have that judged."""
+def _extent(session: "Session", results: Results) -> str:
+    """Say of how many commits something is stored, how many lack repeats, and how to have that judged."""
     stored = {commit for records in results.measurements.values() for commit in records}
-    of_all = f"{len(stored):,} of {number_text(len(results.commits), 'commit')}"
-    return f"{of_all} measured; `memharness check` with the same range judges what is stored"
+    of_all = f"{len(stored):,} of {number_text(len(results.commits), 'commit')} measured"
+    if len(stored) == len(results.commits) and (again := {task.commit.id for task in session.repeats(results)}):
+        of_all += f", {len(again):,} of them to be measured once more"
+    return f"{of_all}; `memharness check` with the same range judges what is stored"
 
 
 def explain_stored(config: Config, selection: Selection, *, listener: Listener | None = None) -> None:
@@ -174,6 +176,12 @@ class Session:
         """Store what can be reused for what `results` lack, and measure nothing."""
         return self._with_account(results.reloaded(self.workers.reuse(self.plan(results))))
 
+    def repeats(
+        self, results: Results, judging: Callable[[Results], Sequence[Judged]] = judge, *, ends: bool = False
+    ) -> tuple[Task, ...]:
+        """Plan the repeats that the findings in `results` lack, `ends` as in `confirm`."""
+        return unconfirmed(results, judging(results), self.suites, retry_failed=self._retry_failed, ends=ends)
+
     def confirm(
         self, results: Results, judging: Callable[[Results], Sequence[Judged]] = judge, *, ends: bool = False
     ) -> Results:
@@ -182,7 +190,7 @@ class Session:
         `ends`: the first and the last commit are measured again in any case, to know the spread.
         """
         for _ in range(_ROUNDS):
-            tasks = unconfirmed(results, judging(results), self.suites, retry_failed=self._retry_failed, ends=ends)
+            tasks = self.repeats(results, judging, ends=ends)
             if not tasks:
                 break
             results = self.measure(results, tasks, purpose="measuring once more")

@@ -110,7 +110,9 @@ class Worker:
             while True:
                 try:
                     with ExitStack() as environment:
-                        return self._measure(task, cancel, earlier, environment)
+                        done = self._measure(task, cancel, earlier, environment)
+                    self._report(None)
+                    return done
                 except InfrastructureError as error:
                     if error.subject in earlier:
                         raise _disturbed_again(task, error.subject, error.failure) from None
@@ -125,8 +127,6 @@ class Worker:
                     self._slot = self._lease()
         except Cancelled:
             return None
-        finally:
-            self._report(None)
 
     def _measure(self, task: Task, cancel: Event, earlier: Mapping[str, str], held: ExitStack) -> Done:
         proven = {case.name: self._reuse.find(task, case, self._own) for case in task.cases}
