@@ -14,9 +14,12 @@ backslashes escaped. All paths in it are absolute and resolved.
   metrics       names of the metrics wanted of this pass; of "first" in "deep"; none in "peak"
   frames        depth of the traces: 1, in "deep" 25; 1 there too where these take too much time or memory
   event         null, or what "peak" found: in "peak" to find the line, in "deep" to explain the peak
-  scenario      path of the scenario's file;  scenarios  path of its folder
+  scenario      path of the scenario's file, or what stands for it;  scenarios  path of the scenario folder
   params        {name: value}
-  setup, run, teardown   {"takes_state": bool, "params": [names]}, null where the scenario has none
+  driver        what loads the workload: "file" the scenario's file; see the modules of these names for the others
+  target        what the driver is to load; {} for "file", whose file is `scenario`
+  setup, run, teardown   {"takes_state": bool, "params": [names]}, null where the scenario has none; with "function"
+                where it is called otherwise, and "is_async" where what it returns is to be awaited
   fresh_setup   whether setup is called before every call of run, not only the first
   import_paths  folders put behind the standard library on sys.path, in this order
   before_stdlib     whether they go before it: the project has a module with the name of one in the library

@@ -28,6 +28,7 @@ _MODULES = {  # of the probe's, by pass; the first one measures
     "deep": ("deep", "access_recorder", "first_call"),
     "peak": ("peak",),
 }
+_DRIVERS = ("file_driver", "call_driver", "script_driver")
 _RECORDED = ("first", "growth", "rss")  # passes whose results hold for other commits with the same inputs
 _FOLDER = __file__[: -len("child.py")]
 _BALLAST = 8 << 20  # never touched; freed to have room for the report when memory is exhausted
@@ -36,13 +37,13 @@ _BALLAST = 8 << 20  # never touched; freed to have room for the report when memo
 def main() -> None:
     """Run the pass that the request asks for and deliver; without a request only load all modules."""
     if len(sys.argv) < 2:
-        _load(None)
+        _load(*(name for names in _MODULES.values() for name in names), *_DRIVERS)
         return
     with open(sys.argv[1], encoding="utf-8") as file:
         request = _parse(file.read())
     sys.argv[:] = [request["scenario"]]
-    name = request["pass"]
-    probe = _load(name)
+    name, driver = request["pass"], request["driver"] + "_driver"
+    probe = _load(*_MODULES[name], driver)
     make_room()
     _set_prefix()
     accesses = probe.access_recorder.AccessRecorder(request) if name in _RECORDED else None
@@ -51,7 +52,7 @@ def main() -> None:
     prepare(request["response"])
     ballast = [bytes(_BALLAST)]
     hooks = (sys.settrace, sys.setprofile)
-    work = Workload(request, accesses)
+    work = Workload(request, getattr(probe, driver).load, accesses)
     answer: dict[str, Any] = {"format": _FORMAT, "method": METHOD}
     try:
         answer.update(status="measured", **getattr(probe, _MODULES[name][0]).measure(work, request))
@@ -71,13 +72,13 @@ def main() -> None:
     deliver(request["response"], request["token"], answer)
 
 
-def _load(name: str | None) -> Any:
-    """Import the modules of a pass, None: of all; return the package, and hide it from the workload.
+def _load(*names: str) -> Any:
+    """Import modules of the probe; return the package, and hide it from the workload.
 
     The workload may be memharness itself, and may replace what an import needs. "first" and "deep" load the same in
     the same order, so that the interpreter is in the same state.
     """
-    package = load(*sorted(_MODULES[name] if name else sum(_MODULES.values(), ())))
+    package = load(*sorted(names))
     del sys.path[0]
     for loaded in [loaded for loaded in sys.modules if loaded.partition(".")[0] == "memharness_probe"]:
         del sys.modules[loaded]
@@ -119,6 +120,8 @@ def _prepare(request: dict[str, Any]) -> None:
     sys.path += request["late_paths"]
     PathFinder.find_spec("no module")  # lists every folder of the path, which has nothing to do with the workload
     compile("", "", "exec")
+    if any((request[role] or {}).get("is_async") for role in ("setup", "run", "teardown")):
+        import asyncio  # noqa: F401  (so that it counts neither as an import of the workload nor in its call)
     random.seed(0)
     _seed_instances(random.Random)
 

@@ -6,10 +6,10 @@ from gc import get_freeze_count, get_objects
 
 from memharness_probe import signals, tracing
 from memharness_probe.delivery import leave_if_forked
+from memharness_probe.file_driver import file_stem
 from memharness_probe.import_sizes import ImportSizes
 from memharness_probe.instances import type_name
 from memharness_probe.locator import Locator
-from memharness_probe.workload import file_stem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,13 +1,10 @@
-"""The scenario under measurement: loads it, calls its functions, checks where the project's modules come from."""
+"""The workload under measurement: calls its functions, checks where the project's modules come from."""
 
 from __future__ import annotations
 
 import sys
-from _frozen_importlib import module_from_spec
-from _frozen_importlib_external import PathFinder, SourceFileLoader, spec_from_file_location
 from itertools import islice
-from os.path import abspath, dirname, exists, join, splitext
-from os.path import split as split_path
+from os.path import abspath, dirname, exists, join
 
 from memharness_probe import signals
 from memharness_probe.delivery import leave_if_forked, write_file
@@ -15,7 +12,6 @@ from memharness_probe.delivery import leave_if_forked, write_file
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import ModuleType
     from typing import Any
 
     from memharness_probe.access_recorder import AccessRecorder
@@ -30,13 +26,19 @@ class WrongCopyError(Exception):
 
 
 class Workload:
-    """One scenario with one set of parameters. `phase` is the one entered last; `accesses` records what it looks at."""
+    """One scenario with one set of parameters. `phase` is the one entered last; `accesses` records what it looks at.
 
-    def __init__(self, request: dict[str, Any], accesses: AccessRecorder | None = None) -> None:
+    `load` is its driver's: it takes the request and returns an object whose attributes are the functions to call.
+    """
+
+    def __init__(
+        self, request: dict[str, Any], load: Callable[[dict[str, Any]], Any], accesses: AccessRecorder | None = None
+    ) -> None:
         self.phase = "import"
+        self._load = load
         self._request = request
         self._accesses = accesses
-        self._module: ModuleType | None = None
+        self._functions: Any = None
         self._state: Any = None
         self._scope: dict[str, Any] = {}  # of the bound `run`
         self._dropped = False
@@ -44,19 +46,11 @@ class Workload:
         self.fresh: bool = request["fresh_setup"]  # `setup` is called before every call
 
     def load(self) -> None:
-        """Import the scenario, and with it what it imports at its top level."""
+        """Import the workload, and with it what it imports at its top level."""
         self.enter("import")
-        path = self._request["scenario"]
-        name = module_name(path)
-        loader = SourceFileLoader(name, path)
-        folders = [dirname(path)] if split_path(path)[1] == "__init__.py" else None
-        spec = spec_from_file_location(name, path, loader=loader, submodule_search_locations=folders)
-        assert spec is not None
-        module = module_from_spec(spec)
-        sys.modules[name] = module
-        loader.exec_module(module)
+        functions = self._load(self._request)
         leave_if_forked()
-        self._module = module
+        self._functions = functions
         self.prove_origin()
 
     def setup(self) -> None:
@@ -128,10 +122,18 @@ class Workload:
         words = ["_state"] if call["takes_state"] else []
         words += [f"{param}=_params[{param!r}]" for param in call["params"]]
         scope: dict[str, Any] = {"_state": self._state, "_params": params, "_function": _stand_in}
-        code = compile(f"lambda: _function({', '.join(words)})", _CALL_FILE, "eval")
+        text = f"_function({', '.join(words)})"
+        if call.get("is_async"):
+            scope["_run"] = _stand_in
+            text = f"_run({text})"
+        code = compile(f"lambda: {text}", _CALL_FILE, "eval")
         bound: Callable[[], Any] = eval(code, scope)  # noqa: S307  (names checked by the host)
         bound()
-        scope["_function"] = getattr(self._module, name)
+        scope["_function"] = getattr(self._functions, call.get("function", name))
+        if call.get("is_async"):
+            import asyncio  # `prepare` did so before anything was measured
+
+            scope["_run"] = asyncio.run
         return bound, scope
 
     def prove_origin(self) -> None:
@@ -148,26 +150,6 @@ class Workload:
                 if _is_other_portion(name, origin):
                     continue
                 raise WrongCopyError(f"module {name} comes from {places[0]}, not from {origin}")
-
-
-def module_name(path: str) -> str:
-    """Name the scenario's module for its file, unless an import of that name would find another file.
-
-    A scenario may thus be called like the package it measures. Processes that the workload spawns can import
-    the module by this name, because the scenario folder is on the path.
-    """
-    name = file_stem(path)
-    if name not in sys.modules:
-        found = PathFinder.find_spec(name)
-        if found is None or found.origin == path:
-            return name
-    return "scenario_" + name
-
-
-def file_stem(path: str) -> str:
-    """Return the name of a module or package by its file."""
-    folder, file = split_path(path)
-    return split_path(folder)[1] if file == "__init__.py" else splitext(file)[0]
 
 
 def _stand_in(*_: object, **__: object) -> None:

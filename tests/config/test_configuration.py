@@ -242,7 +242,7 @@ METRIC_NAMES = ", ".join(METRICS)
     [
         ("[run]\nworkers = \n", "2:11: not valid TOML: Invalid value", "See https://toml.io for the syntax."),
         ("[run", "1: not valid TOML: Expected ']' at the end of a table declaration", "See https://toml.io for the syntax."),
-        ("# x\n[runs]\n", "2: runs: unknown key", 'Did you mean "run"? Known are environment, project, publish, run, thresholds.'),
+        ("# x\n[runs]\n", "2: runs: unknown key", 'Did you mean "run"? Known are environment, project, publish, run, thresholds, workloads.'),
         ("workers = 2\n", "1: workers: unknown key", "It belongs in [run]."),
         ("[run]\n\n[project]\n# timeout\ntimeout = '1s'\n", "5: project.timeout: unknown key", "It belongs in [run]."),
         ("[project]\nreop = '.'\n", "2: project.reop: unknown key", 'Did you mean "repo"? Known are directory, import-root, repo.'),

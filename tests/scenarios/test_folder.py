@@ -135,6 +135,17 @@ def test_signatures(tmp_path: Path, functions: str, param: str, calls: tuple[Cal
     assert (scenario.setup, scenario.run, scenario.teardown) == calls
 
 
+def test_several_workloads_in_one_file(tmp_path: Path) -> None:
+    text = '"""Of both."""\n\ndef setup(): ...\ndef run_a(state):\n    """Of a."""\nasync def run_b(): ...\n'
+    helper = "def run_all(): ...\n"
+    one, two = load_scenarios(write(tmp_path, {"two.py": f"import help\n{text}", "help.py": helper}))
+    assert (one.name, one.summary, one.run) == ("two.a", "Of a.", Call(takes_state=True, params=(), function="run_a"))
+    assert (two.name, two.run.function, two.run.is_async) == ("two.b", "run_b", True)
+    assert one.setup == two.setup == Call(takes_state=False, params=())
+    (single,) = load_scenarios(write(tmp_path / "beside", {"one.py": f"{text}def run(state): ...\n"}))
+    assert (single.name, single.summary) == ("one", "Of both.")
+
+
 ROWS = block("[tool.memharness]", "params = { rows = [1] }")
 
 
@@ -147,7 +158,6 @@ ROWS = block("[tool.memharness]", "params = { rows = [1] }")
         ("x = '\0'\n", "a.py:1: source code string cannot contain null bytes"),
         (b"# ok\n#\n#\nx = '\xff'\n" + RUN.encode(), "a.py:4: not utf-8"),
         (b"# coding: nonsense\n", "a.py:1: unknown encoding: nonsense"),
-        ("async def run(): pass\n", "a.py:1: run is async, and nothing would await it; the signature is def run(), the params none"),
         ("def run():\n    if x: yield 1\n", "a.py:1: run is a generator, and calling it runs nothing; the signature is def run(), the params none"),
         ("def run(s): ...\n", "a.py:1: run has a first parameter s for a state, but there is no setup; the signature is def run(s), the params none"),
         ("def run(): ...\ndef teardown(s): ...\n", "a.py:2: teardown has a first parameter s for a state, but there is no setup; the signature is def teardown(s), the params none"),

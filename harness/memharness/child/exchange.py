@@ -16,7 +16,7 @@ from memharness.files.removal import remove
 from memharness.model.environments import Environment
 from memharness.model.history import Checkout
 from memharness.model.measurements import Frame, Profile, TypeCount
-from memharness.model.scenarios import Case
+from memharness.model.scenarios import Case, Scenario
 from memharness.model.values import Integer, Value
 from memharness.packages.layout import STDLIB
 
@@ -128,7 +128,9 @@ class Exchange:
             "token": self.token,
             "response": str(self._response),
             "phase_file": str(self._phase),
-            "scenario": str(scenarios / _below_folder(Path(scenario.path))),
+            "driver": scenario.driver,
+            "target": scenario.target,
+            "scenario": _scenario_file(scenario, scenarios),
             "scenarios": str(scenarios),
             "params": case.params,
             "setup": msgspec.to_builtins(scenario.setup),
@@ -175,6 +177,9 @@ class Exchange:
         return response if (response.token, response.pid) == (self.token, pid) else instead
 
 
-def _below_folder(scenario: Path) -> Path:
-    """Return a scenario's path below the scenario folder: a module's, or that of a package's __init__.py."""
-    return Path(*scenario.parts[-2:]) if scenario.name == "__init__.py" else Path(scenario.name)
+def _scenario_file(scenario: Scenario, scenarios: Path) -> str:
+    """Return the path of a scenario in a copy of its folder: a module's, or that of a package's __init__.py."""
+    path = Path(scenario.path)
+    if scenario.driver != "file":
+        return scenario.name
+    return str(scenarios / (Path(*path.parts[-2:]) if path.name == "__init__.py" else path.name))

@@ -5,9 +5,9 @@ import click
 from memharness.commands.options import choosing, configured, json_option
 from memharness.commands.printing import print_json
 from memharness.config.configuration import Config
-from memharness.findings.project import Selection
+from memharness.findings.project import Selection, load_cases
 from memharness.model.scenarios import Case, Scenario
-from memharness.scenarios import all_cases, load_scenarios, select_cases
+from memharness.scenarios import select_cases
 from memharness.wording.text import visible
 
 
@@ -17,7 +17,7 @@ from memharness.wording.text import visible
 @configured
 def command(config: Config, selection: Selection, *, as_json: bool) -> None:
     """Print the scenarios and their cases, or those that -k and -t choose."""
-    cases = select_cases(all_cases(load_scenarios(config.run.scenarios)), selection.pattern, selection.case_tags)
+    cases = select_cases(load_cases(config), selection.pattern, selection.case_tags)
     if as_json:
         print_json({"format": 1, "scenarios": [_as_json(s, own) for s, own in _by_scenario(cases)]})
         return

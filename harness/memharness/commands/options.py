@@ -63,9 +63,9 @@ def configured(function: Command) -> Command:
     """Add the options that override the configuration; the command takes the result as `config`."""
 
     @functools.wraps(function)
-    def wrapper(*args: Any, config_file: Path | None, **kwargs: Any) -> Any:
+    def wrapper(*args: Any, config_file: Path | None, addresses: tuple[str, ...], **kwargs: Any) -> Any:
         overrides = {key: kwargs.pop(name, None) for name, key in _OVERRIDES.items()}
-        config = load_config(Path.cwd(), file=config_file, overrides=overrides)
+        config = load_config(Path.cwd(), file=config_file, overrides=overrides, addresses=addresses)
         for note in config.notes:
             click.echo(f"note: {visible(note)}", err=True)
         return function(*args, config=config, **kwargs)
@@ -74,6 +74,14 @@ def configured(function: Command) -> Command:
         click.option("--config", "config_file", type=click.Path(path_type=Path), help="Configuration file to use."),
         click.option("--repo", metavar="PATH|URL", help="Repository under measurement."),
         click.option("--scenarios", metavar="FOLDER", help="Folder of the scenario files."),
+        click.option(
+            "-w",
+            "--workload",
+            "addresses",
+            multiple=True,
+            metavar="ADDRESS",
+            help="This workload in place of all others, such as call:package.module:function; may be repeated.",
+        ),
         click.option("--results", metavar="FOLDER", help="Folder of the results."),
         click.option("--machine", metavar="NAME", help="Name of the machine's folder in the results."),
     )

@@ -8,7 +8,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, get_args
 
@@ -16,6 +16,7 @@ import msgspec
 
 from memharness.config import readers
 from memharness.config.document import Document, Location, check_keys, inside, read_text, suggest
+from memharness.config.workloads import SECTION, WorkloadConfig, given_workloads, read_workloads
 from memharness.errors import MemharnessError
 from memharness.model.environments import Install
 from memharness.model.metrics import FLAGGING, METRICS
@@ -79,7 +80,10 @@ class PublishConfig(Value):
 
 
 class Config(Value):
-    """The whole configuration. `source` is the file used, `folder` its folder or else the git root."""
+    """The whole configuration. `source` is the file used, `folder` its folder or else the git root.
+
+    `only_workloads`: the scenario folder is left out, as workloads were chosen by their addresses.
+    """
 
     folder: Path
     project: ProjectConfig
@@ -87,6 +91,8 @@ class Config(Value):
     run: RunConfig
     thresholds: Thresholds
     publish: PublishConfig
+    workloads: tuple[WorkloadConfig, ...] = ()
+    only_workloads: bool = False
     source: Path | None = None
     notes: tuple[str, ...] = ()
 
@@ -105,11 +111,13 @@ def load_config(
     file: Path | None = None,
     environment: Mapping[str, str] = os.environ,
     overrides: Mapping[str, object] | None = None,
+    addresses: Sequence[str] = (),
 ) -> Config:
     """Return the configuration of a command started in `start`; every fault in it is a MemharnessError.
 
     `file` is read instead of searching upward to the git root. `overrides` holds the command line's values by
-    key, such as "run.workers": a text, or a value as it would stand in a file; None is not given.
+    key, such as "run.workers": a text, or a value as it would stand in a file; None is not given. Where there are
+    `addresses`, their workloads take the place of all others.
     """
     start = start.resolve()
     document, table, notes = _open(start / file) if file else _find(start)
@@ -120,9 +128,15 @@ def load_config(
         **_from_environment(environment, start),
         **_from_overrides(overrides or {}, start),
     }
-    source = document.file if document else None
-    notes += _unknown_variables(environment)
-    return msgspec.convert({"folder": folder, "source": source, "notes": notes, **_sections(given)}, Config)
+    listed = read_workloads(document, table) if document and document.get(*table, SECTION) is not None else ()
+    fields = {
+        "folder": folder,
+        "source": document.file if document else None,
+        "notes": notes + _unknown_variables(environment),
+        "workloads": given_workloads(addresses, start) or listed,
+        "only_workloads": bool(addresses),
+    }
+    return msgspec.convert({**fields, **_sections(given)}, Config)
 
 
 def _sections(given: Mapping[str, RawValue]) -> dict[str, dict[str, Any]]:
@@ -188,8 +202,10 @@ def _git_root(start: Path) -> Path:
 
 def _from_file(document: Document, table: tuple[str, ...]) -> dict[str, RawValue]:
     given = {}
-    _check_known(document.get(*table), SECTIONS, document.location(*table))
+    _check_known(document.get(*table), [*SECTIONS, SECTION], document.location(*table))
     for section, values in document.get(*table).items():
+        if section == SECTION:
+            continue
         location = document.location(*table, section)
         _check_known(values, [name.partition(".")[2] for name in KEYS if name.startswith(f"{section}.")], location)
         for key, value in values.items():

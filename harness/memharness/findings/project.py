@@ -17,6 +17,7 @@ from memharness.packages.layout import Layout, find_directory, locate
 from memharness.packages.metadata import Read, read_metadata, reader_below
 from memharness.scenarios import all_cases, load_scenarios, select_cases, skipped_entries
 from memharness.store import Store
+from memharness.workloads import copy_files, load_workloads
 
 
 class Selection(RevisionRange):
@@ -69,13 +70,22 @@ class Project:
         return commits, (why,) if why else ()
 
     def copy_scenarios(self, into: Path) -> None:
-        """Copy the scenario folder as it was parsed; raise MemharnessError where it was changed since."""
-        copy_folder(self.config.run.scenarios, into)
-        copied = {scenario.name: scenario.identity for scenario in load_scenarios(into)}
-        for case in self.cases:
-            if copied.get(case.scenario.name) != case.scenario.identity:
+        """Copy the scenario folder as it was parsed, and the files that other workloads need.
+
+        Raise MemharnessError where something of it was changed since.
+        """
+        scenarios = {case.scenario.name: case.scenario for case in self.cases}.values()
+        if _has_files(self.config):
+            copy_folder(self.config.run.scenarios, into)
+        else:
+            into.mkdir()
+        copied = {one.name: one.identity for one in load_scenarios(into)} if _has_files(self.config) else {}
+        copy_files(scenarios, into)
+        copied |= {one.name: one.identity for one in load_workloads(self.config.workloads, self.config.project.repo)}
+        for scenario in scenarios:
+            if copied.get(scenario.name) != scenario.identity:
                 raise MemharnessError(
-                    f"{case.scenario.path} was changed while the run began", hint="Run the same command again."
+                    f"{scenario.path} was changed while the run began", hint="Run the same command again."
                 )
 
     def newest_stored(self, until: str) -> str | None:
@@ -113,16 +123,27 @@ class Project:
 def open_project(config: Config, selection: Selection, *, read_only: bool = False) -> Project:
     """Open repository, scenario files and store. Raises MemharnessError where one of them is at fault."""
     repository = open_repository(config.project.repo, cache_folder())
-    scenarios = load_scenarios(config.run.scenarios)
-    cases = select_cases(all_cases(scenarios), selection.pattern, selection.case_tags)
-    renamed = {scenario.text_identity: scenario.identity for scenario in scenarios}
+    every_case = load_cases(config)
+    renamed = {case.scenario.text_identity: case.scenario.identity for case in every_case}
     return Project(
         config=config,
         repository=repository,
-        cases=cases,
+        cases=select_cases(every_case, selection.pattern, selection.case_tags),
         store=Store(config.run.results, config.run.machine, read_only=read_only, renamed=renamed),
-        notices=skipped_entries(config.run.scenarios),
+        notices=skipped_entries(config.run.scenarios) if _has_files(config) else (),
     )
+
+
+def load_cases(config: Config) -> tuple[Case, ...]:
+    """Return all cases of the scenario files and of the workloads with an address."""
+    scenarios = load_scenarios(config.run.scenarios) if _has_files(config) else ()
+    taken = {one.name: one.path for one in scenarios}
+    return all_cases((*scenarios, *load_workloads(config.workloads, config.project.repo, taken)))
+
+
+def _has_files(config: Config) -> bool:
+    """Tell whether there is to be a scenario folder: not where all workloads have an address."""
+    return not config.only_workloads and (not config.workloads or config.run.scenarios.is_dir())
 
 
 def blob_reader(repository: Repository, files: Mapping[str, str]) -> Read:

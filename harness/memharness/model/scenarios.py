@@ -1,16 +1,24 @@
-"""Scenarios: workload files as values, their cases, calls and thresholds."""
+"""Scenarios: workloads as values, their cases, calls and thresholds."""
 
 import json
 from functools import cached_property
+from typing import Literal
 
 from memharness.model.values import Scalar, Value
 
+Driver = Literal["file", "call", "script"]  # the module of the probe that loads a workload
+
 
 class Call(Value):
-    """How one function of a scenario is called: the state first if it has room for it, then parameters by name."""
+    """How one function of a scenario is called: the state first if it has room for it, then parameters by name.
+
+    `function` is its name where that is not `setup`, `run` or `teardown`. A coroutine function `is_async`.
+    """
 
     takes_state: bool
     params: tuple[str, ...]
+    function: str | None = None
+    is_async: bool = False
 
 
 class Thresholds(Value):
@@ -25,16 +33,19 @@ class Thresholds(Value):
 
 
 class Scenario(Value):
-    """One workload file, parsed and never imported. `identity` is the hash of all that defines the workload.
+    """One workload: of a file, which is parsed and never imported, or of an address.
 
-    `text_identity` is the one that it had when comments and formatting counted, and results were stored under it.
+    `identity` is the hash of all that defines the workload, `text_identity` the one that it had when comments and
+    formatting counted, and results were stored under it. `driver` loads the workload that `target` describes.
     """
 
     name: str
-    path: str  # absolute
+    path: str  # absolute, of the file; of another driver's, what to show in its place
     summary: str
-    run: Call
     identity: str
+    run: Call = Call(takes_state=False, params=())
+    driver: Driver = "file"
+    target: dict[str, str | tuple[str, ...]] = {}
     text_identity: str = ""
     setup: Call | None = None
     teardown: Call | None = None

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Container, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -17,17 +17,21 @@ from memharness.scenarios.source import Source, is_file, read_source
 def load_scenarios(folder: Path) -> tuple[Scenario, ...]:
     """Parse the scenario files of `folder`, sorted by name; raise MemharnessError with file and line.
 
-    A scenario is a file or a package that defines `run`. Helpers are names that begin with an underscore, packages
-    without `run`, and files without `run` that another file imports.
+    A file or a package that defines `run` is a scenario; one that defines functions `run_NAME` instead has a scenario
+    for each of them, FILE.NAME. Helpers are names that begin with an underscore, packages with neither, and files
+    without `run` that another file imports.
     """
     folder = folder.resolve()
     read = cache(read_source)
     sources = [read(file) for file in _files(folder)]
     _check_names(sources)
     reached = {source.file: reached_sources(source, folder, read) for source in sources}
-    _check_helpers([source.file for source in sources if "run" not in source.functions], reached)
-    workloads = [source for source in sources if "run" in source.functions]
-    scenarios = [_scenario(source, tuple(reached[source.file].values()), folder) for source in workloads]
+    helpers = {file for start, imported in reached.items() for file in imported if file != start}
+    scenarios = [
+        _scenario(source, run, tuple(reached[source.file].values()), folder)
+        for source in sources
+        for run in _workloads(source, helpers)
+    ]
     if not scenarios:
         raise MemharnessError(
             f"{folder}: no scenarios",
@@ -36,15 +40,19 @@ def load_scenarios(folder: Path) -> tuple[Scenario, ...]:
     return tuple(sorted(scenarios, key=lambda scenario: scenario.name))
 
 
-def _check_helpers(files: Iterable[Path], reached: Mapping[Path, Collection[Path]]) -> None:
-    """Raise where a file without `run` is neither a package nor imported by another one."""
-    used = {file for start, imported in reached.items() for file in imported if file != start}
-    for file in files:
-        if file.name != "__init__.py" and file not in used:
-            raise MemharnessError(
-                f"{file}:1: no function run",
-                hint=f"Define it with def at the top level, or name a helper _{file.name}.",
-            )
+def _workloads(source: Source, helpers: Container[Path]) -> list[str]:
+    """Return the functions of a file that are workloads; raise where a file that is no helper has none."""
+    if "run" in source.functions:
+        return ["run"]
+    if source.file in helpers:
+        return []
+    several = [name for name in source.functions if name.startswith("run_")]
+    if not several and source.file.name != "__init__.py":
+        raise MemharnessError(
+            f"{source.file}:1: no function run",
+            hint=f"Define it with def at the top level, or name a helper _{source.file.name}.",
+        )
+    return several
 
 
 def _files(folder: Path) -> list[Path]:
@@ -79,7 +87,7 @@ def _name(source: Source) -> str:
 def _check_names(sources: list[Source]) -> None:
     seen: dict[str, Path] = {}
     for source in sources:
-        if "run" not in source.functions:
+        if not any(name == "run" or name.startswith("run_") for name in source.functions):
             continue
         name = _name(source)
         if not re.fullmatch(r"[\w-]+", name):
@@ -93,18 +101,19 @@ def _check_names(sources: list[Source]) -> None:
         seen[name] = source.file
 
 
-def _scenario(source: Source, reached: Sequence[Source], folder: Path) -> Scenario:
+def _scenario(source: Source, run: str, reached: Sequence[Source], folder: Path) -> Scenario:
     metadata = read_metadata(source.file, source.text)
-    calls = read_calls(source, metadata.get("params", {}))
+    calls = read_calls(source, metadata.get("params", {}), run)
     if metadata.get("fresh_setup") and "setup" not in calls:
         raise MemharnessError(
-            f"{source.file}:{source.functions['run'].lineno}: tool.memharness.fresh-setup: there is no setup",
+            f"{source.file}:{source.functions[run].lineno}: tool.memharness.fresh-setup: there is no setup",
             hint="Define it, or take the key out.",
         )
+    name, summary = _name(source), source.tree if run == "run" else source.functions[run]
     return Scenario(
-        name=_name(source),
+        name=name if run == "run" else f"{name}.{run.removeprefix('run_')}",
         path=str(source.file),
-        summary=(ast.get_docstring(source.tree) or "").partition("\n")[0],
+        summary=(ast.get_docstring(summary) or "").partition("\n")[0],
         identity=identity(reached, folder, metadata),
         text_identity=text_identity(reached, folder, metadata),
         run=calls["run"],

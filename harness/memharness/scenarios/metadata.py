@@ -1,19 +1,13 @@
 """The metadata block of a scenario file: TOML in comments, as defined by PEP 723."""
 
-import keyword
-import math
 import re
 from pathlib import Path
 from typing import Any, Final
 
 from memharness.config import readers
-from memharness.config.document import Document, Location, check_keys, inside
+from memharness.config.document import Document, check_keys
+from memharness.config.scenario_keys import SCENARIO_KEYS, requires_python
 from memharness.errors import MemharnessError
-from memharness.model.metrics import METRICS
-from memharness.model.values import Scalar
-
-CALLS: Final = (15, 31, 63, 127)
-MOST_CASES: Final = 1000
 
 _MOST_CHARACTERS: Final = 1 << 16  # of a block
 _BEGIN = re.compile(r"# /// [a-zA-Z0-9-]+")
@@ -27,11 +21,11 @@ def read_metadata(file: Path, text: str) -> dict[str, Any]:
     if block is None:
         return {}
     check_keys(block.table, ("dependencies", "requires-python", "tool"), block.location())
-    fields = _fields(block, (), {"dependencies": readers.requirements, "requires-python": _requires_python})
+    fields = _fields(block, (), {"dependencies": readers.requirements, "requires-python": requires_python})
     if block.get("tool", "memharness") is None:
         return fields
-    check_keys(block.get("tool", "memharness"), _READERS, block.location("tool", "memharness"))
-    return fields | _fields(block, ("tool", "memharness"), _READERS)
+    check_keys(block.get("tool", "memharness"), SCENARIO_KEYS, block.location("tool", "memharness"))
+    return fields | _fields(block, ("tool", "memharness"), SCENARIO_KEYS)
 
 
 def without_metadata(text: str) -> str:
@@ -94,76 +88,3 @@ def _fields(block: Document, table: tuple[str, ...], known: dict[str, readers.Re
         for key, value in block.get(*table).items()
         if key in known
     }
-
-
-def _requires_python(value: object, where: Location) -> str:
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # here, as few scenarios need it
-
-    text = readers.text(value, where)
-    try:
-        SpecifierSet(text)
-    except InvalidSpecifier:
-        raise MemharnessError(f'{where}: "{text}" is no version specifier', hint='Write it like ">=3.9".') from None
-    return text
-
-
-def _params(value: object, where: Location) -> dict[str, tuple[Scalar, ...]]:
-    table = readers.typed(value, dict[str, Any], where)
-    params = {name: _values(name, given, inside(where, name)) for name, given in table.items()}
-    count = math.prod(len(values) for values in params.values())
-    if count > MOST_CASES:
-        raise MemharnessError(
-            f"{where}: {count:,} combinations, the most is {MOST_CASES:,}",
-            hint="Leave values out, or split the scenario.",
-        )
-    return params
-
-
-def _values(name: str, given: object, where: Location) -> tuple[Scalar, ...]:
-    if not name.isidentifier() or keyword.iskeyword(name):
-        raise MemharnessError(f"{where}: not a parameter's name", hint="Write a Python identifier.")
-    values = tuple(_scalar(item, where) for item in (given if isinstance(given, list) else [given]))
-    if not values:
-        raise MemharnessError(f"{where}: no values", hint="Write at least one, such as [100].")
-    if len({(type(item), item) for item in values}) < len(values):
-        raise MemharnessError(f"{where}: a value stands twice", hint="Leave one out.")
-    return values
-
-
-def _scalar(value: object, where: Location) -> Scalar:
-    if not isinstance(value, bool | int | float | str):
-        kind = type(value).__name__
-        raise MemharnessError(f"{where}: a value is a {kind}", hint="Use texts, numbers, true and false.")
-    if not isinstance(value, str) and not readers.finite(value):
-        raise MemharnessError(f"{where}: {value} cannot be stored", hint="Use finite numbers of up to 64 bits.")
-    return value
-
-
-def _calls(value: object, where: Location) -> int:
-    calls = readers.typed(value, int, where)
-    if calls not in CALLS:
-        raise MemharnessError(
-            f"{where}: {calls} is no number of calls that the leak rule has windows for",
-            hint=f"Use one of {', '.join(map(str, CALLS))}, or leave the key out: memharness then finds it.",
-        )
-    return calls
-
-
-def _limits(value: object, where: Location) -> dict[str, int]:
-    check_keys(value, METRICS, where)
-    table = readers.typed(value, dict[str, Any], where)
-    return {name: readers.size(limit, inside(where, name)) for name, limit in table.items()}
-
-
-_READERS: dict[str, readers.Reader] = {
-    "params": _params,
-    "calls": _calls,
-    "fresh-setup": readers.truth,
-    "timeout": readers.duration,
-    "memory-limit": readers.positive_size,
-    "limits": _limits,
-    "thresholds": readers.thresholds,
-    "since": readers.text,
-    "tags": readers.texts,
-    "metrics": readers.metrics,
-}

@@ -2,32 +2,36 @@
 
 import ast
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from memharness.errors import MemharnessError
 from memharness.model.scenarios import Call
 from memharness.scenarios.source import Source
 
+_ROLES: Final = ("setup", "run", "teardown")
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def read_calls(source: Source, params: Iterable[str]) -> dict[str, Call]:
-    """Return the calls of the functions `run`, and `setup` and `teardown` where they are defined.
+def read_calls(source: Source, params: Iterable[str], run: str = "run") -> dict[str, Call]:
+    """Return the calls of `setup`, `run` and `teardown`, of the first and the last where they are defined.
 
-    `run` takes every parameter, the others those that they name; by name, as keywords. `run` and `teardown` may
-    have one more positional parameter in front, for the state. Raise MemharnessError with file and line.
+    `run` is the name of the function that does the work. It takes every parameter, the others those that they name; by
+    name, as keywords. It and `teardown` may have one more positional parameter in front, for the state. Raise
+    MemharnessError with file and line.
     """
     names = tuple(params)
     functions = source.functions
     calls: dict[str, Call] = {
-        name: _Signature(source, functions[name], names).call(has_state="setup" in functions)
-        for name in ("setup", "run", "teardown")
+        role: _Signature(source, functions[name], names).call(has_state="setup" in functions)
+        for role, name in (("setup", "setup"), ("run", run), ("teardown", "teardown"))
         if name in functions
     }
     left_out = [name for name in names if name not in calls["run"].params]
     if left_out:
-        raise _Signature(source, functions["run"], names).error(
-            f"run takes no parameter named {', '.join(left_out)}",
-            "Add it to the signature of run, or take it out of params in the metadata.",
+        raise _Signature(source, functions[run], names).error(
+            f"{run} takes no parameter named {', '.join(left_out)}",
+            f"Add it to the signature of {run}, or take it out of params in the metadata.",
         )
     return calls
 
@@ -47,13 +51,20 @@ class _Signature:
 
     def call(self, *, has_state: bool) -> Call:
         self._check_kind()
+        is_async = isinstance(self.function, ast.AsyncFunctionDef)
         takes_state = self._takes_state(has_state=has_state)
         accepted = self.params if self.function.args.kwarg else [p for p in self.params if p in self.named]
         filled = {*accepted, *self.optional, *self.positional[:takes_state]}
         lacking = [name for name in dict.fromkeys((*self.positional, *self.named)) if name not in filled]
         if lacking:
             raise self._unfilled(lacking)
-        return Call(takes_state=takes_state, params=tuple(accepted))
+        name = self.function.name
+        return Call(
+            takes_state=takes_state,
+            params=tuple(accepted),
+            function=None if name in _ROLES else name,
+            is_async=is_async,
+        )
 
     def _unfilled(self, names: list[str]) -> MemharnessError:
         needs = f"{self.function.name} needs {', '.join(names)}, which"
@@ -82,8 +93,6 @@ class _Signature:
 
     def _check_kind(self) -> None:
         name = self.function.name
-        if isinstance(self.function, ast.AsyncFunctionDef):
-            raise self.error(f"{name} is async, and nothing would await it", "Define it with def and call asyncio.run.")
         if any(isinstance(node, ast.Yield | ast.YieldFrom) for node in _own_nodes(self.function)):
             raise self.error(f"{name} is a generator, and calling it runs nothing", "Return a value, do not yield.")
 

@@ -8,11 +8,10 @@ from typing import Final
 from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
 from memharness.findings.describe import SourceEdits
-from memharness.findings.project import Project, Selection, open_project
+from memharness.findings.project import Project, Selection, load_cases, open_project
 from memharness.model.environments import PINNED
 from memharness.model.history import Commit
 from memharness.model.measurements import PROBE_METHOD
-from memharness.scenarios import all_cases, load_scenarios
 from memharness.site.cache import Cache
 from memharness.site.case_history import CaseHistory, FamilyResults
 from memharness.site.changes import change_entries, find_changes
@@ -77,7 +76,7 @@ def open_contents(config: Config, selection: Selection) -> SiteContents:
     project = open_project(config, selection, read_only=True)
     stored = _stored_families(project, selection)
     history = _history(project, selection, {id_ for own, family in stored for id_ in own.store.commit_ids(family)})
-    every_case = all_cases(load_scenarios(config.run.scenarios))  # chosen or not, so that cached blocks hold
+    every_case = load_cases(config)  # chosen or not, so that cached blocks hold
     keys = [(case.name, case.scenario.identity, PROBE_METHOD) for case in every_case]
     families = tuple(_load_family(own, family, keys, history) for own, family in stored)
     return SiteContents(project=project, history=history, families=families)
