@@ -17,6 +17,7 @@ from memharness.model.measurements import Frame, Holder
 from memharness.model.values import Value
 
 _ADDING: Final = frozenset({"add", "append", "appendleft", "extend", "insert", "put", "setdefault", "update"})
+_MOST_FUNCTIONS: Final = 10  # that add to one holder, whose calls are looked for
 _VARIABLE = re.compile(r"(?:\S+ )?(?P<name>[\w.]+)(?P<function> of function \S+)?")  # of the text of a holder
 _Uses = Callable[[str], tuple[tuple[int, str], ...]]  # source -> line and dotted name
 
@@ -64,24 +65,27 @@ def _name_of(holder: Holder, held_by: Holder | None) -> _Name | None:
     return _Name(path=holder.path, line=holder.line, name=found["name"], variable=variable, local=local)
 
 
-def _functions_at(view: DiffSide, places: list[Place], variable: _Name | None) -> Iterator[_Name]:
-    """Yield the names of the functions around some places, the outermost ones; methods are those of `variable`."""
+def _functions_at(view: DiffSide, places: list[Place], variable: _Name | None) -> list[_Name]:
+    """Return the names of the functions around some places, the outermost ones; methods are those of `variable`."""
+    found: dict[tuple[str, str], _Name] = {}
     for path, line in places:
         function = function_at(view.source(path), line)
         if function and function.name != MODULE:
             outermost = function.name.partition(".<locals>")[0]
-            yield _Name(path=path, line=function.first, name=outermost, variable=variable)
+            name = _Name(path=path, line=function.first, name=outermost, variable=variable)
+            found.setdefault((path, outermost), name)
+    return list(found.values())[:_MOST_FUNCTIONS]
 
 
 def _places(view: DiffSide, uses: _Uses, name: _Name) -> Iterator[Place]:
     """Yield where a name is used, in its own file and then in the edited ones."""
     for path in dict.fromkeys((name.path, *sorted(view.sources))):
         source = view.source(path)
-        yield from ((path, line) for line, used in uses(source) if _means(view, (path, line), used, name))
+        yield from ((path, line) for line, used in uses(source) if _refers_to(view, (path, line), used, name))
 
 
-def _means(view: DiffSide, place: Place, used: str, name: _Name) -> bool:
-    """Tell whether a dotted name that is used at a place is `name`."""
+def _refers_to(view: DiffSide, place: Place, used: str, name: _Name) -> bool:
+    """Tell whether a dotted name that is used at a place refers to the same as `name`."""
     path, line = place
     owner, _, own = name.name.rpartition(".")
     source = view.source(path)
@@ -90,13 +94,13 @@ def _means(view: DiffSide, place: Place, used: str, name: _Name) -> bool:
         return path == name.path and used == own and function is not None and function.first <= line <= function.last
     if owner:
         receiver, _, attribute = used.rpartition(".")
-        return attribute == own and _has_it(view, place, receiver, name)
+        return attribute == own and _is_owner(view, place, receiver, name)
     return used in _spellings(source, path, name) and used.partition(".")[0] not in locals_around(source, line)
 
 
-def _has_it(view: DiffSide, place: Place, receiver: str, name: _Name) -> bool:
+def _is_owner(view: DiffSide, place: Place, receiver: str, name: _Name) -> bool:
     """Tell whether what is called `receiver` at a place is the class or the object that has the attribute `name`."""
-    if name.variable and _means(view, place, receiver, name.variable):
+    if name.variable and _refers_to(view, place, receiver, name.variable):
         return True
     path, line = place
     if path != name.path:
@@ -114,10 +118,11 @@ def _class_at(source: str, line: int) -> str:
     return function.name.partition(".<locals>")[0].rpartition(".")[0] if function else ""
 
 
-def _spellings(source: str, path: str, name: _Name) -> set[str]:
+@lru_cache(maxsize=256)  # asked for each use of any name
+def _spellings(source: str, path: str, name: _Name) -> frozenset[str]:
     """Return what the file at `path` calls a variable or a function of a module: "PAGES", "store.PAGES"."""
     if path == name.path:
-        return {name.name}
+        return frozenset((name.name,))
     found = set()
     for binding in bindings_of(source):
         level, module, wanted = binding.origin or (0, "", "")
@@ -125,7 +130,7 @@ def _spellings(source: str, path: str, name: _Name) -> set[str]:
             found.add(binding.name)
         elif name.path in files_of(path, level, ".".join(filter(None, (module, wanted)))):
             found.add(f"{binding.name}.{name.name}")
-    return found
+    return frozenset(found)
 
 
 @lru_cache(maxsize=256)

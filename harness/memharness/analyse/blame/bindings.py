@@ -136,7 +136,14 @@ def _used(source: str, line: int) -> tuple[str, ...]:
 
 def locals_around(source: str, line: int) -> set[str]:
     """Return the names that the functions around a line bind."""
-    return {name for node in _around(source, line) if isinstance(node, _Function) for name in _locals(node)}
+    return {name for first, last, names in _scopes(source) if first <= line <= last for name in names}
+
+
+@lru_cache(maxsize=256)
+def _scopes(source: str) -> tuple[tuple[int, int, frozenset[str]], ...]:
+    """Return the first and the last line of each function, with the names that it binds."""
+    functions = (node for node in ast.walk(tree_of(source)) if isinstance(node, _Function))
+    return tuple((node.lineno, node.end_lineno or 0, frozenset(_locals(node))) for node in functions)
 
 
 def _around(source: str, line: int) -> list[ast.stmt]:
