@@ -1,4 +1,4 @@
-"""`memharness compare`: shows any two revisions side by side."""
+"""`memharness compare`: shows any two revisions side by side, the working tree included."""
 
 import click
 
@@ -7,13 +7,14 @@ from memharness.commands.options import choosing, json_option, measuring, print_
 from memharness.commands.printing import print_advice, print_json
 from memharness.config.configuration import Config
 from memharness.findings.project import Selection
+from memharness.model.history import WORKTREE
 from memharness.run.compare import compare
 from memharness.terminal.progress import show_progress
 
 
 @click.command()
-@click.argument("before", metavar="A")
-@click.argument("after", metavar="B")
+@click.argument("before", metavar="[A]", default="HEAD")
+@click.argument("after", metavar="[B]", default=WORKTREE)
 @click.option("--same-env", is_flag=True, help="Measure both with the dependencies that B has.")
 @click.option("--retry-failed", is_flag=True, help="Measure again what failed before.")
 @choosing
@@ -34,9 +35,10 @@ def command(
     as_json: bool,
     verbose: bool,
 ) -> None:
-    """Compare the environments, metrics and lines of revisions A and B.
+    """Compare the environments, metrics and lines of revisions A (default: HEAD) and B (default: WORKTREE).
 
-    A and B may be any commits, tags or branches. What is missing is measured, and differences are explained by line.
+    A and B may be any commits, tags or branches, or WORKTREE: the files of the working tree as they are now. What is
+    missing is measured, and differences are explained by line.
     """
     print_config(config)
     with show_progress() as progress:

@@ -152,6 +152,7 @@ def selecting(function: Command) -> Command:
         pattern: str | None,
         case_tags: tuple[str, ...],
         new: bool = False,
+        working_tree: bool = False,
         **kwargs: Any,
     ) -> Any:
         chosen = {"A..B": revisions, "--since": since, "--last": last, "--all": every, "--new": new}
@@ -169,6 +170,7 @@ def selecting(function: Command) -> Command:
             tags=tags,
             new=new,
             every=every,
+            working_tree=working_tree,
             pattern=pattern,
             case_tags=case_tags,
         )

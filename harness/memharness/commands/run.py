@@ -24,6 +24,7 @@ from memharness.wording.text import number_text
 @click.command()
 @selecting
 @click.option("--new", is_flag=True, help="Commits since every case was last measured.")
+@click.option("--worktree", "working_tree", is_flag=True, help="The working tree as well, after the newest commit.")
 @json_option
 @verbose_option
 @click.option("--retry-failed", is_flag=True, help="Measure again what failed before.")
@@ -83,12 +84,16 @@ def report_run(work: Callable[..., Results], *, as_json: bool = False, verbose: 
 
 
 def _working_tree_notes(results: Results) -> Iterator[str]:
-    """Yield how many files of the working tree differ from the newest commit, if any do."""
-    newest = results.commits[-1]
+    """Yield how many files of the working tree differ from the newest commit, if any do and it was not asked for."""
+    newest, working_tree = results.commits[-1], results.project.working_tree
+    if working_tree is not None:
+        if not working_tree.working_tree:
+            yield f"nothing is edited: the working tree is commit {working_tree.short}"
+        return
     edited = edited_files(results.project, newest.id)
     if edited:
         are, them = ("is", "it") if edited == 1 else ("are", "them")
         yield (
             f"{number_text(edited, 'file')} of the project {are} not as in {newest.short}; commits are measured, "
-            f"not the working tree: commit {them} first"
+            f"not the working tree: commit {them} first, or add --worktree"
         )

@@ -13,8 +13,7 @@ from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
 from memharness.findings.project import Selection, open_project
 from memharness.findings.results import Results, load_commits
-from memharness.git.history import find_commit
-from memharness.model.history import Commit
+from memharness.model.history import WORKTREE, Commit
 from memharness.model.measurements import Measured, Measurement, Outcome, StoredCase
 from memharness.model.metrics import explainable
 from memharness.terminal.progress import show_progress
@@ -28,13 +27,14 @@ from memharness.wording.text import number_text
 @json_option
 @measuring
 def command(config: Config, selection: Selection, *, commit: str | None, explain: bool, as_json: bool) -> None:
-    """Print what is stored for COMMIT (default: the newest measured commit).
+    """Print what is stored for COMMIT (default: the newest measured commit), which may be WORKTREE.
 
     That is the metrics, the tracked objects with the types that grew, and the lines that hold memory. Call stacks,
     types and the lines of the peak are stored for both sides of every change, and where --explain measured them.
     """
+    selection = replace(selection, working_tree=commit == WORKTREE)
     project = open_project(config, selection, read_only=True)
-    found = find_commit(project.repository, commit or project.newest_stored("HEAD") or "HEAD")
+    found = project.find_commit(commit or project.newest_stored("HEAD") or "HEAD")
     if explain:
         from memharness.run.session import explain_stored  # here, as it takes time to load
 
@@ -44,8 +44,8 @@ def command(config: Config, selection: Selection, *, commit: str | None, explain
     print_notices((*project.store.notices, *_failures(stored, found), *_unexplained(stored, found)))
     if not stored:
         raise MemharnessError(
-            f"Nothing is stored for commit {found.short} in {config.run.results}",
-            hint=f"Measure it with `memharness run --until {found.short} --last 1`.",
+            f"Nothing is stored for {_name(found, config)}",
+            hint=f"Measure it with `{_measuring(found)}`.",
         )
     if as_json:
         print_json({"format": 1, "commit": found, "cases": stored, "notices": project.store.notices})
@@ -62,7 +62,16 @@ def _failures(stored: Sequence[StoredCase], commit: Commit) -> Iterator[str]:
     failed = sum(not isinstance(outcome, Measured) or bool(outcome.failed_passes) for outcome in outcomes)
     if failed:
         what = f"{failed} of {number_text(len(stored), 'case')} failed"
-        yield f"{what}; `memharness run --until {commit.short} --last 1 --retry-failed` measures what is missing again"
+        yield f"{what}; `{_measuring(commit)} --retry-failed` measures what is missing again"
+
+
+def _name(commit: Commit, config: Config) -> str:
+    return "the working tree as it is now" if commit.working_tree else f"commit {commit.short} in {config.run.results}"
+
+
+def _measuring(commit: Commit) -> str:
+    """Return the command that measures a commit."""
+    return f"memharness run --last 1 {'--worktree' if commit.working_tree else f'--until {commit.short}'}"
 
 
 def _unexplained(stored: Sequence[StoredCase], commit: Commit) -> Iterator[str]:

@@ -8,15 +8,16 @@ from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
 from memharness.files.cache_folder import cache_folder
 from memharness.files.copies import copy_folder
-from memharness.git.history import RevisionRange, commit_ids, select_commits, shortfall
+from memharness.git.history import RevisionRange, commit_ids, find_commit, select_commits, shortfall
 from memharness.git.repository import Repository, open_repository, read_blob
-from memharness.model.history import Commit
+from memharness.git.working_tree import working_tree_commit
+from memharness.model.history import WORKTREE, Commit
 from memharness.model.measurements import Measured
 from memharness.model.scenarios import Case
 from memharness.packages.layout import Layout, find_directory, locate
 from memharness.packages.metadata import Read, read_metadata, reader_below
 from memharness.scenarios import all_cases, load_scenarios, select_cases, skipped_entries
-from memharness.store import Store
+from memharness.store import Store, StoreWithWorkingTree
 from memharness.workloads import copy_files, load_workloads
 
 
@@ -24,11 +25,13 @@ class Selection(RevisionRange):
     """What a command is asked to look at: revisions, and cases by `-k` expression and by tag.
 
     `new` asks for the commits after the newest measured one, which is the baseline; `every` for the whole history,
-    which is also the default. `machine` limits commands that read the results of all machines to one.
+    which is also the default. `working_tree` asks for the working tree as well, as the newest commit. `machine` limits
+    commands that read the results of all machines to one.
     """
 
     new: bool = False
     every: bool = False
+    working_tree: bool = False
     pattern: str | None = None
     case_tags: tuple[str, ...] = ()
     machine: str | None = None
@@ -46,6 +49,7 @@ class Project:
     cases: tuple[Case, ...]
     store: Store
     notices: tuple[str, ...] = ()  # on the scenario folder
+    working_tree: Commit | None = None  # where it was asked for: a commit made of it, or HEAD if nothing is edited
 
     def metrics_of(self, case: Case) -> tuple[str, ...]:
         """Return the metrics that are wanted of a case."""
@@ -62,12 +66,23 @@ class Project:
         return line[self._baseline(line) :] if selection.new else line
 
     def choose_commits(self, selection: Selection) -> tuple[tuple[Commit, ...], tuple[str, ...]]:
-        """Return the selected commits, and why there are no more, where that needs an explanation."""
+        """Return the selected commits, and why there are no more, where that needs an explanation.
+
+        A working tree is the last one; where nothing is edited, it is HEAD.
+        """
         commits = self.commits(selection)
-        if selection.new and len(commits) > 1 and commits[0].id in self._stored_ids():
-            return commits, ()
-        why = shortfall(self.repository, selection, commits)
+        continued = selection.new and len(commits) > 1 and commits[0].id in self._stored_ids()
+        why = None if continued else shortfall(self.repository, selection, commits)
+        last = self.working_tree
+        if last is not None and (last.working_tree or last not in commits):
+            commits = (*(commit for commit in commits if commit.id != last.id), last)
         return commits, (why,) if why else ()
+
+    def find_commit(self, revision: str) -> Commit:
+        """Return the commit that `revision` names, which may be the working tree if that was asked for."""
+        if revision == WORKTREE and self.working_tree is not None:
+            return self.working_tree
+        return find_commit(self.repository, revision)
 
     def copy_scenarios(self, into: Path) -> None:
         """Copy the scenario folder as it was parsed, and the files that other workloads need.
@@ -125,13 +140,31 @@ def open_project(config: Config, selection: Selection, *, read_only: bool = Fals
     repository = open_repository(config.project.repo, cache_folder())
     every_case = load_cases(config)
     renamed = {case.scenario.text_identity: case.scenario.identity for case in every_case}
+    working_tree = read_working_tree(config, repository) if selection.working_tree else None
+    if working_tree is not None and working_tree.working_tree:
+        store: Store = StoreWithWorkingTree(
+            config.run.results,
+            config.run.machine,
+            working_tree=working_tree,
+            aside=cache_folder() / "working-trees" / repository.id,
+            read_only=read_only,
+            renamed=renamed,
+        )
+    else:
+        store = Store(config.run.results, config.run.machine, read_only=read_only, renamed=renamed)
     return Project(
         config=config,
         repository=repository,
         cases=select_cases(every_case, selection.pattern, selection.case_tags),
-        store=Store(config.run.results, config.run.machine, read_only=read_only, renamed=renamed),
+        store=store,
         notices=skipped_entries(config.run.scenarios) if _has_files(config) else (),
+        working_tree=working_tree,
     )
+
+
+def read_working_tree(config: Config, repository: Repository) -> Commit:
+    """Return the working tree as a commit, HEAD if nothing is edited; what memharness writes there does not count."""
+    return working_tree_commit(repository, without=(config.run.results, config.publish.folder))
 
 
 def load_cases(config: Config) -> tuple[Case, ...]:

@@ -106,6 +106,7 @@ def make_report(
         series=tuple(map(_summary, present)),
         exceeded=tuple(over for one in present for over in _exceeded(one)),
         figures=_figures(results, failed),
+        working_tree=next((commit.id for commit in results.commits if commit.working_tree), None),
         notices=tuple(dict.fromkeys(notices)),
     )
 

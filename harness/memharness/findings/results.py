@@ -133,8 +133,8 @@ def with_whole_history(results: Results) -> Results:
     stored = _stored(results)
     if results.positions.keys() >= {commit for _, commit in stored}:
         return results
-    commits = select_commits(results.project.repository, RevisionRange(until=results.commits[-1].id))
-    whole = replace(results, commits=tuple(commits))
+    *line, _ = select_commits(results.project.repository, RevisionRange(until=results.commits[-1].id))
+    whole = replace(results, commits=(*line, results.commits[-1]))  # the same, but that may be the working tree
     return _load(whole, {(family, commit) for family, commit in stored if commit not in results.positions})
 
 

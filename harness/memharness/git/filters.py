@@ -71,7 +71,7 @@ def _filters(repository: Repository, entries: Mapping[str, str]) -> dict[str, st
         answer = repository.derive(
             *("check-attr", "--cached", "-z", "--stdin", "filter"),
             given=b"".join(path.encode(errors="surrogateescape") + b"\0" for path in files),
-            variables=variables | repository.alternates_variable(),
+            variables=variables | repository.alternates_variable(derived=True),
         )
     fields = answer.decode(errors="surrogateescape").split("\0")
     values = dict(zip(fields[::3], fields[2::3], strict=False))

@@ -45,6 +45,7 @@ _ISOLATED: Final = {
 FETCH_SECONDS: Final = 600  # for what a commit needs from elsewhere; without any data for a minute it ends as well
 PATIENT: Final = ("-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60", "-c", "gc.auto=0")
 _MOST_BYTES: Final = 100_000  # of a variable: Linux takes 128 KiB
+_ORIGIN: Final = "origin"  # file of a derived repository: where the objects are that it is about
 _UNUSED: Final = "30.days.ago"  # since when what can be derived again was not
 _adding: Final = threading.Lock()
 _NO: Final = ("false", "no", "off", "0")
@@ -93,13 +94,17 @@ class Repository(Value, dict=True, gc=True):
         with _adding:
             self.alternates.extend(folder for folder in dict.fromkeys(folders) if folder not in self.alternates)
 
-    def alternates_variable(self) -> dict[str, str]:
-        """Return the variable by which git finds the objects in the alternates, if there are any."""
-        if not self.alternates:
+    def alternates_variable(self, *, derived: bool = False) -> dict[str, str]:
+        """Return the variable by which git finds the objects in the alternates, if there are any.
+
+        `derived`: for the derived repository, which is to find those of this one as well.
+        """
+        folders = [*([self.objects] if derived else []), *self.alternates]
+        if not folders:
             return {}
-        stores = ":".join(map(quoted, self.alternates))
+        stores = ":".join(map(quoted, folders))
         if len(os.fsencode(stores)) > _MOST_BYTES:
-            stores = quoted(self._listed(self.alternates))
+            stores = quoted(self._listed(folders))
         return {"GIT_ALTERNATE_OBJECT_DIRECTORIES": stores}
 
     def _listed(self, stores: Iterable[str]) -> str:
@@ -136,15 +141,19 @@ class Repository(Value, dict=True, gc=True):
         return self.git("for-each-ref", "--format=%(objectname) %(refname)", *prefixes)
 
     def derived_repository(self) -> str:
-        """Return the bare repository in the cache for what is derived from commits, or fetched for them."""
+        """Return the bare repository in the cache for what is derived from commits, or fetched for them.
+
+        It borrows no objects by itself: git would date those anew that it writes once more.
+        """
         folder = self._derived
-        alternates = folder / "objects/info/alternates"
-        if not alternates.is_file():
+        origin = folder / _ORIGIN
+        if not origin.is_file():
             folder.mkdir(parents=True, exist_ok=True)
             with FileLock(f"{folder}.lock"):
                 how = ["--quiet", "--bare", "--template=", f"--object-format={self.object_format}"]
                 run_git(["init", *how, "."], folder=str(folder), isolated=True)
-                Folder(folder).write(alternates, alternates_file([self.objects]))  # whole, or not there at all
+                (folder / "objects/info/alternates").unlink(missing_ok=True)  # of earlier versions
+                Folder(folder).write(origin, os.fsencode(self.objects))  # whole, or not there at all
         prune_derived(folder)
         self.add_alternates([f"{folder}/objects"])
         return str(folder)
@@ -195,10 +204,10 @@ class Repository(Value, dict=True, gc=True):
 def prune_derived(folder: Path) -> None:
     """Remove what was last derived long ago, and the folders beside this one of repositories that are gone."""
     run_git([f"--git-dir={folder}", "prune", f"--expire={_UNUSED}"], folder=str(folder), isolated=True)
-    for alternates in folder.parent.glob("*/objects/info/alternates"):
+    for origin in folder.parent.glob(f"*/{_ORIGIN}"):
         with contextlib.suppress(OSError):  # another process removes it as well, or it is not for this user to remove
-            objects, lost = alternates.read_bytes().removesuffix(b"\n"), alternates.parents[2]
-            if not (objects.startswith(b'"') or Path(os.fsdecode(objects)).exists()):
+            if not Path(os.fsdecode(origin.read_bytes())).exists():
+                lost = origin.parent
                 for path in (lost, Path(f"{lost}.many"), Path(f"{lost}.lock")):
                     remove(path)
 

@@ -23,7 +23,7 @@ _NAME_BYTES, _PATH_BYTES = 255, 3900  # the most that Linux takes, less some for
 _FILES: Final = ("100", "120")  # modes of files and links begin like this
 _FOLDER: Final = "040000"
 _LOST: Final = "the repository lacks its contents: `git fsck` tells what else, another clone may have it"
-_NOBODY: Final = {
+NOBODY: Final = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")
     for what, value in (("NAME", "nobody"), ("EMAIL", "nobody"), ("DATE", "@0 +0000"))
@@ -141,4 +141,4 @@ def _made(repository: Repository, found: Mapping[str, str]) -> str:
         index = {"GIT_INDEX_FILE": f"{folder}/index"}
         repository.derive("update-index", "-z", "--index-info", given=index_info(found), variables=index)
         tree = repository.derive("write-tree", "--missing-ok", variables=index).decode().strip()
-    return repository.derive("commit-tree", "-m", "", tree, variables=_NOBODY).decode().strip()
+    return repository.derive("commit-tree", "-m", "", tree, variables=NOBODY).decode().strip()

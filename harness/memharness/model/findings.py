@@ -208,6 +208,7 @@ class Report(Value, omit_defaults=False):
     findings: tuple[tuple[int, ...], ...] = ()
     open_findings: tuple[tuple[int, ...], ...] = ()
     figures: dict[str, tuple[str, ...]] = {}
+    working_tree: str | None = None
     format: int = FORMAT
 
 

@@ -5,10 +5,14 @@ from typing import Final
 from memharness.model.values import CommitId, Value
 
 NO_TIME: Final = -(1 << 53)  # of a commit without a readable time: earlier than any calendar goes
+WORKTREE: Final = "WORKTREE"  # the working tree as a revision
 
 
 class Commit(Value):
-    """One commit of the project. `time` is the committer's, or NO_TIME."""
+    """One commit of the project. `time` is the committer's, or NO_TIME.
+
+    `working_tree`: it was made of the working tree, and is in no history.
+    """
 
     id: CommitId
     parents: tuple[CommitId, ...]
@@ -16,11 +20,12 @@ class Commit(Value):
     time: int
     subject: str
     tags: tuple[str, ...] = ()
+    working_tree: bool = False
 
     @property
     def short(self) -> str:
-        """The first ten digits of the id."""
-        return self.id[:10]
+        """The first ten digits of the id, or WORKTREE: what users call it by."""
+        return WORKTREE if self.working_tree else self.id[:10]
 
 
 class Hunk(Value, array_like=True):

@@ -10,10 +10,9 @@ from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.findings.project import Selection
 from memharness.findings.report import make_report, with_ends
 from memharness.findings.results import Results
-from memharness.git.history import find_commit
 from memharness.model.environments import EnvironmentFacts
 from memharness.model.findings import EnvironmentDifference, Report, Summary
-from memharness.model.history import Commit
+from memharness.model.history import WORKTREE, Commit
 from memharness.model.values import Value
 from memharness.plan.tasks import Suite
 from memharness.run.listener import Listener
@@ -41,13 +40,15 @@ def compare(
 ) -> Comparison:
     """Measure what is missing at two revisions, each with its explanation, and report how they differ.
 
+    WORKTREE is the working tree as a revision, of which nothing is stored among the results.
     `same_env` measures both with the versions of dependencies that the later one has: what differs then is the
     project's own. Raises MemharnessError, also where both revisions are one commit.
     """
+    selection = replace(selection, working_tree=WORKTREE in (before, after))
     with open_session(config, selection, listener=listener, retry_failed=retry_failed) as session:
-        pair = [find_commit(session.project.repository, revision) for revision in (before, after)]
+        pair = [session.project.find_commit(revision) for revision in (before, after)]
         if pair[0].id == pair[1].id:
-            raise MemharnessError(f"{before} and {after} are the same commit", hint="Name two different revisions.")
+            raise _nothing_to_compare(before, after)
         if same_env:
             session.suites = tuple(_pinned(session, pair[1]))
         results = session.confirm(session.measure_missing(session.load_stored(pair)))
@@ -60,6 +61,15 @@ def compare(
             notices=(*report.notices, *note),
         )
     return Comparison(before=pair[0], after=pair[1], report=report, fresh=results.fresh)
+
+
+def _nothing_to_compare(before: str, after: str) -> MemharnessError:
+    if WORKTREE in (before, after):
+        return MemharnessError(
+            f"nothing is edited: {before} and {after} have the same files",
+            hint="Edit something first, or name another revision.",
+        )
+    return MemharnessError(f"{before} and {after} are the same commit", hint="Name two different revisions.")
 
 
 def _side_by_side(row: Summary) -> Summary:

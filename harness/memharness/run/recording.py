@@ -110,5 +110,6 @@ class Recorder:
                 self._notes[kind][case.name] = note
             if outcome.calls and not case.scenario.calls:
                 key = (task.spec.family, case.name, identity)
-                self._calls[key] = self._store.set_calls(*key, outcome.calls)
+                of_commit = not task.commit.working_tree
+                self._calls[key] = self._store.set_calls(*key, outcome.calls) if of_commit else outcome.calls
         return case.name, identity, PROBE_METHOD, task.round, observation

@@ -6,7 +6,7 @@ or a stored one, proves it, even if it was measured meanwhile because the proof 
 
 from bisect import bisect, bisect_left
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -18,6 +18,7 @@ from memharness.child.observed_inputs import matches_scenarios
 from memharness.findings.project import Project
 from memharness.findings.results import Results
 from memharness.model.environments import EnvironmentSpec
+from memharness.model.history import Commit
 from memharness.model.measurements import PROBE_METHOD, Measured, Measurement, Observation, ObservedInputs, Reused
 from memharness.model.metrics import METRICS, PassName, passes_for
 from memharness.model.scenarios import Case
@@ -54,7 +55,7 @@ class Reuse:
                 stored = results.series(task.spec.family, case.name, case.scenario.identity)
                 key = (task.spec.family, case.name)
                 if key not in usable:
-                    usable[key] = sorted(results.positions[id_] for id_, found in stored.items() if _is_usable(found))
+                    usable[key] = [at for at, commit in enumerate(results.commits) if _is_usable(commit, stored)]
                 for position in _neighbours(usable[key], results.positions[task.commit.id]):
                     commit = results.commits[position].id
                     self._add_stored(task, case, commit, stored[commit][0])
@@ -95,7 +96,7 @@ class Reuse:
         Where it was `proven` meanwhile, it is added for the commits referred to, as workers may have relied on it.
         """
         outcome, commit = observation.outcome, task.commit.id
-        if not self._applies_to(task) or not isinstance(outcome, Measured):
+        if not self._applies_to(task) or not isinstance(outcome, Measured) or task.commit.working_tree:
             return
         origins = {name: reference.commit for reference in proven for name in reference.passes}
         by_origin: dict[str | None, dict[PassName, ObservedInputs]] = defaultdict(dict)
@@ -167,5 +168,7 @@ def _neighbours(positions: Sequence[int], at: int) -> tuple[int, ...]:
     return (*positions[max(before - 1, 0) : before], *positions[after : after + 1])
 
 
-def _is_usable(stored: Sequence[Measurement]) -> bool:
-    return bool(stored) and stored[0].round == 0 and isinstance(stored[0].outcome, Measured)
+def _is_usable(commit: Commit, stored: Mapping[str, Sequence[Measurement]]) -> bool:
+    """Tell whether a plain first measurement is stored of a commit; results never refer to that of a working tree."""
+    first = next(iter(stored.get(commit.id, ())), None)
+    return first is not None and not commit.working_tree and first.round == 0 and isinstance(first.outcome, Measured)

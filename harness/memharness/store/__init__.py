@@ -5,5 +5,6 @@ In: observations. Out: records. Nothing is printed; what a person should know is
 
 from memharness.store.ledger import is_same_change
 from memharness.store.results import CaseObservation, Store, machines
+from memharness.store.working_tree import StoreWithWorkingTree
 
-__all__ = ["CaseObservation", "Store", "is_same_change", "machines"]
+__all__ = ["CaseObservation", "Store", "StoreWithWorkingTree", "is_same_change", "machines"]

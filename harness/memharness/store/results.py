@@ -203,12 +203,15 @@ class Store:
 
     def profile(self, profile_id: str) -> Profile | None:
         """Return a stored profile; None, with a notice, where it is missing or damaged."""
-        path = self._profile_path(profile_id)
-        if not self._files.is_file(path):
+        if not self.has_profile(profile_id):
             self._forget_profiles()
-            self._notice(f"{path} is missing: no lines can be shown for it")
+            self._notice(f"{self._profile_path(profile_id)} is missing: no lines can be shown for it")
             return None
         return self._cached_profile(profile_id)
+
+    def has_profile(self, profile_id: str) -> bool:
+        """Tell whether a profile is there."""
+        return self._files.is_file(self._profile_path(profile_id))
 
     def inputs(self, inputs_id: str) -> ObservedInputs | None:
         """Return what a pass observed; None where that is missing or damaged: nothing can be proven with it."""

@@ -73,10 +73,15 @@ def failed_text(side: str = "") -> Text:
 
 
 def commit_text(commit_id: str, commits: Mapping[str, Commit], *, with_author: bool = True) -> Text:
-    """Return short id, date, author and subject of a commit, or the id alone if the commit is not among `commits`."""
+    """Return short id, date, author and subject of a commit, or the id alone if the commit is not among `commits`.
+
+    Of the working tree: the words, the short id of its contents, and since when it is edited.
+    """
     text = Text().append(commit_id[:10], style="bold")
-    if commit_id in commits:
-        commit = commits[commit_id]
+    commit = commits.get(commit_id)
+    if commit is not None and commit.working_tree:
+        return Text("working tree  ", style="bold").append_text(text).append(f"  {visible(commit.subject)}")
+    if commit is not None:
         author = f"{visible(commit.author)}  " if with_author else ""
         text.append(f"  {_date(commit)}  {author}{visible(commit.subject)}")
     return text
