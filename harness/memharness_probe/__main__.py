@@ -89,6 +89,9 @@ or
   reason        "ValueError: its first words"
   frames        [[path, line, function, source], ..], only the user's, outermost first
 
+or
+  status        "skipped";  reason: why the workload, as it says itself, is not to be measured here
+
 A path is relative to the tree, or begins with <scenarios>, <site-packages> or <stdlib>, or is what the code says.
 In "first" and "deep" the sizes add up: of "alive" to result + retained, of "retained" to retained, of the modules (in
 "deep" also the lines) of "import" to import; but for some bytes on 3.11, where "deep" loads ctypes before the call.

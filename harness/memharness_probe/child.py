@@ -8,7 +8,7 @@ from _frozen_importlib_external import PathFinder
 
 from memharness_probe import METHOD, signals
 from memharness_probe.delivery import deliver, leave_if_forked, prepare
-from memharness_probe.failure import describe, reason
+from memharness_probe.failure import describe, reason, skip_reason
 from memharness_probe.interned_names import make_room
 from memharness_probe.loading import load
 from memharness_probe.locator import Locator
@@ -66,7 +66,11 @@ def main() -> None:
         try:
             hooks[0](None)
             hooks[1](None)
-            answer.update(describe(error, Locator(request), _FOLDER))
+            skipped = skip_reason(error)
+            if skipped is None:
+                answer.update(describe(error, Locator(request), _FOLDER))
+            else:
+                answer = {"format": _FORMAT, "method": METHOD, "status": "skipped", "reason": skipped}
         except BaseException:  # noqa: BLE001  (an audit hook of the workload's may raise anything)
             answer["reason"] = reason(error)
     deliver(request["response"], request["token"], answer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from memharness_probe.instances import bare_name
+from memharness_probe.instances import bare_name, type_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
 _REASON_CHARACTERS = 300
 _LOOKED_AT = 10_000  # characters of a longer message
+_SKIP_TEST = "unittest.case.SkipTest"
 _FRAMES = 50  # innermost; a recursion without end has a thousand alike
+
+
+class Skip(Exception):  # noqa: N818  (nothing failed)
+    """Raised by drivers: the workload is not to be measured here; the argument says why."""
 
 
 def describe(error: BaseException, locator: Locator, own: str) -> dict[str, Any]:
@@ -44,6 +49,14 @@ def _places(error: BaseException) -> list[tuple[str, int]]:
     return places
 
 
+def skip_reason(error: BaseException) -> str | None:
+    """Return why the workload is not to be measured, where it raised `unittest.SkipTest` or `Skip`; else None."""
+    names = [type_name(kind) for kind in type.mro(type(error))]
+    if _SKIP_TEST not in names and not issubclass(type(error), Skip):
+        return None
+    return one_line(str.__str__(str(error))[:_LOOKED_AT]) or "no reason given"
+
+
 def reason(error: BaseException) -> str:
     """Return type and message in one line."""
     name = bare_name(type(error)).rpartition(".")[2]
@@ -51,4 +64,9 @@ def reason(error: BaseException) -> str:
         text = str.__str__(str(error))[:_LOOKED_AT]
     except BaseException:  # noqa: BLE001  (user code)
         text = "(no message: its __str__ failed)"
-    return " ".join((f"{name}: {text}" if text else name).split())[:_REASON_CHARACTERS]
+    return one_line(f"{name}: {text}" if text else name)
+
+
+def one_line(text: str) -> str:
+    """Return the beginning of a text in one line."""
+    return " ".join(text.split())[:_REASON_CHARACTERS]

@@ -603,3 +603,21 @@ def test_memory_of_child_processes_is_named_once_for_a_case(quick: Workbench) ->
     named = [notice for notice in report["notices"] if "memory of child processes is not counted" in notice]
     assert len(named) == 1
     assert named[0].startswith("fill: the memory of child processes is not counted: 1 was started, ")
+
+
+def test_a_skipped_case_is_no_failure_and_is_not_run_again(quick: Workbench) -> None:
+    text = quick.scenario.read_text()
+    skip = "if not hasattr(box, 'KEPT'):\n    raise unittest.SkipTest('no box yet')\n"
+    quick.scenario.write_text(text.replace("import box\n", f"import unittest\n\nimport box\n\n{skip}"))
+    quick.commit("def fill(): ...\n")
+    code, report = quick.call_json("run")
+    assert (code, report["failures"], report["counts"]["failed"]) == (0, [], 0)
+    assert "1 case skipped at" in " ".join(report["notices"])
+    code, again = quick.call_json("run", "--retry-failed")
+    assert (code, again["counts"]["measured"]) == (0, 0)
+    code, shown = quick.call("show")
+    assert (code, "skipped: no box yet" in shown) == (0, True)
+    quick.commit(module())
+    code, report = quick.call_json("run")
+    assert (code, report["failures"]) == (0, [])
+    assert quick.call_json("publish")[0] == 0

@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from children import BLOCK, EVERYTHING, FIRST, VERSIONS, Bench, every_version, failed, measured, profile
-from memharness.model.measurements import PROBE_METHOD, Frame, Measured, ProfileLine, Stack, TypeCount, outcome_reason
+from memharness.model.measurements import (
+    PROBE_METHOD,
+    Frame,
+    Measured,
+    ProfileLine,
+    Skipped,
+    Stack,
+    TypeCount,
+    outcome_reason,
+)
 
 KNOWN = """
     KEPT = []
@@ -565,3 +574,15 @@ def test_generators_without_a_seed_are_alike_in_every_run_and_unlike_one_another
     """
     one, other = (versioned.observe(text) for _ in range(2))
     assert one.outcome == other.outcome
+
+
+SKIPS = {
+    "import": "import unittest\nraise unittest.SkipTest('needs\\nv2')\ndef run(): ...\n",
+    "run": "import unittest\nclass Own(unittest.SkipTest): ...\ndef run(): raise Own('needs v2')\n",
+}
+
+
+@pytest.mark.parametrize("text", SKIPS.values(), ids=SKIPS)
+@every_version
+def test_a_workload_may_skip_itself(versioned: Bench, text: str) -> None:
+    assert versioned.observe(text).outcome == Skipped(reason="needs v2")

@@ -11,7 +11,7 @@ from statistics import median_high, median_low
 from memharness.model.environments import EnvironmentFacts
 from memharness.model.findings import MetricClass
 from memharness.model.history import Commit
-from memharness.model.measurements import Measured, Measurement, Outcome, outcome_reason
+from memharness.model.measurements import Measured, Measurement, Outcome, Skipped, outcome_reason
 from memharness.model.metrics import METRICS, Phase
 from memharness.model.values import Value
 
@@ -181,6 +181,8 @@ def _having(metric: str, measurements: Sequence[Measurement]) -> Iterator[tuple[
 
 
 def _reason(outcome: Outcome, metric: str) -> tuple[Phase, str] | None:
-    """Return why an outcome lacks a metric; None where the metric was not asked for."""
+    """Return why an outcome lacks a metric; None where the metric was not asked for, or the case does not apply."""
+    if isinstance(outcome, Skipped):
+        return None
     failed = outcome.failed_passes.get(METRICS[metric].measured_in) if isinstance(outcome, Measured) else outcome
     return outcome_reason(failed) if failed is not None else None

@@ -17,7 +17,7 @@ from memharness.child.terms import Terms
 from memharness.child.verdict import judge
 from memharness.model.environments import Environment
 from memharness.model.history import Checkout
-from memharness.model.measurements import Failed, ObservedInputs, OutOfMemory, TimedOut
+from memharness.model.measurements import Failed, ObservedInputs, OutOfMemory, Skipped, TimedOut
 from memharness.model.metrics import Stage
 from memharness.model.scenarios import Case
 from memharness.model.values import Value
@@ -32,7 +32,7 @@ class PassResult(Value):
     `inputs`: what the pass observed; or why nobody can know, in words; None where it is not recorded.
     """
 
-    outcome: Delivered | Failed | TimedOut | OutOfMemory
+    outcome: Delivered | Failed | TimedOut | OutOfMemory | Skipped
     ending: Ending
     inputs: ObservedInputs | str | None = None
 

@@ -88,6 +88,12 @@ class Broken(Response, tag_field="status", tag="failed"):
     frames: tuple[Frame, ...] = ()
 
 
+class NotApplicable(Response, tag_field="status", tag="skipped"):
+    """Why the workload is not to be measured here, as it says itself."""
+
+    reason: str
+
+
 class Exchange:
     """The files of one pass in `folder`, which is emptied; a response counts only with this `token`.
 
@@ -161,7 +167,7 @@ class Exchange:
             return "import"
         return phase
 
-    def response(self, pid: int) -> Delivered | Broken | str:
+    def response(self, pid: int) -> Delivered | Broken | NotApplicable | str:
         """Return what the child `pid` delivered; where that is nothing genuine, words for what it left instead."""
         instead, content = "before delivering a result", None
         for path in (self._response, self._spare):
@@ -171,7 +177,7 @@ class Exchange:
                 if isinstance(error, NotPlain | TooLarge):
                     instead = f"without a result that can be read: {error.strerror}"
         try:
-            response = msgspec.json.decode(content or b"", type=Delivered | Broken)
+            response = msgspec.json.decode(content or b"", type=Delivered | Broken | NotApplicable)
         except (ValueError, RecursionError):
             return instead
         return response if (response.token, response.pid) == (self.token, pid) else instead

@@ -13,6 +13,7 @@ from memharness.model.measurements import (
     ObservedInputs,
     OutOfMemory,
     Profile,
+    Skipped,
     TimedOut,
     outcome_reason,
 )
@@ -41,6 +42,9 @@ class MergedPasses:
     def add(self, name: PassName, result: PassResult) -> None:
         """Add a pass that measures."""
         self.endings[name] = [result.ending]
+        if isinstance(result.outcome, Skipped):
+            self.note_missing(result.outcome, f"the metrics of the {name} pass")
+            return
         if not isinstance(result.outcome, Delivered):
             self._failed[name] = result.outcome
             return
@@ -61,7 +65,7 @@ class MergedPasses:
         self.note_missing(result.outcome, missing)
         return None
 
-    def note_missing(self, outcome: Failed | TimedOut | OutOfMemory, missing: str) -> None:
+    def note_missing(self, outcome: Failed | TimedOut | OutOfMemory | Skipped, missing: str) -> None:
         """Note what is `missing` because a pass failed."""
         phase, reason = outcome_reason(outcome)
         note = f"{missing}: the pass for them ended in {phase}: {reason}"

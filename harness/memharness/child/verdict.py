@@ -3,9 +3,9 @@
 import signal
 from typing import Final
 
-from memharness.child.exchange import Broken, Delivered, Exchange
+from memharness.child.exchange import Broken, Delivered, Exchange, NotApplicable
 from memharness.child.terms import Terms
-from memharness.model.measurements import Failed, OutOfMemory, TimedOut
+from memharness.model.measurements import Failed, OutOfMemory, Skipped, TimedOut
 from memharness.processes.supervision import Ending
 
 _LINES: Final = 20  # of the output
@@ -18,7 +18,7 @@ _NO_MEMORY: Final = (
 )
 
 
-def judge(exchange: Exchange, ending: Ending, terms: Terms) -> Delivered | Failed | TimedOut | OutOfMemory:
+def judge(exchange: Exchange, ending: Ending, terms: Terms) -> Delivered | Failed | TimedOut | OutOfMemory | Skipped:
     """Return the outcome of a child that ran under these terms."""
     phase, output = exchange.phase(), _last_lines(ending.output)
     if ending.cause == "cpu":
@@ -31,6 +31,8 @@ def judge(exchange: Exchange, ending: Ending, terms: Terms) -> Delivered | Faile
     response = exchange.response(ending.pid)
     if isinstance(response, Delivered):
         return response
+    if isinstance(response, NotApplicable):
+        return Skipped(reason=response.reason)
     if terms.memory_limit is not None and (ending.cause == "memory" or _lacked_memory(response, output)):
         during = response.phase if isinstance(response, Broken) else phase
         return OutOfMemory(during=during, limit_bytes=terms.memory_limit, output=output)

@@ -96,7 +96,8 @@ def judge_case(
     """Judge the series of one case; `rss_peak` only where most memory is not traced."""
     for series in own:
         rule = rule_for(series.metric, case.scenario.thresholds, config.thresholds)
-        if rule is None or (series.metric == "rss_peak" and not untraced):
+        flagged = case.scenario.flagged is None or series.metric in case.scenario.flagged
+        if rule is None or not flagged or (series.metric == "rss_peak" and not untraced):
             yield Judged(case=case, series=series, rule=None)
             continue
         steps = find_steps(series, rule)

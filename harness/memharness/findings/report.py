@@ -28,8 +28,9 @@ from memharness.model.findings import (
     TrendPoint,
 )
 from memharness.model.history import Commit
-from memharness.model.measurements import Measured, Outcome, outcome_reason
+from memharness.model.measurements import Measured, Outcome, Skipped, outcome_reason
 from memharness.model.metrics import METRICS, Phase
+from memharness.wording.text import number_text
 from memharness.wording.thinning import thin
 
 
@@ -58,6 +59,8 @@ def former_only(results: Results) -> frozenset[tuple[str, str, str]]:
 
 def reasons(outcome: Outcome) -> Iterator[tuple[Phase, str]]:
     """Yield phase and reason of each failure in an outcome: its own, or those of single passes."""
+    if isinstance(outcome, Skipped):
+        return
     if not isinstance(outcome, Measured):
         yield outcome_reason(outcome)
         return
@@ -96,6 +99,7 @@ def make_report(
         *results.project.notices,
         *results.project.store.notices,
         *continuations(results),
+        *_skipped(results),
         *(note for one in present for note in _blind_spots(one)),
     )
     return Report(
@@ -109,6 +113,21 @@ def make_report(
         working_tree=next((commit.id for commit in results.commits if commit.working_tree), None),
         notices=tuple(dict.fromkeys(notices)),
     )
+
+
+def _skipped(results: Results) -> Iterator[str]:
+    """Yield a remark on the cases that were skipped at the newest commit, with the reason of the first."""
+    newest = results.commits[-1]
+    skipped = [
+        (part.case.name, m.outcome.reason)
+        for part in all_parts(results)
+        for m in part.stored.get(newest.id, ())[:1]
+        if isinstance(m.outcome, Skipped) and not part.closed
+    ]
+    if skipped:
+        (name, reason), number = skipped[0], number_text(len(skipped), "case")
+        rest = f"; `memharness show {newest.short}` has all of them" if len(skipped) > 1 else ""
+        yield f"{number} skipped at {newest.short}, {'the first ' * (len(skipped) > 1)}{name}: {reason}{rest}"
 
 
 def _counts(results: Results, failed: Sequence[Failure]) -> Counts:

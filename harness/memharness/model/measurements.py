@@ -153,6 +153,12 @@ class OutOfMemory(Value, tag_field="outcome", tag="out-of-memory"):
     output: tuple[str, ...] = ()
 
 
+class Skipped(Value, tag_field="outcome", tag="skipped"):
+    """The case says of itself that it does not apply to the commit or environment; `reason` is one line."""
+
+    reason: str
+
+
 class Measured(Value, tag_field="outcome", tag="measured"):
     """The case was measured. `metrics` holds what could be, `profiles` names the stored profile of each kind.
 
@@ -211,7 +217,7 @@ class ObservedInputs(Value):
         return digest(msgspec.to_builtins(self), 32)
 
 
-Outcome = Measured | Failed | TimedOut | OutOfMemory
+Outcome = Measured | Failed | TimedOut | OutOfMemory | Skipped
 
 
 class Observation(Value):
@@ -296,9 +302,11 @@ class Activity(Value):
     case: str = ""
 
 
-def outcome_reason(outcome: Failed | TimedOut | OutOfMemory) -> tuple[Phase, str]:
+def outcome_reason(outcome: Failed | TimedOut | OutOfMemory | Skipped) -> tuple[Phase, str]:
     """Phase and one-line reason of an outcome that is no measurement, with the key of a limit that was reached."""
     match outcome:
+        case Skipped():
+            return "skip", outcome.reason
         case Failed():
             return outcome.phase, outcome.reason
         case TimedOut():

@@ -9,7 +9,7 @@ PassName = Literal["first", "growth", "rss"]
 PASSES: Final[tuple[PassName, ...]] = ("first", "growth", "rss")  # in the order in which they are run
 _OF_GROWTH: Final = frozenset({"leak", "calls"})  # kinds of profiles
 Stage = Literal["environment", "first", "growth", "rss", "deep", "peak"]  # of a task: the last two explain
-Phase = Literal["build", "import", "setup", "run", "teardown", "timeout", "memory", "crash"]
+Phase = Literal["build", "import", "setup", "run", "teardown", "timeout", "memory", "crash", "skip"]
 
 
 class Metric(Value):

@@ -60,6 +60,7 @@ class Scenario(Value):
     memory_limit: int | None = None  # bytes
     limits: dict[str, int] = {}
     thresholds: Thresholds = Thresholds()
+    flagged: tuple[str, ...] | None = None  # the metrics whose changes are reported; None: all that can flag
     since: str | None = None
 
 

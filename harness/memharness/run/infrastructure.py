@@ -15,7 +15,7 @@ from memharness.environments import is_intact
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.files.cache_folder import cache_folder
 from memharness.model.environments import Environment, EnvironmentSpec
-from memharness.model.measurements import Measured, Observation, outcome_reason
+from memharness.model.measurements import Measured, Observation, Skipped, outcome_reason
 from memharness.run.build_failures import without_details
 
 LEAST_ROOM: Final = 16 << 20  # bytes of the disk: with less, whatever fails may have failed for that
@@ -33,6 +33,8 @@ class InfrastructureError(Exception):
 def failure_text(observation: Observation) -> str:
     """Return what went wrong in a measurement, "" where nothing did."""
     outcome = observation.outcome
+    if isinstance(outcome, Skipped):
+        return ""
     failed = outcome.failed_passes.values() if isinstance(outcome, Measured) else [outcome]
     return "; ".join(": ".join(outcome_reason(one)) for one in failed)
 

@@ -12,7 +12,7 @@ from memharness.findings.judge import Judged, question_of
 from memharness.findings.project import Project
 from memharness.findings.results import Results, with_whole_history
 from memharness.findings.series_parts import covered, join_of
-from memharness.model.measurements import PROBE_METHOD, Measured, Measurement, Outcome
+from memharness.model.measurements import PROBE_METHOD, Measured, Measurement, Outcome, Skipped
 from memharness.model.metrics import METRICS, PASSES, PassName, explainable, passes_for
 from memharness.model.scenarios import Case
 from memharness.plan.tasks import (
@@ -186,7 +186,7 @@ def _completed_passes(
     """
     outcome = measurement.outcome
     if not isinstance(outcome, Measured):
-        return frozenset() if retry_failed else frozenset(PASSES)
+        return frozenset() if retry_failed and not isinstance(outcome, Skipped) else frozenset(PASSES)
     lacking = {METRICS[name].measured_in for name in wanted if name not in outcome.metrics}
     failed = outcome.failed_passes.keys()
     tried = {"rss"}.intersection(outcome.passes) | (set() if retry_failed else failed)

@@ -79,8 +79,8 @@ class FamilyResults:
         return {case.number: case.name for case in self.cases}
 
     @cached_property
-    def failures(self) -> dict[int, tuple[tuple[int, tuple[Measurement, ...]], ...]]:
-        """By position, the columns of what failed there, wholly or in a later pass, with all its measurements."""
+    def incomplete(self) -> dict[int, tuple[tuple[int, tuple[Measurement, ...]], ...]]:
+        """By position, the columns of what was skipped or failed there, also in a later pass, with all measurements."""
         found: dict[int, list[tuple[int, tuple[Measurement, ...]]]] = {}
         for (row, number), cell in sorted(self.columns.special.items()):
             outcome = cell[0].outcome
@@ -91,8 +91,8 @@ class FamilyResults:
     def counts(self, position: int) -> tuple[int, int]:
         """Return how many cases were measured at a stored position, and of how many others the results are reused."""
         states = self.columns.states[self.rows[position], list(self.names)]
-        failed = sum(not isinstance(cell[0].outcome, Measured) for _, cell in self.failures.get(position, ()))
-        return int(((states == PLAIN) | (states == SPECIAL)).sum()) - failed, int((states == REUSED).sum())
+        unmeasured = sum(not isinstance(cell[0].outcome, Measured) for _, cell in self.incomplete.get(position, ()))
+        return int(((states == PLAIN) | (states == SPECIAL)).sum()) - unmeasured, int((states == REUSED).sum())
 
     def stamp(self, commit: str) -> Stamp:
         """Return what tells that the record of a commit was rewritten."""

@@ -177,7 +177,7 @@ class CommitResults:
     def failures(self) -> Iterator[FailureAt]:
         """Yield what failed at it."""
         for family in self.families:
-            for number, cell in family.failures.get(self.at, ()):
+            for number, cell in family.incomplete.get(self.at, ()):
                 yield from failure_details(family.names[number], self.commit, cell)
 
     def values(self, at: int) -> dict[str, dict[str, int]]:

@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from memharness.findings.report import reasons
 from memharness.model.metrics import Phase
 from memharness.site.case_history import FamilyResults
 from memharness.site.contents import SiteContents
@@ -35,7 +36,7 @@ def _runs(stored: FamilyResults) -> Iterator[RunAt]:
             family=stored.family,
             measured=measured,
             reused=reused,
-            failed=len(stored.failures.get(at, ())),
+            failed=sum(any(reasons(cell[0].outcome)) for _, cell in stored.incomplete.get(at, ())),
         )
 
 
@@ -46,7 +47,7 @@ def _causes(contents: SiteContents) -> tuple[tuple[Phase, str, int, FailureAt], 
     """
     found: dict[tuple[Phase, str], tuple[int, FailureAt]] = {}
     for stored in contents.current:
-        for at, cells in sorted(stored.failures.items()):
+        for at, cells in sorted(stored.incomplete.items()):
             for number, cell in cells:
                 for failure in failure_details(stored.names[number], stored.history[at], cell):
                     key = (failure.phase, failure.reason)

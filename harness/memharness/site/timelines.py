@@ -8,7 +8,7 @@ import numpy as np
 
 from memharness.findings.report import reasons
 from memharness.model.history import Commit
-from memharness.model.measurements import Measured, Measurement, Outcome
+from memharness.model.measurements import Measured, Measurement, Outcome, Skipped
 from memharness.model.metrics import METRICS, Phase
 from memharness.site.case_history import CaseHistory
 from memharness.site.columns import MISSING, Integers
@@ -163,6 +163,8 @@ def failure_stretches(case: CaseHistory) -> tuple[FailureStretch, ...]:
 def failure_details(subject: CaseName, commit: Commit, measurements: Sequence[Measurement]) -> Iterator[FailureAt]:
     """Yield what failed at a commit, by the first measurement there, with what it printed."""
     outcome = measurements[0].outcome
+    if isinstance(outcome, Skipped):
+        return
     parts: list[Outcome] = [*outcome.failed_passes.values()] if isinstance(outcome, Measured) else [outcome]
     for part, (phase, reason) in zip(parts, reasons(outcome), strict=True):
         yield FailureAt(

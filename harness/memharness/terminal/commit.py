@@ -15,6 +15,7 @@ from memharness.model.measurements import (
     OutOfMemory,
     Profile,
     ProfileLine,
+    Skipped,
     StoredCase,
     TimedOut,
     outcome_reason,
@@ -68,6 +69,9 @@ def _draw_case(console: Console, stored: StoredCase) -> None:
     console.print()
     head = Text().append(visible(stored.case), style="bold")
     draw_text(console, head.append(f"  {visible(stored.family)}, {how}", style="dim"))
+    if isinstance(outcome, Skipped):
+        draw_text(console, Text(f"skipped: {visible(outcome.reason)}"), indent=2)
+        return
     if not isinstance(outcome, Measured):
         _draw_failed(console, outcome)
         return

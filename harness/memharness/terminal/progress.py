@@ -18,6 +18,7 @@ from memharness.model.measurements import (
     Measured,
     Outcome,
     OutOfMemory,
+    Skipped,
     TimedOut,
     outcome_reason,
 )
@@ -69,14 +70,17 @@ class Lines:
 
 def failures(outcome: Outcome) -> Sequence[Failed | TimedOut | OutOfMemory]:
     """Return what failed: a whole measurement, or the first pass that did."""
-    return [*outcome.failed_passes.values()][:1] if isinstance(outcome, Measured) else [outcome]
+    if isinstance(outcome, Measured):
+        return [*outcome.failed_passes.values()][:1]
+    return [] if isinstance(outcome, Skipped) else [outcome]
 
 
 def result_text(outcomes: Mapping[str, Outcome], reused: int) -> str:
     """Return what became of the cases of a commit, the first failure with its reason."""
     failed = {case: failure for case, outcome in outcomes.items() for failure in failures(outcome)}
     if not failed:
-        done = [(len(outcomes), "measured"), (reused, "reused")]
+        skipped = sum(isinstance(outcome, Skipped) for outcome in outcomes.values())
+        done = [(len(outcomes) - skipped, "measured"), (reused, "reused"), (skipped, "skipped")]
         parts = [(number, word) for number, word in done if number]
         if len(parts) == 1 and parts[0][0] == 1:
             return parts[0][1]
