@@ -76,8 +76,7 @@ class DeepProfiler(Profiler):
 
     def objects(self, *results: object) -> list[object]:
         """Return all objects that the collector tracks, and the results in a list: it may not track them."""
-        over = self.peak is not None and self.peak.data and not monitoring  # only the peak is wanted
-        return [] if over or self.frames == 1 else [*get_objects(), list(results)]
+        return [] if self._is_over or self.frames == 1 else [*get_objects(), list(results)]
 
     def instances(self, objects: list[object]) -> Instances:
         """Return the number of objects by type and stack, and drop them."""
@@ -90,8 +89,13 @@ class DeepProfiler(Profiler):
 
     def leave_out(self, counts: tracing.Counts) -> None:
         """Take out of the counts what was allocated to find the peak."""
-        if self._event is not None:
+        if self._event is not None and not self._is_over:
             self._instrumentation.leave_out(counts)
+
+    @property
+    def _is_over(self) -> bool:
+        """Tell whether the peak is all that is wanted, and its traces were taken."""
+        return self.peak is not None and bool(self.peak.data) and not monitoring
 
     def profile(self, counts: tracing.Counts, types: list[LineType]) -> dict[str, Any]:
         """Return the profile of a call."""
