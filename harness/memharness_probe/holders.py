@@ -14,7 +14,7 @@ from time import process_time
 from memharness_probe import survivors, tracing
 from memharness_probe.holder_names import CONTEXT_VARIABLE, Namer, loaded, module_with, namespace, rank, value_of
 from memharness_probe.instances import is_plain_container
-from memharness_probe.survivors import untracked_in
+from memharness_probe.survivors import identity, untracked_in
 from memharness_probe.workload import Workload
 
 TYPE_CHECKING = False
@@ -81,8 +81,8 @@ def find_retained(examples: Examples, stacks: tracing.Stacks, attribution: LineA
     groups: list[list[Sampled]] = []
     for (frames, kind), thing in examples.items():
         if frames is not None and type(thing) is not _FRAME and not tracing.is_own(frames[0][0]):
-            alive[id(thing)] = thing
-            groups.append([(attribution.line_of(frames), id(thing), kind)])
+            alive[identity(thing)] = thing
+            groups.append([(attribution.line_of(frames), identity(thing), kind)])
     examples.clear()
     sizes: dict[tracing.Line, int] = {}
     for frames, (size, _) in stacks.items():
@@ -99,11 +99,11 @@ class _Referrers:
         self._nodes = {address: alive[address] for address in wanted}  # all objects seen, by address
         self._holders: dict[int, list[int]] = {}  # of each object that was looked at
         modules = [module for module in list(sys.modules.values()) if issubclass(type(module), _MODULE)]
-        self._modules = {id(namespace(module)): module for module in modules}
+        self._modules = {identity(namespace(module)): module for module in modules}
         self._frames = list(_running_frames())
         self._implied: dict[int, list[int]] = {}  # holders of an object of which the collector does not know
         self._implied_nodes: dict[int, Any] = {}
-        self._hidden = {id(alive), id(self._nodes), id(self._implied_nodes)}
+        self._hidden = {identity(alive), identity(self._nodes), identity(self._implied_nodes)}
         self._prepare()
 
     def _prepare(self) -> None:
@@ -114,14 +114,14 @@ class _Referrers:
             if type(thing) is _local:
                 self._imply(thing, namespace(thing))
             elif type(thing) is Workload:
-                self._hidden.add(id(value_of(namespace(thing), "_scope")))
+                self._hidden.add(identity(value_of(namespace(thing), "_scope")))
             elif type(thing) is _MODULE and _is_own(value_of(namespace(thing), "__file__")):
-                self._hidden.update((id(thing), id(namespace(thing))))
+                self._hidden.update((identity(thing), identity(namespace(thing))))
 
     def _imply(self, holder: Any, held: Any) -> None:
-        if id(holder) not in self._hidden:
-            self._implied.setdefault(id(held), []).append(id(holder))
-            self._implied_nodes[id(holder)] = holder
+        if identity(holder) not in self._hidden:
+            self._implied.setdefault(identity(held), []).append(identity(holder))
+            self._implied_nodes[identity(holder)] = holder
 
     def run(self) -> None:
         """Look at levels until all is found or the time is up."""
@@ -156,15 +156,15 @@ class _Referrers:
         wanted, things = set(level), tuple([self._nodes[address] for address in level])
         for holder in get_referrers(*things):
             own = type(holder) is _FRAME and _is_own(holder.f_code.co_filename)
-            if id(holder) not in self._hidden and holder is not things and not own:
-                yield holder, wanted.intersection(map(id, get_referents(holder)))
+            if identity(holder) not in self._hidden and holder is not things and not own:
+                yield holder, wanted.intersection(map(identity, get_referents(holder)))
 
     def _look_into_untracked(self) -> None:
         """Find containers that the collector does not track, and therefore not what they refer to."""
         wanted, until = set(self.wanted), process_time() + _SECONDS_UNTRACKED
         for i, thing in enumerate(get_objects()):
             for held, container in untracked_in(thing):
-                if container is not thing and (id(held) in wanted or is_plain_container(held)):
+                if container is not thing and (identity(held) in wanted or is_plain_container(held)):
                     self._imply(container, held)
             if not i % _LOOKED_AT and process_time() > until:
                 break
@@ -174,16 +174,16 @@ class _Referrers:
         for address in held:
             holders = self._holders[address]
             if root or len(holders) < _MOST_PER_OBJECT:
-                if id(holder) not in self._nodes:
-                    self._nodes[id(holder)] = holder
-                    above += [] if root else [(len(holders), id(holder))]
-                holders.append(id(holder))
+                if identity(holder) not in self._nodes:
+                    self._nodes[identity(holder)] = holder
+                    above += [] if root else [(len(holders), identity(holder))]
+                holders.append(identity(holder))
 
     def _is_root(self, thing: Any) -> bool:
         kind = type(thing)
         if issubclass(kind, type):
             return module_with(thing) is not None
-        known = id(thing) in self._modules or any(thing is frame for frame in self._frames)
+        known = identity(thing) in self._modules or any(thing is frame for frame in self._frames)
         return known or kind is Workload or kind is loaded(*CONTEXT_VARIABLE) or issubclass(kind, _MODULE)
 
     def _root_paths(self, address: int) -> list[list[int]]:
@@ -224,7 +224,7 @@ class _Referrers:
         """Return the objects of a path, with the module behind its namespace or its class."""
         things = [self._nodes[address] for address in path]
         last = things[-1]
-        module = module_with(last) if issubclass(type(last), type) else self._modules.get(id(last))
+        module = module_with(last) if issubclass(type(last), type) else self._modules.get(identity(last))
         return things if module is None else [*things, module]
 
 

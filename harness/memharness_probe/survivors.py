@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from gc import get_objects, get_referents, is_tracked
-from itertools import filterfalse, islice
+from itertools import compress, filterfalse, islice
 
 from memharness_probe import safe_reprs, tracing
 from memharness_probe.allocation import finder
@@ -15,13 +15,15 @@ from memharness_probe.instances import is_plain_container, type_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
     from memharness_probe.locator import Locator
 
     Sampled = tuple[tracing.Line, int, int]  # allocated there, address of the object, of its type
 
+# As id(), which raises an audit event: where accesses are recorded, that takes five times as long.
+identity: Callable[[object], int] = object.__hash__
 _FRAME = type(sys._getframe())
 _SAMPLE = 10
 _FEWEST = 3  # at a line, of a type: one alone may be what the latest call put in the place of another
@@ -37,16 +39,23 @@ def addresses() -> dict[int, None]:
     Unlike a set, the collector does not track a dictionary of numbers: it looks at them neither at each reading nor
     when asked for all objects.
     """
+    found: dict[int, None] = {}
+    for some in _all_objects(found):
+        found.update(dict.fromkeys(map(identity, some)))
+    return found
+
+
+def _all_objects(hidden: dict[int, Any]) -> Iterator[list[Any]]:
+    """Yield all objects, some at a time and some more than once; what `hidden` holds only if others do."""
     containers = get_objects()
-    found = dict.fromkeys(map(id, containers))
+    yield containers
     while containers:
         inner: list[Any] = []
         for i in range(0, len(containers), _AT_ONCE):
             held = list(filterfalse(is_tracked, get_referents(*containers[i : i + _AT_ONCE])))
-            found.update(dict.fromkeys(map(id, held)))
-            inner += [thing for thing in filter(is_plain_container, held) if thing is not found]
+            yield held
+            inner += [thing for thing in filter(is_plain_container, held) if thing is not hidden]
         containers = inner
-    return found
 
 
 def find(lines: dict[tracing.Line, list[int]], earlier: dict[int, None]) -> list[Sampled]:
@@ -74,15 +83,15 @@ def _grouped(lines: dict[tracing.Line, list[int]], earlier: dict[int, None]) -> 
     groups: dict[tuple[tracing.Line, int], list[Sampled]] = {}
     seen: set[int] = set()
     allocated_at = finder()
-    later = (thing for thing in _later(get_objects(), earlier) if id(thing) not in seen)
+    later = (thing for thing in _later(get_objects(), earlier) if identity(thing) not in seen)
     for thing in islice(later, _LOOKED_AT):
-        seen.add(id(thing))
+        seen.add(identity(thing))
         frames = allocated_at(thing)
         if frames is None or frames[0] not in lines:
             continue
-        group = groups.setdefault((frames[0], id(type(thing))), [])
+        group = groups.setdefault((frames[0], identity(type(thing))), [])
         if len(group) < _SAMPLE + _SPARE:
-            group.append((frames[0], id(thing), id(type(thing))))
+            group.append((frames[0], identity(thing), identity(type(thing))))
     return list(groups.values())
 
 
@@ -90,14 +99,14 @@ def _later(objects: list[Any], earlier: dict[int, None]) -> Iterator[Any]:
     """Yield objects at no address of `earlier`, the newest first, without looking at each where there are none."""
     for end in range(len(objects), 0, -_FEW):
         some = objects[max(end - _FEW, 0) : end]
-        if not set(map(id, some)) <= earlier.keys() or _hold_later(some, earlier):
-            yield from (thing for thing in _newest_first(some) if id(thing) not in earlier)
+        if not set(map(identity, some)) <= earlier.keys() or _hold_later(some, earlier):
+            yield from (thing for thing in _newest_first(some) if identity(thing) not in earlier)
 
 
 def _hold_later(containers: list[Any], earlier: dict[int, None]) -> bool:
     while containers:
         held = list(filterfalse(is_tracked, get_referents(*containers)))
-        if not set(map(id, held)) <= earlier.keys():
+        if not set(map(identity, held)) <= earlier.keys():
             return True
         containers = list(filter(is_plain_container, held))
     return False
@@ -122,7 +131,12 @@ def show(
 def still_alive(sample: list[Sampled]) -> dict[int, Any]:
     """Find objects by address; one of another type took the place of one that is gone."""
     wanted = {address: kind for _, address, kind in sample}
-    return {id(thing): thing for thing in _newest_first(get_objects()) if wanted.get(id(thing)) == id(type(thing))}
+    found: dict[int, Any] = {}
+    for some in _all_objects(found):
+        for thing in compress(some, map(wanted.__contains__, map(identity, some))):
+            if wanted[identity(thing)] == identity(type(thing)):
+                found[identity(thing)] = thing
+    return found
 
 
 def _newest_first(objects: list[Any]) -> Iterator[Any]:
