@@ -64,7 +64,10 @@ class Edits:
 
 
 class DiffSide:
-    """One side of a difference: what became of its lines on the other side (`FileEdit.after`)."""
+    """One side of a difference: what became of its lines on the other side (`FileEdit.after`).
+
+    `sources` are those of edited files, by path.
+    """
 
     def __init__(
         self,
