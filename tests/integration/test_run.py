@@ -621,3 +621,18 @@ def test_a_skipped_case_is_no_failure_and_is_not_run_again(quick: Workbench) -> 
     code, report = quick.call_json("run")
     assert (code, report["failures"]) == (0, [])
     assert quick.call_json("publish")[0] == 0
+
+
+@pytest.mark.parametrize("how", [[], ["--adaptive"]])
+def test_a_budget_that_is_spent_says_what_is_left_and_the_next_run_goes_on(quick: Workbench, how: list[str]) -> None:
+    for size in (100_000, 100_000, 300_000):
+        quick.commit(module(size=size))
+    code, report = quick.call_json("run", "--budget", "1ms", *how)
+    left = "2 commits" if how else "3 commits"
+    assert (code, report["counts"]["measured"]) == (3, 0)
+    assert f"the budget is spent: {left} left; the same command goes on" in report["notices"]
+    code, report = quick.call_json("run", "--budget", "1h", *how)
+    assert (code, report["counts"]["measured"]) == (1, 3)
+    assert not any("budget" in notice for notice in report["notices"])
+    code, answer = quick.call_json("run", "--budget", "soon")
+    assert (code, answer["error"]["message"]) == (2, "--budget: 'soon' is not a duration")

@@ -2,7 +2,17 @@ import pytest
 from msgspec.structs import replace
 
 from memharness.model.metrics import PassName
-from memharness.plan.tasks import Completed, Repeat, Suite, Task, key_of, make_suites, plan_range, plan_repeats
+from memharness.plan.tasks import (
+    Completed,
+    Repeat,
+    Suite,
+    Task,
+    in_parts,
+    key_of,
+    make_suites,
+    plan_range,
+    plan_repeats,
+)
 from values import SPEC, case, commit
 
 COMMITS = (commit(0), commit(1), commit(2))
@@ -138,3 +148,12 @@ def test_cases_that_need_the_same_are_one_task() -> None:
     wanted = {COMMITS[0].id: {(SPEC.family, name): once for name in ("waste", "other")}}
     (task,) = plan_repeats(wanted, COMMITS, [SUITE], {})
     assert task == Task(commit=COMMITS[0], spec=SPEC, cases=(WASTE, OTHER), round=1, passes=("first",))
+
+
+def test_a_task_with_many_cases_is_done_in_parts() -> None:
+    cases = tuple(case(f"case{number}") for number in range(60))
+    whole = Task(commit=commit(1), spec=SPEC, cases=cases)
+    parts = in_parts([whole, replace(whole, cases=cases[:1])])
+    assert [len(part.cases) for part in parts] == [25, 25, 10, 1]
+    assert sum((part.cases for part in parts[:3]), ()) == cases
+    assert all(replace(part, cases=cases) == whole for part in parts)

@@ -9,7 +9,8 @@ from memharness.commands.exit_code import exit_code, with_advice
 from memharness.commands.options import json_option, measuring, print_config, selecting, verbose_option
 from memharness.commands.printing import print_advice, print_notices, print_report
 from memharness.config.configuration import Config
-from memharness.errors import MemharnessError
+from memharness.config.readers import duration
+from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.findings.project import Selection
 from memharness.findings.report import commits_of, former_only, make_report
 from memharness.findings.results import Results
@@ -39,6 +40,12 @@ from memharness.wording.text import number_text
 @click.option(
     "--keep-going", is_flag=True, help="Go on where three commits and the newest fail to build for the same reason."
 )
+@click.option(
+    "--budget",
+    callback=lambda _context, _option, given: None if given is None else duration(given, "--budget"),
+    metavar="TIME",
+    help="Begin nothing more after this time, such as 30m, and say what is left.",
+)
 @click.option("--adaptive", is_flag=True, help="Measure only as many commits as it takes to find the steps.")
 @measuring
 @click.pass_context
@@ -54,6 +61,7 @@ def command(
     verify: float,
     keep_going: bool,
     adaptive: bool,
+    budget: float | None,
 ) -> None:
     """Measure what is missing in a range of commits and report changes.
 
@@ -66,7 +74,7 @@ def command(
     print_config(config)
     measure = explore if adaptive else run
     work = functools.partial(
-        measure, config, selection, retry_failed=retry_failed, verify=verify, keep_going=keep_going
+        measure, config, selection, retry_failed=retry_failed, verify=verify, keep_going=keep_going, budget=budget
     )
     context.exit(report_run(work, as_json=as_json, verbose=verbose))
 
@@ -80,7 +88,8 @@ def report_run(work: Callable[..., Results], *, as_json: bool = False, verbose: 
     report = with_still_open(report, results)
     print_report(report, commits_of(results, report), as_json=as_json, verbose=verbose)
     print_advice(report)
-    return exit_code(report, needed={results.commits[-1].id})
+    code = exit_code(report, needed={results.commits[-1].id})
+    return INCOMPLETE if results.unfinished and not code else code
 
 
 def _working_tree_notes(results: Results) -> Iterator[str]:

@@ -33,6 +33,7 @@ class Results:
     notices: tuple[str, ...] = ()  # on how they came about
     fresh: frozenset[tuple[str, str, str]] = frozenset()  # what was measured just now: family, commit id and case
     reused: frozenset[str] = frozenset()  # ids of commits to which results of others were ascribed just now
+    unfinished: bool = False  # there was no time for the newest commit
     sources: Mapping[RecordKey, frozenset[str]] = field(default_factory=dict)  # ids of commits that records refer to
 
     def cases(self, family: str) -> tuple[Case, ...]:

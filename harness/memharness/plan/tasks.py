@@ -20,6 +20,9 @@ from memharness.model.values import Value
 _Kind: TypeAlias = tuple[int, tuple[PassName, ...], frozenset[str]]  # round, passes, metrics to explain
 
 
+_MOST_CASES: Final = 25  # of a task
+
+
 class Suite(Value):
     """The cases to be measured in environments of one kind."""
 
@@ -46,6 +49,15 @@ class Task(Value):
     round: int = 0
     passes: tuple[PassName, ...] = PASSES
     explain: frozenset[str] = frozenset()
+
+
+def in_parts(tasks: Iterable[Task]) -> tuple[Task, ...]:
+    """Split tasks with many cases, so that workers share them and a run that ends early loses little."""
+    return tuple(
+        replace(task, cases=task.cases[start : start + _MOST_CASES])
+        for task in tasks
+        for start in range(0, len(task.cases), _MOST_CASES)
+    )
 
 
 class Repeat(Value):

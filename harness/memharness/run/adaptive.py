@@ -37,6 +37,7 @@ def explore(
     retry_failed: bool = False,
     verify: float = 0.0,
     keep_going: bool = False,
+    budget: float | None = None,
 ) -> Results:
     """Measure as few of the selected commits as show their steps, then again what the findings rest on.
 
@@ -44,7 +45,13 @@ def explore(
     notice as well. Raises MemharnessError like `session.run`.
     """
     with open_session(
-        config, selection, listener=listener, retry_failed=retry_failed, verify=verify, keep_going=keep_going
+        config,
+        selection,
+        listener=listener,
+        retry_failed=retry_failed,
+        verify=verify,
+        keep_going=keep_going,
+        budget=budget,
     ) as session:
         commits = session.select_commits(selection)
         exploration: _Exploration | None = None
@@ -85,7 +92,8 @@ class _Exploration:
         self._take_stored()
         self._forecast()
         workers = self._session.project.config.run.workers
-        while requests := self._search.next_requests(self._known(), workers):
+        budget = self._session.workers.budget
+        while not budget.left and (requests := self._search.next_requests(self._known(), workers)):
             tasks = [task for one in requests for task in self._tasks(one)]
             self._results = self._session.measure(self._results, tasks, purpose="exploring", more=True)
             for request in requests:

@@ -36,7 +36,7 @@ class BuildFailures:
         if not cause or (row and self._causes[family, row[-1].id] != cause):
             row.clear()
         self._causes[family, commit.id] = cause
-        if cause:
+        if cause and commit not in row[-1:]:  # of a commit with many cases there are several tasks
             row.append(commit)
         if len(row) == ROW and family not in self._taken:
             reason = next(one.reason for one in outcomes if isinstance(one, Failed))

@@ -19,7 +19,8 @@ from memharness.findings.series_parts import continuations
 from memharness.model.history import Commit
 from memharness.model.metrics import PASSES, PassName
 from memharness.plan.order import Blocks, along_history, from_the_ends
-from memharness.plan.tasks import Task
+from memharness.plan.tasks import Task, in_parts
+from memharness.run.budget import Budget
 from memharness.run.listener import Listener, Silent
 from memharness.run.missing import joins, merged_steps, missing, on_branches, unconfirmed, unexplained
 from memharness.run.suites import patch_release_notes, suites_of
@@ -37,16 +38,24 @@ def run(
     retry_failed: bool = False,
     verify: float = 0.0,
     keep_going: bool = False,
+    budget: float | None = None,
 ) -> Results:
     """Measure what is missing at the selected commits, then again what the findings rest on.
 
     `verify` is the share of the results that could be reused to measure all the same, to see whether they agree.
+    After `budget` seconds nothing more begins; a notice says what is left.
     Where three commits and the newest fail to build alike, it ends there unless it is to `keep_going`.
     Returns all that is stored then. Raises MemharnessError; where some work was stored already, its exit code is
     INCOMPLETE.
     """
     with open_session(
-        config, selection, listener=listener, retry_failed=retry_failed, verify=verify, keep_going=keep_going
+        config,
+        selection,
+        listener=listener,
+        retry_failed=retry_failed,
+        verify=verify,
+        keep_going=keep_going,
+        budget=budget,
     ) as session:
         commits = session.select_commits(selection)
         results = session.load_stored(commits)
@@ -85,6 +94,7 @@ def open_session(
     retry_failed: bool = False,
     verify: float = 0.0,
     keep_going: bool = True,
+    budget: float | None = None,
 ) -> Iterator["Session"]:
     """Open a project for measuring; hold its results folder and, once something is measured, slots.
 
@@ -103,6 +113,7 @@ def open_session(
                 retry_failed=retry_failed,
                 verify=verify,
                 keep_going=keep_going,
+                budget=Budget(budget),
             )
             yield Session(project, workers, retry_failed=retry_failed)
     except (OSError, MemoryError) as error:
@@ -139,7 +150,7 @@ class Session:
         """Plan what `results` lack, and let the workers learn what they hold."""
         tasks = missing(results, self.suites, passes=passes, retry_failed=self._retry_failed, continued=continued)
         self.workers.learn(results, tasks)
-        return tasks
+        return in_parts(tasks)
 
     def measure(self, results: Results, tasks: Sequence[Task], *, purpose: str, more: bool = False) -> Results:
         """Measure `tasks`, each by itself, and add what is stored of them; `more` as in `Workers.measure`."""
@@ -194,6 +205,8 @@ class Session:
             if not tasks:
                 break
             results = self.measure(results, tasks, purpose="measuring once more")
+            if self.workers.budget.left:
+                return results
         attempted: set[tuple[str, str, str]] = set()
         merges = merged_steps(judging(results))
         while tasks := on_branches(self.project, merges, self.suites, attempted):
@@ -215,4 +228,10 @@ class Session:
     def _with_account(self, results: Results) -> Results:
         """Return `results` with what was measured and reused so far, and the notices on it."""
         recorder, notices = self.workers.recorder, (*self._notices, *self.workers.notices())
-        return replace(results, notices=notices, fresh=frozenset(recorder.fresh), reused=frozenset(recorder.reused))
+        return replace(
+            results,
+            notices=notices,
+            fresh=frozenset(recorder.fresh),
+            reused=frozenset(recorder.reused),
+            unfinished=self.workers.budget.lacks(results.commits[-1]),
+        )

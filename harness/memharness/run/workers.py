@@ -26,6 +26,7 @@ from memharness.model.metrics import passes_for
 from memharness.plan.forecast import duration_key, seconds_of
 from memharness.plan.order import Blocks
 from memharness.plan.tasks import Task
+from memharness.run.budget import Budget
 from memharness.run.build_failures import ROW, BuildFailures, FailureRow
 from memharness.run.commit_inputs import InputReader
 from memharness.run.durations import Durations
@@ -50,12 +51,14 @@ class Workers:
         retry_failed: bool,
         verify: float,
         keep_going: bool,
+        budget: Budget,
     ) -> None:
         self._project = project
         self._scenarios = scenarios
         self._listener = listener
         self._slots = slots
         self._keep_going = keep_going
+        self.budget = budget
         asked, repository = project.config.environment, project.repository
         self._environments = provider(asked.install, cache_folder(), project=repository.common_dir, keep=asked.keep)
         self.inputs = InputReader(project, self._environments)
@@ -99,6 +102,8 @@ class Workers:
         for path in (path for slot in self._leased for path in slot.set_aside):
             yield f"{path}: a workload left it, and it cannot be deleted: remove it by hand"
         yield from self.recorder.notices()
+        if notice := self.budget.notice():
+            yield notice
 
     def learn(self, results: Results, tasks: Sequence[Task]) -> None:
         """Learn from stored `results` what `tasks` need: numbers of calls, and results that may be reused."""
@@ -129,6 +134,9 @@ class Workers:
         while left:
             self._execute_next(left)
             left = self._left(blocks, begin)
+            if left and not self.budget.allows(left[-1][-1]):
+                self.budget.leave([task for block in left for task in block])
+                break
             if (row := self._builds.take_row()) is not None:
                 if left or more:
                     self._try_newest(row, left, newest)
@@ -187,12 +195,16 @@ class Workers:
 
     @contextmanager
     def _worker(self) -> Iterator[Callable[[Task, Event], Done | None]]:
-        """Yield the function of an idle worker; it does nothing once a row of build failures is to be looked into."""
+        """Yield the function of an idle worker; it gives up tasks that may not begin."""
         worker = self._idle.pop()
         try:
-            yield lambda task, cancel: None if self._builds.row else worker.measure(task, cancel)
+            yield lambda task, cancel: worker.measure(task, cancel) if self._may_begin(task) else None
         finally:
             self._idle.append(worker)
+
+    def _may_begin(self, task: Task) -> bool:
+        """Tell whether there is time for a task, and no row of build failures is to be looked into."""
+        return self._builds.row is None and self.budget.allows(task)
 
     def _new_worker(self, number: int) -> Worker:
         """Return another worker, with a slot of its own."""
