@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     Instances = dict[tuple[tracing.Frames, str], int]  # (frames, name of the type) -> number
-    Examples = dict[tuple[Any, int], object]  # (frames or None, id of the type) -> the newest object
+    Examples = dict[tuple[Any, int], object]  # (frames or None, identity of the type) -> the newest object
 
 _CHARACTERS = 300
 _AT_ONCE = 1000  # objects whose referents are asked for in one go
@@ -57,12 +57,12 @@ def traced_instances(
     objects += inner
     types = list(map(type, objects))
     kinds: dict[int, type] = {}
-    _apart(kinds.update, zip(map(id, types), types))  # noqa: B905
+    _apart(kinds.update, zip(map(tracing.identity, types), types))  # noqa: B905
     odd = {number for number, kind in kinds.items() if is_odd(kind)}
     odd_ones: list[object] = []
     if odd:
-        _apart(odd_ones.extend, compress(objects, map(odd.__contains__, map(id, types))))
-    counts: dict[tuple[Any, int], int] = {}  # by the type's id: a metaclass may have a hash of its own
+        _apart(odd_ones.extend, compress(objects, map(odd.__contains__, map(tracing.identity, types))))
+    counts: dict[tuple[Any, int], int] = {}  # by the type's identity: a metaclass may have a hash of its own
     while examples is not None and inner:
         _add_examples(examples, tracing.allocated_at, inner)
         inner = _untracked(list(filter(is_plain_container, inner)))
@@ -70,7 +70,7 @@ def traced_instances(
         if examples is not None:
             _add_examples(examples, find, some)
         # all in C: a function of Python's for each object, most of which were there before, would take most of the time
-        _apart(tracing.count_elements, zip(map(find, some), map(id, map(type, some))), counts)  # noqa: B905
+        _apart(tracing.count_elements, zip(map(find, some), map(tracing.identity, map(type, some))), counts)  # noqa: B905
         some.clear()
     found = _by_name(counts, kinds)
     if enabled:
@@ -84,12 +84,12 @@ def _untracked(objects: list[object]) -> list[object]:
     referents: list[object] = []
     for start in range(0, len(objects), _AT_ONCE):
         referents += filterfalse(is_tracked, get_referents(*objects[start : start + _AT_ONCE]))
-    _apart(untracked.update, zip(map(id, referents), referents))  # noqa: B905  (3.10)
+    _apart(untracked.update, zip(map(tracing.identity, referents), referents))  # noqa: B905  (3.10)
     return list(untracked.values())
 
 
 def _add_examples(examples: Examples, find: Callable[[object], Any], some: list[object]) -> None:
-    _apart(examples.update, zip(zip(map(find, some), map(id, map(type, some))), some))  # noqa: B905  (3.10)
+    _apart(examples.update, zip(zip(map(find, some), map(tracing.identity, map(type, some))), some))  # noqa: B905  (3.10)
 
 
 def is_plain_container(thing: object) -> bool:
@@ -98,7 +98,7 @@ def is_plain_container(thing: object) -> bool:
 
 
 def _by_name(counts: dict[tuple[Any, int], int], kinds: dict[int, type]) -> Instances:
-    """Sum (frames or None, id of a type) -> number by the type's name; leave out the probe's objects and frames."""
+    """Sum (frames or None, identity of a type) -> number by name; leave out the probe's objects and frames."""
     found: Instances = {}
     for (frames, kind), number in counts.items():
         if frames is not None and kinds[kind] is not _FRAME and not tracing.is_own(frames[0][0]):

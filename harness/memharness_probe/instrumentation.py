@@ -38,16 +38,15 @@ class Instrumentation:
     """Has the interpreter add to all code what watching takes; knows the blocks that it allocated for other code."""
 
     def __init__(self) -> None:
-        self._ready: dict[int, CodeType] = {}  # by id
+        self._ready: dict[int, CodeType] = {}  # by identity
 
     def prepare(self) -> None:
         """Have it added now, before tracing starts: what is allocated now is not traced."""
         add = _add_array if ARRAYS else _add_data
         try:
-            for code in _codes() if ARRAYS or monitoring else ():
-                if id(code) not in self._ready:
-                    add(code)
-                    self._ready[id(code)] = code
+            for code in _codes(self._ready) if ARRAYS or monitoring else ():
+                add(code)
+                self._ready[tracing.identity(code)] = code
         except BaseException:  # noqa: BLE001, S110  (an audit hook of the workload's may raise anything)
             pass
 
@@ -69,10 +68,9 @@ class Instrumentation:
             return
         size = None if ARRAYS else _DATA_BYTES
         left: dict[Any, int] = {}
-        for code in _codes():
-            if id(code) not in self._ready:
-                place = code.co_filename, code.co_firstlineno, size or len(code.co_code)
-                left[place] = left.get(place, 0) + 1
+        for code in _codes(self._ready):
+            place = code.co_filename, code.co_firstlineno, size or len(code.co_code)
+            left[place] = left.get(place, 0) + 1
         for trace, number in list(counts.items()):
             place = (*trace[2][0], trace[1])
             for _ in range(min(number, left.get(place, 0)) if not trace[0] else 0):
@@ -92,14 +90,14 @@ def running() -> Iterator[tuple[int, FrameType]]:
             frame = frame.f_back
 
 
-def _codes() -> Iterator[CodeType]:
-    """Yield the code of all functions that are alive, with the code within."""
+def _codes(known: dict[int, CodeType]) -> Iterator[CodeType]:
+    """Yield the code of all functions that are alive, with the code within, but for `known` code (by identity)."""
     pending = [thing.__code__ for thing in get_objects() if type(thing) is type(_codes)]
-    seen = set()
+    seen = set(known)
     while pending:
         code = pending.pop()
-        if id(code) not in seen:
-            seen.add(id(code))
+        if tracing.identity(code) not in seen:
+            seen.add(tracing.identity(code))
             pending += [inner for inner in code.co_consts if type(inner) is type(code)]
             yield code
 
