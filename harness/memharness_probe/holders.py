@@ -14,7 +14,8 @@ from time import process_time
 from memharness_probe import survivors, tracing
 from memharness_probe.holder_names import CONTEXT_VARIABLE, Namer, loaded, module_with, namespace, rank, value_of
 from memharness_probe.instances import is_plain_container
-from memharness_probe.survivors import identity, untracked_in
+from memharness_probe.survivors import untracked_in
+from memharness_probe.tracing import identity
 from memharness_probe.workload import Workload
 
 TYPE_CHECKING = False

@@ -12,18 +12,17 @@ from itertools import compress, filterfalse, islice
 from memharness_probe import safe_reprs, tracing
 from memharness_probe.allocation import finder
 from memharness_probe.instances import is_plain_container, type_name
+from memharness_probe.tracing import identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from memharness_probe.locator import Locator
 
     Sampled = tuple[tracing.Line, int, int]  # allocated there, address of the object, of its type
 
-# As id(), which raises an audit event: where accesses are recorded, that takes five times as long.
-identity: Callable[[object], int] = object.__hash__
 _FRAME = type(sys._getframe())
 _SAMPLE = 10
 _FEWEST = 3  # at a line, of a type: one alone may be what the latest call put in the place of another
