@@ -376,3 +376,34 @@ def test_the_lines_of_the_peak_stand_for_those_of_the_end() -> None:
     lost = CommitProfiles(peak=lines(100), missing=frozenset({"alive"}))
     assert same_lines("peak", lost, lost, Edits(), 10)
     assert not same_lines("peak", lost, CommitProfiles(alive=lines(100)), Edits(), 1000)
+
+
+@pytest.mark.parametrize(
+    ("metric", "alive", "retained", "fall", "verdict"),
+    [
+        ("result", 9000, 9000, -9000, "moved"),
+        ("result", 9000 - 2047, 9000 - 2047, -9000, "moved"),  # less is freed than counts
+        ("result", 9000 - 2048, 9000 - 2048, -9000, "improved"),
+        ("result", 0, 0, -9000, "improved"),
+        ("retained", 9000, 9000, -9000, "improved"),
+        ("result", 9000, 9000, 9000, "regressed"),
+    ],
+)
+def test_a_result_that_something_else_keeps_alive_now_is_moved(
+    metric: str, alive: int, retained: int, fall: int, verdict: str
+) -> None:
+    """What another line allocates more does not make up for what is freed."""
+    chain = HolderChain(path="a.py", line=5, count=1, holders=(Holder(path="a.py", line=1, text="list KEPT"),))
+    before = CommitProfiles(alive=Profile(lines=(stat(5, 9000), stat(7, 100))))
+    after = CommitProfiles(
+        alive=Profile(lines=(stat(5, alive), stat(7, 50_000))),
+        retained=Profile(lines=(stat(5, retained),), holders=(chain,)),
+    )
+    found = change(metric, before=before, after=after, rise=fall)
+    assert found.verdict == verdict
+    held = (BlamedHolder(path="a.py", line=1, text="list KEPT", changed_here=True),)
+    assert (found.holders == held) == (verdict == "moved" or (metric, fall) == ("retained", 9000))
+
+
+def test_without_lines_a_fall_of_the_result_is_an_improvement() -> None:
+    assert change("result", rise=-9000).verdict == "improved"

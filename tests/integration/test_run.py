@@ -112,6 +112,18 @@ class Recording(Silent):
         self.stored.append((commit.subject, family, len(outcomes), reused))
 
 
+def test_what_a_registry_keeps_of_the_result_is_no_improvement(bench: Workbench) -> None:
+    rows = "def fill():\n    rows = [str(number) * 9 for number in range(2000)]\n"
+    bench.commit(f"{rows.replace('2000', '9000')}    return rows\n")
+    smaller = bench.commit(f"{rows}    return rows\n")
+    leaking = bench.commit(f"KEPT = []\n\n\n{rows}    KEPT.append(rows)\n    return rows\n")
+    _, report = bench.call_json("run")
+    found = {(c["commit"], c["metric"]): (c["verdict"], bool(c["holders"])) for c in report["changes"]}
+    assert found[smaller, "result"] == ("improved", False)
+    assert found[leaking, "result"] == ("moved", True)
+    assert found[leaking, "retained"] == ("regressed", True)
+
+
 class Interrupting(Recording):
     """Interrupts the run where `purpose` is planned, and when the first task is stored."""
 

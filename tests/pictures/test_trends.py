@@ -74,14 +74,14 @@ def test_of_failures_too_many_to_show_each_column_has_one(tmp_path: Path) -> Non
 
 
 def test_every_verdict_has_a_mark_of_its_own_and_changes_have_their_direction(tmp_path: Path) -> None:
-    plain = trend([5, 9, 5, 9, 5, 9], steps=(1, 2, 3, 4, 5), subject="")
+    plain = trend([5, 9, 5, 9, 5, 9, 5], steps=(1, 2, 3, 4, 5, 6), subject="")
     assert [change.verdict for change in plain.changes[:2]] == ["regressed", "improved"]
     verdicts = get_args(Verdict)
     changes = [replace(change, verdict=verdict) for change, verdict in zip(plain.changes, verdicts, strict=True)]
     root = draw(tmp_path, replace(plain, changes=tuple(changes)))
     shown = texts(root)
     assert [text for text in shown if text in verdicts] == list(verdicts)
-    assert {f"{'-' if at % 2 == 0 else '+'}4 B at 000000000{at}" for at in range(1, 6)} <= set(shown)
+    assert {f"{'-' if at % 2 == 0 else '+'}4 B at 000000000{at}" for at in range(1, 7)} <= set(shown)
     for color, number in Counter(MARKS.values()).items():  # each change and its place in the legend
         assert marks(root, f"fill: {color}") == 2 * number
 
@@ -89,6 +89,7 @@ def test_every_verdict_has_a_mark_of_its_own_and_changes_have_their_direction(tm
 MARKS: dict[Verdict, str] = {
     "regressed": "#d55e00",
     "improved": "#009e73",
+    "moved": "#999999",
     "accepted": "#999999",
     "transient": "#f0e442",
     "drifting": "#d55e00",

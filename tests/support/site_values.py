@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from memharness.model.environments import EnvironmentFacts
 from memharness.model.findings import BlamedHolder, BlamedLine, Change, EnvironmentDifference
 from memharness.model.history import Commit
@@ -120,7 +122,9 @@ def entry(key: str = "open-peak", status: Any = "open", at: int = STEP, **more: 
         "good": commits[at - 1],
         "bad": commits[at],
     }
-    return ChangeEntry(id=key, status=status, **(fields | more))
+    fields |= more
+    fields["change"] = replace(fields["change"], range=(commits[at - 1].id, commits[at].id))
+    return ChangeEntry(id=key, status=status, **fields)
 
 
 def open_entry() -> ChangeEntry:

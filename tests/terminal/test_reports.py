@@ -943,6 +943,14 @@ def test_the_number_of_a_caller_that_is_gone_is_said_to_be_of_the_commit_before(
         assert expected in drawn(report(replace(fall, blame=(line,))))
 
 
+def test_a_fall_of_what_the_result_held_is_no_improvement_where_it_is_retained_now() -> None:
+    moved = change("result", verdict="moved", before=9000, after=0, blame=(replace(UNDO, bytes=-9000),), holders=HELD)
+    text = drawn(report(moved))
+    assert "\n⇄ moved  result  waste[rows=100]  (confirmed)\n" in text
+    assert "\n  nothing was freed: what the result held is retained now\n  now held by lru_cache of page" in text
+    assert text.endswith("; 1 moved\n")
+
+
 def test_series_that_stayed_as_they_were_since_the_oldest_commit_failed_are_only_counted() -> None:
     stayed = [summary("peak", 1, 1, trend=("failed", None, 1, 1), case=f"same {number}") for number in range(25)]
     assert "\n25 other series stayed as they were" in drawn(report(series=tuple(stayed)))

@@ -39,7 +39,7 @@ def accepted_by(
     be beyond the accepted one by as much as `rule` would flag. `positions` maps the ids of the known commits to
     their order; an id that is not among them is compared as it is.
     """
-    if change.verdict == "improved":
+    if change.verdict in {"improved", "moved"}:
         return None
     return next(
         (

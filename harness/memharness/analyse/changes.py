@@ -92,6 +92,7 @@ def make_change(
         differences = _differences(metric, before, after, edits)
     else:
         differences = _drifted(metric, before, after, stretches)
+    moved = metric == "result" and not (growing or drifts) and _is_retained(before, after, edits)
     lines, elsewhere = blame(step.after - step.before, differences, edits, old, new)
     first = {(line.path, line.line) for line in lines[:1]}
     good, bad = series.points[step.good].commit, series.points[step.bad].commit
@@ -99,7 +100,7 @@ def make_change(
         case=series.key.case,
         metric=metric,
         family=series.key.family,
-        verdict=_verdict(step),
+        verdict="moved" if moved else _verdict(step),
         confidence=step.confidence,
         commit=bad.id if step.adjacent and not drifts else None,
         range=(good.id, bad.id),
@@ -113,7 +114,9 @@ def make_change(
         types=_types(metric, pairs, growing=growing),
         modules=_modules(metric, pairs),
         survivors=after.leak.survivors if metric == "growth" else (),
-        holders=_holders(metric, before, after, differences, edits, growing=growing),
+        holders=_new_holders(before, after, edits)
+        if moved
+        else _holders(metric, before, after, differences, edits, growing=growing),
         explained=_explained(metric, before, after, series.points[step.bad].value or 0),
         drift=drifts,
     )
@@ -141,6 +144,20 @@ def _holders(
             return blamed_holders(side.retained.holders, sizes, view)
         case _:
             return ()
+
+
+def _is_retained(before: CommitProfiles, after: CommitProfiles, edits: Edits) -> bool:
+    """Tell whether all that was alive at the end of the first call still is, to less than what counts of a result."""
+    floor = METRICS["result"].floor
+    assert floor is not None
+    differences = line_differences(before.alive.lines, after.alive.lines, edits)
+    return bool(before.alive.lines) and sum(max(-line.size, 0) for line in differences) < floor
+
+
+def _new_holders(before: CommitProfiles, after: CommitProfiles, edits: Edits) -> tuple[BlamedHolder, ...]:
+    """Return what keeps alive what the later side retains more."""
+    differences = _differences("retained", before, after, edits)
+    return _holders("retained", before, after, differences, edits, growing=True)
 
 
 def _verdict(step: Step) -> Verdict:

@@ -49,7 +49,7 @@ def command(
     results = load_results(config, selection)
     changes = describe(results, judge(results))
     found, there = changes_at(results, commit, changes, [metric] if metric else ())
-    chosen = [change for change in there if change.verdict != "improved"]
+    chosen = [change for change in there if change.verdict not in {"improved", "moved"}]
     if not chosen:
         raise MemharnessError(f"nothing grew at {found.short}", hint="What a commit improved needs no acceptance.")
     entries = _entries(results, chosen, reason.strip())

@@ -8,7 +8,7 @@ from memharness.model.values import Value
 
 FORMAT: Final = 1  # version of what commands print
 
-Verdict = Literal["regressed", "improved", "accepted", "transient", "drifting"]
+Verdict = Literal["regressed", "improved", "moved", "accepted", "transient", "drifting"]
 Confidence = Literal["confirmed", "located", "range", "suspected"]
 LineStatus = Literal["grown", "shrunk", "new", "gone"]
 MetricClass = Literal["exact", "near", "noisy"]
@@ -83,10 +83,10 @@ class Change(Value, omit_defaults=False):
     """A step or a drift in a series. `range` holds the ids of the last good and the first bad commit measured.
 
     `commit` is the one that brought it: the later end of the range, or, where that is a merge, the commit found on
-    the merged branch; `merge` is the merge then. A "transient" rise was taken back by the commit `undone_by`, an
-    "accepted" change has the `reason` of the ledger; `drift` is set for a drift, whatever its verdict. `explained` is
-    the share of the peak that lines are known for. `holders` keep what a leak, or the first call, left alive: each is
-    held by the next one.
+    the merged branch; `merge` is the merge then. What a "moved" result held is retained now. A "transient" rise was
+    taken back by the commit `undone_by`, an "accepted" change has the `reason` of the ledger; `drift` is set for a
+    drift, whatever its verdict. `explained` is the share of the peak that lines are known for. `holders` keep what a
+    leak, or the first call, left alive: each is held by the next one.
     """
 
     case: str

@@ -48,6 +48,7 @@ _MARKERS: Final = ("o", "s", "D", "P", "p", "*", "h")  # as many as make 35 fami
 VERDICTS: Final[Mapping[Verdict, tuple[str, str]]] = {  # colour and shape; they stand out from both papers
     "regressed": ("#D55E00", "^"),
     "improved": ("#009E73", "v"),
+    "moved": ("#999999", "v"),
     "accepted": ("#999999", "s"),
     "transient": ("#F0E442", "d"),
     "drifting": ("#D55E00", ">"),

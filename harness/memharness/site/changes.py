@@ -92,8 +92,8 @@ def _shortened(change: Change) -> tuple[Change, list[int]]:
 
 def _status(case: CaseHistory, change: Change, later: Sequence[CaseHistory]) -> Status:
     """Say what became of a change: a rise of which the newest value shows nothing is fixed."""
-    if change.verdict in {"accepted", "transient"}:
-        return "accepted" if change.verdict == "accepted" else "transient"
+    if change.verdict in {"accepted", "transient", "moved"}:
+        return change.verdict
     if change.after < change.before:
         return "improved"
     if change.confidence == "suspected":

@@ -16,8 +16,8 @@ from memharness.model.measurements import Frame, Profile, ProfileLine
 from memharness.model.metrics import Phase
 from memharness.model.values import Value
 
-Status = Literal["open", "suspected", "fixed", "accepted", "transient", "improved"]
-STATUSES: tuple[Status, ...] = ("open", "suspected", "accepted", "fixed", "transient", "improved")
+Status = Literal["open", "suspected", "fixed", "accepted", "transient", "improved", "moved"]
+STATUSES: tuple[Status, ...] = ("open", "suspected", "accepted", "fixed", "transient", "improved", "moved")
 
 
 class Site(Value):
@@ -52,7 +52,8 @@ class CaseName(Value):
 class ChangeEntry(Value):
     """A change and what became of it. `id` is its anchor on the pages that show it; `gap` as in `Change.between`.
 
-    "open": a rise that is still there; "fixed": one of which the newest value shows nothing; "improved": a fall.
+    "open": a rise that is still there; "fixed": one of which the newest value shows nothing; "improved": a fall;
+    "moved": one of what the result holds, which is retained now.
     `bad` is the commit that the change is shown at, the later end of its range or the culprit on a merged branch.
     """
 

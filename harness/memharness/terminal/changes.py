@@ -23,6 +23,7 @@ from memharness.terminal.lines import (
 from memharness.terminal.tables import Row, draw_items, draw_rows, draw_text
 from memharness.wording.leading import lead_of, moved_along
 from memharness.wording.text import average_text, bytes_text, delta_text, names_text, number_text, share_text, visible
+from memharness.wording.verdicts import holding_text
 
 _NO_LINES: Final = {
     "import": "no line is known: imports are measured as a whole",
@@ -68,7 +69,7 @@ def draw_subject(console: Console, change: Change, changes: Sequence[Change]) ->
 
 def draw_with_holders(console: Console, change: Change, draw_rest: Callable[[], None]) -> None:
     """Print what keeps the memory of a change alive: before the rest where the commit edited a holder, else after."""
-    words = "kept alive by" if change.after > change.before else "was kept alive by"
+    words = holding_text(change)
     edited = any(holder.edited for holder in change.holders)
     if edited:
         draw_holders(console, change.holders, words)

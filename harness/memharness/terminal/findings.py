@@ -23,7 +23,7 @@ from memharness.terminal.lines import commit_text, module_text, verdict_text
 from memharness.terminal.tables import Row, draw_rows, draw_text
 from memharness.wording.leading import ENOUGH, leading_change, main_causes, moved_along, sum_of
 from memharness.wording.text import and_text, delta_text, number_text, percent_text, value_text, visible
-from memharness.wording.verdicts import certainty, confidence_text
+from memharness.wording.verdicts import MOVED, certainty, confidence_text
 
 _MOST_ROWS: Final = 6
 _MOST_MODULES: Final = 3
@@ -158,6 +158,8 @@ def _draw_judgement(console: Console, changes: Sequence[Change], commits: Mappin
     change = changes[0]
     if change.confidence == "suspected" and not _differ_in_confidence(changes):
         draw_text(console, Text(certainty(change.metric), style="yellow"), indent=2)
+    if change.verdict == "moved":
+        draw_text(console, Text(MOVED), indent=2)
     if change.merge is not None:
         merge = commit_text(change.merge, commits, with_author=False)
         draw_text(console, Text("on the branch merged by ").append_text(merge), indent=2)

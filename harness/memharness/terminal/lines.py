@@ -43,12 +43,14 @@ def module_text(row: ModuleCost | ModuleChange) -> Text:
 
 
 def _style(change: Change) -> str:
-    """Return the colour: red and green tell where memory went for good, yellow and cyan ask for no action."""
+    """Return the colour: red and green tell where memory went for good, others ask for no action."""
     match change.verdict:
         case "accepted":
             return "cyan"
         case "transient":
             return "yellow"
+        case "moved":
+            return "bold"
         case _:
             return "bold red" if change.after > change.before else "bold green"
 

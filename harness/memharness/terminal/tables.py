@@ -14,7 +14,7 @@ from memharness.terminal.sparkline import sparkline
 _ROOM: Final = 36  # with fewer columns left for it, text goes below its figures
 _LEAST_TREND: Final = 8  # columns; with less room for them trends are left out
 _WORDS: Final = 16  # columns that trends leave to the text beside them, at least
-_SIGNS: Final = str.maketrans("▁▂▃▄▅▆▇█✗▲▼✓↺↗↘→…━─", "_.-:=+*#x^v+~/\\>~=-")  # for encodings that lack them
+_SIGNS: Final = str.maketrans("▁▂▃▄▅▆▇█✗▲▼⇄✓↺↗↘→…━─", "_.-:=+*#x^v=+~/\\>~=-")  # for encodings that lack them
 _COMMAND: Final = "::"  # at the start of a line it is a command to some CI runners
 
 

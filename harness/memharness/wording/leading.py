@@ -31,6 +31,12 @@ def _rank(metric: str) -> int:
     return _LEADING.index(metric) if metric in _LEADING else len(_LEADING)
 
 
+def leading_line(change: Change) -> BlamedLine | None:
+    """Return the line of a change to look at first; None where no line moved with it."""
+    causes = main_causes(change)
+    return causes[0][0] if causes else None
+
+
 def main_causes(change: Change) -> list[list[BlamedLine]]:
     """Return the lines that hold most of a difference, the changed ones first; those of one changed caller together."""
     causes: dict[tuple[str, int, bool], list[BlamedLine]] = {}

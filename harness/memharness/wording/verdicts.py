@@ -6,9 +6,11 @@ from typing import Final
 from memharness.model.findings import Change, Exceeded, Verdict
 from memharness.wording.text import number_text
 
+MOVED: Final = "nothing was freed: what the result held is retained now"
 _SIGNS: Final[Mapping[Verdict, tuple[str, str]]] = {  # for a rise and for a fall
     "regressed": ("▲", "▲"),
     "improved": ("▼", "▼"),
+    "moved": ("⇄", "⇄"),
     "accepted": ("✓", "✓"),
     "transient": ("↺", "↺"),
     "drifting": ("↗", "↘"),
@@ -28,6 +30,13 @@ def confidence_text(change: Change) -> str:
 def certainty(metric: str) -> str:
     """Return why a value is only suspected."""
     return "suspected: may still be a cache that fills up" if metric == "growth" else "suspected: not certain yet"
+
+
+def holding_text(change: Change) -> str:
+    """Return the words for what holds the memory of a change."""
+    if change.verdict == "moved":
+        return "now held by"
+    return "kept alive by" if change.after > change.before else "was kept alive by"
 
 
 def counts_text(changes: Iterable[Change], over_limit: Sequence[Exceeded]) -> str:

@@ -10,8 +10,9 @@ from jinja2 import UndefinedError
 from msgspec.structs import replace
 
 import site_values as values
+from memharness.model.findings import BlamedHolder
 from memharness.model.history import Commit
-from memharness.model.measurements import Profile, Survivor
+from memharness.model.measurements import Frame, Holder, HolderChain, Profile, Survivor
 from memharness.site import render as pages
 from memharness.site.render.icicle import difference_icicle, icicle
 from memharness.site.render.links import PageLinks
@@ -168,9 +169,9 @@ def test_a_trend_has_the_labels_that_matter(more: dict[str, Any], words: list[st
 def test_statuses_differ_in_sign_and_word_not_in_colour_alone() -> None:
     labels = [
         entry_label(values.entry(status=status))
-        for status in ("open", "suspected", "accepted", "fixed", "transient", "improved")
+        for status in ("open", "suspected", "accepted", "fixed", "transient", "improved", "moved")
     ]
-    assert len({label.sign for label in labels}) == len({label.word for label in labels}) == 6
+    assert len({label.sign for label in labels}) == len({label.word for label in labels}) == 7
 
 
 @pytest.mark.parametrize(
@@ -279,7 +280,9 @@ def test_the_index_tells_what_is_open_first() -> None:
         "▲ regressed, open parse[size=1000] peak 1.14 MiB → 2.38 MiB +1.24 MiB +108.3% and warm_peak with it "
         "· confirmed "
         "cpython-3.11.9-auto · linux-x86_64 "
-        "src/parser/tokens.py:41 Tokens.keep +1.14 MiB changed here self._all.append(token)"
+        "kept alive by lru_cache of Tokens at src/parser/tokens.py:9 changed here ← dict SEEN at "
+        "src/parser/tokens.py:3 · filled from src/parser/tokens.py:41 Tokens.keep changed here ← module tokens "
+        "+1.14 MiB src/parser/tokens.py:41 Tokens.keep changed here self._all.append(token)"
     )
     assert squeezed(Outline(entry).text).strip() == told
     head = between(page_of(), '<section class="group">', "<ul")
@@ -315,7 +318,11 @@ def test_an_index_without_anything_says_so() -> None:
 def test_many_open_regressions_are_folded() -> None:
     many = tuple(values.entry(f"e{number}") for number in range(25))
     page = pages.render_index(values.site(), Index(open=many, rows=(), failing=()))
-    assert "<details><summary>21 more metrics of this commit</summary>" in page
+    assert '<details class="wide"><summary>19 more changes of this cause</summary>' in page
+    blamed = [values.blamed(line=number, bytes=values.RAISED - values.BASE) for number in range(25)]
+    causes = [replace(one, change=values.change(blame=(line,))) for one, line in zip(many, blamed, strict=True)]
+    page = pages.render_index(values.site(), Index(open=tuple(causes), rows=(), failing=()))
+    assert "<details><summary>21 more findings of this commit</summary>" in page
     apart = tuple(replace(one, bad=values.history()[at]) for at, one in enumerate(many))
     assert "<details><summary>5 more commits with open regressions</summary>" in pages.render_index(
         values.site(), Index(open=apart, rows=(), failing=())
@@ -437,6 +444,7 @@ def test_changes_are_grouped_by_what_became_of_them() -> None:
         ("Fixed", "0"),
         ("Transient", "1"),
         ("Improved", "1"),
+        ("Moved", "0"),
     ]
     assert re.findall(r'<li class="entry \w+" id="([^"]*)"', page) == [
         "open-growth",
@@ -449,6 +457,49 @@ def test_changes_are_grouped_by_what_became_of_them() -> None:
     ]
     assert "↗" in page
     assert "accepted: the cache is wanted" in page
+
+
+def test_lists_name_the_edited_caller_and_put_the_changes_of_one_cause_together_the_leak_first() -> None:
+    caller = Frame(path="src/parser/core.py", line=12, function="parse", source="tokens = Tokens(text)")
+    line = values.blamed(changed_here=False, caller=caller, caller_changed=True)
+    peak = values.entry("peak", change=values.change(blame=(line,)))
+    other = values.change(
+        metric="growth", before=0, after=184, unit="bytes per call", blame=(replace(line, bytes=184),)
+    )
+    leak = values.entry("leak", change=other)
+    for page in (
+        pages.render_changes(values.site(), [peak, leak]),
+        pages.render_index(values.site(), Index(open=(peak, leak), rows=(), failing=())),
+    ):
+        assert re.findall(r'<li class="entry \w+" id="([^"]*)"', page) == ["leak"]
+        text = squeezed(Outline(page).text)
+        assert "+184 B src/parser/core.py:12 parse changed here tokens = Tokens(text) allocated at" in text
+        assert '<li id="peak">' in page
+        assert "parse[size=1000] peak 1.14 MiB → 2.38 MiB" in text
+
+
+def test_what_a_result_held_and_something_retains_now_is_no_improvement() -> None:
+    holders = (BlamedHolder(path="src/parser/tokens.py", line=9, text="dict SEEN", changed_here=True),)
+    fall = values.change(metric="result", verdict="moved", before=90_000, after=0, holders=holders)
+    page = pages.render_changes(values.site(), [values.entry("moved-result", "moved", change=fall)])
+    text = squeezed(Outline(page).text)
+    assert "Improved 0 None." in text
+    assert "nothing was freed: what the result held is retained now" in text
+    assert "now held by dict SEEN at src/parser/tokens.py:9 changed here" in text
+    assert f"/{values.history()[values.STEP].id}/src/parser/tokens.py#L9" in page  # where it is held now
+
+
+def test_leaks_name_what_holds_them_and_those_of_one_cause_are_explained_once() -> None:
+    (leak,) = values.leaks()
+    assert leak.since is not None
+    held = BlamedHolder(path="src/parser/tokens.py", line=9, text="dict SEEN", changed_here=True)
+    since = replace(leak.since, change=replace(leak.since.change, holders=(held,)))
+    page = pages.render_leaks(values.site(), [replace(leak, since=since), replace(leak, since=replace(since, id="b"))])
+    assert page.count("<summary>Explained as above</summary>") == 1
+    assert "kept alive by dict SEEN at src/parser/tokens.py:9 changed here" in squeezed(Outline(page).text)
+    chain = HolderChain(path="a.py", line=1, count=3, holders=(Holder(path="b.py", line=7, text="list OLD"),))
+    old = replace(leak, since=None, profile=replace(leak.profile, holders=(chain,)))
+    assert "kept alive by list OLD at b.py:7" in squeezed(Outline(pages.render_leaks(values.site(), [old])).text)
 
 
 def test_leaks_and_status_tell_all_they_are_given() -> None:

@@ -19,6 +19,7 @@ from memharness.site.render.words import (
     uncertainty_text,
 )
 from memharness.site.values import Site
+from memharness.wording.leading import leading_line
 from memharness.wording.modules import module_name
 from memharness.wording.text import (
     bytes_text,
@@ -29,6 +30,7 @@ from memharness.wording.text import (
     value_text,
     visible,
 )
+from memharness.wording.verdicts import MOVED, holding_text
 
 _FILTERS: Final = {
     "author": author_text,
@@ -37,7 +39,9 @@ _FILTERS: Final = {
     "delta": delta_text,
     "difference": difference_text,
     "folded": folded,
+    "holding": holding_text,
     "iso": iso_time,
+    "leading_line": leading_line,
     "module_name": module_name,
     "number": number_text,
     "uncertainty": uncertainty_text,
@@ -45,6 +49,7 @@ _FILTERS: Final = {
 }
 _GLOBALS: Final = {
     "METRICS": METRICS,
+    "MOVED": MOVED,
     "OVER_LIMIT": OVER_LIMIT,
     "entry_label": entry_label,
     "relative": relative_text,

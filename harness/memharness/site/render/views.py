@@ -10,7 +10,8 @@ from memharness.site.render.icicle import difference_icicle, icicle
 from memharness.site.render.sparks import size_chart, size_steps, spark
 from memharness.site.render.templating import render
 from memharness.site.render.words import relative_text, row_labels
-from memharness.site.values import Allocations, CasePage, CommitPage, Index, Site, TrendSummary
+from memharness.site.values import Allocations, CasePage, ChangeEntry, CommitPage, Index, Site, TrendSummary
+from memharness.wording.leading import leading_change
 from memharness.wording.text import delta_text, number_text, value_text
 
 SHOWN_OPEN: Final = 20  # entries before the rest is folded away
@@ -37,7 +38,10 @@ def render_index(site: Site, index: Index) -> str:
         chosen=first_metric(index.rows),
         same_place=len({(row.subject.family, row.subject.machine) for row in index.rows}) < 2,
         now={(row.subject.id, row.metric): row.now for row in index.rows},
-        groups=[[*group] for _, group in groupby(index.open, key=lambda entry: (entry.bad.id, entry.change.range))],
+        groups=[
+            findings_of([*group])
+            for _, group in groupby(index.open, key=lambda entry: (entry.bad.id, entry.change.range))
+        ],
         shown=SHOWN_OPEN,
     )
 
@@ -59,15 +63,23 @@ def render_case(site: Site, page: CasePage) -> str:
 
 def render_commit(site: Site, page: CommitPage) -> str:
     """Return commit/<id>.html."""
-    findings = group_by_cause([entry.change for entry in page.entries])
     return render(
         "commit.html",
         site,
         "../",
         page=page,
-        findings=[[page.entries[at] for at in finding] for finding in findings],
+        findings=findings_of(page.entries),
         allocations=[allocation_fields(held) for held in page.allocations],
     )
+
+
+def findings_of(entries: Sequence[ChangeEntry]) -> list[list[ChangeEntry]]:
+    """Return the changes of one cause together, that which leads them in front."""
+    findings = [[entries[at] for at in finding] for finding in group_by_cause([entry.change for entry in entries])]
+    for finding in findings:
+        lead = leading_change([entry.change for entry in finding])
+        finding.sort(key=lambda entry: entry.change is not lead)
+    return findings
 
 
 def row_fields(row: TrendSummary, site: Site) -> dict[str, object]:

@@ -32,6 +32,7 @@ _STATUSES: Final[dict[Status, Label]] = {
     "fixed": Label("△", "regressed, fixed", "good", 5),
     "transient": Label("↺", "transient", "unsure", 5),
     "improved": Label("▼", "improved", "good", 6),
+    "moved": Label("⇄", "moved", "calm", 6),
 }
 _URGENT: Final[tuple[Status, ...]] = ("open", "suspected")
 

@@ -3,8 +3,8 @@
 const TrendChart = (() => {
   const {valueText, deltaText, percentText, dateText} = memharness;
   const BINARY = [['B', 1], ['KiB', 1024], ['MiB', 1048576], ['GiB', 1073741824], ['TiB', 1099511627776]];
-  const MARKERS = {open: 'triangle', suspected: 'triangle', fixed: 'triangle', accepted: 'diamond', transient: 'diamond', improved: 'inverted_triangle'};
-  const TONES = {open: '--rise', suspected: '--waver', transient: '--waver', accepted: '--accepted', fixed: '--accepted', improved: '--fall'};
+  const MARKERS = {open: 'triangle', suspected: 'triangle', fixed: 'triangle', accepted: 'diamond', transient: 'diamond', improved: 'inverted_triangle', moved: 'inverted_triangle'};
+  const TONES = {open: '--rise', suspected: '--waver', transient: '--waver', accepted: '--accepted', fixed: '--accepted', improved: '--fall', moved: '--accepted'};
   const color = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const spread = values => values.flatMap(item => Array.isArray(item) ? Array(item[1]).fill(item[0]) : [item]);
 
