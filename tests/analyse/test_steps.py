@@ -125,7 +125,25 @@ def test_values_on_another_scale_are_not_compared() -> None:
 
 def test_a_leak_flags_by_its_own_rule() -> None:
     rule = rule_for("growth", Thresholds(absolute=10_000))
-    assert rule == Rule(relative=0.10, absolute=4)
+    assert rule == Rule(relative=0.10, absolute=4, enough=1024)
+
+
+@pytest.mark.parametrize(
+    ("levels", "metric_class", "needed"),
+    [
+        ((), "exact", {8: 4, 800: 80, 10_000: 1000, 100_000: 1024, 1_000_000: 10_000}),
+        ((), "near", {8: 4, 800: 80, 100_000: 10_000}),
+        ((), "noisy", {8: 4, 800: 80, 100_000: 10_000}),
+        ((Thresholds(relative=0.10),), "exact", {100_000: 10_000}),  # where it is asked for
+        ((Thresholds(metrics={"growth": 64}),), "exact", {0: 64, 100_000: 1024}),
+    ],
+)
+def test_a_small_leak_beside_a_large_one_counts_where_repeats_agree(
+    levels: tuple[Thresholds, ...], metric_class: MetricClass, needed: dict[int, int]
+) -> None:
+    rule = rule_for("growth", *levels, metric_class=metric_class)
+    assert rule is not None
+    assert {before: rule.needed(before) for before in needed} == needed
 
 
 @pytest.mark.parametrize(
@@ -136,6 +154,8 @@ def test_a_leak_flags_by_its_own_rule() -> None:
         ([(800,), (872,)], []),  # the same leak
         ([(800,), (880,)], ["located"]),
         ([(8,), (11,)], []),  # less than the least leak
+        ([(100_000,), (102_000,)], ["located"]),  # another leak beside it
+        ([(100_000,), (101_000,)], []),
         ([(0, 0), (16, 24)], ["confirmed"]),  # repeats that agree on the leak need not agree on its slope
         ([(0, 0, 0), (0, 800, 800)], ["suspected"]),  # those that disagree on it do not confirm it
     ],

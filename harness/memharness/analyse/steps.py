@@ -3,7 +3,8 @@
 Exact and near metrics: neighbours are compared. A difference counts when it is at least as large as the relative
 threshold, the floor of the metric and four times the spread that repeats showed, at the two commits and typically.
 Growth likewise, with the spread once: every value went through the leak rule, so what counts is that a leak appears,
-goes, or changes its slope. Noisy metrics: levels of several commits are compared (`noisy`).
+goes, or changes its slope, which beside a large old leak a small new one does. Noisy metrics: levels of several commits
+are compared (`noisy`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,22 +26,28 @@ RELATIVE_OF: Final[Mapping[str, float]] = {
     "rss_peak": NOISY_RELATIVE,  # pages and allocators move it, also where repeats agree
 }
 NOISY_ABSOLUTE = 1 << 20
+ENOUGH_GROWTH = 1 << 10  # bytes per call that are a leak of their own beside an old one, if they are exact
 REPEATS: Final[Mapping[MetricClass, int]] = {"exact": 2, "near": 3, "noisy": 5}  # that settle a value
 
 
 class Rule(Value):
     """The thresholds of one series: `relative` of the value before and `absolute` in the metric's unit.
 
-    `noisy_absolute` takes the place of `absolute` where the series turns out to be noisy.
+    `noisy_absolute` takes the place of `absolute` where the series turns out to be noisy. A difference of `enough` that
+    is also 1 % counts though it is a smaller share than `relative`.
     """
 
     relative: float
     absolute: int
     noisy_absolute: int = NOISY_ABSOLUTE
+    enough: int | None = None
 
     def needed(self, before: int) -> float:
         """Return the least difference from `before` that counts in an exact or near series."""
-        return max(self.relative * abs(before), self.absolute)
+        share = self.relative * abs(before)
+        if self.enough is not None:
+            share = min(share, max(self.enough, RELATIVE * abs(before)))
+        return max(share, self.absolute)
 
     def is_gone(self, before: int, now: int, metric_class: MetricClass) -> bool:
         """Tell whether a value, of a noisy series a level, shows nothing any more of a rise from `before`."""
@@ -74,19 +81,20 @@ class Step(Value):
         return not self.apart and self.confidence != "range"
 
 
-def rule_for(metric: str, *levels: Thresholds) -> Rule | None:
+def rule_for(metric: str, *levels: Thresholds, metric_class: MetricClass = "exact") -> Rule | None:
     """Return the rule of `metric`, the first of `levels` that says something deciding; None: it never flags."""
     floor = METRICS[metric].floor
     if floor is None:
         return None
     relative = next((level.relative for level in levels if level.relative is not None), None)
+    enough = ENOUGH_GROWTH if relative is None and (metric, metric_class) == ("growth", "exact") else None
     if relative is None:
         relative = RELATIVE_OF.get(metric, RELATIVE)
     for level in levels:
         absolute = level.metrics.get(metric, None if metric == "growth" else level.absolute)
         if absolute is not None:
-            return Rule(relative=relative, absolute=absolute, noisy_absolute=absolute)
-    return Rule(relative=relative, absolute=floor)
+            return Rule(relative=relative, absolute=absolute, noisy_absolute=absolute, enough=enough)
+    return Rule(relative=relative, absolute=floor, enough=enough)
 
 
 def find_steps(series: Series, rule: Rule) -> tuple[Step, ...]:

@@ -95,7 +95,7 @@ def judge_case(
 ) -> Iterator[Judged]:
     """Judge the series of one case; `rss_peak` only where most memory is not traced."""
     for series in own:
-        rule = rule_for(series.metric, case.scenario.thresholds, config.thresholds)
+        rule = rule_for(series.metric, case.scenario.thresholds, config.thresholds, metric_class=series.metric_class)
         flagged = case.scenario.flagged is None or series.metric in case.scenario.flagged
         if rule is None or not flagged or (series.metric == "rss_peak" and not untraced):
             yield Judged(case=case, series=series, rule=None)

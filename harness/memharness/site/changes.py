@@ -107,7 +107,8 @@ def _is_gone(case: CaseHistory, change: Change, later: Sequence[CaseHistory]) ->
     It must be certain, and on one scale with the rise.
     """
     metric = change.metric
-    rule = rule_for(metric, case.case.scenario.thresholds, case.stored.project.config.thresholds)
+    levels = case.case.scenario.thresholds, case.stored.project.config.thresholds
+    rule = rule_for(metric, *levels, metric_class=case.classes.get(metric, "exact"))
     newest = case.newest(metric)
     if rule is None or newest is None or case.is_suspected(metric, newest):
         return False
