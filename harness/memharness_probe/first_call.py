@@ -9,6 +9,7 @@ from memharness_probe.delivery import leave_if_forked
 from memharness_probe.file_driver import file_stem
 from memharness_probe.import_sizes import ImportSizes
 from memharness_probe.instances import type_name
+from memharness_probe.interned_names import TABLE_SIZES
 from memharness_probe.locator import Locator
 
 TYPE_CHECKING = False
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from memharness_probe.workload import Workload
 
 _GROWN_TYPES = 10
+_TABLE = (
+    "import: %d bytes of it may be the interpreter's table of interned names, which grows by leaps and counts for the "
+    "module that was imported then"
+)
 
 
 class Profiler:
@@ -102,6 +107,7 @@ def _import(work: Workload, request: dict[str, Any], profiler: Profiler, answer:
     counts = tracing.count(traces)
     del traces
     answer["metrics"]["import"] = total = tracing.total(counts)
+    answer["notes"] += [_TABLE % trace[1] for trace in counts if trace[1] in TABLE_SIZES]
     modules = sizes.rows(profiler.locator, total, request["project"]["packages"])
     answer["profiles"]["import"] = {"modules": modules, **profiler.import_profile(counts)}
 

@@ -6,7 +6,7 @@ as that much memory of whatever was imported or called then.
 
 from __future__ import annotations
 
-from sys import intern
+from sys import intern, version_info
 
 from memharness_probe import tracing
 
@@ -14,6 +14,13 @@ _FIRST = 10**9  # numbers as names: quick to make, and nobody else's
 _BATCH = 1024
 _MOST = 1 << 16
 _LEAP = 48 << 10  # bytes: more than what else is allocated meanwhile, less than the smallest table
+_HEADER, _ENTRY = (32, 16) if version_info >= (3, 11) else (40, 24)  # bytes, of a dictionary whose keys are names
+TABLE_SIZES = frozenset(  # with so many slots: an index for each, and entries for two thirds of them
+    [
+        _HEADER + (2 if slots < 1 << 16 else 4) * slots + 2 * slots // 3 * _ENTRY
+        for slots in [1 << power for power in range(15, 25)]
+    ]
+)
 _kept: list[list[str]] = []
 
 

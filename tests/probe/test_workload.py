@@ -586,3 +586,13 @@ SKIPS = {
 @every_version
 def test_a_workload_may_skip_itself(versioned: Bench, text: str) -> None:
     assert versioned.observe(text).outcome == Skipped(reason="needs v2")
+
+
+@every_version
+def test_an_import_that_makes_the_table_of_interned_names_grow_says_so(versioned: Bench) -> None:
+    """The table has room for about 10,000 names."""
+    for number, noted in ((100, False), (20_000, True)):
+        code = f"from sys import intern\nfor number in range({number}):\n    intern(f'name {{number}}')"
+        outcome = measured(versioned.observe(f"{code}\ndef run(): pass\n", ("import",)))
+        assert any("table of interned names" in note for note in outcome.notes) == noted
+        assert (outcome.metrics["import"] > 300_000) == noted
