@@ -10,12 +10,13 @@ backslashes escaped. All paths in it are absolute and resolved.
                 "growth"  many calls: growth
                 "rss"     two calls: rss_peak and warm_peak
                 "peak"    finds the moment of the first call's peak
+                "discover"  the driver lists what a suite holds: "listed", see the module `discovery`; no metrics
                 "deep"    "first" again, to explain it; with an event, to explain its peak, and up to 3.11 only that
   metrics       names of the metrics wanted of this pass; of "first" in "deep"; none in "peak"
   frames        depth of the traces: 1, in "deep" 25; 1 there too where these take too much time or memory
   event         null, or what "peak" found: in "peak" to find the line, in "deep" to explain the peak
   scenario      path of the scenario's file, or what stands for it;  scenarios  path of the scenario folder
-  params        {name: value}
+  params        {name: value};  positions  that of each value among those that the parameter has
   driver        what loads the workload: "file" the scenario's file; see the modules of these names for the others
   target        what the driver is to load; {} for "file", whose file is `scenario`
   setup, run, teardown   {"takes_state": bool, "params": [names]}, null where the scenario has none; with "function"

@@ -27,8 +27,9 @@ _MODULES = {  # of the probe's, by pass; the first one measures
     "rss": ("rss", "access_recorder"),
     "deep": ("deep", "access_recorder", "first_call"),
     "peak": ("peak",),
+    "discover": ("discovery",),
 }
-_DRIVERS = ("file_driver", "call_driver", "script_driver")
+_DRIVERS = ("file_driver", "call_driver", "script_driver", "asv_driver")
 _RECORDED = ("first", "growth", "rss")  # passes whose results hold for other commits with the same inputs
 _FOLDER = __file__[: -len("child.py")]
 _BALLAST = 8 << 20  # never touched; freed to have room for the report when memory is exhausted
@@ -48,11 +49,11 @@ def main() -> None:
     _set_prefix()
     accesses = probe.access_recorder.AccessRecorder(request) if name in _RECORDED else None
     keep_peaks()
-    _prepare(request)
+    _prepare(request, getattr(probe, driver))
     prepare(request["response"])
     ballast = [bytes(_BALLAST)]
     hooks = (sys.settrace, sys.setprofile)
-    work = Workload(request, getattr(probe, driver).load, accesses)
+    work = Workload(request, getattr(probe, driver), accesses)
     answer: dict[str, Any] = {"format": _FORMAT, "method": METHOD}
     try:
         answer.update(status="measured", **getattr(probe, _MODULES[name][0]).measure(work, request))
@@ -105,7 +106,7 @@ def _set_prefix() -> None:
         sys.prefix = sys.exec_prefix = home
 
 
-def _prepare(request: dict[str, Any]) -> None:
+def _prepare(request: dict[str, Any], driver: Any) -> None:
     """Give the workload the interpreter that a script would have, with the same random numbers in every run.
 
     The first compile() of a process allocates 200 kB of types for syntax trees, which are not the workload's.
@@ -126,6 +127,8 @@ def _prepare(request: dict[str, Any]) -> None:
     compile("", "", "exec")
     if any((request[role] or {}).get("is_async") for role in ("setup", "run", "teardown")):
         import asyncio  # noqa: F401  (so that it counts neither as an import of the workload nor in its call)
+    if hasattr(driver, "prepare"):
+        driver.prepare(request)
     random.seed(0)
     _seed_instances(random.Random)
 

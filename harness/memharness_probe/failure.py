@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _REASON_CHARACTERS = 300
 _LOOKED_AT = 10_000  # characters of a longer message
-_SKIP_TEST = "unittest.case.SkipTest"
+_SKIPS = {"unittest.case.SkipTest", "asv_runner.benchmarks.mark.SkipNotImplemented"}
 _FRAMES = 50  # innermost; a recursion without end has a thousand alike
 
 
@@ -50,9 +50,9 @@ def _places(error: BaseException) -> list[tuple[str, int]]:
 
 
 def skip_reason(error: BaseException) -> str | None:
-    """Return why the workload is not to be measured, where it raised `unittest.SkipTest` or `Skip`; else None."""
+    """Return why the workload is not to be measured, where it raised `Skip` or one of `_SKIPS`; else None."""
     names = [type_name(kind) for kind in type.mro(type(error))]
-    if _SKIP_TEST not in names and not issubclass(type(error), Skip):
+    if _SKIPS.isdisjoint(names) and not issubclass(type(error), Skip):
         return None
     return one_line(str.__str__(str(error))[:_LOOKED_AT]) or "no reason given"
 

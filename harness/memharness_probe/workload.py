@@ -28,14 +28,13 @@ class WrongCopyError(Exception):
 class Workload:
     """One scenario with one set of parameters. `phase` is the one entered last; `accesses` records what it looks at.
 
-    `load` is its driver's: it takes the request and returns an object whose attributes are the functions to call.
+    `load` of its driver takes the request and returns an object whose attributes are the functions to call; `discover`,
+    where it has one, returns the workloads of a suite, as `discovery` says.
     """
 
-    def __init__(
-        self, request: dict[str, Any], load: Callable[[dict[str, Any]], Any], accesses: AccessRecorder | None = None
-    ) -> None:
+    def __init__(self, request: dict[str, Any], driver: Any, accesses: AccessRecorder | None = None) -> None:
         self.phase = "import"
-        self._load = load
+        self._driver = driver
         self._request = request
         self._accesses = accesses
         self._functions: Any = None
@@ -48,10 +47,18 @@ class Workload:
     def load(self) -> None:
         """Import the workload, and with it what it imports at its top level."""
         self.enter("import")
-        functions = self._load(self._request)
+        functions = self._driver.load(self._request)
         leave_if_forked()
         self._functions = functions
         self.prove_origin()
+
+    def discover(self) -> Any:
+        """Return what the driver lists."""
+        self.enter("import")
+        listed = self._driver.discover(self._request)
+        leave_if_forked()
+        self.prove_origin()
+        return listed
 
     def setup(self) -> None:
         """Call `setup`, if there is one; its value is the state."""

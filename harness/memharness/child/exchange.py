@@ -15,6 +15,7 @@ from memharness.files.folder import Folder, NotPlain, TooLarge
 from memharness.files.removal import remove
 from memharness.model.environments import Environment
 from memharness.model.history import Checkout
+from memharness.model.listings import Listed
 from memharness.model.measurements import Frame, Profile, TypeCount
 from memharness.model.scenarios import Case, Scenario
 from memharness.model.values import Integer, Value
@@ -77,6 +78,7 @@ class Delivered(Response, tag_field="status", tag="measured"):
     event: Event | None = None  # of the peak: to be handed to the child that explains it
     accesses: Accesses | None = None  # in "first", "growth" and "rss"
     processes: Integer = 0  # in the same: how many it is known to have started
+    listed: Listed | None = None  # in "discover"
 
 
 class Broken(Response, tag_field="status", tag="failed"):
@@ -129,6 +131,7 @@ class Exchange:
         """Write the request; `measure` says what to measure and how."""
         scenario = case.scenario
         import_root = str(Path(checkout.tree, checkout.import_root))
+        suite = Path(str(scenario.target.get("folder", ""))).name  # its copy counts, not that of the commit
         request = {
             "format": _FORMAT,
             "token": self.token,
@@ -139,6 +142,7 @@ class Exchange:
             "scenario": _scenario_file(scenario, scenarios),
             "scenarios": str(scenarios),
             "params": case.params,
+            "positions": case.positions,
             "setup": msgspec.to_builtins(scenario.setup),
             "run": msgspec.to_builtins(scenario.run),
             "teardown": msgspec.to_builtins(scenario.teardown),
@@ -151,7 +155,7 @@ class Exchange:
                 "tree": checkout.tree,
                 "origin": environment.origin or import_root,
                 "prefix": checkout.import_root,
-                "packages": checkout.packages,
+                "packages": [name for name in checkout.packages if name != suite],
                 "namespaces": environment.namespaces,
                 "placed": [f"{checkout.tree}/{name}" for name in environment.generated],
             },

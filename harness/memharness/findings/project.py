@@ -8,17 +8,18 @@ from memharness.config.configuration import Config
 from memharness.errors import MemharnessError
 from memharness.files.cache_folder import cache_folder
 from memharness.files.copies import copy_folder
+from memharness.findings.listings import find_listing
 from memharness.git.history import RevisionRange, commit_ids, find_commit, select_commits, shortfall
 from memharness.git.repository import Repository, open_repository, read_blob
 from memharness.git.working_tree import working_tree_commit
 from memharness.model.history import WORKTREE, Commit
 from memharness.model.measurements import Measured
-from memharness.model.scenarios import Case
+from memharness.model.scenarios import Case, Scenario
 from memharness.packages.layout import Layout, find_directory, locate
 from memharness.packages.metadata import Read, read_metadata, reader_below
 from memharness.scenarios import all_cases, load_scenarios, select_cases, skipped_entries
 from memharness.store import Store, StoreWithWorkingTree
-from memharness.workloads import copy_files, load_workloads
+from memharness.workloads import Collection, copy_collections, copy_files, load_workloads, read_collections
 
 
 class Selection(RevisionRange):
@@ -48,8 +49,9 @@ class Project:
     repository: Repository
     cases: tuple[Case, ...]
     store: Store
-    notices: tuple[str, ...] = ()  # on the scenario folder
+    notices: tuple[str, ...] = ()  # on the scenario folder and on suites
     working_tree: Commit | None = None  # where it was asked for: a commit made of it, or HEAD if nothing is edited
+    collections: tuple[Collection, ...] = ()
 
     def metrics_of(self, case: Case) -> tuple[str, ...]:
         """Return the metrics that are wanted of a case."""
@@ -97,8 +99,10 @@ class Project:
         copied = {one.name: one.identity for one in load_scenarios(into)} if _has_files(self.config) else {}
         copy_files(scenarios, into)
         copied |= {one.name: one.identity for one in load_workloads(self.config.workloads, self.config.project.repo)}
+        copy_collections(self.collections, into)
+        listed = {collection.driver for collection in self.collections}
         for scenario in scenarios:
-            if copied.get(scenario.name) != scenario.identity:
+            if scenario.driver not in listed and copied.get(scenario.name) != scenario.identity:
                 raise MemharnessError(
                     f"{scenario.path} was changed while the run began", hint="Run the same command again."
                 )
@@ -138,7 +142,8 @@ class Project:
 def open_project(config: Config, selection: Selection, *, read_only: bool = False) -> Project:
     """Open repository, scenario files and store. Raises MemharnessError where one of them is at fault."""
     repository = open_repository(config.project.repo, cache_folder())
-    every_case = load_cases(config)
+    collections = read_collections(config.workloads)
+    every_case, notices = _load_cases(config, collections)
     renamed = {case.scenario.text_identity: case.scenario.identity for case in every_case}
     working_tree = read_working_tree(config, repository) if selection.working_tree else None
     if working_tree is not None and working_tree.working_tree:
@@ -157,8 +162,9 @@ def open_project(config: Config, selection: Selection, *, read_only: bool = Fals
         repository=repository,
         cases=select_cases(every_case, selection.pattern, selection.case_tags),
         store=store,
-        notices=skipped_entries(config.run.scenarios) if _has_files(config) else (),
+        notices=(*(skipped_entries(config.run.scenarios) if _has_files(config) else ()), *notices),
         working_tree=working_tree,
+        collections=collections,
     )
 
 
@@ -169,9 +175,21 @@ def read_working_tree(config: Config, repository: Repository) -> Commit:
 
 def load_cases(config: Config) -> tuple[Case, ...]:
     """Return all cases of the scenario files and of the workloads with an address."""
+    return _load_cases(config, read_collections(config.workloads))[0]
+
+
+def _load_cases(config: Config, collections: Sequence[Collection]) -> tuple[tuple[Case, ...], tuple[str, ...]]:
+    """Return all cases, and remarks on the suites among them."""
     scenarios = load_scenarios(config.run.scenarios) if _has_files(config) else ()
     taken = {one.name: one.path for one in scenarios}
-    return all_cases((*scenarios, *load_workloads(config.workloads, config.project.repo, taken)))
+    listed: dict[str, tuple[Scenario, ...]] = {}
+    notices: list[str] = []
+    for collection in collections:
+        listing, remarks = find_listing(config, collection)
+        listed[collection.workload.where] = collection.scenarios(listing)
+        notices += remarks
+    found = load_workloads(config.workloads, config.project.repo, taken, listed)
+    return all_cases((*scenarios, *found)), tuple(notices)
 
 
 def _has_files(config: Config) -> bool:

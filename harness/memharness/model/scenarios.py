@@ -6,7 +6,9 @@ from typing import Literal
 
 from memharness.model.values import Scalar, Value
 
-Driver = Literal["file", "call", "script"]  # the module of the probe that loads a workload
+Driver = Literal["file", "call", "script", "asv"]  # the module of the probe that loads a workload
+
+TargetValue = str | int | tuple[str, ...]
 
 
 class Call(Value):
@@ -45,7 +47,7 @@ class Scenario(Value):
     identity: str
     run: Call = Call(takes_state=False, params=())
     driver: Driver = "file"
-    target: dict[str, str | tuple[str, ...]] = {}
+    target: dict[str, TargetValue] = {}
     text_identity: str = ""
     setup: Call | None = None
     teardown: Call | None = None
@@ -69,6 +71,14 @@ class Case(Value, dict=True, gc=True):
 
     scenario: Scenario
     params: dict[str, Scalar] = {}
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """The position of each parameter's value among those of the scenario: values may be alike but in their type."""
+        return tuple(
+            [(type(one), one) for one in values].index((type(self.params[name]), self.params[name]))
+            for name, values in self.scenario.params.items()
+        )
 
     @cached_property
     def name(self) -> str:

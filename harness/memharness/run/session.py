@@ -21,6 +21,7 @@ from memharness.model.metrics import PASSES, PassName
 from memharness.plan.order import Blocks, along_history, from_the_ends
 from memharness.plan.tasks import Task, in_parts
 from memharness.run.budget import Budget
+from memharness.run.discovery import list_suites
 from memharness.run.listener import Listener, Silent
 from memharness.run.missing import joins, merged_steps, missing, on_branches, unconfirmed, unexplained
 from memharness.run.suites import patch_release_notes, suites_of
@@ -100,8 +101,9 @@ def open_session(
 
     What the system refuses meanwhile is raised as MemharnessError.
     """
-    project = open_project(config, selection)
     try:
+        list_suites(config, selection, listener or Silent())
+        project = open_project(config, selection)
         with project.store.run_lock(), scratch(cache_folder(), "scenarios-") as folder, ExitStack() as slots:
             scenarios = folder / "scenarios"
             project.copy_scenarios(scenarios)  # so that an edit meanwhile does not reach the run

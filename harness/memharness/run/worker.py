@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 from msgspec.structs import asdict
 
 from memharness.checkout.slot import Slot
-from memharness.child.children import Hold
+from memharness.child.children import Children, Hold
+from memharness.child.exchange import Delivered
 from memharness.child.interpreter import compile_bytecode
 from memharness.child.opened_files import OpenedFiles
 from memharness.child.passes import observe
@@ -22,7 +23,8 @@ from memharness.files.cache_folder import cache_folder
 from memharness.findings.project import Project
 from memharness.model.environments import Environment, EnvironmentFacts, EnvironmentSpec
 from memharness.model.history import Checkout
-from memharness.model.measurements import Activity, Failed, Measured, Observation, Reused
+from memharness.model.listings import Listed
+from memharness.model.measurements import Activity, Failed, Measured, Observation, Outcome, Reused
 from memharness.model.metrics import METRICS, Stage
 from memharness.model.scenarios import Case
 from memharness.model.values import Value
@@ -41,6 +43,7 @@ from memharness.run.infrastructure import (
 from memharness.run.missing_files import with_missing_files
 from memharness.run.reuse import Reuse
 
+_DISCOVERY_SECONDS: Final = 600.0  # of CPU time: it imports a whole suite
 _PATIENCE: Final = 10  # times the time-out, which counts CPU seconds: for workloads that wait, and for busy machines
 
 
@@ -55,6 +58,13 @@ class Done(Value):
     observed: dict[str, Observation]  # by the case's name
     faults: dict[str, str] = {}
     seconds: dict[str, float] = {}
+
+
+class Discovered(Value):
+    """What the drivers of the cases of a task listed, by the case's name, or why one could not."""
+
+    task: Task
+    listed: dict[str, Listed | Outcome]
 
 
 class _Job(NamedTuple):
@@ -127,6 +137,44 @@ class Worker:
                     self._slot = self._lease()
         except Cancelled:
             return None
+
+    def discover(self, task: Task, cancel: Event) -> Discovered | None:
+        """Have the drivers of the cases list what their suites hold; None where `cancel` ended it."""
+        try:
+            with ExitStack() as held:
+                job = self._prepare(task, cancel, held)
+                listed = {
+                    case.name: self._list(job, case) if isinstance(job, _Job) else job.outcome for case in task.cases
+                }
+        except Cancelled:
+            return None
+        self._report(None)
+        return Discovered(task=task, listed=listed)
+
+    def _list(self, job: _Job, case: Case) -> Listed | Outcome:
+        terms = Terms(
+            metrics=(),
+            growth_budget=0.0,
+            timeout=_DISCOVERY_SECONDS,
+            wall_seconds=_PATIENCE * _DISCOVERY_SECONDS,
+            memory_limit=self._project.config.run.memory_limit,
+        )
+        children = Children(
+            case,
+            job.checkout,
+            job.environment,
+            self._slot.work,
+            self._slot.scenarios,
+            terms,
+            job.cancel,
+            partial(self._prepare_pass, job, case),
+            self._holder(job),
+            None,
+        )
+        outcome = children.run("discover").outcome
+        if not isinstance(outcome, Delivered):
+            return outcome
+        return outcome.listed or Failed(phase="crash", reason="it delivered nothing")
 
     def _measure(self, task: Task, cancel: Event, earlier: Mapping[str, str], held: ExitStack) -> Done:
         proven = {case.name: self._reuse.find(task, case, self._own) for case in task.cases}

@@ -33,7 +33,7 @@ from memharness.run.durations import Durations
 from memharness.run.listener import Listener
 from memharness.run.recording import Recorder
 from memharness.run.reuse import Reuse
-from memharness.run.worker import Done, Worker
+from memharness.run.worker import Discovered, Done, Worker
 
 _FEW: Final = 3  # commits
 
@@ -157,6 +157,17 @@ class Workers:
         recorded = {id(task) for task in self.recorder.tasks[begin:]}
         left = (tuple(task for task in block if id(task) not in recorded) for block in blocks)
         return tuple(filter(None, left))
+
+    def discover(self, task: Task) -> Discovered:
+        """Have the drivers of the cases of a task list what their suites hold."""
+        found: list[Discovered] = []
+
+        @contextmanager
+        def discovering() -> Iterator[Callable[[Task, Event], Discovered | None]]:
+            yield self._new_worker(0).discover
+
+        execute(((task,),), discovering, found.append, workers=1)
+        return found[0]
 
     def _try_newest(self, row: FailureRow, left: Blocks, newest: Commit) -> None:
         """Measure the newest commit before the others that are `left`.

@@ -12,6 +12,7 @@ import msgspec
 from memharness.errors import MemharnessError
 from memharness.files.folder import MOST_BYTES
 from memharness.model.environments import EnvironmentFacts
+from memharness.model.listings import Listing
 from memharness.model.measurements import STORE_FORMAT, ObservedInputs, Profile
 from memharness.model.values import Calls, Value
 
@@ -34,6 +35,13 @@ class StoredCalls(Value):
     case: str
     identity: str
     calls: Calls
+
+
+class StoredListing(Value):
+    """The contents of listings/<key>.json."""
+
+    format: int
+    listing: Listing
 
 
 class StoredProfile(Value):

@@ -21,6 +21,7 @@ from memharness.files.folder import NotPlain, TooLarge
 from memharness.model.environments import EnvironmentFacts
 from memharness.model.findings import Acceptance
 from memharness.model.history import Commit
+from memharness.model.listings import Listing
 from memharness.model.measurements import (
     STORE_FORMAT,
     Measured,
@@ -39,6 +40,7 @@ from memharness.store.encoding import (
     StoredCalls,
     StoredEnvironment,
     StoredInputs,
+    StoredListing,
     StoredProfile,
     compress,
     decode,
@@ -154,6 +156,12 @@ class Store:
             self._files.write(self._family(family) / "calls" / f"{name}.json", encode(value))
             return calls
 
+    def set_listing(self, family: str, listing: Listing) -> None:
+        """Store what the suite of an address holds, in place of what it held before."""
+        with self._writing():
+            content = encode(StoredListing(format=STORE_FORMAT, listing=listing))
+            self._files.write(self._listing_path(family, listing.address), content)
+
     def accept(self, entries: Sequence[Acceptance]) -> Path:
         """Enter changes in the ledger, in place of former entries for the same ones; return its path."""
         with self._writing():
@@ -244,6 +252,11 @@ class Store:
         )
         return {(v.case, self.renamed.get(v.identity, v.identity)): v.calls for v in stored if v}
 
+    def listing(self, family: str, address: str) -> Listing | None:
+        """Return what the suite of an address was found to hold."""
+        stored = self._load(self._listing_path(family, address), partial(decode, kind=StoredListing))
+        return stored.listing if stored and stored.listing.address == address else None
+
     # --- files -------------------------------------------------------------------------------------------
 
     def _family(self, family: str) -> Path:
@@ -254,6 +267,9 @@ class Store:
 
     def _environment_path(self, family: str, facts_id: str) -> Path:
         return self._family(family) / "environments" / f"{facts_id}.json"
+
+    def _listing_path(self, family: str, address: str) -> Path:
+        return self._family(family) / "listings" / f"{digest(address, 16)}.json"
 
     def _profile_path(self, profile_id: str) -> Path:
         return self._path(_PROFILES, profile_id)

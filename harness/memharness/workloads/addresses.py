@@ -1,12 +1,14 @@
 """Addresses of workloads, such as `call:package.module:function`, into scenarios."""
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from memharness.config.document import suggest
 from memharness.config.workloads import WorkloadConfig
 from memharness.errors import MemharnessError
 from memharness.model.scenarios import Scenario
+from memharness.workloads.collections import is_collection
 from memharness.workloads.functions import function_scenario
 from memharness.workloads.scripts import script_scenario
 
@@ -15,24 +17,28 @@ _READERS: Final[Mapping[str, Reader]] = {"call": function_scenario, "script": sc
 
 
 def load_workloads(
-    workloads: Sequence[WorkloadConfig], repo: str, taken: Mapping[str, str] | None = None
+    workloads: Sequence[WorkloadConfig],
+    repo: str,
+    taken: Mapping[str, str] | None = None,
+    listed: Mapping[str, Sequence[Scenario]] = MappingProxyType({}),
 ) -> tuple[Scenario, ...]:
     """Return the scenarios of workloads that measure the repository `repo`, a path or a URL.
 
-    `taken` are names that others have, each with where. Raise MemharnessError where an address leads to nothing, and
-    where two have one name.
+    `taken` are names that others have, each with where; `listed` has the scenarios of suites, by where their
+    addresses stand. Raise MemharnessError where an address leads to nothing, and where two have one name.
     """
     known = dict(taken or {})
     scenarios = []
     for workload in workloads:
-        scenario = _scenario(workload, repo)
-        if scenario.name in known:
-            raise MemharnessError(
-                f'{workload.where}: a second scenario named "{scenario.name}"; the first is {known[scenario.name]}',
-                hint="Rename one.",
-            )
-        known[scenario.name] = workload.where
-        scenarios.append(scenario)
+        suite = is_collection(workload)
+        for scenario in listed.get(workload.where, ()) if suite else (_scenario(workload, repo),):
+            if scenario.name in known:
+                raise MemharnessError(
+                    f'{workload.where}: a second scenario named "{scenario.name}"; the first is {known[scenario.name]}',
+                    hint="Rename one.",
+                )
+            known[scenario.name] = workload.where
+            scenarios.append(scenario)
     return tuple(scenarios)
 
 

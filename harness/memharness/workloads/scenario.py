@@ -3,7 +3,7 @@
 from typing import Final
 
 from memharness.config.workloads import WorkloadConfig
-from memharness.model.scenarios import Driver, Scenario
+from memharness.model.scenarios import Driver, Scenario, TargetValue
 from memharness.model.values import digest
 
 _MEASURING: Final = ("calls", "dependencies")  # settings that may change a figure
@@ -12,7 +12,7 @@ _MEASURING: Final = ("calls", "dependencies")  # settings that may change a figu
 def make_scenario(
     workload: WorkloadConfig,
     driver: Driver,
-    target: dict[str, str | tuple[str, ...]],
+    target: dict[str, TargetValue],
     *,
     summary: str,
     path: str = "",
