@@ -5,6 +5,7 @@ A command is imported when it is called, which keeps the start fast: `--help` ne
 
 import importlib
 import io
+import keyword
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ COMMANDS: Final = {
     "init": "Write a configuration and a first scenario for this repository.",
     "run": "Measure what is missing in a range of commits and report changes.",
     "compare": "Compare any two revisions: environments, metrics and lines.",
+    "try": "Measure one workload in the working tree, at once.",
     "show": "Print what is stored for a commit.",
     "check": "Judge stored results without measuring.",
     "accept": "Accept a change that you meant, with the reason.",
@@ -69,7 +71,8 @@ class Commands(click.Group):
         """Import a command."""
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"memharness.commands.{cmd_name.replace('-', '_')}").command
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name.replace("-", "_")
+        command = importlib.import_module(f"memharness.commands.{name}").command
         assert isinstance(command, click.Command)
         return command
 

@@ -101,12 +101,16 @@ class Slot:
         self._restored |= bool(gone)
         scenarios = {path for path in gone if path.startswith(f"{self.scenarios}/")}
         if scenarios:
-            self._copy_scenarios()
-            self._inventory.record_all()
+            self.copy_scenarios()
         if self._checkout is not None and gone > scenarios:
             generated = dict(self._generated)
             self._move(self._checkout.commit, gone)
             self.link_generated(generated)
+
+    def copy_scenarios(self) -> None:
+        """Copy the folder of the scenarios once more, whose contents are others now."""
+        self._copy_scenarios()
+        self._inventory.record_all()
 
     def has_changed(self) -> bool:
         """Tell whether files that children need went or changed since the checkout, whoever did it."""

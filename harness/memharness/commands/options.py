@@ -47,6 +47,17 @@ _CASE_OPTIONS: Final = (
     ),
 )
 
+_ENVIRONMENT_OPTIONS: Final = (
+    click.option(
+        "--python",
+        multiple=True,
+        callback=lambda _context, _option, given: list(given) or None,
+        metavar="VERSION|PATH",
+        help="Interpreter to measure with; may be repeated, each is a series of its own.",
+    ),
+    click.option("--install", metavar="auto|wheel|path|existing", help="How each commit is installed."),
+)
+
 
 def with_options(options: Sequence[Callable[[Function], Function]]) -> Callable[[Function], Function]:
     """Return a decorator that adds several options, shown in this order."""
@@ -88,17 +99,15 @@ def configured(function: Command) -> Command:
     return with_options(options)(wrapper)
 
 
+def in_environment(function: Command) -> Command:
+    """Add the options that say in what to measure, and those of `configured`, which takes them."""
+    return with_options(_ENVIRONMENT_OPTIONS)(configured(function))
+
+
 def measuring(function: Command) -> Command:
-    """Add the options of commands that measure, and those of `configured`, which takes them."""
+    """Add the options of commands that measure and store, and those of `configured`, which takes them."""
     options = (
-        click.option(
-            "--python",
-            multiple=True,
-            callback=lambda _context, _option, given: list(given) or None,
-            metavar="VERSION|PATH",
-            help="Interpreter to measure with; may be repeated, each is a series of its own.",
-        ),
-        click.option("--install", metavar="auto|wheel|path|existing", help="How each commit is installed."),
+        *_ENVIRONMENT_OPTIONS,
         click.option("-j", "--workers", type=click.IntRange(min=1), help="Commits measured at once."),
         click.option(
             "--reuse/--no-reuse",

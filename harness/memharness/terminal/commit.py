@@ -24,13 +24,13 @@ from memharness.model.metrics import METRICS
 from memharness.terminal.lines import (
     TOP_LINES,
     add_below,
-    commit_text,
     draw_frames,
     draw_holders,
     draw_stack,
     draw_survivors,
     module_text,
     place_text,
+    titled_commit_text,
 )
 from memharness.terminal.tables import Row, draw_items, draw_rows, draw_text
 from memharness.wording.modules import REMAINDER, module_name
@@ -56,7 +56,7 @@ _PROFILE_TITLES: Final = {
 
 def draw_commit(console: Console, commit: Commit, stored: Iterable[StoredCase]) -> None:
     """Print all that is stored for one commit, case by case."""
-    draw_text(console, Text().append("commit ", style="bold").append_text(commit_text(commit.id, {commit.id: commit})))
+    draw_text(console, titled_commit_text(commit.id, {commit.id: commit}))
     for case in stored:
         _draw_case(console, case)
 

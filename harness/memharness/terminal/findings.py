@@ -19,7 +19,7 @@ from memharness.terminal.changes import (
     explanation_text,
     no_lines_text,
 )
-from memharness.terminal.lines import commit_text, module_text, verdict_text
+from memharness.terminal.lines import commit_text, module_text, titled_commit_text, verdict_text
 from memharness.terminal.tables import Row, draw_rows, draw_text
 from memharness.wording.leading import ENOUGH, leading_change, main_causes, moved_along, sum_of
 from memharness.wording.text import and_text, delta_text, number_text, percent_text, value_text, visible
@@ -132,9 +132,7 @@ def _figures_text(change: Change) -> str:
 
 def _draw_where(console: Console, change: Change, commits: Mapping[str, Commit]) -> None:
     if change.commit is not None:
-        draw_text(
-            console, Text().append("commit ", style="bold").append_text(commit_text(change.commit, commits)), indent=2
-        )
+        draw_text(console, titled_commit_text(change.commit, commits), indent=2)
         return
     draw_text(console, _drift_text(change) if change.drift else _range_text(change), indent=2)
     draw_text(console, Text("the last: ").append_text(commit_text(change.range[1], commits)), indent=2)

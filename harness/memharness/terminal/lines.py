@@ -89,6 +89,12 @@ def commit_text(commit_id: str, commits: Mapping[str, Commit], *, with_author: b
     return text
 
 
+def titled_commit_text(commit_id: str, commits: Mapping[str, Commit]) -> Text:
+    """Return the text of a commit after the word "commit"; that of the working tree says itself what it is."""
+    is_working_tree = commit_id in commits and commits[commit_id].working_tree
+    return Text("" if is_working_tree else "commit ", style="bold").append_text(commit_text(commit_id, commits))
+
+
 def _date(commit: Commit) -> str:
     try:
         return datetime.fromtimestamp(commit.time, UTC).strftime("%Y-%m-%d")

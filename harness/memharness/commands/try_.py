@@ -1,0 +1,116 @@
+"""`memharness try`: measures one workload in the working tree, as fast as it can, and stores nothing."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from typing import Final
+
+import click
+
+from memharness.commands.options import choosing, in_environment, json_option
+from memharness.commands.printing import print_json, print_notices
+from memharness.config.configuration import Config
+from memharness.errors import INCOMPLETE, MemharnessError
+from memharness.findings.project import Selection
+from memharness.model.measurements import Measured, Outcome, Profile, StoredCase
+from memharness.model.metrics import METRICS
+from memharness.run.trial import Subject, Trials, open_trials
+from memharness.terminal.progress import show_progress
+from memharness.wording.text import delta_text
+
+_ONCE: Final = (
+    "the first call, measured once and not stored; `memharness compare` measures the rest and confirms it: later "
+    "calls, leaks, and memory that Python does not allocate"
+)
+_SHARE: Final = 0.5  # of the peak: with less, its lines are others than those at the end
+
+
+@click.command()
+@click.argument("scenario", required=False, metavar="[SCENARIO]")
+@click.option("--explain", is_flag=True, help="Find the lines of the peak and their callers as well.")
+@click.option("--watch", is_flag=True, help="Measure again whenever a file is saved, until Ctrl-C.")
+@choosing
+@json_option
+@in_environment
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    config: Config,
+    selection: Selection,
+    *,
+    scenario: str | None,
+    explain: bool,
+    watch: bool,
+    as_json: bool,
+) -> None:
+    """Measure the first call of SCENARIO in the working tree, once, and print its figures and lines.
+
+    SCENARIO is the name of a scenario, of which the first case is measured, or that of a case. It may be left out where
+    there is one scenario. Nothing is stored and nothing is measured twice: `compare` does both.
+    """
+    if watch and as_json:
+        raise MemharnessError("--watch and --json exclude one another", hint="Give one of them.")
+    with open_trials(config, selection, scenario) as trials:
+        if watch:
+            with suppress(KeyboardInterrupt):  # the usual end
+                _watch(trials, explain=explain)
+            return
+        subject = trials.subject()
+        measured = _measure(trials, subject, explain=explain)
+    notices = (*_notices(subject, measured, explain=explain), _ONCE)
+    print_notices(notices)
+    if as_json:
+        print_json({"format": 1, "commit": subject.commit, "cases": (measured,), "notices": notices})
+    else:
+        _draw(subject, measured)
+    context.exit(0 if isinstance(measured.outcome, Measured) else INCOMPLETE)
+
+
+def _watch(trials: Trials, *, explain: bool) -> None:
+    """Measure now and after each edit, and print what differs from the trial before."""
+    before: StoredCase | None = None
+    for subject in trials.subjects():
+        if isinstance(subject, MemharnessError):
+            print_notices([f"{subject.message}. {subject.hint}"])
+            continue
+        measured = _measure(trials, subject, explain=explain)
+        print_notices((*_notices(subject, measured, explain=explain), *([] if before else [_ONCE])))
+        _draw(subject, measured)
+        if before is not None:
+            click.echo(f"since the last trial: {_difference(before.outcome, measured.outcome)}")
+        before = measured
+
+
+def _measure(trials: Trials, subject: Subject, *, explain: bool) -> StoredCase:
+    with show_progress() as progress:
+        progress.planned(1, purpose="trying")
+        return trials.measure(subject, explain=explain, report=partial(progress.working, 0))
+
+
+def _draw(subject: Subject, measured: StoredCase) -> None:
+    from memharness.terminal.commit import draw_commit
+    from memharness.terminal.console import output_console
+
+    draw_commit(output_console(), subject.commit, (measured,))
+
+
+def _notices(subject: Subject, measured: StoredCase, *, explain: bool) -> Iterator[str]:
+    """Yield which cases are not measured, and how to find the lines of a peak that is gone at the end of the call."""
+    if subject.others:
+        yield f"the first of {len(subject.others) + 1} cases; name another one, such as {subject.others[0]!r}"
+    outcome = measured.outcome
+    if isinstance(outcome, Measured) and not explain:
+        alive = sum(line.size for line in measured.profiles.get("alive", Profile()).lines)
+        if alive < _SHARE * outcome.metrics.get("peak", 0):
+            yield "most of the peak is freed again at the end of the call: --explain finds the lines that held it"
+
+
+def _difference(before: Outcome, after: Outcome) -> str:
+    """Return how the metrics moved: "peak +1.2 MiB, result ="."""
+    if not (isinstance(before, Measured) and isinstance(after, Measured)):
+        return "nothing can be compared"
+    both = [name for name in METRICS if name in before.metrics and name in after.metrics]
+    return ", ".join(
+        f"{name} {delta_text(after.metrics[name] - before.metrics[name], METRICS[name].unit)}" for name in both
+    )
