@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from memharness.config.configuration import Config, load_config
+from memharness.config.document import Document
 from memharness.errors import MemharnessError
 from memharness.model.scenarios import Scenario
 from memharness.workloads import load_workloads
@@ -93,3 +94,14 @@ def test_two_scenarios_of_one_name_are_refused(tmp_path: Path) -> None:
     config = configured(tmp_path, '[workloads]\nfill = "call:box:fill"\n')
     with pytest.raises(MemharnessError, match=r'a second scenario named "fill"; the first is fill\.py'):
         load_workloads(config.workloads, config.project.repo, taken={"fill": "fill.py"})
+
+
+def test_many_workloads_are_read_without_looking_up_their_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = "".join(f'work_{number} = "call:box:work_{number}"\n' for number in range(300))
+    with monkeypatch.context() as patch:
+        patch.delattr(Document, "line")  # it parses the text before the line, again and again
+        assert len(load(tmp_path, f"[workloads]\n{lines}")) == 300
+    with pytest.raises(MemharnessError, match=r'memharness.toml:302: workloads.last: "box" names no function'):
+        load(tmp_path, f'[workloads]\n{lines}last = "call:box"\n')

@@ -28,7 +28,7 @@ class WorkloadConfig(Value):
 
     address: str
     folder: Path
-    where: str
+    where: Any  # Location, a union with a class, which msgspec does not convert to
     name: str = ""
     settings: dict[str, Any] = {}
 
@@ -51,7 +51,7 @@ def _workload(name: str, value: object, where: Location, folder: Path) -> Worklo
     if not re.fullmatch(r"[\w.-]+", name):
         raise MemharnessError(f'{where}: "{name}" cannot name a workload', hint="Use letters, digits, ., _ and -.")
     if isinstance(value, str):
-        return WorkloadConfig(address=readers.text(value, where), folder=folder, where=str(where), name=name)
+        return WorkloadConfig(address=readers.text(value, where), folder=folder, where=where, name=name)
     check_keys(value, ("address", *_KEYS), where)
     keys = readers.typed(value, dict[str, Any], where)
     if "address" not in keys:
@@ -61,7 +61,7 @@ def _workload(name: str, value: object, where: Location, folder: Path) -> Worklo
     return WorkloadConfig(
         address=readers.text(keys["address"], inside(where, "address")),
         folder=folder,
-        where=str(where),
+        where=where,
         name=name,
         settings={key.replace("-", "_"): _KEYS[key](keys[key], inside(where, key)) for key in keys if key in _KEYS},
     )

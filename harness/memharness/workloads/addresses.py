@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from memharness.config.document import suggest
+from memharness.config.document import Location, suggest
 from memharness.config.workloads import WorkloadConfig
 from memharness.errors import MemharnessError
 from memharness.model.scenarios import Scenario
@@ -27,7 +27,7 @@ def load_workloads(
     `taken` are names that others have, each with where; `listed` has the scenarios of suites, by where their
     addresses stand. Raise MemharnessError where an address leads to nothing, and where two have one name.
     """
-    known = dict(taken or {})
+    known: dict[str, Location] = dict(taken or {})
     scenarios = []
     for workload in workloads:
         suite = is_collection(workload)
