@@ -1,14 +1,18 @@
-"""Makes room in the interpreter's table of interned names.
+"""Makes room in the interpreter's tables of interned names and of modules.
 
-The table doubles when it is full, by 100 kB and more. Without room, one more attribute somewhere in a commit could show
-as that much memory of whatever was imported or called then.
+Such a table doubles when it is full, that of names by 100 kB and more. Without room, one more attribute or module
+somewhere in a commit could show as that much memory of whatever was imported or called then.
 """
 
 from __future__ import annotations
 
-from sys import intern, version_info
+from sys import intern, modules, version_info
 
 from memharness_probe import tracing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _FIRST = 10**9  # numbers as names: quick to make, and nobody else's
 _BATCH = 1024
@@ -21,10 +25,26 @@ TABLE_SIZES = frozenset(  # with so many slots: an index for each, and entries f
         for slots in [1 << power for power in range(15, 25)]
     ]
 )
+_MODULES = 1000  # about as many may be imported before their table grows
 _kept: list[list[str]] = []
 
 
 def make_room() -> None:
+    """Make room in both tables."""
+    _make_room_for_names()
+    _make_room_for_modules()
+
+
+def _make_room_for_modules() -> None:
+    """Enter many modules and take them out again: the table never shrinks by that."""
+    names: dict[str, Any] = dict.fromkeys(map(str, range(_FIRST, _FIRST + _MODULES)))
+    for name in names:
+        modules[name] = names[name]
+    for name in names:
+        del modules[name]
+
+
+def _make_room_for_names() -> None:
     """Intern names, for good, until the table has just grown: it then has room for about as many again.
 
     Names are made before tracing starts: under it they would take three times as long.

@@ -596,3 +596,9 @@ def test_an_import_that_makes_the_table_of_interned_names_grow_says_so(versioned
         outcome = measured(versioned.observe(f"{code}\ndef run(): pass\n", ("import",)))
         assert any("table of interned names" in note for note in outcome.notes) == noted
         assert (outcome.metrics["import"] > 300_000) == noted
+
+
+@every_version
+def test_modules_that_a_workload_imports_do_not_make_their_table_grow(versioned: Bench) -> None:
+    text = "import sys\nbefore = sys.getsizeof(sys.modules)\nfor i in range(500): sys.modules[f'm{i}'] = sys\n"
+    measured(versioned.observe(f"{text}assert sys.getsizeof(sys.modules) == before\ndef run(): ...\n"))
