@@ -295,7 +295,7 @@ def test_damaged_caches_are_replaced(published: Published) -> None:
 CHANGES_OF_CODE = [  # a file, what it says, what it says instead, and what the page of a commit tells for that
     ("analyse/changes.py", "return min(1.0, sum(", "return min(0.5, sum(", "they explain 50 % of the peak"),
     ("site/render/templates/parts.html", "<caption>Lines that hold", "<caption>Lines with", "Lines with the diff"),
-    ("model/history.py", "return self.id[:10]", 'return self.id[:7] + "..."', "..."),
+    ("model/history.py", "else self.id[:10]", 'else self.id[:7] + "..."', "..."),
     ("site/commit_pages.py", "(one.stat, one.now, one.size)", "(one.stat, 12345, one.size)", "12.06 KiB"),
 ]
 

@@ -400,7 +400,7 @@ def test_stored_failures_that_make_a_run_incomplete_are_said_to_need_another_try
     code, out = bench.call("run")
     assert (code, f"note: 2 {advice}" in out) == (0, True)
     assert "note: 2 failures are stored from before; `memharness run --retry-failed`" in bench.call("check", "--all")[1]
-    assert "`memharness run --until" in (bench.call("show", "HEAD~1"), bench.stderr)[1]
+    assert "`memharness run --last 1 --until" in (bench.call("show", "HEAD~1"), bench.stderr)[1]
     assert "--retry-failed" in bench.call_json("bisect", "HEAD~2", "HEAD~1", "-m", "peak")[1]["error"]["hint"]
 
 
