@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from memharness.checkout.lease import lease
 from memharness.errors import MemharnessError
 from memharness.git.history import file_edits
 from memharness.git.repository import Repository, open_repository
@@ -310,6 +311,18 @@ def test_folders_can_be_left_out(work: RepositoryBuilder) -> None:
     without = [work.path / "results", Path("/elsewhere")]
     assert not working_tree_commit(repository, without=without).working_tree
     assert working_tree_commit(repository).working_tree
+
+
+def test_what_runs_in_a_checkout_of_it_finds_a_clean_repository_with_its_tags(work: RepositoryBuilder) -> None:
+    work.git("tag", "v1.0")
+    (work.path / "box.py").write_text("ROWS = 3\n")
+    commit, _ = read(work.path)
+    with lease(opened(work.path), work.path.parents[1] / "cache") as slot:
+        slot.checkout(commit.id)
+        asked = [["git", "describe", "--tags"], ["git", "status", "--short"]]
+        version, status = (subprocess.run(one, cwd=slot.tree, capture_output=True, text=True).stdout for one in asked)
+        assert (version.startswith("v1.0-1-g"), status) == (True, "")
+        assert (slot.tree / "box.py").read_text() == "ROWS = 3\n"
 
 
 def test_a_bare_repository_and_a_mirror_have_no_working_tree(work: RepositoryBuilder) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from memharness.model.metrics import METRICS
 from repositories import contents
-from workbench import SCENARIO, Workbench, module
+from workbench import CONFIGURATION, SCENARIO, Workbench, module
 
 PARAMETERS = SCENARIO.replace("# calls = 15", "# params = { size = [1000, 200_000] }").replace(
     "def run():", "def run(size):"
@@ -120,6 +120,13 @@ def test_each_save_is_measured_until_an_interrupt(bench: Workbench) -> None:
         bench.scenario.write_text(SCENARIO.replace("box.fill()", "box.fill(), bytearray(500_000)"))
         assert "fill.py:9  run" in (text := read_until(process, "since the last trial"))
         assert "result +488" in text
+        data = bench.scenario.with_name("data.txt")
+        data.write_text("1")
+        code = "open(__file__[:-7] + 'data.txt').read() * 100_000"
+        bench.scenario.write_text(SCENARIO.replace("box.fill()", code))
+        read_until(process, "since the last trial")
+        data.write_text("11")
+        assert "result +97.66 KiB" in read_until(process, "since the last trial")
         (bench.path / "rows/inner").mkdir(parents=True)
         for size in range(3):
             (bench.path / "rows/inner/data.txt").write_text(f"{size}\n")
@@ -127,6 +134,22 @@ def test_each_save_is_measured_until_an_interrupt(bench: Workbench) -> None:
         process.send_signal(2)
         assert process.wait() == 0
     assert not bench.results.exists()
+
+
+def test_watching_ends_with_the_configuration_that_it_read(bench: Workbench) -> None:
+    bench.commit(module())
+    with watching(bench) as process:
+        read_until(process, "bytearray(100000)")
+        (bench.path / "memharness.toml").write_text(CONFIGURATION + "reuse = false\n")
+        assert "memharness.toml was edited" in read_until(process, "which reads it")
+        assert process.wait() == 2
+
+
+def test_what_is_above_its_limit_is_said(bench: Workbench) -> None:
+    bench.commit(module())
+    bench.set("limits = { peak = '50 kB' }")
+    assert bench.call("try")[0] == 0
+    assert "peak is above its limit of 48.83 KiB" in bench.stderr
 
 
 def test_watching_prints_no_json(bench: Workbench) -> None:

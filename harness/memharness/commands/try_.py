@@ -15,8 +15,8 @@ from memharness.findings.project import Selection
 from memharness.model.measurements import Measured, Outcome, Profile, StoredCase
 from memharness.model.metrics import METRICS
 from memharness.run.trial import Subject, Trials, open_trials
-from memharness.terminal.progress import show_progress
-from memharness.wording.text import delta_text
+from memharness.terminal.progress import failures, show_progress
+from memharness.wording.text import delta_text, value_text
 
 _ONCE: Final = (
     "the first call, measured once and not stored; `memharness compare` measures the rest and confirms it: later "
@@ -64,17 +64,20 @@ def command(
         print_json({"format": 1, "commit": subject.commit, "cases": (measured,), "notices": notices})
     else:
         _draw(subject, measured)
-    context.exit(0 if isinstance(measured.outcome, Measured) else INCOMPLETE)
+    context.exit(INCOMPLETE if failures(measured.outcome) else 0)
 
 
 def _watch(trials: Trials, *, explain: bool) -> None:
     """Measure now and after each edit, and print what differs from the trial before."""
     before: StoredCase | None = None
     for subject in trials.subjects():
-        if isinstance(subject, MemharnessError):
-            print_notices([f"{subject.message}. {subject.hint}"])
+        try:
+            if isinstance(subject, MemharnessError):
+                raise subject
+            measured = _measure(trials, subject, explain=explain)
+        except MemharnessError as error:  # the next edit may mend it
+            print_notices([f"{error.message}. {error.hint}"])
             continue
-        measured = _measure(trials, subject, explain=explain)
         print_notices((*_notices(subject, measured, explain=explain), *([] if before else [_ONCE])))
         _draw(subject, measured)
         if before is not None:
@@ -96,14 +99,16 @@ def _draw(subject: Subject, measured: StoredCase) -> None:
 
 
 def _notices(subject: Subject, measured: StoredCase, *, explain: bool) -> Iterator[str]:
-    """Yield which cases are not measured, and how to find the lines of a peak that is gone at the end of the call."""
+    """Yield which cases are not measured, what is above its limit, and how to find the lines of a peak that is gone."""
     if subject.others:
         yield f"the first of {len(subject.others) + 1} cases; name another one, such as {subject.others[0]!r}"
-    outcome = measured.outcome
-    if isinstance(outcome, Measured) and not explain:
-        alive = sum(line.size for line in measured.profiles.get("alive", Profile()).lines)
-        if alive < _SHARE * outcome.metrics.get("peak", 0):
-            yield "most of the peak is freed again at the end of the call: --explain finds the lines that held it"
+    metrics = measured.outcome.metrics if isinstance(measured.outcome, Measured) else {}
+    for name, limit in subject.case.scenario.limits.items():
+        if metrics.get(name, 0) > limit:
+            yield f"{name} is above its limit of {value_text(limit, METRICS[name].unit)}"
+    alive = sum(line.size for line in measured.profiles.get("alive", Profile()).lines)
+    if alive < _SHARE * metrics.get("peak", 0) and not explain:
+        yield "most of the peak is freed again at the end of the call: --explain finds the lines that held it"
 
 
 def _difference(before: Outcome, after: Outcome) -> str:

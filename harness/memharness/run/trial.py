@@ -59,7 +59,6 @@ class Trials:
         self._held = held
         self._scenarios = held.enter_context(scratch(cache_folder(), "scenarios-")) / "scenarios"
         self._report: Callable[[Activity | None], None] = lambda _: None
-        self._copied = ""  # identity of the scenario that was copied last
         self._slot: Slot | None = None
         self._worker: Worker | None = None
 
@@ -76,7 +75,7 @@ class Trials:
         self._report = report
         case = with_fields(subject.case, scenario=with_fields(subject.case.scenario, metrics=_METRICS))
         project = replace(self._project, cases=(subject.case,))
-        self._copy_scenarios(project, case.scenario.identity)
+        self._copy_scenarios(project)
         self._worker = self._worker or self._new_worker()
         task = Task(
             commit=subject.commit,
@@ -99,11 +98,19 @@ class Trials:
         )
 
     def subjects(self) -> Iterator[Subject | MemharnessError]:
-        """Yield what there is to measure now and whenever it is another; an error where it cannot be read."""
+        """Yield what there is to measure now and whenever it is another; an error where it cannot be read.
+
+        Raises MemharnessError where the configuration is edited, which was read before.
+        """
+        source = self._project.config.source
+        settings = source and source.read_bytes()
         with closing(FolderEvents(WRITTEN)) as events:
-            watched, before = self._folders(), ""
+            watched = self._folders()
+            before: Subject | str = ""
             while True:
                 _watch(events, watched)
+                if source and source.read_bytes() != settings:
+                    raise MemharnessError(f"{source} was edited", hint="Run the same command again, which reads it.")
                 try:
                     now: Subject | MemharnessError = self.subject()
                 except MemharnessError as error:
@@ -111,7 +118,7 @@ class Trials:
                 if isinstance(now, Subject) and not watched >= (folders := self._folders(now)):
                     watched |= folders
                     continue  # what was written in them meanwhile is not known
-                if before != (before := repr(now)):
+                if before != (before := now if isinstance(now, Subject) else now.message):
                     yield now
                 _wait(events)
 
@@ -121,16 +128,16 @@ class Trials:
         top = work_tree(Path(project.config.project.repo)) or Path()
         entries = {} if subject is None else snapshot(project.repository, subject.commit.id).entries
         below = {str(top / path) for path, entry in entries.items() if entry.startswith("040000")}
-        return frozenset({str(top), *below, str(scenarios), *map(str, scenarios.rglob("*/"))})
+        return frozenset(
+            {str(top), *below, str(scenarios), *map(str, scenarios.rglob("*/")), str(self._project.config.folder)}
+        )
 
-    def _copy_scenarios(self, project: Project, identity: str) -> None:
-        """Copy the files that the case needs where they are not there yet, or others."""
-        if self._copied != identity:
-            remove(self._scenarios)
-            project.copy_scenarios(self._scenarios)
-            self._copied = identity
-            if self._slot is not None:
-                self._slot.copy_scenarios()
+    def _copy_scenarios(self, project: Project) -> None:
+        """Copy what the case needs beside the project, as it is now."""
+        remove(self._scenarios)
+        project.copy_scenarios(self._scenarios)
+        if self._slot is not None:
+            self._slot.copy_scenarios()
 
     def _new_worker(self) -> Worker:
         project, asked = self._project, self._project.config.environment
