@@ -400,7 +400,7 @@ def test_stored_failures_that_make_a_run_incomplete_are_said_to_need_another_try
     code, out = bench.call("run")
     assert (code, f"note: 2 {advice}" in out) == (0, True)
     assert "note: 2 failures are stored from before; `memharness run --retry-failed`" in bench.call("check", "--all")[1]
-    assert "`memharness run --last 1 --until" in (bench.call("show", "HEAD~1"), bench.stderr)[1]
+    assert "`memharness run --until" in (bench.call("show", "HEAD~1"), bench.stderr)[1]
     assert "--retry-failed" in bench.call_json("bisect", "HEAD~2", "HEAD~1", "-m", "peak")[1]["error"]["hint"]
 
 
@@ -548,7 +548,7 @@ def test_what_a_run_does_not_measure_is_said(quick: Workbench) -> None:
         (quick.path / "box" / name).write_text("# edited\n")
     (quick.path / "README").write_text("not of the package\n")
     quick.call("run")
-    assert f"note: 2 files {said}: commit them first\n" in quick.stderr
+    assert f"note: 2 files {said}: commit them first, or add --worktree\n" in quick.stderr
     quick.repository.git("clone", "--quiet", "--bare", ".", "../bare.git")
     for option in (["--repo", "../bare.git"], ["--repo", quick.path.as_uri()]):
         assert quick.call("run", *option)[0] == 0

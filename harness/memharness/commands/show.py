@@ -71,7 +71,8 @@ def _name(commit: Commit, config: Config) -> str:
 
 def _measuring(commit: Commit) -> str:
     """Return the command that measures a commit."""
-    return f"memharness run --last 1 {'--worktree' if commit.working_tree else f'--until {commit.short}'}"
+    which = "--last 1 --worktree" if commit.working_tree else f"--until {commit.short} --last 1"
+    return f"memharness run {which}"
 
 
 def _unexplained(stored: Sequence[StoredCase], commit: Commit) -> Iterator[str]:

@@ -81,7 +81,7 @@ def _watch(trials: Trials, *, explain: bool) -> None:
         print_notices((*_notices(subject, measured, explain=explain), *([] if before else [_ONCE])))
         _draw(subject, measured)
         if before is not None:
-            click.echo(f"since the last trial: {_difference(before.outcome, measured.outcome)}")
+            click.echo(f"\nsince the last trial: {_difference(before.outcome, measured.outcome)}\n")
         before = measured
 
 
