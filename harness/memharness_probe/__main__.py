@@ -11,6 +11,7 @@ backslashes escaped. All paths in it are absolute and resolved.
                 "rss"     two calls: rss_peak and warm_peak
                 "peak"    finds the moment of the first call's peak
                 "discover"  the driver lists what a suite holds: "listed", see the module `discovery`; no metrics
+                "setup_cache"  the driver prepares what workloads share, see the module `setup_cache`; no metrics
                 "deep"    "first" again, to explain it; with an event, to explain its peak, and up to 3.11 only that
   metrics       names of the metrics wanted of this pass; of "first" in "deep"; none in "peak"
   frames        depth of the traces: 1, in "deep" 25; 1 there too where these take too much time or memory
@@ -74,8 +75,9 @@ always has format, method (see METHOD), token and pid, and either:
   calls         number of calls after the first that "growth" is judged by, also where fewer settle it; else null
   suspected     ["growth"] where a leak could not be pursued over four times the calls, as a note says: it may end
   notes         [sentence, ..]
-  accesses      in "first", "growth" and "rss": what the run accessed from before the scenario is loaded to the end of
-                teardown. {"opened": [files], "queried": [paths], "listed": [folders], "native": bool, "obstacle": null}
+  accesses      in "first", "growth", "rss" and "setup_cache": what the run accessed from before the scenario is loaded
+                to the end of teardown.
+                {"opened": [files], "queried": [paths], "listed": [folders], "native": bool, "obstacle": null}
                 queried: paths whose existence or state was asked for, also in vain; all entries of a folder that was
                 listed together with their states.
                 Paths are absolute, normalised, sorted, and below the tree or the folder of scenarios; byte code stands

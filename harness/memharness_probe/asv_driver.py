@@ -7,6 +7,7 @@ a benchmark beside it: {"module": without the suite's name, "class": "" for a fu
 from __future__ import annotations
 
 import sys
+from _functools import partial  # type: ignore[import-not-found]
 from os.path import basename, exists, join, relpath
 
 from memharness_probe.failure import Skip, one_line, reason
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _MOST_CHARACTERS = 80  # of a parameter's text
 _BITS = 63  # of a parameter's number
+_PICKLE = "cache.pickle"  # in the current folder, as asv has it
 _UNSUPPORTED = "TimerawBenchmark"
 
 
@@ -56,6 +58,19 @@ _runner: list[Any] = []
 
 def load(request: dict[str, Any]) -> _Benchmark:
     """Import the module of a benchmark and return its functions."""
+    return _Benchmark(_find(request), request["positions"])
+
+
+def make_setup_cache(request: dict[str, Any]) -> None:
+    """Leave what `setup_cache` returns in the current folder, beside what it wrote there itself."""
+    import pickle
+
+    value = _find(request).do_setup_cache()
+    with open(_PICKLE, "wb") as file:
+        pickle.dump(value, file)
+
+
+def _find(request: dict[str, Any]) -> Any:
     target = request["target"]
     module = _import(".".join(filter(None, (basename(target["folder"]), target["module"]))))
     holder = getattr(module, target["class"]) if target["class"] else None
@@ -63,7 +78,7 @@ def load(request: dict[str, Any]) -> _Benchmark:
     benchmark = _runner[0]._get_benchmark(target["attribute"], module, holder, function)
     if benchmark is None:
         raise Skip("it is marked as one to skip")
-    return _Benchmark(benchmark, request["positions"])
+    return benchmark
 
 
 class _Benchmark:
@@ -75,8 +90,9 @@ class _Benchmark:
         params = tuple([benchmark._params[number][position] for number, position in enumerate(positions)])
         self._benchmark = benchmark
         self._params = params
+        self._arguments = (*_cached(benchmark), *params)
         self._is_set_up = False
-        self.run = _bound(benchmark.func, params)
+        self.run = partial(benchmark.func, *self._arguments) if self._arguments else benchmark.func
 
     def setup(self) -> None:
         """Undo the last setup, if there was one, and set up; to be called before every call."""
@@ -86,7 +102,7 @@ class _Benchmark:
         self._is_set_up = True
         try:
             for function in self._benchmark._setups:
-                function(*self._params)
+                function(*self._arguments)
         except NotImplementedError as error:
             raise Skip(one_line(f"its setup raised {reason(error)}")) from None
 
@@ -95,13 +111,18 @@ class _Benchmark:
         if self._is_set_up:
             self._is_set_up = False
             for function in self._benchmark._teardowns:
-                function(*self._params)
+                function(*self._arguments)
 
 
-def _bound(function: Any, params: tuple[Any, ...]) -> Any:
-    from functools import partial
+def _cached(benchmark: Any) -> tuple[Any, ...]:
+    """Return what `setup_cache` returned, which is the first argument of all functions unless it is None."""
+    import pickle
 
-    return partial(function, *params) if params else function
+    if benchmark._setup_cache is None:
+        return ()
+    with open(_PICKLE, "rb") as file:
+        value = pickle.load(file)  # noqa: S301  (the suite's own)
+    return () if value is None else (value,)
 
 
 def discover(request: dict[str, Any]) -> dict[str, Any]:
@@ -170,7 +191,7 @@ def _case(benchmark: Any, module: ModuleType, holder: Any, attribute: str, folde
         params[f"{name} {number + 1}" if name in params else name] = _texts(values)
     if not all(params.values()):
         return "one of its parameters has no values"
-    sources = benchmark._attr_sources
+    sources, cache = benchmark._attr_sources, benchmark._setup_cache
     version = next((one for one in (getattr(source, "version", None) for source in sources) if one is not None), None)
     text = benchmark.pretty_name or benchmark.func.__doc__ or ""
     return {
@@ -179,6 +200,7 @@ def _case(benchmark: Any, module: ModuleType, holder: Any, attribute: str, folde
             "module": module.__name__.partition(".")[2],
             "class": holder.__name__ if holder else "",
             "attribute": attribute,
+            **({"setup_cache": f"{cache.__module__}.{cache.__qualname__}"} if cache else {}),
         },
         "files": _files(module, folder),
         "params": [[name, values] for name, values in params.items()],

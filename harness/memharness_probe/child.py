@@ -28,9 +28,15 @@ _MODULES = {  # of the probe's, by pass; the first one measures
     "deep": ("deep", "access_recorder", "first_call"),
     "peak": ("peak",),
     "discover": ("discovery",),
+    "setup_cache": ("setup_cache", "access_recorder"),
 }
 _DRIVERS = ("file_driver", "call_driver", "script_driver", "asv_driver")
-_RECORDED = ("first", "growth", "rss")  # passes whose results hold for other commits with the same inputs
+_RECORDED = (
+    "first",
+    "growth",
+    "rss",
+    "setup_cache",
+)  # passes whose results hold for other commits with the same inputs
 _FOLDER = __file__[: -len("child.py")]
 _BALLAST = 8 << 20  # never touched; freed to have room for the report when memory is exhausted
 

@@ -60,6 +60,13 @@ class Workload:
         self.prove_origin()
         return listed
 
+    def make_setup_cache(self) -> None:
+        """Have the driver prepare what several workloads share."""
+        self.enter("setup")
+        self._driver.make_setup_cache(self._request)
+        leave_if_forked()
+        self.prove_origin()
+
     def setup(self) -> None:
         """Call `setup`, if there is one; its value is the state."""
         if self._request["setup"] is not None:

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from workbench import Workbench, module
 
 SUITE = {
@@ -86,3 +88,72 @@ def test_a_suite_is_listed_once_for_each_state_of_its_files(quick: Workbench) ->
     assert quick.call("check", "-w", "asv:benchmarks")[0] == 2
     assert quick.call("run", "-w", "asv:benchmarks")[0] == 0
     assert json.loads(listing.read_text())["format"] == 3
+
+
+CACHED = """
+import os
+import box
+from asv_runner.benchmarks.mark import SkipNotImplemented, skip_for_params
+
+MADE = []
+
+class Cached:
+    params = [1, 2, 3]
+    timeout = 120.0
+
+    def setup_cache(self):
+        MADE.append(1)
+        with open("beside.txt", "w") as file:
+            file.write("x" * 1000)
+        return {"size": box.SIZE}
+
+    def setup(self, cache, n):
+        assert not MADE, "made in the process that is measured"
+        self.items = [0] * n
+
+    def teardown(self, cache, n):
+        del self.items
+
+    def time_use(self, cache, n):
+        if n == 2:
+            raise SkipNotImplemented("not two")
+        assert self.items.pop() == 0 and len(self.items) == n - 1
+        with open("beside.txt") as file:
+            assert len(file.read()) == 1000
+        return bytearray(cache["size"])
+
+    time_use.benchmark_name = "cached.time_use"
+    time_use.version = "one"
+
+    @skip_for_params([(3,)])
+    def time_leak(self, cache, n):
+        KEPT.append(bytearray(n * 1000))
+
+KEPT = []
+"""
+
+
+@pytest.mark.parametrize("version", ["3.8", "3.13"])
+def test_what_a_suite_prepares_and_undoes_around_every_call(bench: Workbench, version: str) -> None:
+    text = module().replace("KEPT = []", "KEPT = []\nSIZE = 100_000")
+    bench.repository.commit({"box.py": text, "read.me": "1", "benchmarks/cached.py": CACHED}, "begin")
+    alike = bench.repository.commit({"read.me": "2"}, "nothing")
+    bench.repository.commit({"box.py": text.replace("SIZE = 100", "SIZE = 300")}, "grow")
+    _, report = bench.call_json("run", "-w", "asv:benchmarks", "--python", version)
+    assert report["failures"] == []
+    (record,) = bench.results.rglob(f"{alike}.json")
+    assert {one["case"] for one in json.loads(record.read_text())["reused"]} == {
+        "asv:cached.Cached.time_leak[param1=1]",
+        "asv:cached.Cached.time_leak[param1=2]",
+        "asv:cached.time_use[param1=1]",
+        "asv:cached.time_use[param1=3]",
+    }
+    series = {(row["case"], row["metric"]): (row["first"], row["last"]) for row in report["series"]}
+    sizes = series["asv:cached.time_use[param1=1]", "result"]
+    assert sizes[1] - sizes[0] == 200_000
+    assert series["asv:cached.time_use[param1=1]", "growth"] == (0, 0)
+    assert series["asv:cached.Cached.time_leak[param1=2]", "growth"][0] > 2000
+    skipped = bench.call_json("show", "-w", "asv:benchmarks", "--python", version)[1]["cases"]
+    reasons = {one["case"]: one["outcome"].get("reason") for one in skipped}
+    assert reasons["asv:cached.time_use[param1=2]"] == "not two"
+    assert reasons["asv:cached.Cached.time_leak[param1=3]"] == "its parameters are among skip_params"

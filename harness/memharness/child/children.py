@@ -13,6 +13,7 @@ from memharness.child.exchange import Delivered, Event, Exchange
 from memharness.child.interpreter import child_environment, probe_command
 from memharness.child.observed_inputs import observed_inputs
 from memharness.child.opened_files import OpenedFiles
+from memharness.child.setup_cache import SetupCache, keep
 from memharness.child.terms import Terms
 from memharness.child.verdict import judge
 from memharness.model.environments import Environment
@@ -51,6 +52,14 @@ class Children:
     before_pass: Callable[[Stage], None] | None
     hold: Hold | None
     opened: OpenedFiles | None
+    cache: SetupCache | None = None
+
+    def make_setup_cache(self, folder: Path) -> SetupCache | Failed | TimedOut | OutOfMemory | Skipped:
+        """Have the driver prepare what the case shares with others, and keep it as `folder`; return why it cannot."""
+        result = self.run("setup_cache")
+        if not isinstance(result.outcome, Delivered):
+            return result.outcome
+        return SetupCache(keep(self.workdir / "cwd", folder), result.inputs)
 
     def run(
         self,
@@ -96,6 +105,8 @@ class Children:
         }
         exchange = Exchange(self.workdir, secrets.token_hex(16))
         exchange.put(self.case, self.checkout, self.environment, self.scenarios, request | limits)
+        if self.cache is not None:
+            self.cache.copy(self.workdir / "cwd")
         if self.opened is not None:
             self.opened.begin()
         ending = run_supervised(
@@ -118,4 +129,5 @@ class Children:
         if not isinstance(outcome, Delivered) or outcome.accesses is None:
             return None
         opened = None if self.opened is None else self.opened.opened()
-        return observed_inputs(outcome.accesses, self.checkout, self.scenarios, self.environment.frozen, opened)
+        inputs = observed_inputs(outcome.accesses, self.checkout, self.scenarios, self.environment.frozen, opened)
+        return inputs if self.cache is None else self.cache.with_inputs(inputs)

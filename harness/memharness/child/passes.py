@@ -15,6 +15,7 @@ from memharness.child.exchange import Delivered
 from memharness.child.explanation import explain
 from memharness.child.merging import MergedPasses
 from memharness.child.opened_files import OpenedFiles
+from memharness.child.setup_cache import SetupCache
 from memharness.child.terms import Terms
 from memharness.errors import MemharnessError
 from memharness.model.environments import Environment
@@ -36,17 +37,21 @@ def observe(
     before_pass: Callable[[Stage], None] | None = None,
     hold: Hold | None = None,
     opened: OpenedFiles | None = None,
+    cache: SetupCache | None = None,
 ) -> Observation:
     """Measure `case` at `checkout`; `workdir` is emptied, `scenarios` is the copy of the scenario folder to use.
 
     `before_pass` is called with the name of the pass before each child starts, to undo what the one before changed in
     the checkout. `hold` holds the environment during each pass, and says afterwards whether the result counts; where it
-    does not, the pass is run again. `opened` tells what native code opens.
+    does not, the pass is run again. `opened` tells what native code opens, `cache` what was
+    prepared for the case.
     Raises Cancelled when `cancel` is set, MemharnessError where no child can start.
     """
     if sys.platform != "linux":
         raise MemharnessError("Measuring needs Linux", hint="Run it in a container, or on a CI runner with Linux.")
-    children = Children(case, checkout, environment, workdir, scenarios, terms, cancel, before_pass, hold, opened)
+    children = Children(
+        case, checkout, environment, workdir, scenarios, terms, cancel, before_pass, hold, opened, cache
+    )
     merged = MergedPasses(environment.notes)
     for name in PASSES:
         if metrics := terms.metrics_of(name):

@@ -8,8 +8,8 @@ from memharness.model.values import Value
 PassName = Literal["first", "growth", "rss"]
 PASSES: Final[tuple[PassName, ...]] = ("first", "growth", "rss")  # in the order in which they are run
 _OF_GROWTH: Final = frozenset({"leak", "calls"})  # kinds of profiles
-# Of a task: "deep" and "peak" explain, "discover" lists what a suite holds.
-Stage = Literal["environment", "first", "growth", "rss", "deep", "peak", "discover"]
+# Of a task: "deep" and "peak" explain, "discover" lists what a suite holds, "setup_cache" prepares it.
+Stage = Literal["environment", "first", "growth", "rss", "deep", "peak", "discover", "setup_cache"]
 Phase = Literal["build", "import", "setup", "run", "teardown", "timeout", "memory", "crash", "skip"]
 
 

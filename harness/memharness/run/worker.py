@@ -16,6 +16,7 @@ from memharness.child.exchange import Delivered
 from memharness.child.interpreter import compile_bytecode
 from memharness.child.opened_files import OpenedFiles
 from memharness.child.passes import observe
+from memharness.child.setup_cache import SetupCache
 from memharness.child.terms import Terms
 from memharness.environments import CheckedOutFiles, Provider, guarded
 from memharness.errors import INCOMPLETE, MemharnessError
@@ -27,7 +28,7 @@ from memharness.model.listings import Listed
 from memharness.model.measurements import Activity, Failed, Measured, Observation, Outcome, Reused
 from memharness.model.metrics import METRICS, Stage
 from memharness.model.scenarios import Case
-from memharness.model.values import Value
+from memharness.model.values import Value, digest
 from memharness.plan.reuse import ReusableResults
 from memharness.plan.tasks import Task
 from memharness.processes.supervision import Cancelled
@@ -108,6 +109,8 @@ class Worker:
         self._report = report
         self._opened = opened
         self._is_tidy = False  # no child has run since the checkout
+        self._caches: dict[object, SetupCache | Outcome] = {}  # that suites prepared
+        self._caches_of: tuple[Path, str, str] | None = None  # slot, commit and family of these
 
     def measure(self, task: Task, cancel: Event) -> Done | None:
         """Return what was observed; None where `cancel` ended it.
@@ -159,7 +162,14 @@ class Worker:
             wall_seconds=_PATIENCE * _DISCOVERY_SECONDS,
             memory_limit=self._project.config.run.memory_limit,
         )
-        children = Children(
+        outcome = self._children(job, case, terms).run("discover").outcome
+        if not isinstance(outcome, Delivered):
+            return outcome
+        return outcome.listed or Failed(phase="crash", reason="it delivered nothing")
+
+    def _children(self, job: _Job, case: Case, terms: Terms) -> Children:
+        """Return what starts children that measure nothing."""
+        return Children(
             case,
             job.checkout,
             job.environment,
@@ -169,12 +179,21 @@ class Worker:
             job.cancel,
             partial(self._prepare_pass, job, case),
             self._holder(job),
-            None,
+            self._opened,
         )
-        outcome = children.run("discover").outcome
-        if not isinstance(outcome, Delivered):
-            return outcome
-        return outcome.listed or Failed(phase="crash", reason="it delivered nothing")
+
+    def _setup_cache(self, job: _Job, case: Case, terms: Terms) -> SetupCache | Outcome | None:
+        """Return what the suite prepares for some cases, made once for a commit in an environment, or why it cannot."""
+        key = case.scenario.target.get("setup_cache")
+        if key is None:
+            return None
+        place = (self._slot.work, job.task.commit.id, job.task.spec.family)
+        if self._caches_of != place:
+            self._caches_of, self._caches = place, {}
+        if key not in self._caches:
+            folder = self._slot.work.with_name("caches") / digest(key, 16)
+            self._caches[key] = self._children(job, case, terms).make_setup_cache(folder)
+        return self._caches[key]
 
     def _measure(self, task: Task, cancel: Event, earlier: Mapping[str, str], held: ExitStack) -> Done:
         proven = {case.name: self._reuse.find(task, case, self._own) for case in task.cases}
@@ -221,25 +240,30 @@ class Worker:
         """Measure one case in its children."""
         settings, scenario, passes = self._project.config.run, case.scenario, job.task.passes
         timeout = scenario.timeout or settings.timeout
+        terms = Terms(
+            metrics=tuple(n for n in self._project.metrics_of(case) if METRICS[n].measured_in in passes),
+            explain=job.task.explain,
+            calls=self._calls_of(job.task.spec, case),
+            growth_budget=settings.growth_budget,
+            timeout=timeout,
+            wall_seconds=_PATIENCE * timeout,
+            memory_limit=scenario.memory_limit or settings.memory_limit,
+        )
+        cache = self._setup_cache(job, case, terms)
+        if cache is not None and not isinstance(cache, SetupCache):
+            return Observation(outcome=cache)
         observation = observe(
             case,
             job.checkout,
             job.environment,
             self._slot.work,
             self._slot.scenarios,
-            Terms(
-                metrics=tuple(n for n in self._project.metrics_of(case) if METRICS[n].measured_in in passes),
-                explain=job.task.explain,
-                calls=self._calls_of(job.task.spec, case),
-                growth_budget=settings.growth_budget,
-                timeout=timeout,
-                wall_seconds=_PATIENCE * timeout,
-                memory_limit=scenario.memory_limit or settings.memory_limit,
-            ),
+            terms,
             cancel=job.cancel,
             before_pass=partial(self._prepare_pass, job, case),
             hold=self._holder(job),
             opened=self._opened,
+            cache=cache,
         )
         return with_missing_files(observation, job.inputs.missing, is_built=job.is_built)
 

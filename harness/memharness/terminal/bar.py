@@ -23,7 +23,12 @@ _MOST_WORKERS: Final = 4  # that have a line of their own
 _BAR: Final = 40  # columns at most
 _LEAST_BAR: Final = 8
 _COUNTS: Final = len("/  about 90 min left")
-_EXPLAINING: Final = {"deep": "explaining lines", "peak": "explaining the peak"}
+_STEPS: Final = {
+    "deep": "explaining lines",
+    "peak": "explaining the peak",
+    "discover": "listing",
+    "setup_cache": "setup_cache",
+}
 
 
 @contextmanager
@@ -119,7 +124,7 @@ def _activity_text(activity: Activity, width: int) -> Text:
     if activity.stage == "environment":
         step, subject = "preparing", visible(activity.family)
     else:
-        step, subject = _EXPLAINING.get(activity.stage, f"{activity.stage} pass"), visible(activity.case)
+        step, subject = _STEPS.get(activity.stage, f"{activity.stage} pass"), visible(activity.case)
     start = f"  {activity.commit.short}  {step}  "
     room = width - len(start)
     if cell_len(subject) > room and "[" in subject:
