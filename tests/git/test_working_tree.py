@@ -141,6 +141,12 @@ def sparse(work: RepositoryBuilder) -> None:
     work.git("sparse-checkout", "set", "--no-cone", "/box.py")
 
 
+def sparse_index(work: RepositoryBuilder) -> None:
+    work.git("sparse-checkout", "set", "--cone", "--sparse-index")
+    assert not (work.path / "sub").exists()
+    assert b"sdir" in (work.path / ".git/index").read_bytes()
+
+
 def split_index(work: RepositoryBuilder) -> None:
     work.git("update-index", "--split-index")
     for path in (work.path / ".git").glob("sharedindex.*"):
@@ -177,7 +183,19 @@ def without_index(work: RepositoryBuilder) -> None:
 
 
 STATES: tuple[Callable[[RepositoryBuilder], None], ...] = (
-    *(detached, stashed, intended, sparse, split_index, untracked_cache, monitored, hooked, locked, without_index),
+    *(
+        detached,
+        stashed,
+        intended,
+        sparse,
+        sparse_index,
+        split_index,
+        untracked_cache,
+        monitored,
+        hooked,
+        locked,
+        without_index,
+    ),
 )
 
 
@@ -192,6 +210,13 @@ def test_an_edit_counts_in_every_state(work: RepositoryBuilder, state: Callable[
     assert ("intended.py" in found) == (state is intended)
     assert ("sub/more.py" in found) == (state is not detached)
     assert not (work.path.parent / "ran").exists()
+
+
+def test_a_file_outside_of_a_sparse_checkout_counts_if_it_is_there(work: RepositoryBuilder) -> None:
+    sparse(work)
+    (work.path / "sub").mkdir()
+    (work.path / "sub/more.py").write_text("MORE = 2\n")
+    assert texts(work.path)["sub/more.py"] == "MORE = 2\n"
 
 
 def test_no_commit_needs_to_be_checked_out(work: RepositoryBuilder) -> None:

@@ -16,7 +16,7 @@ from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.files.removal import scratch
 from memharness.git.filters import index_info
 from memharness.git.history import find_commit
-from memharness.git.repository import Repository, is_url, open_repository, run_git, work_tree
+from memharness.git.repository import Repository, open_repository, run_git, work_tree
 from memharness.git.snapshot import NOBODY
 from memharness.git.submodules import entries, submodule_ids
 from memharness.model.history import NO_TIME, Commit
@@ -31,6 +31,7 @@ _SETTINGS: Final = (
 _ALWAYS: Final = ("core.bare=false", "core.safecrlf=false", "core.splitIndex=false", "core.looseCompression=0")
 _ATTEMPTS: Final = 5  # at files that change while they are read
 _SUBMODULE: Final = "160000"
+_SPARSE: Final = b"sdir"  # extension of an index in which a folder stands for its files
 
 
 def working_tree_commit(repository: Repository, *, without: Sequence[Path] = ()) -> Commit:
@@ -40,7 +41,7 @@ def working_tree_commit(repository: Repository, *, without: Sequence[Path] = ())
     files are unmerged, and where files change each time that they are read.
     """
     head = _head(repository)
-    tree = _WorkingTree(repository, _folder(repository), repository, without).write()
+    tree = _WorkingTree(repository, working_tree_folder(repository), repository, without).write()
     if head and tree == _tree_of(repository, head):
         return find_commit(repository, head)
     parents = ("-p", head) if head else ()
@@ -56,12 +57,14 @@ def working_tree_commit(repository: Repository, *, without: Sequence[Path] = ())
     )
 
 
-def _folder(repository: Repository) -> Path:
-    location = repository.location
-    found = None if is_url(location) else work_tree(Path(location))
+def working_tree_folder(repository: Repository) -> Path:
+    """Return the folder of the working tree; raise MemharnessError where the repository has none."""
+    location = Path(repository.location)
+    found = work_tree(location if location.is_dir() else location.parent) if location.exists() else None
     if found is None:
         raise MemharnessError(
-            f"{location} has no working tree", hint="Name commits, or set `repo` to a clone that has files checked out."
+            f"{repository.location} has no working tree",
+            hint="Name commits, or set `repo` to a clone that has files checked out.",
         )
     return found
 
@@ -121,6 +124,17 @@ class _WorkingTree:
             with contextlib.suppress(FileNotFoundError):
                 target = place / "info" if path.parent.name == "info" else place
                 shutil.copy2(path, target)  # with its time: git doubts files that are as young as the index
+        with contextlib.suppress(FileNotFoundError):
+            if _SPARSE in (place / "index").read_bytes():
+                self._copy_trees(place)
+
+    def _copy_trees(self, place: Path) -> None:
+        """Copy the folders that stand for their files in the index, without which git cannot read it."""
+        listed = self._git(place, "-c", "index.sparse=true", "ls-files", "-z", "--sparse", "--stage")
+        trees = [record.split()[1] for record in listed.split(b"\0") if record.startswith(b"040000")]
+        how = ("--revs", "--stdout", "--quiet", "--filter=blob:none")
+        packed = self._repository.git("pack-objects", *how, given=b"".join(id_ + b"\n" for id_ in trees))
+        self._git(place, "index-pack", "--stdin", given=packed)
 
     def _take_edits(self, place: Path) -> None:
         """Bring the copy of the index up to the files, until nothing was changed meanwhile."""
@@ -181,7 +195,10 @@ class _WorkingTree:
         return f"{_SUBMODULE} {head}" if head and tree == _tree_of(inner, head) else tree
 
     def _git(self, place: Path, *arguments: str, given: bytes = b"") -> bytes:
-        """Run git on the files and the copy of the index."""
+        """Run git on the files and the copy of the index.
+
+        It finds none of the user's objects: it would date those anew that it writes once more.
+        """
         variables = {
             "GIT_OBJECT_DIRECTORY": f"{self._store.derived_repository()}/objects",
             **{name: os.environ[name] for name in ("HOME", "XDG_CONFIG_HOME") if name in os.environ},

@@ -19,8 +19,8 @@ from memharness.files.cache_folder import cache_folder
 from memharness.files.folder_events import WRITTEN, FolderEvents
 from memharness.files.removal import remove, scratch
 from memharness.findings.project import Project, Selection, load_cases, open_project, read_working_tree
-from memharness.git.repository import work_tree
 from memharness.git.snapshot import snapshot
+from memharness.git.working_tree import working_tree_folder
 from memharness.model.history import Commit
 from memharness.model.measurements import Activity, Measured, StoredCase
 from memharness.model.scenarios import Case
@@ -125,7 +125,7 @@ class Trials:
     def _folders(self, subject: Subject | None = None) -> frozenset[str]:
         """Return the folders of the files that a trial depends on."""
         project, scenarios = self._project, self._project.config.run.scenarios
-        top = work_tree(Path(project.config.project.repo)) or Path()
+        top = working_tree_folder(project.repository)
         entries = {} if subject is None else snapshot(project.repository, subject.commit.id).entries
         below = {str(top / path) for path, entry in entries.items() if entry.startswith("040000")}
         return frozenset(
