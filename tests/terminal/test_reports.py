@@ -322,7 +322,7 @@ def test_of_many_series_those_that_stayed_as_they_were_are_only_counted() -> Non
     stayed = [summary("peak", 1, 1, trend=(1, None, 1), case=f"same {number}") for number in range(21)]
     shown = drawn(report(series=(*moved, *unsure, *stayed)))
     assert re.findall(r"(?m)^(\S+)$", shown) == [CASE, "back", "failed", "new"]
-    assert "\n21 other series stayed as they were; --verbose has them\n" in shown
+    assert "\n21 other series stayed as they were; --verbose or -k shows them\n" in shown
     assert drawn(report(series=tuple(stayed * 2))).startswith("\n42 other series stayed as they were")
     for text in (
         drawn(report(series=(*moved, *unsure, *stayed)), verbose=True),
@@ -954,6 +954,35 @@ def test_a_fall_of_what_the_result_held_is_no_improvement_where_it_is_retained_n
 def test_series_that_stayed_as_they_were_since_the_oldest_commit_failed_are_only_counted() -> None:
     stayed = [summary("peak", 1, 1, trend=("failed", None, 1, 1), case=f"same {number}") for number in range(25)]
     assert "\n25 other series stayed as they were" in drawn(report(series=tuple(stayed)))
+
+
+def test_of_hundreds_of_series_those_that_moved_most_are_printed_and_no_case_below_its_floors() -> None:
+    moved = [
+        summary("peak", 100, 100 + number, trend=(100, 100 + number), case=f"moved {number}") for number in range(40)
+    ]
+    tiny = [summary("peak", 1, 2, trend=(1, 2), case=f"tiny {number}") for number in range(300)]
+    flagged = change(case="moved 3")
+    small = report(flagged, series=(*tiny, *moved), below_floors=tuple(row.case for row in tiny))
+    shown = drawn(small)
+    assert re.findall(r"(?m)^((?:moved|tiny) \d+)$", shown) == [
+        "moved 3",
+        *(f"moved {number}" for number in range(17, 40)),
+    ]
+    assert (
+        " 1 other series stayed as they were, 15 moved less or are smaller and no figure of 300 cases reaches its "
+        "floor; --verbose or -k shows them "
+    ) in " ".join(shown.split())
+    assert drawn(small, verbose=True).count("\ntiny ") == 300
+    assert drawn(replace(small, series=(*tiny[:3], *moved[:3]))).count("\ntiny ") == 3
+
+
+def test_series_with_changes_or_above_a_limit_are_printed_however_many_there_are() -> None:
+    rows = [summary("peak", 1, 9000, trend=(1, 9000), case=f"case {number}") for number in range(60)]
+    changes = [change(case=row.case) for row in rows[:30]]
+    over = [replace(OVER, case=row.case, metric="peak", family=FAMILY) for row in rows[30:50]]
+    shown = drawn(report(*changes, series=tuple(rows), exceeded=tuple(over)))
+    assert re.findall(r"(?m)^(case \d+)$", shown) == [f"case {number}" for number in range(50)]
+    assert "\n10 moved less or are smaller; --verbose or -k shows them\n" in shown
 
 
 def test_commits_that_are_not_measured_are_counted() -> None:

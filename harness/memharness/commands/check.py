@@ -19,6 +19,7 @@ from memharness.findings.still_open import with_still_open
 from memharness.model.findings import Change
 from memharness.model.scenarios import Case
 from memharness.plan.tasks import runs_on
+from memharness.wording.text import names_text, number_text
 
 
 @click.command()
@@ -81,7 +82,15 @@ def _gaps(results: Results, where: str) -> tuple[str, ...]:
             exit_code=INCOMPLETE,
         )
     missing = [case.name for case in results.project.cases if _belongs(results, case) and case.name not in stored]
-    return (*(f"{name} is not measured at {newest.short}" for name in missing), *_without_past(results, where))
+    unmeasured = [_on(missing, "is", "are", f"not measured at {newest.short}")] if missing else []
+    return (*unmeasured, *_without_past(results, where))
+
+
+def _on(names: Sequence[str], verb: str, verbs: str, what: str) -> str:
+    """Return what is true of one case or several, in one line."""
+    if len(names) == 1:
+        return f"{names[0]} {verb} {what}"
+    return f"{number_text(len(names), 'case')} {verbs} {what}: {names_text(names)}"
 
 
 def _stored_at_newest(results: Results) -> set[str]:
@@ -101,16 +110,19 @@ def _belongs(results: Results, case: Case) -> bool:
 
 
 def _without_past(results: Results, where: str) -> Iterator[str]:
-    """Yield a remark on each case for which nothing before the newest commit is stored."""
+    """Yield a remark on the cases of each family for which nothing before the newest commit is stored."""
     *earlier, newest = (commit.id for commit in results.commits)
     if not results.commits[-1].parents and not results.project.repository.shallow:
         return
     for family in results.measurements:
+        alone = []
         for case in results.cases(family):
             stored = results.series(family, case.name, case.scenario.identity)
-            alone = newest in stored and not any(commit in stored for commit in earlier)
-            if alone and len(parts_of(results, family, case)) == 1:
-                yield f"{case.name} has nothing stored before {newest[:10]}{where} to be judged against ({family})"
+            if newest in stored and stored.keys().isdisjoint(earlier) and len(parts_of(results, family, case)) == 1:
+                alone.append(case.name)
+        if alone:
+            what = f"nothing stored before {newest[:10]}{where} to be judged against ({family})"
+            yield _on(alone, "has", "have", what)
 
 
 def _has_range(selection: Selection) -> bool:

@@ -20,7 +20,10 @@ Function = TypeVar("Function", bound=Command)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 verbose_option = click.option(
-    "-v", "--verbose", is_flag=True, help="Print all lines, modules, call stacks and survivors of every change."
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Print every series, and all lines, modules, call stacks and survivors of every change.",
 )
 
 metric_option = click.option(

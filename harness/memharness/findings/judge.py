@@ -41,6 +41,13 @@ class Judged(Value):
         return self.steps + self.drifts
 
     @property
+    def reaches_floor(self) -> bool:
+        """Tell whether a value is as large as the least difference that counts; of what is not judged, none is."""
+        if self.rule is None:
+            return False
+        return any(abs(value) >= self.rule.absolute for point in self.series.points for value in point.values)
+
+    @property
     def newest(self) -> int | None:
         """The last measured point."""
         return max((index for index, point in enumerate(self.series.points) if point.values), default=None)

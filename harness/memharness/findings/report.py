@@ -1,6 +1,6 @@
 """Puts findings together for the commands: reports, and trends to be drawn."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from msgspec.structs import replace
 
@@ -30,7 +30,7 @@ from memharness.model.findings import (
 from memharness.model.history import Commit
 from memharness.model.measurements import Measured, Outcome, Skipped, outcome_reason
 from memharness.model.metrics import METRICS, Phase
-from memharness.wording.text import number_text
+from memharness.wording.text import number_text, on_cases
 from memharness.wording.thinning import thin
 
 
@@ -100,7 +100,7 @@ def make_report(
         *results.project.store.notices,
         *continuations(results),
         *_skipped(results),
-        *(note for one in present for note in _blind_spots(one)),
+        *on_cases(blind_spot for one in present for blind_spot in _blind_spots(one)),
     )
     return Report(
         counts=_counts(results, failed),
@@ -110,9 +110,17 @@ def make_report(
         series=tuple(map(_summary, present)),
         exceeded=tuple(over for one in present for over in _exceeded(one)),
         figures=_figures(results, failed),
+        below_floors=_below_floors(judged, {f.case for f in failed} | {change.case for change in changes}),
         working_tree=next((commit.id for commit in results.commits if commit.working_tree), None),
         notices=tuple(dict.fromkeys(notices)),
     )
+
+
+def _below_floors(judged: Sequence[Judged], noted: Collection[str]) -> tuple[str, ...]:
+    """Return the cases in which nothing can be found, as no judged figure reaches its floor; none that is `noted`."""
+    shown = {one.case.name for one in judged if one.reaches_floor or one.case.scenario.limits}
+    judgeable = dict.fromkeys(one.case.name for one in judged if one.rule is not None)
+    return tuple(case for case in judgeable if case not in shown and case not in noted)
 
 
 def _skipped(results: Results) -> Iterator[str]:
@@ -223,12 +231,13 @@ def _exceeded(judged: Judged) -> tuple[Exceeded, ...]:
     return find_exceeded(judged.series, limit) if limit is not None else ()
 
 
-def _blind_spots(judged: Judged) -> Iterator[str]:
-    """Say where most of the memory is not traced, so that `rss_peak` is judged."""
+def _blind_spots(judged: Judged) -> Iterator[tuple[str, str]]:
+    """Yield the case and a remark where most of its memory is not traced, so that `rss_peak` is judged."""
     if judged.series.metric == "rss_peak" and judged.rule is not None:
+        family = judged.series.key.family
         yield (
-            f"{judged.case.name}: tracemalloc cannot see most of its memory, so rss_peak is judged as well "
-            f"({judged.series.key.family})"
+            judged.case.name,
+            f"tracemalloc cannot see most of its memory, so rss_peak is judged as well ({family})",
         )
 
 

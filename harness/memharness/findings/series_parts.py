@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from memharness.findings.results import PartKey, Results
 from memharness.model.measurements import PROBE_METHOD, Measured, Measurement
 from memharness.model.scenarios import Case
+from memharness.wording.text import names_text
 
 
 @dataclass(frozen=True)
@@ -95,21 +96,31 @@ def _newest_former(results: Results, present: SeriesPart) -> int | None:
 
 
 def continuations(results: Results) -> Iterator[str]:
-    """Say of each scenario whose series goes on where, and why."""
+    """Say of which scenarios series go on where, and why."""
+    found: dict[tuple[str, str], dict[str, None]] = {}  # names, by why and where
+    for name, why, where in _continued(results):
+        found.setdefault((why, where), {})[name] = None
+    for (why, where), names in found.items():
+        if len(names) == 1:
+            yield f"scenario {names_text([*names])} {why}: its series is {where}"
+        else:
+            yield f"scenarios {names_text([*names])} {why.replace('is ', 'are ')}: their series are {where}"
+
+
+def _continued(results: Results) -> Iterator[tuple[str, str, str]]:
+    """Yield the scenario of each series that goes on, why it does, and where."""
     for family in results.measurements:
         for case in results.cases(family):
             parts = parts_of(results, family, case)
             if len(parts) == 1:
                 continue
             former, present = parts[-2:]
-            name, commit = case.scenario.name, results.commits[present.first]
-            why = f"scenario {name} changed"
+            commit, why = results.commits[present.first], "changed"
             if former.key[0] == present.key[0]:
-                probes = f"probe method {PROBE_METHOD}, before {former.key[1]}"
-                why = f"scenario {name} is measured in another way ({probes})"
+                why = f"is measured in another way (probe method {PROBE_METHOD}, before {former.key[1]})"
             both = _is_measured(present.stored.get(commit.id, ()))
             where = "where both were measured" if both else "where it now fails"
-            yield f"{why}: its series is continued from {commit.short}, {where}"
+            yield case.scenario.name, why, f"continued from {commit.short}, {where}"
 
 
 def _positions(results: Results, commits: Iterable[str]) -> list[int]:

@@ -21,7 +21,8 @@ _Key: TypeAlias = tuple[str, str, str, bool, tuple[str, str] | None]
 def with_still_open(report: Report, results: Results) -> Report:
     """Return a report with the regressions that are still open, besides its own changes."""
     changes = _still_open(results, report.changes)
-    return replace(report, still_open=changes, open_findings=group_by_cause(changes))
+    below_floors = tuple(case for case in report.below_floors if all(change.case != case for change in changes))
+    return replace(report, still_open=changes, open_findings=group_by_cause(changes), below_floors=below_floors)
 
 
 def _still_open(results: Results, shown: Collection[Change]) -> tuple[Change, ...]:

@@ -194,7 +194,8 @@ class Report(Value, omit_defaults=False):
     `findings` are the changes of one cause each, as their positions in `changes`.
     `still_open` are regressions found earlier on the history that are neither accepted nor taken back, and not among
     the `changes`; `open_findings` are those of one cause each. `figures` maps commits at which some cases failed to
-    those whose figures are stored all the same.
+    those whose figures are stored all the same. `below_floors` are cases of which no judged figure reaches the floor of
+    its metric at any commit, and which have no change, limit or failure.
     """
 
     counts: Counts
@@ -208,6 +209,7 @@ class Report(Value, omit_defaults=False):
     findings: tuple[tuple[int, ...], ...] = ()
     open_findings: tuple[tuple[int, ...], ...] = ()
     figures: dict[str, tuple[str, ...]] = {}
+    below_floors: tuple[str, ...] = ()
     working_tree: str | None = None
     format: int = FORMAT
 

@@ -16,6 +16,7 @@ from memharness.plan.tasks import Task
 from memharness.run.reuse import Reuse
 from memharness.run.worker import Done
 from memharness.store import CaseObservation, Store
+from memharness.wording.text import on_cases
 
 _NOTES: Final = (UNPROVEN, UNCOUNTED)  # what notes on a case begin with that are worth saying once
 
@@ -32,7 +33,7 @@ class Recorder:
         self._retry_failed = retry_failed
         self._verify = verify
         self._calls: dict[tuple[str, str, str], int] = {}  # of the growth pass, by family, case and identity
-        self._notes: dict[str, dict[str, str]] = {kind: {} for kind in _NOTES}  # by case
+        self._notes: dict[tuple[str, str], str] = {}  # the last of each kind, by kind and case
         self._faults: list[str] = []
         self._verified = self._taken_over = 0  # reusable results: measured all the same, and not measured
 
@@ -79,8 +80,7 @@ class Recorder:
 
     def notices(self) -> Iterator[str]:
         """Yield why a case has no reuse, what its figures leave out, and what verifying came to."""
-        for notes in self._notes.values():
-            yield from (f"{case}: {note}" for case, note in notes.items())
+        yield from on_cases((case, note) for (_, case), note in self._notes.items())
         if self._verify and self._verified:
             yield f"{self._verified} of {self._verified + self._taken_over} reusable results verified: none differs"
         elif self._verify:
@@ -107,7 +107,7 @@ class Recorder:
         outcome, identity = observation.outcome, case.scenario.identity
         if isinstance(outcome, Measured):
             for kind, note in ((kind, note) for note in outcome.notes for kind in _NOTES if note.startswith(kind)):
-                self._notes[kind][case.name] = note
+                self._notes[kind, case.name] = note
             if outcome.calls and not case.scenario.calls:
                 key = (task.spec.family, case.name, identity)
                 of_commit = not task.commit.working_tree

@@ -68,27 +68,63 @@ def draw_series(
 ) -> None:
     """Print a table of the series, those of a case below its name, with the class of each that is not exact.
 
-    Where there are many, those that stayed as they were are only counted, unless `verbose`.
+    Where there are many, unless `verbose`, only those with changes or above a limit are printed, and of the others
+    that moved or are new the foremost, as far as there is room.
     """
     every = verbose or len(report.series) <= _MOST_SERIES
-    shown = [row for row in report.series if every or not _stayed(row)]
+    shown = report.series if every else _foremost(report)
     if shown:
         draw_rows(console, ("metric", *headings), [*_series_rows(report, shown, row_of)], indent=2)
     if len(shown) < len(report.series):
-        stayed = f"{len(report.series) - len(shown)} other series stayed as they were; --verbose has them"
-        draw_text(console, Text(stayed, style="dim"))
+        draw_text(console, Text(_rest_text(report, shown), style="dim"))
+
+
+def _foremost(report: Report) -> Sequence[Summary]:
+    """Return the series that are printed where there are many, in their order."""
+    found = {*_changes_by_series(report), *((over.case, over.metric, over.family) for over in report.exceeded)}
+    below = set(report.below_floors)
+    others = [row for row in report.series if _key(row) not in found and row.case not in below and not _stayed(row)]
+    others.sort(key=_weight, reverse=True)
+    found.update(map(_key, others[: max(_MOST_SERIES - len(found), 0)]))
+    return [row for row in report.series if _key(row) in found]
+
+
+def _key(row: Summary) -> tuple[str, str, str]:
+    return row.case, row.metric, row.family
+
+
+def _weight(row: Summary) -> tuple[bool, float, int]:
+    """Return what a series is ranked by: judged ones first, then by how far they moved, then by size."""
+    values = [cell for cell in row.trend if isinstance(cell, int)] or [0]
+    moved = (max(values) - min(values)) / max(abs(min(values)), 1)
+    return row.residual is not None, moved, row.last or 0
+
+
+def _rest_text(report: Report, shown: Sequence[Summary]) -> str:
+    """Return how many series and cases are not printed, and why."""
+    printed, below = {_key(row) for row in shown}, set(report.below_floors)
+    rest = [row for row in report.series if _key(row) not in printed and row.case not in below]
+    stayed = sum(map(_stayed, rest))
+    parts = []
+    if stayed:
+        parts.append(f"{stayed:,} other series stayed as they were")
+    if len(rest) > stayed:
+        parts.append(f"{len(rest) - stayed:,} moved less or are smaller")
+    if below:
+        parts.append(f"no figure of {number_text(len(below), 'case')} reaches its floor")
+    return f"{and_text(parts)}; --verbose or -k shows them"
 
 
 def _series_rows(
     report: Report, series: Sequence[Summary], row_of: Callable[[Summary, Sequence[Change]], Row]
 ) -> Iterator[Row | Text]:
-    previous = ""
+    previous, changes = "", _changes_by_series(report)
     for row in series:
         name = f"{row.case}  {row.family}" if several_families(report) else row.case
         if name != previous:
             yield Text(visible(name), style="bold")
             previous = name
-        drawn = row_of(row, [change for change in report.changes if _belongs(change, row)])
+        drawn = row_of(row, changes.get(_key(row), ()))
         if row.metric_class != "exact":
             drawn.text.append(f"{'  ' if drawn.text else ''}{row.metric_class}", style="dim")
         yield drawn
@@ -106,8 +142,13 @@ def several_families(report: Report) -> bool:
     return len({row.family for row in report.series}) > 1
 
 
-def _belongs(change: Change, row: Summary) -> bool:
-    return (change.case, change.family) == (row.case, row.family) and row.metric in (change.metric, *change.also)
+def _changes_by_series(report: Report) -> dict[tuple[str, str, str], list[Change]]:
+    """Return the changes of each series by case, metric and family."""
+    found: dict[tuple[str, str, str], list[Change]] = {}
+    for change in report.changes:
+        for metric in (change.metric, *change.also):
+            found.setdefault((change.case, metric, change.family), []).append(change)
+    return found
 
 
 def draw_findings(

@@ -5,7 +5,7 @@ It imports no package, so that a broken installation can be told of.
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Final
 
@@ -103,6 +103,15 @@ def names_text(names: Sequence[str]) -> str:
     """Return "a, b, c, d, e and 3 more": the first names, made visible, and how many more there are."""
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     return ", ".join(map(visible, names[:_MOST_NAMES])) + more
+
+
+def on_cases(remarks: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Yield "a, b: remark" for each remark on cases, given as (case, remark)."""
+    grouped: dict[str, dict[str, None]] = {}
+    for case, remark in remarks:
+        grouped.setdefault(remark, {})[case] = None
+    for remark, cases in grouped.items():
+        yield f"{names_text([*cases])}: {remark}"
 
 
 def and_text(words: Sequence[str]) -> str:
