@@ -15,19 +15,9 @@ from memharness.git.repository import Repository, open_repository
 from memharness.git.snapshot import Snapshot, snapshot
 from memharness.git.working_tree import working_tree_commit
 from memharness.model.history import Commit, FileEdit, Hunk
-from repositories import RepositoryBuilder
+from repositories import RepositoryBuilder, facts
 
 ALLOWED = ("-c", "protocol.file.allow=always")
-
-
-def facts(folder: Path) -> dict[str, tuple[int, int, bytes]]:
-    """Return mode, time and contents of everything below a folder, with itself."""
-    found = {}
-    for path in (folder, *folder.rglob("*")):
-        status = path.lstat()
-        content = b"" if path.is_dir() or path.is_symlink() else path.read_bytes()
-        found[os.fsencode(path).decode(errors="backslashreplace")] = (status.st_mode, status.st_mtime_ns, content)
-    return found
 
 
 def opened(path: Path) -> Repository:

@@ -5,8 +5,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
-
 from memharness.model.metrics import METRICS
 from repositories import contents
 from workbench import CONFIGURATION, SCENARIO, Workbench, module
@@ -158,10 +156,9 @@ def test_watching_prints_no_json(bench: Workbench) -> None:
     assert (code, answer["error"]["message"]) == (2, "--watch and --json exclude one another")
 
 
-@pytest.mark.parametrize("name", ["call:box:fill"])
-def test_a_workload_by_its_address(bench: Workbench, name: str) -> None:
+def test_a_workload_by_its_address(bench: Workbench) -> None:
     bench.commit(module())
     edit(bench, module(size=300_000))
-    code, answer = bench.call_json("try", "-w", name)
+    code, answer = bench.call_json("try", "-w", "call:box:fill")
     assert code == 0
     assert answer["cases"][0]["outcome"]["metrics"]["result"] > 300_000

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from repositories import contents
+from repositories import contents, facts
 from workbench import LEAK, Workbench, module
 
 
@@ -16,7 +16,7 @@ def test_compare_alone_names_the_edited_line_and_measures_nothing_again(quick: W
     head = quick.commit(module())
     edit(quick, module(size=300_000, above="\n\n"))
     (quick.path / "other.py").write_text("OTHER = 1\n")
-    before = contents(quick.path)
+    before = facts(quick.path)
 
     code, report = quick.call_json("compare")
 
@@ -24,7 +24,7 @@ def test_compare_alone_names_the_edited_line_and_measures_nothing_again(quick: W
     (peak,) = (change for change in report["changes"] if change["metric"] == "peak")
     assert peak["range"] == [head, report["working_tree"]]
     assert [(line["path"], line["line"], line["changed_here"]) for line in peak["blame"]] == [("box.py", 6, True)]
-    assert contents(quick.path) == before
+    assert facts(quick.path) == before
     assert f"{head}.json" in quick.records()
     assert report["working_tree"] not in repr(quick.records())
 
@@ -37,6 +37,8 @@ def test_compare_alone_names_the_edited_line_and_measures_nothing_again(quick: W
     _, text = quick.call("compare")
     assert f"after   working tree  {report['working_tree'][:10]}  edits since {head[:10]}" in text
     assert "box.py:6" in text
+    assert quick.call("show", "WORKTREE")[0] == 0
+    assert facts(quick.path) == before
 
 
 def test_the_working_tree_is_the_newest_commit_of_a_run(bench: Workbench) -> None:
@@ -110,6 +112,15 @@ def test_a_working_tree_that_cannot_be_imported_or_read(quick: Workbench) -> Non
     code, answer = quick.call_json("compare")
     assert code == 2
     assert "1 file with unresolved conflicts: box.py" in answer["error"]["message"]
+
+
+def test_a_repository_without_a_working_tree(quick: Workbench) -> None:
+    quick.commit(module())
+    quick.repository.git("clone", "--quiet", "--bare", ".", "../bare.git")
+    for option in ("../bare.git", quick.path.as_uri()):
+        for command in (["compare"], ["run", "--worktree"], ["show", "WORKTREE"], ["try"]):
+            code, answer = quick.call_json(*command, "--repo", option)
+            assert (code, answer["error"]["message"].rpartition(" has ")[2]) == (2, "no working tree")
 
 
 def test_what_memharness_writes_into_the_repository_is_no_edit(quick: Workbench) -> None:

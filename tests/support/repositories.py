@@ -73,6 +73,16 @@ class RepositoryBuilder:
         return (self.path / ".git" / head[5:-1]).read_text()[:-1] if head.startswith("ref: ") else head[:-1]
 
 
+def facts(folder: Path) -> dict[bytes, tuple[int, int, bytes]]:
+    """Mode, time and contents of a folder and all below it (with .git), to show that nothing was touched."""
+    found = {}
+    for path in (folder, *folder.rglob("*")):
+        status = path.lstat()
+        content = b"" if path.is_dir() or path.is_symlink() else path.read_bytes()
+        found[os.fsencode(path)] = (status.st_mode, status.st_mtime_ns, content)
+    return found
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file below `folder` (with .git) and its bytes, to show that nothing was touched."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

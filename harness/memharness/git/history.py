@@ -219,8 +219,8 @@ class BlobReader:
         if "\n" in path:  # one line is one question
             return self._read_alone(commit, path)
         if self._git is None:
-            folder = self._repository.git_dir
-            self._git = start_git([f"--git-dir={folder}", "cat-file", "--batch"], folder=folder)
+            folder, variables = self._repository.git_dir, self._repository.alternates_variable()
+            self._git = start_git([f"--git-dir={folder}", "cat-file", "--batch"], folder=folder, variables=variables)
         git = self._git
         assert git.stdin is not None
         assert git.stdout is not None

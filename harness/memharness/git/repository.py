@@ -269,11 +269,13 @@ def run_git(
     return GitResult(status=status, output=output, messages=without_credentials(messages))
 
 
-def start_git(arguments: Sequence[str], *, folder: str) -> "subprocess.Popen[bytes]":
+def start_git(
+    arguments: Sequence[str], *, folder: str, variables: Mapping[str, str] | None = None
+) -> "subprocess.Popen[bytes]":
     """Start git like `run_git`, with pipes, and let it run; an interrupt from the keyboard does not reach it."""
     pipe = subprocess.PIPE
     how = {"istream": pipe, "as_process": True, "start_new_session": True}
-    started = _execute(arguments, folder, None, isolated=False, **how)
+    started = _execute(arguments, folder, variables, isolated=False, **how)
     process: subprocess.Popen[bytes] = started.proc
     started.proc = None  # which would end it with this object
     return process
