@@ -21,7 +21,7 @@ from memharness.processes.interrupts import Interrupts
 COMMANDS: Final = {
     "init": "Write a configuration and a first scenario for this repository.",
     "run": "Measure what is missing in a range of commits and report changes.",
-    "compare": "Compare any two revisions: environments, metrics and lines.",
+    "compare": "Compare any two revisions, or HEAD with the working tree.",
     "try": "Measure one workload in the working tree, at once.",
     "show": "Print what is stored for a commit.",
     "check": "Judge stored results without measuring.",

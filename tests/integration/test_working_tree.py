@@ -114,6 +114,14 @@ def test_a_working_tree_that_cannot_be_imported_or_read(quick: Workbench) -> Non
     assert "1 file with unresolved conflicts: box.py" in answer["error"]["message"]
 
 
+def test_a_command_that_takes_commits_alone_says_which_do_not(quick: Workbench) -> None:
+    quick.commit(module())
+    for command in (["bisect", "HEAD", "WORKTREE"], ["run", "HEAD..WORKTREE"], ["check", "--until", "WORKTREE"]):
+        code, answer = quick.call_json(*command)
+        assert code == 2
+        assert "`run` has --worktree" in answer["error"]["hint"]
+
+
 def test_a_repository_without_a_working_tree(quick: Workbench) -> None:
     quick.commit(module())
     quick.repository.git("clone", "--quiet", "--bare", ".", "../bare.git")

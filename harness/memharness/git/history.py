@@ -15,7 +15,7 @@ from memharness.errors import MemharnessError
 from memharness.git.repository import Repository, start_git
 from memharness.git.snapshot import snapshot
 from memharness.git.submodules import entries
-from memharness.model.history import NO_TIME, Commit, FileEdit, Hunk
+from memharness.model.history import NO_TIME, WORKTREE, Commit, FileEdit, Hunk
 from memharness.model.values import Value
 
 _FIELDS: Final = ("%H", "%P", "%an", "%ct", "%D", "%s")
@@ -309,7 +309,9 @@ def _unknown(repository: Repository, revision: str) -> MemharnessError:
     output = repository.git("for-each-ref", "--format=%(refname:lstrip=2)", "refs/tags", "refs/heads", "refs/remotes")
     names = output.decode(errors="replace").split()
     close = difflib.get_close_matches(revision, names, n=3, cutoff=0.5)
-    if repository.shallow:
+    if revision == WORKTREE:
+        hint = "It stands for the working tree in `compare` and `show`; `run` has --worktree."
+    elif repository.shallow:
         hint = f"The clone is shallow. {_GET_REST}"
     elif close:
         hint = f"Did you mean {' or '.join(close)}?"

@@ -103,13 +103,13 @@ class Trials:
         Raises MemharnessError where the configuration is edited, which was read before.
         """
         source = self._project.config.source
-        settings = source and source.read_bytes()
+        settings = _content(source)
         with closing(FolderEvents(WRITTEN)) as events:
             watched = self._folders()
             before: Subject | str = ""
             while True:
                 _watch(events, watched)
-                if source and source.read_bytes() != settings:
+                if _content(source) != settings:
                     raise MemharnessError(f"{source} was edited", hint="Run the same command again, which reads it.")
                 try:
                     now: Subject | MemharnessError = self.subject()
@@ -177,6 +177,14 @@ def open_trials(config: Config, selection: Selection, wanted: str | None) -> Ite
         if refused is None:
             raise
         raise refused from error
+
+
+def _content(file: Path | None) -> bytes:
+    """Return what is in a file, nothing where there is none."""
+    try:
+        return file.read_bytes() if file is not None else b""
+    except OSError:
+        return b""
 
 
 def _watch(events: FolderEvents, folders: Iterable[str]) -> None:
