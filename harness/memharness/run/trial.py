@@ -11,6 +11,7 @@ from msgspec.structs import replace as with_fields
 
 from memharness.checkout.lease import lease
 from memharness.checkout.slot import Slot
+from memharness.child.merging import UNPROVEN
 from memharness.child.opened_files import OpenedFiles
 from memharness.config.configuration import Config
 from memharness.environments import provider
@@ -86,15 +87,18 @@ class Trials:
         )
         done = self._worker.measure(task, Event())
         assert done is not None  # nothing cancels it
-        observation = done.observed[case.name]
-        named = observation.outcome.profiles if isinstance(observation.outcome, Measured) else {}
+        outcome, profiles = done.observed[case.name].outcome, {}
+        if isinstance(outcome, Measured):
+            profiles = {kind: done.observed[case.name].profiles[id_] for kind, id_ in outcome.profiles.items()}
+            notes = tuple(note for note in outcome.notes if not note.startswith(UNPROVEN))  # nothing is to be reused
+            outcome = with_fields(outcome, notes=notes)
         return StoredCase(
             case=case.name,
             family=task.spec.family,
             repeats=1,
             environment=done.facts,
-            outcome=observation.outcome,
-            profiles={kind: observation.profiles[id_] for kind, id_ in named.items()},
+            outcome=outcome,
+            profiles=profiles,
         )
 
     def subjects(self) -> Iterator[Subject | MemharnessError]:
