@@ -157,3 +157,18 @@ def test_what_a_suite_prepares_and_undoes_around_every_call(bench: Workbench, ve
     reasons = {one["case"]: one["outcome"].get("reason") for one in skipped}
     assert reasons["asv:cached.time_use[param1=2]"] == "not two"
     assert reasons["asv:cached.Cached.time_leak[param1=3]"] == "its parameters are among skip_params"
+
+
+def test_a_configuration_is_made_from_that_of_asv(quick: Workbench) -> None:
+    (quick.path / "memharness.toml").unlink()
+    settings = '{"repo": ".", "benchmark_dir": "suite", "matrix": {"six": ["1.0"]}, "branches": ["main"]} // of asv\n'
+    suite = {"suite/fill.py": "import box\ndef mem_block(): return box.fill()\n", "asv.conf.json": settings}
+    quick.repository.commit({"box.py": module(), **suite}, "begin")
+    code, found = quick.call_json("init", "--from-asv")
+    assert (code, found["written"]) == (0, [str(quick.path / "memharness.toml")])
+    assert "note: branches: " in quick.stderr
+    written = (quick.path / "memharness.toml").read_text()
+    assert 'dependencies = ["six==1.0"]\n' in written
+    assert written.endswith(
+        '[workloads]                   # see `memharness help workloads`\nasv = "asv:asv.conf.json"\n'
+    )

@@ -2,8 +2,9 @@
 
 import os
 import posixpath
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import click
@@ -17,10 +18,11 @@ from memharness.errors import MemharnessError
 from memharness.files.cache_folder import cache_folder
 from memharness.findings.project import blob_reader
 from memharness.git.history import blob_ids, resolve
-from memharness.git.repository import open_repository, work_tree
+from memharness.git.repository import is_url, open_repository, work_tree
 from memharness.packages.layout import Layout, find_directory, find_projects, locate, module_names
 from memharness.packages.metadata import Read, is_project, read_metadata, reader_below, takes_any_folder
 from memharness.wording.text import visible
+from memharness.workloads.asv_configuration import AsvConfiguration, convert, find_configuration
 
 
 @click.command()
@@ -31,8 +33,16 @@ from memharness.wording.text import visible
     help="Interpreter to measure with (default: this one, if the project allows it).",
 )
 @click.option("--directory", metavar="FOLDER", help="Folder of the project to measure (default: detected).")
+@click.option(
+    "--from-asv",
+    "asv",
+    metavar="[PATH]",
+    is_flag=False,
+    flag_value="",
+    help="Take over an asv.conf.json, and measure its benchmarks (default: the one of this folder or of benchmarks/).",
+)
 @json_option
-def command(*, python: str, directory: str | None, as_json: bool) -> None:
+def command(*, python: str, directory: str | None, asv: str | None, as_json: bool) -> None:
     """Write memharness.toml and one working scenario into the git repository of the current folder.
 
     The project, its packages, its import root and a suitable Python are detected. No existing file is overwritten.
@@ -51,14 +61,19 @@ def command(*, python: str, directory: str | None, as_json: bool) -> None:
     folder = root / chosen if given and chosen != find_directory(files, read) else root
     home, notes = _home(folder, layout, own)
     required = _specifier(read_metadata(own).requires_python, notes)
+    suite = None if asv is None else find_configuration(Path.cwd(), asv)
+    asked = AsvConfiguration() if suite is None else convert(suite)
+    notes += asked.notes
     starter = Starter(
         import_root=posixpath.relpath(layout.import_root, layout.directory),
         packages=module_names(files, layout),
-        python=_python(python, required, notes),
+        python=_python(python or _first_found(asked.pythons, notes), required, notes),
         directory=layout.directory,
         given=given,
         home=home,
         requires_python=str(required) or None,
+        settings=asked.settings | _other_repo(asked, suite, root, folder, own),
+        workloads={} if suite is None else {"asv": f"asv:{os.path.relpath(suite, folder)}"},
     )
     written = write_starter(folder, starter)
     print_notices(notes)
@@ -71,7 +86,8 @@ def command(*, python: str, directory: str | None, as_json: bool) -> None:
     shown = [] if layout.directory == "." else [f"project: {layout.directory}"]
     shown += [f"import root: {layout.import_root}", f"packages: {', '.join(layout.packages) or 'none found'}"]
     click.echo(visible(", ".join(shown)))
-    click.echo("\nNext: put a workload of yours into the scenario, then\n  memharness run --last 10")
+    begin = "" if starter.workloads else " put a workload of yours into the scenario, then"
+    click.echo(f"\nNext:{begin}\n  memharness run --last 10")
 
 
 def _choose(root: Path, asked: str | None, files: Mapping[str, str], read: Read) -> tuple[str, bool]:
@@ -135,6 +151,31 @@ def _specifier(requires_python: str | None, notes: list[str]) -> SpecifierSet:
     except InvalidSpecifier:
         notes.append(f'the project requires Python "{requires_python}", which is no version specifier: builds may fail')
         return SpecifierSet("")
+
+
+def _first_found(pythons: Sequence[str], notes: list[str]) -> str:
+    """Return the newest of some interpreters that this machine has, "" where there is none; note the others."""
+    found = []
+    for python in sorted(pythons, key=lambda text: [int(part) for part in re.findall(r"\d+", text)]):
+        try:
+            find_interpreter(python)
+            found.append(python)
+        except MemharnessError as error:
+            notes.append(f"pythons: {error.message}")
+    *others, chosen = found or [""]
+    if others:
+        notes.append(f'pythons: {chosen} is measured; add {", ".join(others)} to "python" for series of their own')
+    return chosen
+
+
+def _other_repo(asked: AsvConfiguration, suite: Path | None, root: Path, folder: Path, own: Read) -> dict[str, str]:
+    """Return the setting of the repository under measurement, where asv's is another than that of the suite."""
+    if suite is None or (is_url(asked.repo) and is_project(own)):
+        return {}
+    if is_url(asked.repo):
+        return {"project.repo": asked.repo}
+    there = (suite.parent / asked.repo).resolve()
+    return {} if there == root else {"project.repo": os.path.relpath(there, folder)}
 
 
 def _python(asked: str, required: SpecifierSet, notes: list[str]) -> str:

@@ -2,8 +2,9 @@
 
 import json
 import posixpath
+import re
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from memharness.config.configuration import has_table
 from memharness.errors import MemharnessError
@@ -79,7 +80,8 @@ class Starter(Value):
     """What there is to say in the files. The scenario imports the first of the project's `packages`.
 
     `directory` is the project's folder in the repository, and `given` tells whether it must be said. `home` is the
-    folder that those of scenarios, results and pages lie in, relative to that of the configuration.
+    folder that those of scenarios, results and pages lie in, relative to that of the configuration. `settings` are
+    written out, by key, such as "run.timeout". Where there are `workloads`, addresses by name, no scenario is written.
     """
 
     import_root: str
@@ -89,17 +91,20 @@ class Starter(Value):
     given: bool = False
     home: str = "."
     requires_python: str | None = None
+    settings: dict[str, Any] = {}
+    workloads: dict[str, str] = {}
 
 
 def write_starter(folder: Path, starter: Starter) -> tuple[Path, ...]:
-    """Write memharness.toml and scenarios/first_workload.py into `folder` and return their paths.
+    """Write memharness.toml and, as a rule, scenarios/first_workload.py into `folder` and return their paths.
 
     Raise MemharnessError where one of the files, or a configuration in pyproject.toml, exists; then nothing is written.
     """
     texts = {
         folder / "memharness.toml": _configuration(starter),
-        folder / starter.home / "scenarios" / "first_workload.py": _scenario(starter),
     }
+    if not starter.workloads:
+        texts[folder / starter.home / "scenarios" / "first_workload.py"] = _scenario(starter)
     pyproject = folder / "pyproject.toml"
     existing = [str(file) for file in texts if file.exists()]
     existing += [f"[tool.memharness] in {pyproject}"] if has_table(pyproject) else []
@@ -119,7 +124,7 @@ def write_starter(folder: Path, starter: Starter) -> tuple[Path, ...]:
 
 def _configuration(starter: Starter) -> str:
     floors = {metric.name: metric for metric in METRICS.values() if metric.floor is not None}
-    return CONFIGURATION.format(
+    text = CONFIGURATION.format(
         given="" if starter.given else "# ",
         directory=json.dumps(starter.directory),
         import_root=json.dumps(starter.import_root),
@@ -129,6 +134,21 @@ def _configuration(starter: Starter) -> str:
         metrics=", ".join(json.dumps(name) for name in METRICS),
         floors="\n".join(f'# {name} = "{_size(metric.floor or 0)}"' for name, metric in floors.items()),
     )
+    for key, value in starter.settings.items():
+        name = key.partition(".")[2]
+        line = f"{name} = {_toml(value)}".replace("\\", r"\\")
+        text, number = re.subn(rf"(?m)^(# )?{name} = .*$", line, text)
+        assert number == 1, key
+    if starter.workloads:
+        lines = (f"{name} = {_toml(address)}\n" for name, address in starter.workloads.items())
+        text += f"\n[workloads]                   # see `memharness help workloads`\n{''.join(lines)}"
+    return text
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{json.dumps(key)} = {_toml(item)}' for key, item in value.items())} }}"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _size(size: int) -> str:

@@ -35,7 +35,7 @@ def read_configuration(file: Path) -> dict[str, Any]:
 
     try:
         settings = load_json(str(file), js_comments=True)
-    except UserError as error:
+    except (UserError, ValueError, RecursionError) as error:
         raise MemharnessError(f"{file}: {error}", hint="asv cannot read it either.") from None
     except OSError as error:
         raise MemharnessError(f"{file}: cannot be read: {error.strerror}") from None
