@@ -71,6 +71,21 @@ def test_show_prints_what_was_measured_of_the_working_tree(quick: Workbench) -> 
     assert quick.call("show", "WORKTREE")[0] == 2
 
 
+def test_an_edit_that_was_taken_back_and_one_that_no_case_sees_are_not_measured(quick: Workbench) -> None:
+    quick.commit(module())
+    ids = []
+    for size, counts in ((300_000, (2, 0)), (200_000, (1, 0)), (300_000, (0, 0))):
+        edit(quick, module(size=size))
+        _, report = quick.call_json("compare")
+        ids.append(report["working_tree"])
+        assert (report["counts"]["measured"], report["counts"]["reused"]) == counts
+    assert (ids[0], len(set(ids))) == (ids[2], 2)
+    edit(quick, module())
+    (quick.path / "notes.txt").write_text("seen by no case\n")
+    code, report = quick.call_json("compare")
+    assert (code, report["counts"]["measured"], report["counts"]["reused"]) == (0, 0, 1)
+
+
 def test_nothing_edited_is_said_and_results_of_head_are_those_of_head(quick: Workbench) -> None:
     quick.commit(module(), tag="v1.0")
     head = quick.commit(module(size=300_000))

@@ -49,6 +49,17 @@ def test_each_is_stored_in_its_place_and_found(store: StoreWithWorkingTree, tmp_
     assert Store(tmp_path / "results", "m").commit_ids(FAMILY) == {commit(1).id}
 
 
+def test_results_of_commits_are_whole_without_those_of_the_working_tree(
+    store: StoreWithWorkingTree, tmp_path: Path
+) -> None:
+    for one in (EDITED, commit(1)):
+        store.add(FAMILY, one, FACTS, [measured(10)])
+    alone = Store(tmp_path / "results", "m")
+    (found,) = alone.measurements(FAMILY, commit(1).id)
+    assert (alone.environment(FAMILY, FACTS.id), alone.profile(line(10).id)) == (FACTS, line(10))
+    assert alone.lost_in(found.outcome) == frozenset()
+
+
 def test_a_working_tree_may_refer_to_a_commit(store: StoreWithWorkingTree) -> None:
     store.add(FAMILY, commit(1), FACTS, [measured(10)])
     reference = Reused(case="fill", identity="i", probe=1, commit=commit(1).id, passes=("first",))

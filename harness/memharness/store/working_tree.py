@@ -35,8 +35,10 @@ class StoreWithWorkingTree(Store):
         if not read_only:
             _remove_unused(aside)
         self._working_tree = working_tree.id
+        # each is written by itself: what one of them lacks is not to be found in the other then
+        self._commits = Store(folder, machine, read_only=read_only, renamed=renamed)
         self._aside = Store(aside / working_tree.id, machine, read_only=read_only, renamed=renamed)
-        self._aside.notices = self.notices
+        self._commits.notices = self._aside.notices = self.notices
 
     def add(
         self,
@@ -49,39 +51,40 @@ class StoreWithWorkingTree(Store):
         replace_failed: bool = False,
     ) -> None:
         """Add to the record of a commit, that of the working tree apart from the others."""
-        add = self._aside.add if commit.id == self._working_tree else super().add
-        add(family, commit, environment, observed, reused=reused, replace_failed=replace_failed)
+        store = self._of(commit.id)
+        store.add(family, commit, environment, observed, reused=reused, replace_failed=replace_failed)
+        self._cached_record.cache_clear()
 
     def families(self) -> tuple[str, ...]:
         """Return the environment families of commits and working tree, sorted."""
-        return tuple(sorted({*super().families(), *self._aside.families()}))
+        return tuple(sorted({*self._commits.families(), *self._aside.families()}))
 
     def commit_ids(self, family: str) -> frozenset[str]:
         """Return the full ids of the commits that have a record, the working tree's among them."""
-        return super().commit_ids(family) | self._aside.commit_ids(family)
+        return self._commits.commit_ids(family) | self._aside.commit_ids(family)
 
     def record(self, family: str, commit_id: str) -> Record | None:
         """Return what is stored of a commit or of the working tree."""
-        of_working_tree = commit_id == self._working_tree
-        return self._aside.record(family, commit_id) if of_working_tree else super().record(family, commit_id)
+        return self._of(commit_id).record(family, commit_id)
 
     def profile(self, profile_id: str) -> Profile | None:
         """Return a stored profile."""
-        aside = self._aside.has_profile(profile_id)
-        return self._aside.profile(profile_id) if aside else super().profile(profile_id)
+        return (self._aside if self._aside.has_profile(profile_id) else self._commits).profile(profile_id)
 
     def inputs(self, inputs_id: str) -> ObservedInputs | None:
         """Return what a pass observed."""
-        return super().inputs(inputs_id) or self._aside.inputs(inputs_id)
+        return self._commits.inputs(inputs_id) or self._aside.inputs(inputs_id)
 
     def lost_in(self, outcome: Outcome) -> frozenset[PassName]:
         """Return the passes of an outcome of which a profile is in neither place."""
-        lost = super().lost_in(outcome)
-        return lost & self._aside.lost_in(outcome) if lost else lost
+        return self._commits.lost_in(outcome) & self._aside.lost_in(outcome)
 
     def environment(self, family: str, facts_id: str) -> EnvironmentFacts | None:
         """Return the facts that measurements refer to."""
-        return super().environment(family, facts_id) or self._aside.environment(family, facts_id)
+        return self._commits.environment(family, facts_id) or self._aside.environment(family, facts_id)
+
+    def _of(self, commit_id: str) -> Store:
+        return self._aside if commit_id == self._working_tree else self._commits
 
 
 def _remove_unused(aside: Path) -> None:
