@@ -85,14 +85,13 @@ def make_change(
     """
     metric = series.metric
     growing = step.after > step.before
-    drifts = step.kind == "drift"
     old, new = _profiles(metric, before, after)
     pairs = [(before, after)] if stretches is None else [(stretch.before, stretch.after) for stretch in stretches]
     if stretches is None:
         differences = _differences(metric, before, after, edits)
     else:
         differences = _drifted(metric, before, after, stretches)
-    moved = metric == "result" and not (growing or drifts) and _is_retained(before, after, edits)
+    verdict = _verdict(metric, step, before, after, edits)
     lines, elsewhere = blame(step.after - step.before, differences, edits, old, new)
     first = {(line.path, line.line) for line in lines[:1]}
     good, bad = series.points[step.good].commit, series.points[step.bad].commit
@@ -100,9 +99,9 @@ def make_change(
         case=series.key.case,
         metric=metric,
         family=series.key.family,
-        verdict="moved" if moved else _verdict(step),
+        verdict=verdict,
         confidence=step.confidence,
-        commit=bad.id if step.adjacent and not drifts else None,
+        commit=bad.id if step.adjacent and step.kind != "drift" else None,
         range=(good.id, bad.id),
         between=between,
         before=step.before,
@@ -115,10 +114,10 @@ def make_change(
         modules=_modules(metric, pairs),
         survivors=after.leak.survivors if metric == "growth" else (),
         holders=_new_holders(before, after, edits)
-        if moved
+        if verdict == "moved"
         else _holders(metric, before, after, differences, edits, growing=growing),
         explained=_explained(metric, before, after, series.points[step.bad].value or 0),
-        drift=drifts,
+        drift=step.kind == "drift",
     )
 
 
@@ -160,10 +159,12 @@ def _new_holders(before: CommitProfiles, after: CommitProfiles, edits: Edits) ->
     return _holders("retained", before, after, differences, edits, growing=True)
 
 
-def _verdict(step: Step) -> Verdict:
+def _verdict(metric: str, step: Step, before: CommitProfiles, after: CommitProfiles, edits: Edits) -> Verdict:
     if step.kind == "drift":
         return "drifting"
-    return "regressed" if step.after > step.before else "improved"
+    if step.after > step.before:
+        return "regressed"
+    return "moved" if metric == "result" and _is_retained(before, after, edits) else "improved"
 
 
 def same_lines(metric: str, one: CommitProfiles, other: CommitProfiles, edits: Edits, tolerance: int) -> bool:

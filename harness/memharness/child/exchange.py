@@ -131,7 +131,6 @@ class Exchange:
         """Write the request; `measure` says what to measure and how."""
         scenario = case.scenario
         import_root = str(Path(checkout.tree, checkout.import_root))
-        suite = Path(str(scenario.target.get("folder", ""))).name  # its copy counts, not that of the commit
         request = {
             "format": _FORMAT,
             "token": self.token,
@@ -151,14 +150,7 @@ class Exchange:
             "before_stdlib": not STDLIB.isdisjoint(checkout.packages),
             "site_paths": environment.site_paths,
             "late_paths": [str(scenarios)],
-            "project": {
-                "tree": checkout.tree,
-                "origin": environment.origin or import_root,
-                "prefix": checkout.import_root,
-                "packages": [name for name in checkout.packages if name != suite],
-                "namespaces": environment.namespaces,
-                "placed": [f"{checkout.tree}/{name}" for name in environment.generated],
-            },
+            "project": _project(scenario, checkout, environment),
             **measure,
         }
         self.request.write_text(json.dumps(request, ensure_ascii=False), encoding="utf-8")
@@ -185,6 +177,19 @@ class Exchange:
         except (ValueError, RecursionError):
             return instead
         return response if (response.token, response.pid) == (self.token, pid) else instead
+
+
+def _project(scenario: Scenario, checkout: Checkout, environment: Environment) -> dict[str, object]:
+    """Return where the packages under measurement lie, and what they are called."""
+    suite = Path(str(scenario.target.get("folder", ""))).name  # its copy counts, not that of the commit
+    return {
+        "tree": checkout.tree,
+        "origin": environment.origin or str(Path(checkout.tree, checkout.import_root)),
+        "prefix": checkout.import_root,
+        "packages": [name for name in checkout.packages if name != suite],
+        "namespaces": environment.namespaces,
+        "placed": [f"{checkout.tree}/{name}" for name in environment.generated],
+    }
 
 
 def _scenario_file(scenario: Scenario, scenarios: Path) -> str:

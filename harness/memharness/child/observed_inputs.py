@@ -1,7 +1,7 @@
 """The paths of a slot that a pass accessed -> the `ObservedInputs` of the project, or why they are not known."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from memharness.child.exchange import Accesses
@@ -23,19 +23,16 @@ def observed_inputs(
     files and folders `frozen`: they count as inputs, with all that lies there; of "box/*" only the names.
     """
     looked_at = [*_looked_at(accesses, opened)]
-    obstacle = accesses.obstacle or _unwritable(name for name, _ in looked_at)
-    if obstacle:
+    names = [name for name, _ in looked_at]
+    if obstacle := accesses.obstacle or _obstacle(names, checkout.tree, str(scenarios)):
         return obstacle.replace(f"{checkout.tree}/", "").replace(f"{scenarios}/", "<scenarios>/")
     paths, folders = _of_environment(frozen)
     beside = {}
     for name, listed in looked_at:
-        inside, below = _below(name, checkout.tree), _below(name, str(scenarios))
+        inside = _below(name, checkout.tree)
         if inside is None:
-            if below is None:
-                return f"it looked at {name}"
+            below = _below(name, str(scenarios)) or ""
             beside[below + "/" * listed] = _digest(scenarios / below, scenarios, listed=listed)
-        elif inside.partition("/")[0] == ".git":
-            return "it looked into the repository"
         elif listed:
             folders.add(_of_sources(inside))
         elif inside:
@@ -56,10 +53,18 @@ def _looked_at(accesses: Accesses, opened: Opened | None) -> Iterator[tuple[str,
     yield from ((name, True) for name in (*accesses.listed, *native.folders))
 
 
-def _unwritable(names: Iterable[str]) -> str:
-    """Say which name cannot be stored, as what is stored is UTF-8; "" where all can."""
-    found = min((name for name in names if name != name.encode(errors="ignore").decode()), default=None)
-    return "" if found is None else f"it looked at {ascii(found)[1:-1]}"
+def _obstacle(names: Collection[str], tree: str, scenarios: str) -> str:
+    """Say which name is no input: what is stored is UTF-8, of a commit or of the scenario folder; "" where all are."""
+    unwritable = min((name for name in names if name != name.encode(errors="ignore").decode()), default=None)
+    if unwritable is not None:
+        return f"it looked at {ascii(unwritable)[1:-1]}"
+    for name in names:
+        inside = _below(name, tree)
+        if inside is None and _below(name, scenarios) is None:
+            return f"it looked at {name}"
+        if inside is not None and inside.partition("/")[0] == ".git":
+            return "it looked into the repository"
+    return ""
 
 
 def _of_environment(frozen: Collection[str]) -> tuple[set[str], set[str]]:

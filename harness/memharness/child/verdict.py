@@ -3,7 +3,7 @@
 import signal
 from typing import Final
 
-from memharness.child.exchange import Broken, Delivered, Exchange, NotApplicable
+from memharness.child.exchange import Broken, Delivered, Exchange, NotApplicable, ProbePhase
 from memharness.child.terms import Terms
 from memharness.model.measurements import Failed, OutOfMemory, Skipped, TimedOut
 from memharness.processes.supervision import Ending
@@ -28,11 +28,18 @@ def judge(exchange: Exchange, ending: Ending, terms: Terms) -> Delivered | Faile
         return Failed(phase="timeout", reason=f"still in {phase} after {limits}", output=output)
     if ending.cause == "lost":
         return Failed(phase="crash", reason=f"its supervisor was killed while in {phase}", output=output)
-    response = exchange.response(ending.pid)
-    if isinstance(response, Delivered):
-        return response
-    if isinstance(response, NotApplicable):
-        return Skipped(reason=response.reason)
+    match exchange.response(ending.pid):
+        case Delivered() as response:
+            return response
+        case NotApplicable(reason=reason):
+            return Skipped(reason=reason)
+        case response:
+            return _fault(response, phase, ending, terms)
+
+
+def _fault(response: Broken | str, phase: ProbePhase, ending: Ending, terms: Terms) -> Failed | OutOfMemory:
+    """Return how a child failed by itself: `response` is what it delivered of that, or what it left instead."""
+    output = _last_lines(ending.output)
     if terms.memory_limit is not None and (ending.cause == "memory" or _lacked_memory(response, output)):
         during = response.phase if isinstance(response, Broken) else phase
         return OutOfMemory(during=during, limit_bytes=terms.memory_limit, output=output)

@@ -128,7 +128,7 @@ def load_config(
         **_from_environment(environment, start),
         **_from_overrides(overrides or {}, start),
     }
-    listed = read_workloads(document, table) if document and document.get(*table, SECTION) is not None else ()
+    listed = read_workloads(document, table) if document else ()
     fields = {
         "folder": folder,
         "source": document.file if document else None,

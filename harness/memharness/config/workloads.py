@@ -35,8 +35,8 @@ class WorkloadConfig(Value):
 
 def read_workloads(document: Document, table: tuple[str, ...]) -> tuple[WorkloadConfig, ...]:
     """Read the table [workloads] of a configuration: a name each, with an address or a table that holds one."""
-    where = document.location(*table, SECTION)
-    given = readers.typed(document.get(*table, SECTION), dict[str, Any], where)
+    section, where = document.get(*table, SECTION), document.location(*table, SECTION)
+    given = readers.typed({} if section is None else section, dict[str, Any], where)
     return tuple(_workload(name, value, inside(where, name), document.file.parent) for name, value in given.items())
 
 

@@ -12,7 +12,7 @@ from memharness.analyse.series import Point
 from memharness.findings.describe import describe
 from memharness.findings.judge import Judged, judge
 from memharness.findings.results import Results
-from memharness.findings.series_parts import all_parts, continuations
+from memharness.findings.series_parts import SeriesPart, all_parts, continuations
 from memharness.git.history import find_commit
 from memharness.model.findings import (
     TREND_CELLS,
@@ -70,19 +70,20 @@ def reasons(outcome: Outcome) -> Iterator[tuple[Phase, str]]:
 
 
 def _figures(results: Results, failed: Sequence[Failure]) -> dict[str, tuple[str, ...]]:
-    """Return the measured cases of each commit that also has failures.
-
-    Figures of a former part of a series do not count for a case that fails there now.
-    """
+    """Return the measured cases of each commit that also has failures."""
     failing = {(failure.commit, failure.case) for failure in failed}
-    measured: dict[str, dict[str, None]] = {commit: {} for commit, _ in failing}
-    for part in all_parts(results):
-        for commit, names in measured.items():
-            if part.closed and (commit, part.case.name) in failing:
-                continue
-            if any(isinstance(m.outcome, Measured) for m in part.stored.get(commit, ())):
-                names[part.case.name] = None
-    return {commit: tuple(names) for commit, names in measured.items() if names}
+    parts = tuple(all_parts(results))
+    measured = {
+        commit: tuple(dict.fromkeys(part.case.name for part in parts if _has_figures(part, commit, failing)))
+        for commit, _ in failing
+    }
+    return {commit: names for commit, names in measured.items() if names}
+
+
+def _has_figures(part: SeriesPart, commit: str, failing: Collection[tuple[str, str]]) -> bool:
+    """Tell whether a part has figures of a commit; a former part's do not count for a case that fails there now."""
+    outdated = part.closed and (commit, part.case.name) in failing
+    return not outdated and any(isinstance(m.outcome, Measured) for m in part.stored.get(commit, ()))
 
 
 def make_report(
@@ -92,16 +93,7 @@ def make_report(
     judged = judge(results) if judged is None else judged
     present = [one for one in judged if not one.closed]
     failed = failures(results)
-    # describing may notice damaged profiles
     changes = fold_warm_peaks(describe(results, judged if described is None else described))
-    notices = (
-        *results.notices,
-        *results.project.notices,
-        *results.project.store.notices,
-        *continuations(results),
-        *_skipped(results),
-        *on_cases(blind_spot for one in present for blind_spot in _blind_spots(one)),
-    )
     return Report(
         counts=_counts(results, failed),
         changes=changes,
@@ -112,7 +104,7 @@ def make_report(
         figures=_figures(results, failed),
         below_floors=_below_floors(judged, {f.case for f in failed} | {change.case for change in changes}),
         working_tree=next((commit.id for commit in results.commits if commit.working_tree), None),
-        notices=tuple(dict.fromkeys(notices)),
+        notices=_notices(results, present),  # describing may have noticed damaged profiles
     )
 
 
@@ -121,6 +113,19 @@ def _below_floors(judged: Sequence[Judged], noted: Collection[str]) -> tuple[str
     shown = {one.case.name for one in judged if one.reaches_floor or one.case.scenario.limits}
     judgeable = dict.fromkeys(one.case.name for one in judged if one.rule is not None)
     return tuple(case for case in judgeable if case not in shown and case not in noted)
+
+
+def _notices(results: Results, present: Sequence[Judged]) -> tuple[str, ...]:
+    """Return what there is to say beside changes and failures, each once."""
+    notices = (
+        *results.notices,
+        *results.project.notices,
+        *results.project.store.notices,
+        *continuations(results),
+        *_skipped(results),
+        *on_cases(blind_spot for one in present for blind_spot in _blind_spots(one)),
+    )
+    return tuple(dict.fromkeys(notices))
 
 
 def _skipped(results: Results) -> Iterator[str]:
@@ -161,19 +166,26 @@ def report_newest(results: Results) -> Report:
     recent = [commit.id for commit in results.commits[-LEAST_COMMITS:]]
     first, newest = len(results.commits) - len(recent), recent[-1]
     report = make_report(results, judged, [one for one in judged if any(step.bad >= first for step in one.findings)])
-    failed = tuple(failure for failure in report.failures if failure.commit == newest)
     pairs = [_newest_pair(one) for one in judged if not one.closed]
     changes = tuple(_changes_at(report, recent))
     return replace(
-        report,
-        counts=replace(report.counts, commits=1, cached=1, failed=min(len(failed), 1)),
+        _failures_at(report, newest),
         changes=changes,
         findings=group_by_cause(changes),
-        failures=failed,
-        figures={commit: names for commit, names in report.figures.items() if commit == newest},
         series=tuple(
             replace(_newest_summary(pair), trend=whole.trend) for pair, whole in zip(pairs, report.series, strict=True)
         ),
+    )
+
+
+def _failures_at(report: Report, newest: str) -> Report:
+    """Return a report with the failures and the exceeded limits of the newest commit alone."""
+    failed = tuple(failure for failure in report.failures if failure.commit == newest)
+    return replace(
+        report,
+        counts=replace(report.counts, commits=1, cached=1, failed=min(len(failed), 1)),
+        failures=failed,
+        figures={commit: names for commit, names in report.figures.items() if commit == newest},
         exceeded=tuple(over for over in report.exceeded if over.last == newest),
     )
 

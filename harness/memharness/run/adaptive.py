@@ -4,7 +4,7 @@ Neighbours at which a scenario can see no difference, as far as the ends of the 
 search. In the end every commit gets the results that are proven for it, so that a step stands between neighbours.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import PurePosixPath
@@ -171,14 +171,18 @@ def _summary(results: Results, suites: Sequence[Suite], exploration: _Exploratio
     text += f", {reused} reused" if reused else ""
     if not lacking:
         return f"{text}, and no other can differ"
+    in_part = f" ({len(own & lacking)} of them a part)" if own & lacking else ""
+    text += f"; {len(lacking)} lack{'s' * (len(lacking) == 1)} results{in_part}, {_gap_text(commits, lacking)}"
+    between = exploration.unsettled() if exploration else None
+    return f"{text}; a difference in {between[0].short}..{between[1].short} is not placed" if between else text
+
+
+def _gap_text(commits: Sequence[Commit], lacking: Collection[str]) -> str:
+    """Say where most commits follow one another that lack results."""
     known = [-1, *(index for index, commit in enumerate(commits) if commit.id not in lacking), len(commits)]
     before, after = max(pairwise(known), key=lambda gap: gap[1] - gap[0])
     first, last = commits[max(before, 0)], commits[min(after, len(commits) - 1)]
-    in_part = f" ({len(own & lacking)} of them a part)" if own & lacking else ""
-    text += f"; {len(lacking)} lack{'s' * (len(lacking) == 1)} results{in_part}, the largest unexplored gap is "
-    text += f"{first.short}..{last.short} with {after - before - 1} of them"
-    between = exploration.unsettled() if exploration else None
-    return f"{text}; a difference in {between[0].short}..{between[1].short} is not placed" if between else text
+    return f"the largest unexplored gap is {first.short}..{last.short} with {after - before - 1} of them"
 
 
 def _is_measured(results: Results, suites: Sequence[Suite], commit: Commit) -> bool:

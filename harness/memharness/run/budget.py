@@ -1,6 +1,6 @@
 """How long a run may go on, by the clock."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from time import monotonic
 from typing import Final
 
@@ -25,7 +25,7 @@ class Budget:
         share = 1 if task.round or task.explain else _FIRST
         return monotonic() - self._begun < share * self._seconds
 
-    def leave(self, tasks: Sequence[Task]) -> None:
+    def leave(self, tasks: Iterable[Task]) -> None:
         """Note tasks for which there was no time."""
         self.left += tuple(tasks)
 

@@ -1,7 +1,7 @@
 """Finds what is missing: first measurements, repeats that confirm findings, measurements on merged branches."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -91,17 +91,26 @@ def unconfirmed(
     }
     wanted: dict[str, dict[tuple[str, str], Repeat]] = defaultdict(dict)
     for judged in judgements:
-        series, points = judged.series, judged.series.points
-        explain = explainable(series.key.metrics) & {series.metric} if not ends else frozenset[str]()
-        for index, times in judged.repeats(ends=ends).items():
-            of_commit, key = wanted[points[index].commit.id], (series.key.family, series.key.case)
-            passes = frozenset({METRICS[series.metric].measured_in})
-            flagged = index in judged.flagged or (*key, series.metric, points[index].commit.id) in falls
-            repeat = Repeat(times=times, passes=passes, explain=explain if flagged else frozenset())
-            of_commit[key] = repeat.joined(of_commit[key]) if key in of_commit else repeat
+        key = (judged.series.key.family, judged.series.key.case)
+        for commit, repeat in _repeats(judged, falls, ends=ends):
+            known = wanted[commit].get(key)
+            wanted[commit][key] = repeat.joined(known) if known else repeat
     metrics = {judged.case.name: judged.series.key.metrics for judged in judgements}
     completed = _completed(results, wanted, metrics, retry_failed=retry_failed)
     return plan_repeats(wanted, results.commits, suites, completed)
+
+
+def _repeats(
+    judged: Judged, falls: Collection[tuple[str, str, str, str]], *, ends: bool
+) -> Iterator[tuple[str, Repeat]]:
+    """Yield the repeats that one series asks for, by commit id; `falls` are told by family, case, metric and commit."""
+    series, metric = judged.series, judged.series.metric
+    explain = explainable(series.key.metrics) & {metric} if not ends else frozenset[str]()
+    for index, times in judged.repeats(ends=ends).items():
+        commit = series.points[index].commit.id
+        flagged = index in judged.flagged or (series.key.family, series.key.case, metric, commit) in falls
+        passes = frozenset({METRICS[metric].measured_in})
+        yield commit, Repeat(times=times, passes=passes, explain=explain if flagged else frozenset())
 
 
 def merged_steps(judgements: Sequence[Judged]) -> tuple[tuple[Judged, Step], ...]:

@@ -1,9 +1,10 @@
 """Runs tasks on workers in leased slots and has their results recorded in the order of the history."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from threading import Event, Lock
 from typing import Final
@@ -118,7 +119,7 @@ class Workers:
             self._listener.planned(len(found), purpose="reusing")
         for task in found:
             self._deliver(Done(task=task, facts=None, observed={}))
-        return {(task.spec.family, task.commit.id) for task in found}
+        return _records(found)
 
     def measure(self, blocks: Blocks, newest: Commit, *, purpose: str, more: bool = False) -> set[RecordKey]:
         """Execute the tasks of `blocks`: one by one until every case has its number of calls, then on all slots.
@@ -129,13 +130,13 @@ class Workers:
         begin, left = len(self.recorder.tasks), blocks
         self._listener.planned(_count(blocks), purpose=purpose)
         if not more:
-            self._unknown = [task for block in blocks for task in block if not task.round]
+            self._unknown = [task for task in chain.from_iterable(blocks) if not task.round]
             self._forecast()
         while left:
             self._execute_next(left)
             left = self._left(blocks, begin)
             if left and not self.budget.allows(left[-1][-1]):
-                self.budget.leave([task for block in left for task in block])
+                self.budget.leave(chain.from_iterable(left))
                 break
             if (row := self._builds.take_row()) is not None:
                 if left or more:
@@ -143,7 +144,7 @@ class Workers:
                 left = self._left(blocks, begin)
                 self._listener.planned(_count(left), purpose=purpose)
         self.recorder.check()
-        return {(task.spec.family, task.commit.id) for task in self.recorder.tasks[begin:]}
+        return _records(self.recorder.tasks[begin:])
 
     def _execute_next(self, blocks: Blocks) -> None:
         """Execute the first task where a number of calls is to be calibrated, else all."""
@@ -174,7 +175,7 @@ class Workers:
 
         Raises MemharnessError where it fails to build like those in the row that was the reason for this.
         """
-        tasks = (task for block in left for task in block)
+        tasks = chain.from_iterable(left)
         due = tuple(task for task in tasks if task.spec.family == row.family and task.commit.id == newest.id)
         if due:
             self._listener.planned(1, purpose=f"{ROW} commits fail to build alike; trying the newest")
@@ -188,8 +189,7 @@ class Workers:
         """Tell whether a case is to be called repeatedly whose number of calls is not known yet."""
         return any(
             self.recorder.calls_of(task.spec, case) is None
-            for block in blocks
-            for task in block
+            for task in chain.from_iterable(blocks)
             for case in task.cases
             if "growth" in task.passes and "growth" in self._project.metrics_of(case)
         )
@@ -256,6 +256,10 @@ class Workers:
         """Forecast once what those tasks will cost of which nobody knew it."""
         if self._unknown and self.forecast(self._unknown):
             self._unknown = []
+
+
+def _records(tasks: Iterable[Task]) -> set[RecordKey]:
+    return {(task.spec.family, task.commit.id) for task in tasks}
 
 
 def _count(blocks: Blocks) -> int:

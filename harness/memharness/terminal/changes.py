@@ -139,20 +139,19 @@ def explanation_text(lines: Sequence[BlamedLine]) -> Text:
     text.append(_edit_text(lead, lines), style="yellow")
     text.append("  gone" if own and lines[0].status == "gone" else "", style="dim")
     add_below(text, lead.source, "cyan")
-    former = [line.caller for line in own if line.caller_gone]
-    for beside in _edited_beside(own):
-        where = f"line {beside.line}{_BEFORE if beside in former else ''}"
-        add_below(text, f"in the same function, {where} changed here: {beside.source}", "yellow")
+    for edit in _edits_beside(own):
+        add_below(text, f"in the same function, {edit}", "yellow")
     for line in called:
-        size = f"{delta_text(line.bytes, 'bytes')} " if len(lines) > 1 else ""
-        add_below(text, f"{size}{_allocation_text(line, lead)}")
+        add_below(text, _allocation_text(line, lead, sized=len(lines) > 1))
     add_below(text, ", ".join(_type_items(_moved_types(lines))))
     return text
 
 
-def _edited_beside(lines: Sequence[BlamedLine]) -> Iterable[Frame]:
-    """Return the edited lines in the functions of unchanged ones, each once."""
-    return dict.fromkeys(line.caller for line in lines if line.caller and not line.changed_here)
+def _edits_beside(lines: Sequence[BlamedLine]) -> Iterator[str]:
+    """Yield the edited lines in the functions of unchanged ones, each once."""
+    former = [line.caller for line in lines if line.caller_gone]
+    for edited in dict.fromkeys(line.caller for line in lines if line.caller and not line.changed_here):
+        yield f"line {edited.line}{_BEFORE if edited in former else ''} changed here: {edited.source}"
 
 
 def _libraries_text(lines: Sequence[BlamedLine]) -> str:
@@ -176,10 +175,11 @@ def _edit_text(lead: BlamedLine | Frame, lines: Sequence[BlamedLine]) -> str:
     return f"{edited}, line{_BEFORE}" if all(line.caller_gone for line in lines) else edited
 
 
-def _allocation_text(line: BlamedLine, lead: BlamedLine | Frame) -> str:
+def _allocation_text(line: BlamedLine, lead: BlamedLine | Frame, *, sized: bool) -> str:
+    size = f"{delta_text(line.bytes, 'bytes')} " if sized else ""
     words = "used" if lead.function == "<module>" else "allocated"
     library = f" in {line.library}" if line.library else ""
-    return f"{words} at {line.path}:{line.line}{library}: {line.source}"
+    return f"{size}{words} at {line.path}:{line.line}{library}: {line.source}"
 
 
 def _type_items(types: Iterable[TypeCount]) -> list[str]:

@@ -1,7 +1,7 @@
 """What `show` prints on a terminal: all that is stored for one commit, case by case."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from rich.console import Console
@@ -69,18 +69,22 @@ def _draw_case(console: Console, stored: StoredCase) -> None:
     console.print()
     head = Text().append(visible(stored.case), style="bold")
     draw_text(console, head.append(f"  {visible(stored.family)}, {how}", style="dim"))
-    if isinstance(outcome, Skipped):
-        draw_text(console, Text(f"skipped: {visible(outcome.reason)}"), indent=2)
-        return
-    if not isinstance(outcome, Measured):
-        _draw_failed(console, outcome)
-        return
+    match outcome:
+        case Measured():
+            _draw_measured(console, outcome, stored.profiles)
+        case Skipped():
+            draw_text(console, Text(f"skipped: {visible(outcome.reason)}"), indent=2)
+        case _:
+            _draw_failed(console, outcome)
+
+
+def _draw_measured(console: Console, outcome: Measured, profiles: Mapping[str, Profile]) -> None:
     _draw_metrics(console, outcome)
     for kind, title in _PROFILE_TITLES.items():
-        if kind in stored.profiles:
-            _draw_profile(console, kind, title, stored.profiles[kind], outcome)
-    if "calls" in stored.profiles:
-        _draw_calls(console, stored.profiles["calls"].sizes)
+        if kind in profiles:
+            _draw_profile(console, kind, title, profiles[kind], outcome)
+    if "calls" in profiles:
+        _draw_calls(console, profiles["calls"].sizes)
     for name, failed in outcome.failed_passes.items():
         _draw_failed(console, failed, f"the {visible(name)} pass")
     for note in outcome.notes:

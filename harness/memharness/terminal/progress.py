@@ -79,15 +79,19 @@ def result_text(outcomes: Mapping[str, Outcome], reused: int) -> str:
     """Return what became of the cases of a commit, the first failure with its reason."""
     failed = {case: failure for case, outcome in outcomes.items() for failure in failures(outcome)}
     if not failed:
-        skipped = sum(isinstance(outcome, Skipped) for outcome in outcomes.values())
-        done = [(len(outcomes) - skipped, "measured"), (reused, "reused"), (skipped, "skipped")]
-        parts = [(number, word) for number, word in done if number]
-        if len(parts) == 1 and parts[0][0] == 1:
-            return parts[0][1]
-        return ", ".join(f"{number_text(number, 'case')} {word}" for number, word in parts)
+        return _done_text(outcomes, reused)
     phase, reason = outcome_reason(next(iter(failed.values())))
     if len(outcomes) + reused == 1:
         return f"failed in {phase}: {visible(reason)}"
     names = names_text([*failed])
     of_all = f"{len(failed)} of {len(outcomes) + reused} cases failed"
     return f"{of_all} ({names}), the first in {phase}: {visible(reason)}"
+
+
+def _done_text(outcomes: Mapping[str, Outcome], reused: int) -> str:
+    """Return how many cases were measured, reused and skipped; of a single case only which of these."""
+    skipped = sum(isinstance(outcome, Skipped) for outcome in outcomes.values())
+    done = [(len(outcomes) - skipped, "measured"), (reused, "reused"), (skipped, "skipped")]
+    if len(outcomes) + reused == 1:
+        return next(word for number, word in done if number)
+    return ", ".join(f"{number_text(number, 'case')} {word}" for number, word in done if number)

@@ -221,17 +221,21 @@ def _draw_still_open(console: Console, report: Report, commits: Mapping[str, Com
     findings.sort(key=lambda finding: -max(map(_relative_rise, finding)))
     for finding in findings[:_MOST_OPEN]:
         text = Text("still open", style="bold red").append(f": {_open_text(finding)} since ")
-        since = finding[0].range[0] if finding[0].drift else finding[0].commit
-        if since:
-            text.append_text(commit_text(since, commits, with_author=False))
-        else:  # what is between was not measured
-            text.append("one of {}..{}".format(*(commits[id_].short for id_ in finding[0].range)))
-        families = {change.family for change in finding}
+        text.append_text(_began_at(finding[0], commits))
         if several_families(report):
+            families = {change.family for change in finding}
             text.append(f"  {one_or_number([*families], 'environment')}")
         draw_text(console, text)
     if len(findings) > _MOST_OPEN:
         draw_text(console, Text(f"and {len(findings) - _MOST_OPEN} more; see `memharness check --all`", style="dim"))
+
+
+def _began_at(change: Change, commits: Mapping[str, Commit]) -> Text:
+    """Return the commit since which a change is open, or the range that holds it where what is between has no value."""
+    since = change.range[0] if change.drift else change.commit
+    if since is None:
+        return Text("one of {}..{}".format(*(commits[id_].short for id_ in change.range)))
+    return commit_text(since, commits, with_author=False)
 
 
 def _relative_rise(change: Change) -> float:
