@@ -38,7 +38,7 @@ def measure(work: Workload, request: dict[str, Any]) -> dict[str, Any]:
     answer = measure_with(profiler, work, request)
     if profiler.peak is not None:
         taken = profiler.peak.taken()
-        if not monitoring:
+        if profiler.peak_alone:
             answer["profiles"] = {}
         if taken is None:
             answer["notes"].append(ELSEWHERE)
@@ -58,6 +58,7 @@ class DeepProfiler(Profiler):
         self.peak: PeakTraces | None = None
         self._examples: Examples | None = {} if "retained" in request["metrics"] else None  # of what is retained
         self._event: list[int] | None = request["event"]
+        self.peak_alone = self._event is not None and request["metrics"] == ["peak"]
         self._instrumentation = Instrumentation()
         self._prepare()
 
@@ -95,7 +96,7 @@ class DeepProfiler(Profiler):
     @property
     def _is_over(self) -> bool:
         """Tell whether the peak is all that is wanted, and its traces were taken."""
-        return self.peak is not None and bool(self.peak.data) and not monitoring
+        return self.peak_alone and self.peak is not None and bool(self.peak.data)
 
     def profile(self, counts: tracing.Counts, types: list[LineType]) -> dict[str, Any]:
         """Return the profile of a call."""
