@@ -22,15 +22,15 @@ def history(bench: Workbench, *, length: int = LENGTH, broken: tuple[int, ...] =
     """Make commits of which a third changes nothing that is measured, with steps at 30 and 70."""
     (bench.path / "memharness.toml").write_text(METRICS)
     (bench.path / "README").write_text("")
-    commits = []
+    made = []
     for number in range(length):
         size = 100_000 if number < 30 else 200_000 if number < 70 else 150_000
         text = f"# {number}\n" + module(size=size)
         if number in broken:
             text = "import no_such_module\n" + text
         files = {"README": str(number)} if number % 3 == 2 and number not in broken else {"box.py": text}
-        commits.append(bench.repository.commit(files, f"commit {number}"))
-    return commits
+        made.append((files, f"commit {number}"))
+    return bench.repository.commits(made)
 
 
 def key(report: dict[str, list[dict[str, Any]]]) -> list[tuple[Any, ...]]:

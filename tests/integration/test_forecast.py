@@ -13,8 +13,8 @@ def forecasts(bench: Workbench) -> list[tuple[str, ...]]:
 
 
 def history(bench: Workbench, commits: int) -> None:
-    for number in range(commits):
-        bench.commit(module(size=100_000 + number))
+    texts = [module(size=100_000 + number) for number in range(commits)]
+    bench.repository.commits(({"box.py": text}, "change") for text in texts)
 
 
 def test_the_first_run_says_it_after_the_first_commit_and_the_next_before_it_begins(quick: Workbench) -> None:

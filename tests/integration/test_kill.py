@@ -44,8 +44,8 @@ def until_measured(process: subprocess.Popen[bytes], commits: int) -> None:
 
 
 def make_history(bench: Workbench) -> None:
-    for number in range(COMMITS):
-        bench.commit(module(size=100_000 * (1 + number // 5), kept=LEAK if number >= 8 else ""))
+    texts = [module(size=100_000 * (1 + number // 5), kept=LEAK if number >= 8 else "") for number in range(COMMITS)]
+    bench.repository.commits(({"box.py": text}, "change") for text in texts)
 
 
 def test_killed_ten_times_a_run_still_ends_with_the_same_results(bench: Workbench) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 _ISOLATED = {
@@ -26,13 +26,15 @@ class RepositoryBuilder:
         path.mkdir(parents=True, exist_ok=True)
         self.git("init", "--quiet", "--template=", "--initial-branch=main")
 
-    def git(self, *arguments: str) -> str:
-        """Run git in the work tree; its output without the line end."""
+    def git(self, *arguments: str, given: str = "") -> str:
+        """Run git in the work tree on an input; its output without the line end."""
         date = f"{self.time} +0000"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
         environment |= {**_ISOLATED, "GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
         command = ["git", "-c", "maintenance.auto=false", *arguments]
-        done = subprocess.run(command, cwd=self.path, env=environment, check=True, capture_output=True)
+        done = subprocess.run(
+            command, cwd=self.path, env=environment, input=given.encode(), check=True, capture_output=True
+        )
         return done.stdout.decode(errors="surrogateescape").removesuffix("\n")
 
     def commit(
@@ -49,6 +51,22 @@ class RepositoryBuilder:
         self.git("add", "--all", "--force")
         self.git("commit", "--quiet", "--allow-empty", "--message", subject)
         return self._made(tag)
+
+    def commits(self, history: Iterable[tuple[Mapping[str, str], str]]) -> list[str]:
+        """Make a commit of each pair of files and subject on `main`; all but the first in one process of git."""
+        (files, subject), *others = history
+        ids = [self.commit(files, subject)]
+        stream = ["reset refs/heads/main", f"from {ids[0]}"]
+        for files, subject in others:
+            who = f"{_ISOLATED['GIT_AUTHOR_NAME']} <{_ISOLATED['GIT_AUTHOR_EMAIL']}> {self.time} +0000"
+            stream += ["commit refs/heads/main", "mark :1", f"author {who}", f"committer {who}", _data(f"{subject}\n")]
+            for name, text in files.items():
+                stream += [f"M 100644 inline {name}", _data(text)]
+            stream.append("get-mark :1")
+            self.time += 60
+        ids += self.git("fast-import", "--quiet", given="\n".join(stream)).split()
+        self.git("reset", "--quiet", "--hard")
+        return ids
 
     def branch(self, name: str, start: str = "HEAD") -> None:
         """Make a branch and go there."""
@@ -81,6 +99,10 @@ def facts(folder: Path) -> dict[bytes, tuple[int, int, bytes]]:
         content = b"" if path.is_dir() or path.is_symlink() else path.read_bytes()
         found[os.fsencode(path)] = (status.st_mode, status.st_mtime_ns, content)
     return found
+
+
+def _data(text: str) -> str:
+    return f"data {len(text.encode())}\n{text}"
 
 
 def contents(folder: Path) -> dict[str, bytes]:
