@@ -102,17 +102,17 @@ def make_report(
         series=tuple(map(_summary, present)),
         exceeded=tuple(over for one in present for over in _exceeded(one)),
         figures=_figures(results, failed),
-        below_floors=_below_floors(judged, {f.case for f in failed} | {change.case for change in changes}),
+        below_floors=_below_floors(judged, failed, changes),
         working_tree=next((commit.id for commit in results.commits if commit.working_tree), None),
         notices=_notices(results, present),  # describing may have noticed damaged profiles
     )
 
 
-def _below_floors(judged: Sequence[Judged], noted: Collection[str]) -> tuple[str, ...]:
-    """Return the cases in which nothing can be found, as no judged figure reaches its floor; none that is `noted`."""
+def _below_floors(judged: Sequence[Judged], failed: Sequence[Failure], changes: Sequence[Change]) -> tuple[str, ...]:
+    """Return the cases in which nothing can be found, as no judged figure reaches its floor, and nothing failed."""
     shown = {one.case.name for one in judged if one.reaches_floor or one.case.scenario.limits}
-    judgeable = dict.fromkeys(one.case.name for one in judged if one.rule is not None)
-    return tuple(case for case in judgeable if case not in shown and case not in noted)
+    shown |= {failure.case for failure in failed} | {change.case for change in changes}
+    return tuple(dict.fromkeys(one.case.name for one in judged if one.rule is not None and one.case.name not in shown))
 
 
 def _notices(results: Results, present: Sequence[Judged]) -> tuple[str, ...]:
