@@ -30,7 +30,7 @@ _MODULES = {  # of the probe's, by pass; the first one measures
     "discover": ("discovery",),
     "setup_cache": ("setup_cache", "access_recorder"),
 }
-_DRIVERS = ("file_driver", "call_driver", "script_driver", "asv_driver")
+_DRIVERS = ("file_driver", "call_driver", "script_driver", "asv_driver", "pytest_driver")
 _RECORDED = (
     "first",
     "growth",
@@ -62,7 +62,8 @@ def main() -> None:
     work = Workload(request, getattr(probe, driver), accesses)
     answer: dict[str, Any] = {"format": _FORMAT, "method": METHOD}
     try:
-        answer.update(status="measured", **getattr(probe, _MODULES[name][0]).measure(work, request))
+        measure = getattr(probe, _MODULES[name][0]).measure
+        answer.update(status="measured", **work.drive(lambda: measure(work, request)))
         if accesses is not None:
             answer.update(accesses=accesses.report(), processes=accesses.processes())
     except BaseException as error:  # noqa: BLE001  (the workload may raise anything)

@@ -8,7 +8,8 @@ copy lies below `request["scenarios"]`. It returns
               "params": [[name, [values]], ..]: texts, true, false or finite numbers of 64 bits, no two alike; `load`
                         finds the position of each in `request["positions"]`, in this order,
               "version": text in place of a hash of the files' code, where the suite gives it one,
-              "summary": one line, "timeout": seconds, "limits": {metric: bytes}, "tags": [texts],
+              "summary": one line, "timeout": seconds, "tags": [texts],
+              "limits": {metric: bytes, or a text such as "8 MiB"},
               "has_setup", "has_teardown": whether what `load` returns has these functions,
               "fresh_setup": whether setup is called before every call}, ..],
    "omitted": [[module or workload, reason], ..]  what it passed over, such as a module that cannot be imported}

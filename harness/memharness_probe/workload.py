@@ -29,7 +29,8 @@ class Workload:
     """One scenario with one set of parameters. `phase` is the one entered last; `accesses` records what it looks at.
 
     `load` of its driver takes the request and returns an object whose attributes are the functions to call; `discover`,
-    where it has one, returns the workloads of a suite, as `discovery` says.
+    where it has one, returns the workloads of a suite, as `discovery` says. A driver that has `drive` calls what it is
+    given with such an object, where there is something to measure.
     """
 
     def __init__(self, request: dict[str, Any], driver: Any, accesses: AccessRecorder | None = None) -> None:
@@ -42,14 +43,31 @@ class Workload:
         self._scope: dict[str, Any] = {}  # of the bound `run`
         self._dropped = False
         self._set_up: Callable[[], Any] | None = None
+        self._drop: Callable[[], Any] | None = None
         self.fresh: bool = request["fresh_setup"]  # `setup` is called before every call
 
-    def load(self) -> None:
-        """Import the workload, and with it what it imports at its top level."""
+    def drive(self, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Return what `measure` returns: it is called at once, or by the driver where there is something to measure."""
+        listing = self._request["pass"] == "discover"  # noqa: S105  (no password)
+        if listing or not hasattr(self._driver, "drive"):
+            return measure()
         self.enter("import")
-        functions = self._driver.load(self._request)
+
+        def measure_functions(functions: Any) -> dict[str, Any]:
+            self._functions, self._drop = functions, functions.drop
+            return measure()
+
+        answer: dict[str, Any] = self._driver.drive(self._request, measure_functions, self.enter)
         leave_if_forked()
-        self._functions = functions
+        return answer
+
+    def load(self) -> None:
+        """Import the workload, and with it what it imports at its top level, unless its driver has."""
+        self.enter("import")
+        if self._functions is None:
+            functions = self._driver.load(self._request)
+            leave_if_forked()
+            self._functions = functions
         self.prove_origin()
 
     def discover(self) -> Any:
@@ -85,7 +103,11 @@ class Workload:
         self.enter("run")
 
     def drop(self) -> None:
-        """Drop the state."""
+        """Drop the state, and have a driver tear down what it set up."""
+        if self._drop is not None:
+            self.begin_user_code()
+            self._drop()
+            signals.hold()
         self._state = self._scope["_state"] = None
         self._dropped = True
 

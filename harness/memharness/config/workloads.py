@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from memharness.config import readers
 from memharness.config.document import Document, Location, check_keys, inside
@@ -20,16 +20,21 @@ _KEYS: Final[Mapping[str, readers.Reader]] = {
 }
 
 
+At = Literal["worktree", "commit"]  # of the working tree, or of each commit
+
+
 class WorkloadConfig(Value):
     """A workload by its address. `name` is "" where none was given; relative paths in the address start in `folder`.
 
-    `settings` are fields of Scenario, by name. `where` is the location of the address, for messages.
+    `settings` are fields of Scenario, by name. `at` says whose tests are measured. `where` is the location of the
+    address, for messages.
     """
 
     address: str
     folder: Path
     where: Any  # Location, a union with a class, which msgspec does not convert to
     name: str = ""
+    at: At = "worktree"
     settings: dict[str, Any] = {}
 
 
@@ -52,7 +57,7 @@ def _workload(name: str, value: object, where: Location, folder: Path) -> Worklo
         raise MemharnessError(f'{where}: "{name}" cannot name a workload', hint="Use letters, digits, ., _ and -.")
     if isinstance(value, str):
         return WorkloadConfig(address=readers.text(value, where), folder=folder, where=where, name=name)
-    check_keys(value, ("address", *_KEYS), where)
+    check_keys(value, ("address", "at", *_KEYS), where)
     keys = readers.typed(value, dict[str, Any], where)
     if "address" not in keys:
         raise MemharnessError(
@@ -63,5 +68,12 @@ def _workload(name: str, value: object, where: Location, folder: Path) -> Worklo
         folder=folder,
         where=where,
         name=name,
+        at=_at(keys["at"], inside(where, "at")) if "at" in keys else "worktree",
         settings={key.replace("-", "_"): _KEYS[key](keys[key], inside(where, key)) for key in keys if key in _KEYS},
     )
+
+
+def _at(value: object, where: Location) -> At:
+    if value not in ("worktree", "commit"):
+        raise MemharnessError(f"{where}: {value!r} is no place of tests", hint='Write "worktree" or "commit".')
+    return "commit" if value == "commit" else "worktree"

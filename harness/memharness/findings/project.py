@@ -54,8 +54,11 @@ class Project:
     collections: tuple[Collection, ...] = ()
 
     def metrics_of(self, case: Case) -> tuple[str, ...]:
-        """Return the metrics that are wanted of a case."""
-        return case.scenario.metrics or self.config.run.metrics
+        """Return the metrics that are wanted of a case; not `import` of a test, which pytest imports."""
+        wanted = self.config.run.metrics
+        if case.scenario.driver == "pytest":
+            wanted = tuple(metric for metric in wanted if metric != "import")
+        return case.scenario.metrics or wanted
 
     def layout(self, files: Mapping[str, str]) -> Layout:
         """Return where the packages lie in a commit with these `files`: path -> blob id."""

@@ -26,7 +26,7 @@ class ListedCase(Value):
     identity: str = ""
     summary: str = ""
     timeout: float | None = None  # seconds
-    limits: dict[str, int] = {}  # by metric
+    limits: dict[str, int | str] = {}  # by metric, as they are written
     tags: tuple[str, ...] = ()
     has_setup: bool = False
     has_teardown: bool = False

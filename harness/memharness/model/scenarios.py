@@ -6,7 +6,7 @@ from typing import Literal
 
 from memharness.model.values import Scalar, Value
 
-Driver = Literal["file", "call", "script", "asv"]  # the module of the probe that loads a workload
+Driver = Literal["file", "call", "script", "asv", "pytest"]  # the module of the probe that loads a workload
 
 TargetValue = str | int | tuple[str, ...]
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from memharness.config.scenario_keys import SCENARIO_KEYS
 from memharness.config.workloads import WorkloadConfig
 from memharness.errors import MemharnessError
 from memharness.files.copies import copy_folder
@@ -22,16 +23,18 @@ from memharness.model.values import Value, digest
 from memharness.scenarios.identity import identity, reached_sources
 from memharness.scenarios.source import Source, read_source
 from memharness.workloads.asv_suites import find_asv_suite
+from memharness.workloads.pytest_tests import find_tests
 from memharness.workloads.scenario import make_scenario
 from memharness.workloads.scripts import COPIES
 from memharness.workloads.suite_files import SuiteFiles, content_digest
 
 PACKAGES: Final = f"{COPIES}/packages"  # folder in the copy of the scenario folder: what drivers need of this Python's
 _FLAGGED: Final = ("warm_peak", "retained", "growth", "result")  # the first call of foreign code is mostly lazy set-up
+_BESIDE: Final = ("folder", "packages", "paths", "selection")  # of a target: how a workload was found, not what it is
 _CALL: Final = Call(takes_state=False, params=())
 
 Finder = Callable[[WorkloadConfig, str], SuiteFiles]  # of a workload and what follows the kind
-_FINDERS: Final[Mapping[Driver, Finder]] = {"asv": find_asv_suite}
+_FINDERS: Final[Mapping[Driver, Finder]] = {"asv": find_asv_suite, "pytest": find_tests}
 
 
 class Collection(Value):
@@ -45,7 +48,7 @@ class Collection(Value):
     @property
     def copy(self) -> str:
         """The path of the copied folder below the copy of the scenario folder."""
-        return f"{COPIES}/{digest(self.workload.address, 8)}/{self.suite.folder.name}"
+        return f"{COPIES}/{digest(self.workload.address, 8)}/{self.suite.copied_as or self.suite.folder.name}"
 
     @property
     def target(self) -> dict[str, TargetValue]:
@@ -103,6 +106,9 @@ def _collection(workload: WorkloadConfig) -> Collection:
     kind, _, rest = workload.address.partition(":")
     driver = next(name for name in _FINDERS if name == kind)
     suite = _FINDERS[driver](workload, rest.strip())
+    if suite.dependencies:
+        dependencies = (*workload.settings.get("dependencies", ()), *suite.dependencies)
+        workload = replace(workload, settings={**workload.settings, "dependencies": dependencies})
     return Collection(workload=workload, driver=driver, suite=suite, state=_state(driver, suite, suite.folder))
 
 
@@ -132,13 +138,15 @@ def _code(folder: Path, files: Iterable[str], read: Callable[[Path], Source]) ->
 
 
 def _scenario(collection: Collection, name: str, case: ListedCase) -> Scenario:
-    settings = {"timeout": case.timeout, "limits": case.limits, "tags": case.tags} | collection.workload.settings
+    limits = SCENARIO_KEYS["limits"](case.limits, f"{name}: limits")
+    settings = {"timeout": case.timeout, "limits": limits, "tags": case.tags} | collection.workload.settings
     scenario = make_scenario(
         replace(collection.workload, name=name, settings=settings),
         collection.driver,
         collection.target | case.target,
         summary=case.summary,
         content=case.identity,
+        beside=_BESIDE,
     )
     return replace(
         scenario,

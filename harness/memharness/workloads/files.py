@@ -12,7 +12,7 @@ from memharness.workloads.scripts import script_sources
 def copy_files(scenarios: Iterable[Scenario], into: Path) -> None:
     """Copy the scripts of scenarios, with what they import from beside them, below the folder `into`."""
     for scenario in scenarios:
-        if scenario.target.get("below") == "scenarios":
+        if scenario.driver == "script" and scenario.target["below"] == "scenarios":
             _copy_script(Path(scenario.path), into / str(scenario.target["path"]))
 
 

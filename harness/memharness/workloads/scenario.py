@@ -1,5 +1,6 @@
 """The scenario of a workload with an address."""
 
+from collections.abc import Container
 from typing import Final
 
 from memharness.config.workloads import WorkloadConfig
@@ -17,18 +18,20 @@ def make_scenario(
     summary: str,
     path: str = "",
     content: object = None,
+    beside: Container[str] = (),
 ) -> Scenario:
-    """Return a scenario that `driver` loads; `content` is what defines it beside the target.
+    """Return a scenario that `driver` loads; `content` is what defines it beside the target, but for what is `beside`.
 
     `path` is that of the file that holds the workload, for messages; the address stands for it where there is none.
     """
     settings = workload.settings
     measuring = {name: settings[name] for name in _MEASURING if name in settings}
+    defining = {name: value for name, value in target.items() if name not in beside}
     return Scenario(
         name=workload.name or workload.address,
         path=path or workload.address,
         summary=summary,
-        identity=digest([driver, target, content, measuring], 16),
+        identity=digest([driver, defining, content, measuring], 16),
         driver=driver,
         target=target,
         **settings,

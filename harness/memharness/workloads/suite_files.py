@@ -17,13 +17,16 @@ _MOST_BYTES: Final = 1 << 30
 class SuiteFiles(Value):
     """What is copied of a suite: `files` below `folder`, and `packages` that its driver needs of this Python's own.
 
-    `target` is what the driver is told beside where the copy lies.
+    `target` is what the driver is told beside where the copy lies, which is named `copied_as`, or else like the folder.
+    `dependencies` are added to those of its workloads.
     """
 
     folder: Path
     files: tuple[str, ...]
     target: dict[str, TargetValue] = {}
     packages: tuple[str, ...] = ()
+    copied_as: str = ""
+    dependencies: tuple[str, ...] = ()
 
 
 def files_below(folder: Path, without: Container[Path] = ()) -> tuple[str, ...]:
