@@ -36,6 +36,7 @@ from memharness.model.measurements import (
     OutOfMemory,
     Profile,
     ProfileLine,
+    Skipped,
     Stack,
     StoredCase,
     Survivor,
@@ -155,9 +156,9 @@ def compared(value: Report, width: int = 120) -> str:
     return "\n" + file.getvalue()
 
 
-def shown(*cases: StoredCase, width: int = 120) -> str:
+def shown(*cases: StoredCase, width: int = 120, verbose: bool = False) -> str:
     screen, file = console(width)
-    draw_commit(screen, COMMITS[IDS[3]], cases)
+    draw_commit(screen, COMMITS[IDS[3]], cases, verbose=verbose)
     return "\n" + file.getvalue()
 
 
@@ -1055,6 +1056,20 @@ waste[rows=100]  cpython-3.11.7-auto, measured 2 times
   note: few calls
 """
     )
+
+
+def test_of_many_cases_of_a_commit_those_that_failed_and_the_largest_are_printed() -> None:
+    cases = [
+        replace(OLD, case=f"case {number}", outcome=Measured(metrics={"peak": number}, passes=("first",)), profiles={})
+        for number in range(30)
+    ]
+    cases[3] = replace(cases[3], outcome=Skipped(reason="not here"))
+    cases[4] = replace(cases[4], outcome=TimedOut(during="run", limit_seconds=1.0))
+    text = shown(*cases)
+    assert re.findall(r"(?m)^(case \d+) ", text) == ["case 4", *(f"case {number}" for number in range(11, 30))]
+    assert text.endswith("\n\n10 more cases, none larger; --verbose or -k shows them\n")
+    assert shown(*cases[:20]).count("\ncase ") == 20
+    assert shown(*cases, verbose=True).count("\ncase ") == 30
 
 
 def test_an_explained_case_shows_modules_peak_types_and_survivors() -> None:

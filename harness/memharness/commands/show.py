@@ -23,10 +23,13 @@ from memharness.wording.text import number_text
 @click.command()
 @click.argument("commit", required=False, metavar="[COMMIT]")
 @click.option("--explain", is_flag=True, help="Measure call stacks, types and the lines of the peak where missing.")
+@click.option("-v", "--verbose", is_flag=True, help="Print every case, however many there are.")
 @choosing
 @json_option
 @measuring
-def command(config: Config, selection: Selection, *, commit: str | None, explain: bool, as_json: bool) -> None:
+def command(
+    config: Config, selection: Selection, *, commit: str | None, explain: bool, verbose: bool, as_json: bool
+) -> None:
     """Print what is stored for COMMIT (default: the newest measured commit), which may be WORKTREE.
 
     That is the metrics, the tracked objects with the types that grew, and the lines that hold memory. Call stacks,
@@ -53,7 +56,7 @@ def command(config: Config, selection: Selection, *, commit: str | None, explain
     from memharness.terminal.commit import draw_commit
     from memharness.terminal.console import output_console
 
-    draw_commit(output_console(), found, stored)
+    draw_commit(output_console(), found, stored, verbose=verbose)
 
 
 def _failures(stored: Sequence[StoredCase], commit: Commit) -> Iterator[str]:

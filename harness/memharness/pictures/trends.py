@@ -60,7 +60,7 @@ def _panels(trends: Sequence[Trend]) -> list[list[Trend]]:
     if len(panels) > MAX_PANELS:
         raise MemharnessError(
             f"{len(panels)} panels are more than one picture can show (at most {MAX_PANELS})",
-            hint="Choose fewer scenarios or metrics.",
+            hint="Choose cases with -k, or fewer metrics; `memharness publish` draws every trend.",
         )
     return panels
 

@@ -1,7 +1,8 @@
 """What `show` prints on a terminal: all that is stored for one commit, case by case."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from math import inf
 from typing import Final
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from memharness.model.measurements import (
     Failed,
     Measured,
     ModuleCost,
+    Outcome,
     OutOfMemory,
     Profile,
     ProfileLine,
@@ -44,6 +46,7 @@ from memharness.wording.text import (
 )
 from memharness.wording.verdicts import certainty
 
+_MOST_CASES: Final = 20  # of which all are printed
 _TOP_CHAINS: Final = 3  # of holders
 _PROFILE_TITLES: Final = {
     "import": "kept by the imports",
@@ -54,11 +57,31 @@ _PROFILE_TITLES: Final = {
 }
 
 
-def draw_commit(console: Console, commit: Commit, stored: Iterable[StoredCase]) -> None:
-    """Print all that is stored for one commit, case by case."""
+def draw_commit(console: Console, commit: Commit, stored: Sequence[StoredCase], *, verbose: bool = False) -> None:
+    """Print all that is stored for one commit, case by case; of many only the foremost ones, unless `verbose`."""
     draw_text(console, titled_commit_text(commit.id, {commit.id: commit}))
-    for case in stored:
+    shown = stored if verbose or len(stored) <= _MOST_CASES else _foremost(stored)
+    for case in shown:
         _draw_case(console, case)
+    if len(shown) < len(stored):
+        rest = f"{number_text(len(stored) - len(shown), 'more case')}, none larger; --verbose or -k shows them"
+        console.print()
+        draw_text(console, Text(rest, style="dim"))
+
+
+def _foremost(stored: Sequence[StoredCase]) -> Sequence[StoredCase]:
+    """Return the cases that are printed where there are many, in their order: what failed, then the largest."""
+    ranked = sorted(range(len(stored)), key=lambda at: _size(stored[at].outcome), reverse=True)
+    return [stored[at] for at in sorted(ranked[:_MOST_CASES])]
+
+
+def _size(outcome: Outcome) -> float:
+    """Return what a case is ranked by: its peak, or the largest figure where that is not measured."""
+    if isinstance(outcome, Skipped):
+        return -1
+    if not isinstance(outcome, Measured) or outcome.failed_passes:
+        return inf
+    return outcome.metrics.get("peak", max(outcome.metrics.values(), default=0))
 
 
 def _draw_case(console: Console, stored: StoredCase) -> None:
