@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from playwright.sync_api import Page
 
 import site_values as values
@@ -327,6 +328,32 @@ def test_figures_read_the_same_in_both_languages(open_tab: Opener) -> None:
             "([sizes, unit]) => sizes.map(size => [memharness.valueText(size, unit), memharness.deltaText(size, unit)])"
         )
         assert page.evaluate(both, [sizes, unit]) == [[value_text(s, unit), delta_text(s, unit)] for s in sizes]
+
+
+def test_cases_below_their_floors_are_folded_away_until_one_opens_them_or_asks_by_name(
+    open_tab: Opener, tmp_path: Path, site_folder: Path
+) -> None:
+    shutil.copytree(site_folder / "assets", tmp_path / "assets")
+    site, index = values.crowded_index(30)
+    below = frozenset(f"case-{number}" for number in range(5, 30))
+    (tmp_path / "index.html").write_text(pages.render_index(site, replace(index, below_floors=below)))
+    tab = open_tab(f"file://{tmp_path}/")
+    page = tab.open("index.html")
+    tab.wait("document.getElementById('count').value === '5 of 30 trends'")
+    assert len(shown_cases(page)) == 5
+    page.fill("#words", "case_29")
+    tab.wait("document.getElementById('count').value === '1 of 30 trends'")
+    page.fill("#words", "")
+    tab.wait("document.getElementById('count').value === '5 of 30 trends'")
+    unfold = page.get_by_role("button", name="25 cases of which no figure reaches its floor")
+    unfold.focus()
+    page.keyboard.press("Enter")
+    tab.wait("document.getElementById('count').value === '30 trends'")
+    page.click("[data-sort=now]")
+    page.reload()
+    assert tab.query() == {"below": "shown", "sort": "-now"}
+    assert page.locator("#below tr[data-m]:visible").count() == 25
+    assert unfold.get_attribute("aria-expanded") == "true"
 
 
 def test_sixteen_hundred_trends_are_quick(open_tab: Opener, tmp_path: Path, site_folder: Path) -> None:

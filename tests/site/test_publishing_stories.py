@@ -28,7 +28,7 @@ from memharness.site.publish import publish
 from memharness.store import Store
 from published import data_of, text_of
 from repositories import RepositoryBuilder
-from stored import FAMILY
+from stored import FAMILY, stored_project
 
 LIMITED = "# /// script\n# [tool.memharness]\n# limits = { peak = '200 kB' }\n# ///\ndef run():\n    pass\n"
 
@@ -325,3 +325,14 @@ def test_a_case_that_only_ever_failed_has_no_empty_chart(project: Project) -> No
     assert "2 run ValueError: no" in text
     assert "Trend of" not in text
     assert "Choose a metric" not in text
+
+
+@pytest.mark.parametrize(("peaks", "cases", "folded"), [((1, 1), 20, 20), ((1, 1), 2, 0), ((1, 4096, 1), 20, 0)])
+def test_of_many_cases_those_below_their_floors_are_folded_away(
+    tmp_path: Path, peaks: tuple[int, ...], cases: int, folded: int
+) -> None:
+    config = stored_project(tmp_path, *peaks, cases=cases)
+    publish(config, Selection())
+    index = (config.publish.folder / "index.html").read_text()
+    assert re.findall(r"(\d+) cases? of which no figure reaches its floor", index) == [str(folded)] * bool(folded)
+    assert index.count("<tr data-m=") == 2 * cases

@@ -276,7 +276,9 @@ class CaseHistory:
     @cached_property
     def judged_metrics(self) -> tuple[str, ...]:
         """The metrics that can be flagged here."""
-        return tuple(m for m in self.metrics if m in FLAGGING and (m != "rss_peak" or self.untraced))
+        flagged = self.case.scenario.flagged
+        able = [metric for metric in self.metrics if metric in (FLAGGING if flagged is None else flagged)]
+        return tuple(metric for metric in able if metric in FLAGGING and (metric != "rss_peak" or self.untraced))
 
     def judge(self) -> tuple[Judged, ...]:
         """Judge the metrics that can be flagged, as `judge.judge` does by every commit."""

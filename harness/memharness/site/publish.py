@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from memharness.analyse.steps import rule_for
 from memharness.config.configuration import Config
 from memharness.findings.describe import open_source_edits
 from memharness.findings.project import Selection, name_at
@@ -29,9 +30,10 @@ from memharness.site.commit_pages import publish_commits
 from memharness.site.contents import CaseChanges, SiteContents, case_changes, open_contents
 from memharness.site.folder import SiteFolder, Written
 from memharness.site.status import status_of
-from memharness.site.timelines import failing
+from memharness.site.timelines import failing, failure_stretches
 from memharness.site.values import CaseName, ChangeEntry, Index, Leak, Site
 from memharness.wording.text import number_text
+from memharness.wording.thinning import MOST_SERIES
 
 _ALL_PICTURED: Final = 25  # cases, up to which every metric has its picture
 
@@ -151,7 +153,21 @@ def _index(contents: SiteContents, changes: Sequence[CaseChanges], entries: Sequ
         failing=tuple(
             failure for one in changes if one.case.stored in contents.current for failure in failing(one.case)
         ),
+        below_floors=frozenset(one.case.name.id for one in changes if len(rows) > MOST_SERIES and _below_floors(one)),
     )
+
+
+def _below_floors(changes: CaseChanges) -> bool:
+    """Tell whether nothing can be found in a case: no judged figure reaches its floor, no limit is set, none failed."""
+    case, scenario = changes.case, changes.case.case.scenario
+    judged = [row for row in changes.rows if row.judged]
+    if changes.entries or scenario.limits or not judged:
+        return False
+    for row in judged:
+        rule = rule_for(row.metric, scenario.thresholds, case.stored.project.config.thresholds)
+        if rule is not None and max(abs(row.low or 0), abs(row.high or 0)) >= rule.absolute:
+            return False
+    return not failure_stretches(case)
 
 
 def _newest_first(contents: SiteContents, entries: Sequence[ChangeEntry]) -> list[ChangeEntry]:

@@ -134,11 +134,12 @@ class FailureStretch(Value):
 
 
 class Index(Value):
-    """The first page: what is open, then every trend."""
+    """The first page: what is open, then every trend; those of cases `below_floors`, by id, are folded away."""
 
     open: tuple[ChangeEntry, ...]
     rows: tuple[TrendSummary, ...]
     failing: tuple[FailureAt, ...]  # at the newest commit that anything is stored of the case
+    below_floors: frozenset[str] = frozenset()
 
 
 class CasePage(Value):

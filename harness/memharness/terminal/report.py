@@ -17,10 +17,10 @@ from memharness.terminal.findings import draw_finding, one_or_number
 from memharness.terminal.lines import commit_text, failed_text, verdicts_text
 from memharness.terminal.tables import Row, draw_rows, draw_text
 from memharness.wording.text import and_text, delta_text, names_text, number_text, percent_text, value_text, visible
+from memharness.wording.thinning import MOST_SERIES
 from memharness.wording.verdicts import certainty, counts_text
 
 _MOST_OPEN: Final = 10  # lines
-_MOST_SERIES: Final = 24  # of which all are printed, on the half of a screen
 _LIMITS: Final = "a limit stands in the metadata of its scenario; accepting a change does not lift it"
 
 
@@ -71,7 +71,7 @@ def draw_series(
     Where there are many, unless `verbose`, only those with changes or above a limit are printed, and of the others
     that moved or are new the foremost, as far as there is room.
     """
-    every = verbose or len(report.series) <= _MOST_SERIES
+    every = verbose or len(report.series) <= MOST_SERIES
     shown = report.series if every else _foremost(report)
     if shown:
         draw_rows(console, ("metric", *headings), [*_series_rows(report, shown, row_of)], indent=2)
@@ -85,7 +85,7 @@ def _foremost(report: Report) -> Sequence[Summary]:
     below = set(report.below_floors)
     others = [row for row in report.series if _key(row) not in found and row.case not in below and not _stayed(row)]
     others.sort(key=_weight, reverse=True)
-    found.update(map(_key, others[: max(_MOST_SERIES - len(found), 0)]))
+    found.update(map(_key, others[: max(MOST_SERIES - len(found), 0)]))
     return [row for row in report.series if _key(row) in found]
 
 

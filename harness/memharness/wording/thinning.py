@@ -5,8 +5,11 @@ In: the cells of a series, one for each commit. Out: which of them show the same
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Final
 
 from memharness.model.findings import Cell
+
+MOST_SERIES: Final = 24  # of which reports and pages list every one, as they take the half of a screen
 
 
 def thin(cells: Sequence[Cell], most: int) -> tuple[Cell, ...]:

@@ -8,8 +8,11 @@
   const count = document.getElementById('count');
   const buttons = [...grid.querySelectorAll('thead button')];
   const COLUMNS = ['now', 'since', 'last', 'status', 'age'];
-  const rows = [...grid.tBodies[0].rows].map((row, index) => ({
-    row, index, metric: row.dataset.m,
+  const below = document.getElementById('below');  // the cases that are folded away, if any
+  const unfold = below?.querySelector('button');
+  const isUnfolded = () => unfold?.getAttribute('aria-expanded') === 'true';
+  const rows = [...grid.querySelectorAll('tbody tr[data-m]')].map((row, index) => ({
+    row, index, metric: row.dataset.m, body: row.parentElement,
     keys: row.dataset.k.split(',').map(key => key === '' ? null : Number(key)),
   }));
   const named = row => row.text ??= row.row.textContent.toLowerCase();
@@ -17,10 +20,11 @@
 
   function filter() {
     const wanted = words(input.value);
+    const opened = wanted.length > 0 || isUnfolded();  // who asks for a name finds it
     let shown = 0, total = 0;
     for (const row of rows) {
       const chosen = select.value === 'all' || row.metric === select.value;
-      const match = chosen && wanted.every(word => named(row).includes(word));
+      const match = chosen && (opened || row.body !== below) && wanted.every(word => named(row).includes(word));
       if (row.row.hidden === match) row.row.hidden = !match;
       total += chosen;
       shown += match;
@@ -47,13 +51,15 @@
       }
     }
     const sorted = [...rows].sort(compare);
-    if (sorted.some((row, index) => grid.tBodies[0].rows[index] !== row.row)) {
-      grid.tBodies[0].append(...sorted.map(row => row.row));
+    for (const body of grid.tBodies) {
+      const own = sorted.filter(row => row.body === body).map(row => row.row);
+      const current = [...body.querySelectorAll('tr[data-m]')];
+      if (own.some((row, index) => current[index] !== row)) body.append(...own);
     }
   }
 
   function keep() {
-    remember({q: input.value.trim(), metric: select.value === grid.dataset.chosen ? '' : select.value, sort: order});
+    remember({q: input.value.trim(), metric: select.value === grid.dataset.chosen ? '' : select.value, sort: order, below: isUnfolded() ? 'shown' : ''});
   }
 
   function restore() {
@@ -62,6 +68,7 @@
     select.value = query.get('metric') ?? grid.dataset.chosen;
     if (select.selectedIndex < 0) select.value = grid.dataset.chosen;
     order = query.get('sort') ?? '';
+    if (unfold) unfold.setAttribute('aria-expanded', query.get('below') === 'shown');
     if (!buttons.some(button => button.dataset.sort === order.replace('-', ''))) order = '';
   }
 
@@ -76,6 +83,11 @@
     const second = first === column ? `-${column}` : column;
     order = order === first ? second : order === second ? '' : first;
     sort();
+    keep();
+  });
+  unfold?.addEventListener('click', () => {
+    unfold.setAttribute('aria-expanded', !isUnfolded());
+    filter();
     keep();
   });
   restore();
