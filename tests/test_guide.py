@@ -30,7 +30,7 @@ SOURCES = [path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")]
 CONTEXT = click.Context(group, **group.context_settings)
 COMMANDS = {name: group.get_command(CONTEXT, name) for name in group.list_commands(CONTEXT)}
 TEXTS = {name: read_topic(name) for name in topics()} | {"README": (ROOT / "README.md").read_text(encoding="utf-8")}
-FOREIGN = ("git", "cp", "python", "pip", "uv", "ulimit", ".venv")  # commands of others
+FOREIGN = ("git", "cp", "python", "pip", "uv", "ulimit", "pytest ", ".venv")  # commands of others
 
 
 def table(topic: str, heading: str, number: int = 0) -> list[list[str]]:

@@ -73,7 +73,7 @@ class LineAttribution:
         """
         scenario: Place | None = None
         library, importer = "", ""
-        for path, line in frames:
+        for path, line in tracing.workload_frames(frames):
             owner, name = self._file(path)
             if owner == "project":
                 return unfrozen(path), line, library or importer

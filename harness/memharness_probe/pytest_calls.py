@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from os.path import dirname
+
+from memharness_probe import tracing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-_CALL_FILE = dirname(__file__) + "/call"  # counts as the probe's own file
 _COROUTINE = 0x80 | 0x200  # co_flags, of a coroutine or of an asynchronous generator
 
 
@@ -47,7 +47,7 @@ class _Call:
         words += [f"{name}=_keywords[{name!r}]" for name in keywords]
         self._scope: dict[str, Any] = {}
         self.set(function, arguments, keywords)
-        code = compile(f"lambda: _function({', '.join(words)})", _CALL_FILE, "eval")
+        code = compile(f"lambda: _function({', '.join(words)})", tracing.CALL_FILE, "eval")
         self.run: Callable[[], Any] = eval(code, self._scope)  # noqa: S307  (the names are those of arguments)
 
     def set(self, function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:

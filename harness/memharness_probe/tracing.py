@@ -46,6 +46,7 @@ PEAK, _CACHED, _CLEARED = range(3)  # places among the readings of a call
 _HALF = bytes(8)
 _BATCH = 256  # the greatest number that is an object before it is needed
 _FOLDER = __file__[: -len("tracing.py")]
+CALL_FILE = _FOLDER + "call"  # of the code that calls the workload; counts as the probe's own
 
 
 class TracerStoppedError(Exception):
@@ -211,12 +212,20 @@ def _sums(counts: Counts, key_of: Callable[[Frames], Any]) -> dict[Any, list[int
 
 
 def biggest_stacks(stacks: Stacks, limit: int) -> list[tuple[int, int, list[Line]]]:
-    """Return the `limit` biggest (bytes, blocks, frames), outermost call first, the probe's own frames left out."""
+    """Return the `limit` biggest (bytes, blocks, frames), outermost call first, of the workload's frames alone."""
     biggest = sorted(stacks.items(), key=lambda item: (-item[1][0], item[0]))[:limit]
     return [
-        (size, number, [frame for frame in reversed(frames) if not is_own(frame[0])])
+        (size, number, [frame for frame in reversed(workload_frames(frames)) if not is_own(frame[0])])
         for frames, (size, number) in biggest
     ]
+
+
+def workload_frames(frames: Frames) -> Frames:
+    """Return the frames within the call of the workload: a driver may be far down in a program that it runs."""
+    for number, (path, _) in enumerate(frames):
+        if path == CALL_FILE:
+            return frames[:number]
+    return frames
 
 
 def is_own(path: str) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from itertools import islice
-from os.path import abspath, dirname, exists, join
+from os.path import exists, join
 
-from memharness_probe import signals
+from memharness_probe import signals, tracing
 from memharness_probe.delivery import leave_if_forked, write_file
 
 TYPE_CHECKING = False
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _modules = sys.modules
 _PLACES = 100  # looked at, of a package
-_CALL_FILE = dirname(abspath(__file__)) + "/call"  # counts as the probe's own file
 
 
 class WrongCopyError(Exception):
@@ -162,7 +161,7 @@ class Workload:
         if call.get("is_async"):
             scope["_run"] = _stand_in
             text = f"_run({text})"
-        code = compile(f"lambda: {text}", _CALL_FILE, "eval")
+        code = compile(f"lambda: {text}", tracing.CALL_FILE, "eval")
         bound: Callable[[], Any] = eval(code, scope)  # noqa: S307  (names checked by the host)
         bound()
         scope["_function"] = getattr(self._functions, call.get("function", name))

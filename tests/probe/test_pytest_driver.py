@@ -26,7 +26,9 @@ class Suite:
     def write(self, text: str, path: str = "tests/test_box.py") -> None:
         self.bench.write(f"scenarios/copy/{path}", textwrap.dedent(text))
 
-    def observe(self, test: str, metrics: tuple[str, ...] = METRICS, *, below: str = "scenarios") -> Observation:
+    def observe(
+        self, test: str, metrics: tuple[str, ...] = METRICS, *, below: str = "scenarios", explain: bool = False
+    ) -> Observation:
         folder = "copy" if below == "scenarios" else ""
         target: dict[str, TargetValue] = {"test": test, "below": below, "folder": folder, "options": ()}
         scenario = Scenario(
@@ -40,7 +42,9 @@ class Suite:
             fresh_setup=True,
         )
         environment = self.bench.environment(site_paths=(SITE,))
-        return self.bench.observe(Case(scenario=scenario, params={}), metrics, environment=environment, calls=15)
+        return self.bench.observe(
+            Case(scenario=scenario, params={}), metrics, environment=environment, explain=explain, calls=15
+        )
 
 
 @pytest.fixture
@@ -82,6 +86,12 @@ def test_the_body_is_measured_and_fixtures_that_it_uses_up_are_renewed(suite: Su
     assert abs(outcome.metrics["growth"] - (50_000 + BLOCK + 8)) < 100
     lines = [(line.path, line.function) for line in profile(found[0], "leak").lines if line.size > 50_000]
     assert lines == [("box.py", "fill")]
+
+
+def test_stacks_begin_in_the_test(suite: Suite) -> None:
+    suite.write("import box\ndef test_fill():\n    box.KEPT.append(box.fill(50_000))\n")
+    stacks = profile(suite.observe("tests/test_box.py::test_fill", FIRST, explain=True), "retained").stacks
+    assert [frame.path for frame in stacks[0].frames] == ["<scenarios>/copy/tests/test_box.py", "box.py"]
 
 
 def test_the_target_of_the_fixture_benchmark_is_measured(suite: Suite) -> None:
