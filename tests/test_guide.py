@@ -23,6 +23,7 @@ from memharness.guide import read_topic, topics
 from memharness.model.findings import Confidence, Report, Verdict
 from memharness.model.metrics import METRICS, PASSES
 from memharness.scenarios.metadata import read_metadata
+from memharness_pytest.measuring import MEASURED
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "harness" / "memharness"
@@ -57,6 +58,8 @@ def options_of(command: click.Command | None) -> set[str]:
 
 
 OPTIONS = {name: options_of(command) for name, command in COMMANDS.items()}
+PLUGIN = ROOT / "harness" / "memharness_pytest" / "plugin.py"
+PLUGIN_OPTIONS = set(re.findall(r'"(--[a-z-]+)"', PLUGIN.read_text(encoding="utf-8")))
 
 
 def options_in(text: str) -> set[str]:
@@ -138,7 +141,7 @@ def test_the_options() -> None:
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_options_that_are_named_exist(name: str) -> None:
-    known = set[str]().union(*OPTIONS.values(), options_of(group))
+    known = set[str]().union(*OPTIONS.values(), options_of(group), PLUGIN_OPTIONS if name == "pytest" else ())
     inline = [code for code in codes(TEXTS[name]) if not code.startswith(FOREIGN)]
     assert options_in(" ".join(inline)) <= known
     for words in command_lines(TEXTS[name]):
@@ -147,6 +150,12 @@ def test_options_that_are_named_exist(name: str) -> None:
             assert {words[0]} <= options_of(group), words
         else:
             command.make_parser(click.Context(command)).parse_args(words[1:])
+
+
+def test_the_plugin_for_pytest() -> None:
+    title = "Limits of memory in your own test run"
+    assert {code.split()[0] for code in first_codes(table("pytest", title))} == PLUGIN_OPTIONS
+    assert first_codes(table("pytest", "The marker")) == list(MEASURED)
 
 
 def command_lines(text: str) -> Iterator[list[str]]:

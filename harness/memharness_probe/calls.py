@@ -23,7 +23,6 @@ _CALIBRATED = 8  # parts of the time-out, one of which the calibrated calls may 
 _OFFSET, _BASE, _BLOCKS = range(3)  # places in the scratch cells
 _SPARE = 0.2  # of the time-out, which pursuing a leak must leave
 _PURSUIT = 3  # times the budget: what a leak may cost
-_LOADED = monotonic()  # the host's clock began some milliseconds before
 
 
 def _spent() -> float:
@@ -32,7 +31,15 @@ def _spent() -> float:
     return process_time() + passed.children_user + passed.children_system
 
 
-_BEFORE = _spent()  # before any call
+# Where the limits count from, seconds by the clock (the host's began some milliseconds before) and CPU seconds; and the
+# CPU seconds before any call.
+_since = [monotonic(), 0.0, _spent()]
+
+
+def count_from_now() -> None:
+    """Let the limits count from now on, not from the start of this process."""
+    spent = _spent()
+    _since[:] = monotonic(), spent, spent
 
 
 class Calls:
@@ -180,9 +187,9 @@ class Calls:
 
         Work between runs, such as taking traces, is no time of the calls.
         """
-        if monotonic() - _LOADED + number * float(self._pace[0]) > (1 - _SPARE) * self._patience:
+        if monotonic() - _since[0] + number * float(self._pace[0]) > (1 - _SPARE) * self._patience:
             self.near = f"the time-out of {self._patience:g} s by the clock"
-        elif _spent() + number * float(self._pace[1]) > (1 - _SPARE) * self._timeout:
+        elif _spent() - _since[1] + number * float(self._pace[1]) > (1 - _SPARE) * self._timeout:
             self.near = f"the time-out of {self._timeout:g} s"
         else:
             return True
@@ -190,7 +197,7 @@ class Calls:
 
     def afford(self, number: int) -> bool:
         """Tell whether so many more calls, with all that was spent before, cost no more than pursuing a leak may."""
-        return _spent() - _BEFORE + number * float(self._pace[1]) <= _PURSUIT * self._budget
+        return _spent() - _since[2] + number * float(self._pace[1]) <= _PURSUIT * self._budget
 
 
 def _least_step(times: memoryview[Any]) -> float:

@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-_PID = os.getpid()
+_process = [os.getpid()]  # the one that measures
 _DESCRIPTOR = 500  # of the spare file, beyond those that the workload gets
 
 
@@ -35,9 +35,14 @@ def prepare(path: str) -> None:
     _close(descriptor)
 
 
+def measure_here() -> None:
+    """Take this process, which may be a forked copy, for the one that measures."""
+    _process[0] = _getpid()
+
+
 def leave_if_forked() -> None:
     """End a child that the workload forked and that returned into the probe: it must not deliver."""
-    if _getpid() != _PID:
+    if _getpid() != _process[0]:
         leave(0)
 
 
@@ -70,7 +75,7 @@ def deliver(path: str, token: str, response: dict[str, Any]) -> NoReturn:
     Where that fails, write it to the spare file. The host ignores half a response.
     """
     try:
-        text = encode(dict(response, token=token, pid=_PID))
+        text = encode(dict(response, token=token, pid=_process[0]))
         try:
             write_file(path + ".part", text)
             _replace(path + ".part", path)

@@ -20,6 +20,7 @@ class Functions:
     def __init__(self, run: Callable[[], Any], prepare: Callable[[], Any], clean: Callable[[], Any]) -> None:
         self.run = run
         self.renewed = False
+        self.error: Exception | None = None  # of what was torn down first
         self._prepare, self._clean = prepare, clean
         self._is_prepared = True
 
@@ -30,13 +31,13 @@ class Functions:
             self._prepare()
 
     def drop(self) -> None:
-        """Tear down what a call used. An error is that of the first pass, unless there was no call."""
+        """Tear down what a call used. An error counts the first time: later there may have been no call."""
         if self._is_prepared:
-            self._is_prepared, self.renewed = False, True
-            try:  # noqa: SIM105  (contextlib would be an import)
+            first, self.renewed, self._is_prepared = not self.renewed, True, False
+            try:
                 self._clean()
-            except Exception:  # noqa: BLE001, S110
-                pass
+            except Exception as error:  # noqa: BLE001
+                self.error = error if first else self.error
 
 
 class _Call:

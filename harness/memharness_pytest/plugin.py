@@ -1,0 +1,34 @@
+"""Options and marker. All else is loaded by `--memharness` alone: pytest imports this module in every test run."""
+
+import pytest
+
+_MARKER = (
+    "memharness(peak, retained, growth, ...): measure the test with --memharness and fail it beyond these limits, "
+    'such as peak="8 MiB", growth="0 B".'
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options."""
+    group = parser.getgroup("memharness", "memory of marked tests")
+    group.addoption(
+        "--memharness", action="store_true", help="Measure the memory of tests marked with memharness; enforce limits."
+    )
+    group.addoption(
+        "--memharness-most",
+        type=int,
+        default=5,
+        metavar="N",
+        help="Show the N tests with the highest peaks, 0 for all of them (default: 5).",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known, and load the rest where it is wanted."""
+    config.addinivalue_line("markers", _MARKER)
+    if config.getoption("memharness"):
+        from memharness_pytest.marked import MarkedTests
+        from memharness_pytest.summary import MemorySummary
+
+        config.pluginmanager.register(MarkedTests(config), "memharness_tests")
+        config.pluginmanager.register(MemorySummary(config), "memharness_summary")
