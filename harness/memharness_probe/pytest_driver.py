@@ -164,8 +164,17 @@ def _run(request: dict[str, Any], tests: tuple[str, ...], plugin: _Plugin, *opti
         raise _without_pytest(_cause(error)) from None
     except pytest.UsageError as error:
         if not plugin.knows_why:
-            text = " ".join(map(str, error.args))
-            raise TestNotFoundError("pytest finds no such test" if "not found: " in text else text) from None
+            raise _not_found(request["target"], " ".join(map(str, error.args))) from None
+
+
+def _not_found(target: dict[str, Any], text: str) -> Exception:
+    if "not found: " not in text:
+        return TestNotFoundError(text)
+    return (
+        Skip("the commit has no such test")
+        if target["below"] == "tree"
+        else TestNotFoundError("pytest finds no such test")
+    )
 
 
 class _Plugin:

@@ -1,5 +1,6 @@
 """Tests of a project, measured as they are."""
 
+import json
 import sys
 
 import pytest
@@ -59,3 +60,55 @@ def test_tests_are_measured_unchanged(suite: Workbench) -> None:
     assert code == 0
     assert "pytest:tests/test_box.py::test_fill[1000]" in listed
     assert "limit_memory('1 MB') is no limit here" in listed
+
+
+INSIDE = {
+    "box/__init__.py": "from .core import fill\n",
+    "box/core.py": module(),
+    "box/tests/__init__.py": "",
+    "box/tests/test_core.py": "from ..core import fill\n\ndef test_fill(benchmark):\n    assert benchmark(fill)\n",
+}
+
+
+def test_tests_inside_the_package_are_those_of_the_commit(suite: Workbench) -> None:
+    with (suite.path / "memharness.toml").open("a") as file:
+        file.write('[workloads]\ntests = { address = "pytest:box/tests", at = "commit" }\n')
+    suite.scenario.parent.rmdir()
+    suite.repository.commit(INSIDE, "begin")
+    assert suite.call_json("run")[0] == 0
+    more = INSIDE["box/tests/test_core.py"] + "\n\ndef test_more(benchmark):\n    assert benchmark(fill)\n"
+    suite.repository.commit({"box/core.py": module(size=300_000), "box/tests/test_core.py": more}, "more")
+    code, report = suite.call_json("run")
+    assert {change["case"] for change in report["changes"]} == {"tests:box/tests/test_core.py::test_fill"}
+    assert (code, report["failures"]) == (1, [])
+    assert "skipped: the commit has no such test" in suite.call("show", "HEAD~1")[1]
+
+
+EDITS = {  # of tests/test_box.py unless a file is named: old, new, the tests that it reaches
+    "a test": ("> size", ">= size", {"test_fill[1000]", "test_fill[2000]"}),
+    "another name beside them": ("import box, pytest", "import box, pytest, os", {"*"}),
+    "a comment": ("def test_skip():", "# A comment.\ndef test_skip():", set()),
+    "tests/sizes.py": ("2000", "2000, 3000", {"*"}),
+    "tests/conftest.py": ("return 1", "return 2", set()),
+    "conftest.py": ("1_000_000", "2_000_000", {"test_fill[1000]", "test_fill[2000]"}),
+}
+
+
+@pytest.mark.parametrize("what", EDITS)
+def test_an_edit_reaches_the_tests_that_it_may_change(suite: Workbench, what: str) -> None:
+    suite.repository.commit({"box.py": module(), **TESTS}, "begin")
+    before = listed_identities(suite)
+    old, new, reached = EDITS[what]
+    file = suite.path / (what if what.endswith(".py") else "tests/test_box.py")
+    file.write_text(file.read_text().replace(old, new))
+    after = listed_identities(suite)
+    changed = {name for name in before if after[name] != before[name]}
+    assert changed == (set(before) if reached == {"*"} else {f"tests/test_box.py::{name}" for name in reached})
+
+
+def listed_identities(suite: Workbench) -> dict[str, str]:
+    """Return the identities of all tests; measure only one that is skipped."""
+    assert suite.call_json("run", "-w", "pytest:tests", "-k", "test_skip")[0] == 0
+    (file,) = suite.results.rglob("listings/*.json")
+    cases = json.loads(file.read_text())["listing"]["listed"]["cases"]
+    return {case["name"]: case["identity"] for case in cases}

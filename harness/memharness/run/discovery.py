@@ -57,7 +57,7 @@ def _is_listed(store: Store, suite: Suite, collection: Collection, newest: Commi
     return (
         listing is not None
         and listing.state == collection.state
-        and (not listing.listed.omitted or listing.commit == newest.id)
+        and (listing.commit == newest.id or not (listing.listed.omitted or collection.suite.of_commit))
     )
 
 

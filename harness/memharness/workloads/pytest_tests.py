@@ -29,24 +29,29 @@ def find_tests(workload: WorkloadConfig, text: str) -> SuiteFiles:
     tests are those of each commit, and nothing is copied.
     """
     paths, selection, options = _parsed(workload, text)
+    of_commit = workload.at == "commit"
     root = work_tree(workload.folder) or workload.folder
     places = [(workload.folder / path.partition("::")[0]).resolve() for path in paths]
     for place in places:
-        if not place.is_relative_to(root) or not (workload.at == "commit" or place.exists()):
+        if not place.is_relative_to(root) or not (of_commit or place.exists()):
             raise MemharnessError(
                 f"{workload.where}: there are no tests {place}",
                 hint=f"Relative paths start in {workload.folder}, and tests lie in the repository around it.",
             )
     names = [place.relative_to(root).as_posix() for place in places]
     target: dict[str, TargetValue] = {
-        "below": "tree" if workload.at == "commit" else "scenarios",
+        "below": "tree" if of_commit else "scenarios",
         "paths": tuple("::".join((name, *path.split("::")[1:])) for name, path in zip(names, paths, strict=True)),
         "selection": selection,
         "options": options,
     }
-    files = {file for place in places for file in _needed(place, root)} if workload.at == "worktree" else set()
     return SuiteFiles(
-        folder=root, files=tuple(sorted(files)), target=target, copied_as="tests", dependencies=_DEPENDENCIES
+        folder=root,
+        files=() if of_commit else tuple(sorted({file for place in places for file in _needed(place, root)})),
+        target=target,
+        copied_as="tests",
+        dependencies=_DEPENDENCIES,
+        of_commit=of_commit,
     )
 
 

@@ -18,7 +18,7 @@ class SuiteFiles(Value):
     """What is copied of a suite: `files` below `folder`, and `packages` that its driver needs of this Python's own.
 
     `target` is what the driver is told beside where the copy lies, which is named `copied_as`, or else like the folder.
-    `dependencies` are added to those of its workloads.
+    `dependencies` are added to those of its workloads. A suite `of_commit` is that of each commit.
     """
 
     folder: Path
@@ -27,6 +27,7 @@ class SuiteFiles(Value):
     packages: tuple[str, ...] = ()
     copied_as: str = ""
     dependencies: tuple[str, ...] = ()
+    of_commit: bool = False
 
 
 def files_below(folder: Path, without: Container[Path] = ()) -> tuple[str, ...]:
