@@ -981,9 +981,18 @@ def test_series_with_changes_or_above_a_limit_are_printed_however_many_there_are
     rows = [summary("peak", 1, 9000, trend=(1, 9000), case=f"case {number}") for number in range(60)]
     changes = [change(case=row.case) for row in rows[:30]]
     over = [replace(OVER, case=row.case, metric="peak", family=FAMILY) for row in rows[30:50]]
-    shown = drawn(report(*changes, series=tuple(rows), exceeded=tuple(over)))
+    apart = tuple((at,) for at in range(len(changes)))
+    shown = drawn(replace(report(*changes, series=tuple(rows), exceeded=tuple(over)), findings=apart))
     assert re.findall(r"(?m)^(case \d+)$", shown) == [f"case {number}" for number in range(50)]
     assert "\n10 moved less or are smaller; --verbose or -k shows them\n" in shown
+
+
+def test_of_a_finding_of_hundreds_of_cases_those_that_moved_most_are_in_the_table() -> None:
+    rows = [summary("peak", 1, 2 + number, trend=(1, 2 + number), case=f"case {number}") for number in range(300)]
+    changes = [change(case=row.case, before=1, after=row.last) for row in rows]
+    shown = drawn(replace(report(*changes, series=tuple(rows)), findings=(tuple(range(300)),)))
+    assert re.findall(r"(?m)^(case \d+)$", shown) == [f"case {number}" for number in range(276, 300)]
+    assert "\n276 more changed, as the findings below say; --verbose or -k shows them\n" in shown
 
 
 def test_commits_that_are_not_measured_are_counted() -> None:

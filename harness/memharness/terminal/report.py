@@ -81,12 +81,20 @@ def draw_series(
 
 def _foremost(report: Report) -> Sequence[Summary]:
     """Return the series that are printed where there are many, in their order."""
-    found = {*_changes_by_series(report), *((over.case, over.metric, over.family) for over in report.exceeded)}
+    found = {*_leading_series(report), *((over.case, over.metric, over.family) for over in report.exceeded)}
     below = set(report.below_floors)
     others = [row for row in report.series if _key(row) not in found and row.case not in below and not _stayed(row)]
     others.sort(key=_weight, reverse=True)
     found.update(map(_key, others[: max(MOST_SERIES - len(found), 0)]))
     return [row for row in report.series if _key(row) in found]
+
+
+def _leading_series(report: Report) -> Iterator[tuple[str, str, str]]:
+    """Yield case, metric and family of the changes of every finding, of many those that moved most."""
+    for finding in report.findings:
+        changes = sorted((report.changes[at] for at in finding), key=lambda change: -abs(change.after - change.before))
+        for change in changes[:MOST_SERIES]:
+            yield from ((change.case, metric, change.family) for metric in (change.metric, *change.also))
 
 
 def _key(row: Summary) -> tuple[str, str, str]:
@@ -104,12 +112,13 @@ def _rest_text(report: Report, shown: Sequence[Summary]) -> str:
     """Return how many series and cases are not printed, and why."""
     printed, below = {_key(row) for row in shown}, set(report.below_floors)
     rest = [row for row in report.series if _key(row) not in printed and row.case not in below]
+    changed = sum(map(_changes_by_series(report).__contains__, map(_key, rest)))
     stayed = sum(map(_stayed, rest))
-    parts = []
+    parts = [f"{changed:,} more changed, as the findings below say"] if changed else []
     if stayed:
         parts.append(f"{stayed:,} other series stayed as they were")
-    if len(rest) > stayed:
-        parts.append(f"{len(rest) - stayed:,} moved less or are smaller")
+    if len(rest) > changed + stayed:
+        parts.append(f"{len(rest) - changed - stayed:,} moved less or are smaller")
     if below:
         parts.append(f"no figure of {number_text(len(below), 'case')} reaches its floor")
     return f"{and_text(parts)}; --verbose or -k shows them"
