@@ -21,7 +21,7 @@ from memharness.config.configuration import KEYS, load_config, variable_name
 from memharness.errors import MemharnessError
 from memharness.guide import read_topic, topics
 from memharness.model.findings import Confidence, Report, Verdict
-from memharness.model.metrics import METRICS, PASSES
+from memharness.model.metrics import COMMON, METRICS, PASSES
 from memharness.scenarios.metadata import read_metadata
 from memharness_pytest.measuring import MEASURED
 
@@ -101,7 +101,7 @@ def test_the_keys_of_the_configuration(tmp_path: Path) -> None:
     values = [f"{name} = {row[2].strip('`')}\n" for name, row in rows.items() if re.fullmatch("`[^`]*`", row[2])]
     (tmp_path / "memharness.toml").write_text("".join(values))
     written, default = load_config(tmp_path, environment={}), load_config(tmp_path / "none", environment={})
-    assert written.thresholds.metrics == {name: metric.floor for name, metric in METRICS.items() if metric.floor}
+    assert written.thresholds.metrics == {name: METRICS[name].floor for name in COMMON if METRICS[name].floor}
     for name in ("environment", "publish"):
         assert getattr(written, name) == getattr(default, name)
     assert (written.run.growth_budget, written.run.timeout) == (default.run.growth_budget, default.run.timeout)
@@ -180,7 +180,7 @@ def test_the_metrics() -> None:
     assert {
         codes(name)[0]: (readers.percent(relative, ""), readers.size(floor, ""))
         for name, relative, floor in table("tuning", "Thresholds")
-    } == {name: (RELATIVE_OF.get(name, RELATIVE), metric.floor) for name, metric in METRICS.items() if metric.floor}
+    } == {name: (RELATIVE_OF.get(name, RELATIVE), METRICS[name].floor) for name in COMMON if METRICS[name].floor}
 
 
 def test_the_words_of_a_report() -> None:

@@ -6,7 +6,7 @@ backslashes escaped. All paths in it are absolute and resolved.
   token         32 hexadecimal digits, returned in the response
   response      path of the response
   phase_file    path of a file that always names the phase being run
-  pass          "first"   the first call: import, peak, retained, result, gc_objects
+  pass          "first"   the first call: import, peak, retained, result, gc_objects, and track, see `discovery`
                 "growth"  many calls: growth
                 "rss"     two calls: rss_peak and warm_peak
                 "peak"    finds the moment of the first call's peak

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _MOST_CHARACTERS = 80  # of a parameter's text
 _BITS = 63  # of a parameter's number
 _PICKLE = "cache.pickle"  # in the current folder, as asv has it
+_TRACKING = "TrackBenchmark"
 _UNSUPPORTED = "TimerawBenchmark"
 
 
@@ -92,7 +93,26 @@ class _Benchmark:
         self._params = params
         self._arguments = (*_cached(benchmark), *params)
         self._is_set_up = False
+        self.tracked = 0
+        self.notes: list[str] = []
         self.run = partial(benchmark.func, *self._arguments) if self._arguments else benchmark.func
+        if type(benchmark).__name__ == _TRACKING:
+            self._track, self.run = self.run, self._run_tracking
+
+    def _run_tracking(self) -> Any:
+        """Call a benchmark that returns a number, and keep it in millionths."""
+        number = self._track()
+        if not isinstance(number, (int, float)):
+            number = float(number)
+        if number != number:
+            raise Skip("it returned nan, which is no number")
+        exact = number * 10**6
+        self.tracked = int(round(exact))
+        if abs(self.tracked) > 1 << 62:
+            raise OverflowError(f"the number {number} is too large to be stored")
+        if abs(exact - self.tracked) > abs(exact) / 1000:
+            self.notes = [f"track: {number!r} is stored in whole millionths"]
+        return number
 
     def setup(self) -> None:
         """Undo the last setup, if there was one, and set up; to be called before every call."""
@@ -205,6 +225,7 @@ def _case(benchmark: Any, module: ModuleType, holder: Any, attribute: str, folde
         "files": _files(module, folder),
         "params": [[name, values] for name, values in params.items()],
         "version": None if version is None else str(version),
+        "unit": str(benchmark.unit) if type(benchmark).__name__ == _TRACKING else None,
         "summary": one_line(str(text).strip().partition("\n")[0]),
         "timeout": None if benchmark.timeout is None else float(benchmark.timeout),
         "has_setup": True,

@@ -8,6 +8,8 @@ copy lies below `request["scenarios"]`. It returns
               "params": [[name, [values]], ..]: texts, true, false or finite numbers of 64 bits, no two alike; `load`
                         finds the position of each in `request["positions"]`, in this order,
               "version": text in place of a hash of the files' code, where the suite gives it one,
+              "unit": of the number that it measures itself, if it does: what `load` returns then has this number as
+                      `tracked`, in millionths, and `notes` on it, once `run` was called,
               "summary": one line, "timeout": seconds, "tags": [texts],
               "limits": {metric: bytes, or a text such as "8 MiB"},
               "has_setup", "has_teardown": whether what `load` returns has these functions,

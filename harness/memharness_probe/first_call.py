@@ -142,6 +142,9 @@ def _first_call(work: Workload, request: dict[str, Any], profiler: Profiler, ans
             metrics["gc_objects"] = answer["gc_objects"][1] - answer["gc_objects"][0]
         else:
             answer["notes"].append("gc_objects: the workload froze objects, which the collector then does not tell of")
+    if "track" in request["metrics"]:
+        metrics["track"], notes = work.tracked()
+        answer["notes"] += notes
     answer["profiles"]["alive"] = profiler.profile(alive, traced.alive_types)
     answer["profiles"]["retained"] = profiler.retained(retained, traced.retained_types)
     work.teardown()

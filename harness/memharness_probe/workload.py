@@ -116,6 +116,10 @@ class Workload:
         self.enter("run")
         return call
 
+    def tracked(self) -> tuple[int, list[str]]:
+        """Return the number that the workload measured itself, in millionths, and notes on it."""
+        return self._functions.tracked, self._functions.notes
+
     def teardown(self) -> None:
         """Check once more which modules were used, then call `teardown`, if there is one, with a state."""
         self.prove_origin()

@@ -18,7 +18,7 @@ from memharness.config.configuration import (
     variable_name,
 )
 from memharness.errors import MemharnessError
-from memharness.model.metrics import METRICS
+from memharness.model.metrics import COMMON
 from memharness.model.scenarios import Thresholds
 
 
@@ -58,7 +58,7 @@ def test_defaults_without_a_file(tmp_path: Path) -> None:
             scenarios=tmp_path / "scenarios",
             results=tmp_path / "results",
             workers=len(os.sched_getaffinity(0)),
-            metrics=tuple(METRICS),
+            metrics=tuple(COMMON),
             growth_budget=1.0,
             timeout=60.0,
             machine=f"{platform.system()}-{platform.machine()}".lower(),
@@ -178,7 +178,7 @@ FILE, VARIABLE, OPTION = "file", "variable", "command line"
 PRECEDENCE = [  # key, default, and (raw, read) of file, variable and command line
     ("run.workers", len(os.sched_getaffinity(0)), ("5", 5), ("6", 6), ("7", 7)),
     ("run.timeout", 60.0, ('"5s"', 5.0), ("6s", 6.0), ("7s", 7.0)),
-    ("run.metrics", tuple(METRICS), ('["peak"]', ("peak",)), ("peak,growth", ("peak", "growth")), ("rss_peak", ("rss_peak",))),
+    ("run.metrics", tuple(COMMON), ('["peak"]', ("peak",)), ("peak,growth", ("peak", "growth")), ("rss_peak", ("rss_peak",))),
     ("run.results", Path("{file}/results"), ('"a"', Path("{file}/a")), ("b", Path("{start}/b")), ("/c", Path("/c"))),
     ("run.memory-limit", None, ("5", 5), ("1 KiB", 1024), ("7 B", 7)),
     ("run.reuse", True, ("false", False), ("true", True), ("false", False)),
@@ -234,7 +234,7 @@ def test_variables_are_named_after_keys_and_never_collide() -> None:
     assert len(set(names)) == len(names)
 
 
-METRIC_NAMES = ", ".join(METRICS)
+METRIC_NAMES = ", ".join(COMMON)
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,34 @@ def test_a_suite_is_listed_once_for_each_state_of_its_files(quick: Workbench) ->
     assert json.loads(listing.read_text())["format"] == 3
 
 
+def test_a_number_that_a_benchmark_tracks_is_a_metric(bench: Workbench) -> None:
+    suite = """
+import box
+
+class Track:
+    unit = "widgets"
+    params = [1, 2, 3]
+    def track_ratio(self, n):
+        return {1: box.NUMBER / 4, 2: box.NUMBER * 10**9, 3: float("nan")}[n]
+"""
+    bench.repository.commit({"box.py": "NUMBER = 3\n", "benchmarks/count.py": suite}, "begin")
+    worse = bench.repository.commit({"box.py": "NUMBER = 4\n"}, "more")
+    code, report = bench.call_json("run", "-w", "asv:benchmarks")
+    assert (code, report["failures"]) == (1, [])
+    found = {(c["case"], c["metric"]): (c["before"], c["after"], c["unit"], c["commit"]) for c in report["changes"]}
+    assert found == {
+        ("asv:count.Track.track_ratio[param1=1]", "track"): (750_000, 1_000_000, "millionths", worse),
+        ("asv:count.Track.track_ratio[param1=2]", "track"): (3 * 10**15, 4 * 10**15, "millionths", worse),
+    }
+    assert {row["metric"] for row in report["series"]} == {"track"}
+    text = bench.call("check", "-w", "asv:benchmarks")[1]
+    assert "0.75 →             1  +33.3%" in text
+    assert "3,000,000,000 → 4,000,000,000  +33.3%" in text
+    assert "(in widgets)" in bench.call("list", "-w", "asv:benchmarks")[1]
+    assert bench.call_json("run", "-w", "asv:benchmarks")[1]["counts"]["measured"] == 0
+    assert bench.call("publish", "-w", "asv:benchmarks")[0] == 0
+
+
 CACHED = """
 import os
 import box

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 import memharness
-from memharness.model.metrics import METRICS
+from memharness.model.metrics import COMMON
 from memharness.wording.text import value_text
 from published import data_of, dead_links, read_page, site_files, site_times, text_of
 from workbench import BROKEN, LEAK, Published, module
@@ -35,7 +35,7 @@ def test_the_layout_is_complete_and_every_link_leads_somewhere(published: Publis
     expected |= {path for id_ in published.ids for path in (f"commit/{id_}.html", f"data/commit/{id_}.js")}
     for id_ in subjects:
         expected |= {f"scenario/{id_}.html", f"data/scenario/{id_}.js"}
-        expected |= {f"picture/{id_}-{metric}.svg" for metric in METRICS}
+        expected |= {f"picture/{id_}-{metric}.svg" for metric in COMMON}
     rest = {path for path in files if not path.startswith(("assets/", "data/profile/"))}
     assert rest == expected
     assert dead_links(published.site) == []

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memharness.wording.text import average_text, bytes_text, difference_text, percent_text, visible
+from memharness.wording.text import (
+    average_text,
+    bytes_text,
+    delta_text,
+    difference_text,
+    percent_text,
+    value_text,
+    visible,
+)
 
 UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40, "PiB": 1 << 50, "EiB": 1 << 60}
 
@@ -99,3 +107,12 @@ def test_a_percentage_claims_no_more_than_there_is(before: int, after: int, text
 )
 def test_an_average_is_given_where_it_means_something(size: int, count: int, text: str) -> None:
     assert average_text(size, count) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (42_000_000, "42"), (-500_000, "-0.5"), (1_234_000_001, "1,234.000001"), (-1, "-0.000001")],
+)
+def test_millionths_are_shown_as_the_number_that_they_are(value: int, text: str) -> None:
+    assert value_text(value, "millionths") == text
+    assert delta_text(value, "millionths") == ("=" if value == 0 else f"+{text}" if value > 0 else text)

@@ -26,6 +26,7 @@ RELATIVE_OF: Final[Mapping[str, float]] = {
     "rss_peak": NOISY_RELATIVE,  # pages and allocators move it, also where repeats agree
 }
 NOISY_ABSOLUTE = 1 << 20
+_OWN_FLOOR: Final = ("growth", "track")  # whose units are other than bytes
 ENOUGH_GROWTH = 1 << 10  # bytes per call that are a leak of their own beside an old one, if they are exact
 REPEATS: Final[Mapping[MetricClass, int]] = {"exact": 2, "near": 3, "noisy": 5}  # that settle a value
 
@@ -91,10 +92,11 @@ def rule_for(metric: str, *levels: Thresholds, metric_class: MetricClass = "exac
     if relative is None:
         relative = RELATIVE_OF.get(metric, RELATIVE)
     for level in levels:
-        absolute = level.metrics.get(metric, None if metric == "growth" else level.absolute)
+        absolute = level.metrics.get(metric, None if metric in _OWN_FLOOR else level.absolute)
         if absolute is not None:
             return Rule(relative=relative, absolute=absolute, noisy_absolute=absolute, enough=enough)
-    return Rule(relative=relative, absolute=floor, enough=enough)
+    noisy = floor if metric == "track" else NOISY_ABSOLUTE
+    return Rule(relative=relative, absolute=floor, noisy_absolute=noisy, enough=enough)
 
 
 def find_steps(series: Series, rule: Rule) -> tuple[Step, ...]:

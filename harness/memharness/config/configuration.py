@@ -19,7 +19,7 @@ from memharness.config.document import Document, Location, check_keys, inside, r
 from memharness.config.workloads import SECTION, WorkloadConfig, given_workloads, read_workloads
 from memharness.errors import MemharnessError
 from memharness.model.environments import Install
-from memharness.model.metrics import FLAGGING, METRICS
+from memharness.model.metrics import COMMON
 from memharness.model.scenarios import Thresholds
 from memharness.model.values import Value
 
@@ -146,7 +146,7 @@ def _sections(given: Mapping[str, RawValue]) -> dict[str, dict[str, Any]]:
         section, _, key = name.partition(".")
         values[section][key.replace("-", "_")] = KEYS[name].read(raw)
     thresholds = values["thresholds"]
-    thresholds["metrics"] = {name: thresholds.pop(name) for name in FLAGGING if name in thresholds}
+    thresholds["metrics"] = {name: thresholds.pop(name) for name in readers.THRESHOLDS if name in thresholds}
     values["environment"].setdefault("build_timeout", min(_BUILD_SECONDS, 10 * values["run"]["timeout"]))
     return values
 
@@ -390,7 +390,7 @@ KEYS: Final[Mapping[str, KeySpec]] = {
     "run.scenarios": KeySpec(_folder, lambda: "scenarios"),
     "run.results": KeySpec(_written_folder, lambda: "results"),
     "run.workers": KeySpec(_plain(_count), lambda: len(os.sched_getaffinity(0)), _number),
-    "run.metrics": KeySpec(_plain(readers.metrics), lambda: list(METRICS), _items),
+    "run.metrics": KeySpec(_plain(readers.metrics), lambda: list(COMMON), _items),
     "run.growth-budget": KeySpec(_plain(readers.duration), lambda: "1s"),
     "run.timeout": KeySpec(_plain(readers.duration), lambda: "60s"),
     "run.memory-limit": KeySpec(_plain(readers.positive_size)),
@@ -398,7 +398,7 @@ KEYS: Final[Mapping[str, KeySpec]] = {
     "run.machine": KeySpec(_plain(_machine), lambda: f"{platform.system()}-{platform.machine()}".lower()),
     "thresholds.relative": KeySpec(_plain(readers.percent)),
     "thresholds.absolute": KeySpec(_plain(readers.size)),
-    **{f"thresholds.{name}": KeySpec(_plain(readers.size)) for name in FLAGGING},
+    **{f"thresholds.{name}": KeySpec(_plain(readers.size)) for name in readers.THRESHOLDS},
     "publish.folder": KeySpec(_written_folder, lambda: "site"),
     "publish.url": KeySpec(_plain(_url)),
     "publish.line-link": KeySpec(_plain(_link("commit", "path", "line"))),

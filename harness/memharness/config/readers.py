@@ -13,9 +13,10 @@ import msgspec
 
 from memharness.config.document import Location, check_keys, inside, suggest
 from memharness.errors import MemharnessError
-from memharness.model.metrics import FLAGGING, METRICS
+from memharness.model.metrics import COMMON, FLAGGING
 from memharness.model.scenarios import Thresholds
 
+THRESHOLDS: Final = tuple(name for name in FLAGGING if name in COMMON)  # metrics with a floor that may be set
 T = TypeVar("T")
 N = TypeVar("N", int, float)
 _SIZES: Final = {
@@ -116,8 +117,8 @@ def metrics(value: object, where: Location) -> tuple[str, ...]:
     """Read a list of metrics, at least one and each once."""
     names = distinct(value, where)
     for name in names:
-        if name not in METRICS:
-            raise MemharnessError(f'{inside(where, name)}: unknown metric "{name}"', hint=suggest(name, METRICS))
+        if name not in COMMON:
+            raise MemharnessError(f'{inside(where, name)}: unknown metric "{name}"', hint=suggest(name, COMMON))
     return names
 
 
@@ -140,13 +141,13 @@ def requirements(value: object, where: Location) -> tuple[str, ...]:
 
 def thresholds(value: object, where: Location) -> Thresholds:
     """Read a table of `relative`, `absolute` and the names of metrics."""
-    check_keys(value, ("relative", "absolute", *FLAGGING), where)
+    check_keys(value, ("relative", "absolute", *THRESHOLDS), where)
     table = typed(value, dict[str, Any], where)
     relative, absolute = table.get("relative"), table.get("absolute")
     return Thresholds(
         relative=None if relative is None else percent(relative, inside(where, "relative")),
         absolute=None if absolute is None else size(absolute, inside(where, "absolute")),
-        metrics={name: size(table[name], inside(where, name)) for name in table if name in FLAGGING},
+        metrics={name: size(table[name], inside(where, name)) for name in table if name in THRESHOLDS},
     )
 
 

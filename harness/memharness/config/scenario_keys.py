@@ -7,7 +7,7 @@ from typing import Any, Final
 from memharness.config import readers
 from memharness.config.document import Location, check_keys, inside
 from memharness.errors import MemharnessError
-from memharness.model.metrics import METRICS
+from memharness.model.metrics import COMMON
 from memharness.model.values import Scalar
 
 CALLS: Final = (15, 31, 63, 127)
@@ -69,7 +69,7 @@ def _calls(value: object, where: Location) -> int:
 
 
 def _limits(value: object, where: Location) -> dict[str, int]:
-    check_keys(value, METRICS, where)
+    check_keys(value, COMMON, where)
     table = readers.typed(value, dict[str, Any], where)
     return {name: readers.size(limit, inside(where, name)) for name, limit in table.items()}
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from memharness.config.configuration import has_table
 from memharness.errors import MemharnessError
-from memharness.model.metrics import METRICS
+from memharness.model.metrics import COMMON, METRICS
 from memharness.model.values import Value
 
 CONFIGURATION: Final = """\
@@ -123,7 +123,7 @@ def write_starter(folder: Path, starter: Starter) -> tuple[Path, ...]:
 
 
 def _configuration(starter: Starter) -> str:
-    floors = {metric.name: metric for metric in METRICS.values() if metric.floor is not None}
+    floors = {name: METRICS[name] for name in COMMON if METRICS[name].floor is not None}
     text = CONFIGURATION.format(
         given="" if starter.given else "# ",
         directory=json.dumps(starter.directory),
@@ -131,7 +131,7 @@ def _configuration(starter: Starter) -> str:
         python=json.dumps(starter.python),
         moved="# " if starter.home == "." else "",
         **{name: json.dumps(posixpath.normpath(f"{starter.home}/{name}")) for name in ("scenarios", "results", "site")},
-        metrics=", ".join(json.dumps(name) for name in METRICS),
+        metrics=", ".join(json.dumps(name) for name in COMMON),
         floors="\n".join(f'# {name} = "{_size(metric.floor or 0)}"' for name, metric in floors.items()),
     )
     for key, value in starter.settings.items():

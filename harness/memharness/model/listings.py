@@ -28,6 +28,7 @@ class ListedCase(Value):
     timeout: float | None = None  # seconds
     limits: dict[str, int | str] = {}  # by metric, as they are written
     tags: tuple[str, ...] = ()
+    unit: str | None = None  # of the number that it tracks, if it is a benchmark that does
     has_setup: bool = False
     has_teardown: bool = False
     fresh_setup: bool = False  # before every call

@@ -56,8 +56,10 @@ METRICS: Final[Mapping[str, Metric]] = {
         Metric(
             name="rss_peak", floor=1 << 20, harmless=128 << 10, title="resident memory, untraced run", measured_in="rss"
         ),
+        Metric(name="track", floor=1, title="number that a benchmark tracks", unit="millionths"),
     )
 }
+COMMON: Final = tuple(name for name in METRICS if name != "track")  # that any case may have
 FLAGGING: Final = tuple(name for name, metric in METRICS.items() if metric.floor is not None)
 
 

@@ -41,7 +41,7 @@ def trend_title(trend: Trend) -> str:
 def change_label(trend: Trend, change: TrendChange, *, with_subject: bool) -> str:
     """Return "+1.06 MiB at 1a2b3c4d5e" ("up to" if it may be an earlier commit), on request with the subject below."""
     difference = change.after - change.before
-    size = difference_text(difference) if trend.unit.startswith("bytes") else f"{difference:+,}"
+    size = difference_text(difference) if trend.unit.startswith("bytes") else delta_text(difference, trend.unit)
     point = trend.points[change.index]
     head = f"{size} {'at' if change.exact else 'up to'} {visible(point.commit)}"
     return f"{head}\n{shortened(point.subject, _SUBJECT_CHARACTERS)}" if with_subject and point.subject else head

@@ -11,6 +11,7 @@ from memharness.wording.text import value_text, visible
 
 _BINARY: Final = ((1 << 40, " TiB"), (1 << 30, " GiB"), (1 << 20, " MiB"), (1 << 10, " KiB"), (1, " B"))
 _PLAIN: Final = ((1, ""),)
+_MILLIONTHS: Final = ((10**6, ""), (1, " millionths"))
 _STEPS: Final = 5  # about as many labels on the axis of values
 _MAX_DECIMALS: Final = 2
 _TAG_LINES: Final = 60  # with more tags, only those that are named have a line
@@ -64,7 +65,7 @@ def value_ticks(low: float, high: float, unit: str) -> list[tuple[float, str]]:
     """Return positions within the bounds and their labels, such as "1.5 MiB", all in one unit of size."""
     rough = Fraction(max(high - low, 1)) / _STEPS
     largest = max(abs(low), abs(high))
-    units = _BINARY if unit.startswith("bytes") else _PLAIN
+    units = _BINARY if unit.startswith("bytes") else _MILLIONTHS if unit == "millionths" else _PLAIN
     size, name, step, decimals = _unit_and_step(rough, largest, units)
     numbers = [step * index for index in range(ceil(low / (step * size)), floor(high / (step * size)) + 1)]
     zero = "0 B" if units is _BINARY else "0"

@@ -53,6 +53,8 @@ def value_text(value: int | None, unit: str) -> str:
     """Return the value of a metric in its unit: "2.12 MiB", "8 B/call", "10,102", "-" where there is none."""
     if value is None:
         return "-"
+    if unit == "millionths":
+        return _millionths_text(value)
     return f"{value:,}" if unit == "objects" else bytes_text(value) + ("/call" if "call" in unit else "")
 
 
@@ -60,7 +62,15 @@ def delta_text(value: int, unit: str) -> str:
     """Return the difference of two values of a metric: "+2.12 MiB", "-3", "=" where there is none."""
     if value == 0:
         return "="
+    if unit == "millionths":
+        return "+" * (value > 0) + _millionths_text(value)
     return f"{value:+,}" if unit == "objects" else difference_text(value)
+
+
+def _millionths_text(value: int) -> str:
+    """Return a number of millionths as what it is: "42", "-0.5", "1,234.000001"."""
+    whole, rest = divmod(abs(value), 10**6)
+    return f"{'-' * (value < 0)}{whole:,}" + f".{rest:06}".rstrip("0").rstrip(".")
 
 
 def average_text(size: int, count: int) -> str:

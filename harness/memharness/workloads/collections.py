@@ -31,6 +31,7 @@ from memharness.workloads.suite_files import SuiteFiles, content_digest
 PACKAGES: Final = f"{COPIES}/packages"  # folder in the copy of the scenario folder: what drivers need of this Python's
 _FLAGGED: Final = ("warm_peak", "retained", "growth", "result")  # the first call of foreign code is mostly lazy set-up
 _BESIDE: Final = ("folder", "packages", "paths", "selection")  # of a target: how a workload was found, not what it is
+_TRACKED: Final = ("track",)
 _CALL: Final = Call(takes_state=False, params=())
 
 Finder = Callable[[WorkloadConfig, str], SuiteFiles]  # of a workload and what follows the kind
@@ -144,7 +145,7 @@ def _scenario(collection: Collection, name: str, case: ListedCase) -> Scenario:
         replace(collection.workload, name=name, settings=settings),
         collection.driver,
         collection.target | case.target,
-        summary=case.summary,
+        summary=case.summary if case.unit is None else f"{case.summary} (in {case.unit})".strip(),
         content=case.identity,
         beside=_BESIDE,
     )
@@ -154,5 +155,6 @@ def _scenario(collection: Collection, name: str, case: ListedCase) -> Scenario:
         setup=_CALL if case.has_setup else None,
         teardown=_CALL if case.has_teardown else None,
         fresh_setup=case.fresh_setup,
-        flagged=_FLAGGED,
+        flagged=_FLAGGED if case.unit is None else _TRACKED,
+        metrics=scenario.metrics if case.unit is None else _TRACKED,
     )

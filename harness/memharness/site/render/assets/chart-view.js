@@ -2,6 +2,7 @@
 /* The chart of one trend: fills the Bokeh document of assets/chart-document.js, whose models are known by name. */
 const TrendChart = (() => {
   const {valueText, deltaText, percentText, dateText} = memharness;
+  const PLAIN = {objects: ['objects', 1], millionths: ['in its own unit', 1e6]};
   const BINARY = [['B', 1], ['KiB', 1024], ['MiB', 1048576], ['GiB', 1073741824], ['TiB', 1099511627776]];
   const MARKERS = {open: 'triangle', suspected: 'triangle', fixed: 'triangle', accepted: 'diamond', transient: 'diamond', improved: 'inverted_triangle', moved: 'inverted_triangle'};
   const TONES = {open: '--rise', suspected: '--waver', transient: '--waver', accepted: '--accepted', fixed: '--accepted', improved: '--fall', moved: '--accepted'};
@@ -49,7 +50,7 @@ const TrendChart = (() => {
       this.values = spread(trend.values);
       const known = this.values.filter(value => value !== null);
       const highest = known.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-      const [unit, scale] = trend.unit === 'objects' ? ['objects', 1] : BINARY.findLast(([, size]) => size <= highest) ?? BINARY[0];
+      const [unit, scale] = PLAIN[trend.unit] ?? BINARY.findLast(([, size]) => size <= highest) ?? BINARY[0];
       this.scale = scale;
       this.model('y_axis').axis_label = `${trend.title}, ${unit}${trend.unit.includes('call') ? ' per call' : ''}`;
       const limit = this.model('limit');

@@ -39,12 +39,15 @@ const memharness = (() => {
     return `${hundredths / 100n}${part} ${UNITS[power]}`;
   }
   const grouped = number => number.toLocaleString('en-US');
+  const millionths = value => (Number(value) / 1e6).toLocaleString('en-US', { maximumFractionDigits: 6 });
   function valueText(value, unit) {
     if (value === null || value === undefined) return '-';
+    if (unit === 'millionths') return millionths(value);
     return unit === 'objects' ? grouped(value) : bytesText(value) + (unit.includes('call') ? '/call' : '');
   }
   function deltaText(value, unit) {
     if (value === 0) return '=';
+    if (unit === 'millionths') return (value > 0 ? '+' : '') + millionths(value);
     return (value > 0 ? '+' : '') + (unit === 'objects' ? grouped(value) : bytesText(value));
   }
   function percentText(before, after) {
