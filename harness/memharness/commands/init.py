@@ -61,8 +61,7 @@ def command(*, python: str, directory: str | None, asv: str | None, as_json: boo
     folder = root / chosen if given and chosen != find_directory(files, read) else root
     home, notes = _home(folder, layout, own)
     required = _specifier(read_metadata(own).requires_python, notes)
-    suite = None if asv is None else find_configuration(Path.cwd(), asv)
-    asked = AsvConfiguration() if suite is None else convert(suite)
+    suite, asked = _read_asv(asv)
     notes += asked.notes
     starter = Starter(
         import_root=posixpath.relpath(layout.import_root, layout.directory),
@@ -80,7 +79,20 @@ def command(*, python: str, directory: str | None, asv: str | None, as_json: boo
     if as_json:
         found = {"directory": layout.directory, "import_root": layout.import_root, "python": starter.python}
         print_json({"format": 1, "written": [str(path) for path in written], **found})
-        return
+    else:
+        _print_written(written, layout, starter)
+
+
+def _read_asv(given: str | None) -> tuple[Path | None, AsvConfiguration]:
+    """Return the asv.conf.json to take over and what it says; nothing where none is asked for."""
+    if given is None:
+        return None, AsvConfiguration()
+    suite = find_configuration(Path.cwd(), given)
+    return suite, convert(suite)
+
+
+def _print_written(written: Sequence[Path], layout: Layout, starter: Starter) -> None:
+    """Print the files, what was detected, and what to do next."""
     for path in written:
         click.echo(f"wrote {visible(str(path))}")
     shown = [] if layout.directory == "." else [f"project: {layout.directory}"]

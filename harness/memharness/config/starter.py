@@ -3,6 +3,7 @@
 import json
 import posixpath
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -134,15 +135,25 @@ def _configuration(starter: Starter) -> str:
         metrics=", ".join(json.dumps(name) for name in COMMON),
         floors="\n".join(f'# {name} = "{_size(metric.floor or 0)}"' for name, metric in floors.items()),
     )
-    for key, value in starter.settings.items():
+    return _with_settings(text, starter.settings) + _workloads(starter.workloads)
+
+
+def _with_settings(text: str, settings: Mapping[str, Any]) -> str:
+    """Return the configuration with other values of some keys, which it has once each."""
+    for key, value in settings.items():
         name = key.partition(".")[2]
         line = f"{name} = {_toml(value)}".replace("\\", r"\\")
         text, number = re.subn(rf"(?m)^(# )?{name} = .*$", line, text)
         assert number == 1, key
-    if starter.workloads:
-        lines = (f"{name} = {_toml(address)}\n" for name, address in starter.workloads.items())
-        text += f"\n[workloads]                   # see `memharness help workloads`\n{''.join(lines)}"
     return text
+
+
+def _workloads(addresses: Mapping[str, str]) -> str:
+    """Return the table of workloads by name, "" where there are none."""
+    if not addresses:
+        return ""
+    lines = (f"{name} = {_toml(address)}\n" for name, address in addresses.items())
+    return f"\n[workloads]                   # see `memharness help workloads`\n{''.join(lines)}"
 
 
 def _toml(value: object) -> str:

@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +32,7 @@ from memharness.site.contents import CaseChanges, SiteContents, case_changes, op
 from memharness.site.folder import SiteFolder, Written
 from memharness.site.status import status_of
 from memharness.site.timelines import failing, failure_stretches
-from memharness.site.values import CaseName, ChangeEntry, Index, Leak, Site
+from memharness.site.values import CaseName, ChangeEntry, Index, Leak, Site, TrendSummary
 from memharness.wording.text import number_text
 from memharness.wording.thinning import MOST_SERIES
 
@@ -147,27 +148,26 @@ def _publish_lists(folder: SiteFolder, site: Site, contents: SiteContents, chang
 
 def _index(contents: SiteContents, changes: Sequence[CaseChanges], entries: Sequence[ChangeEntry]) -> Index:
     rows = tuple(row for one in changes for row in one.rows)
+    current = [one.case for one in changes if one.case.stored in contents.current]
     return Index(
         open=tuple(entry for entry in entries if entry.status == "open"),
         rows=rows,
-        failing=tuple(
-            failure for one in changes if one.case.stored in contents.current for failure in failing(one.case)
-        ),
+        failing=tuple(chain.from_iterable(map(failing, current))),
         below_floors=frozenset(one.case.name.id for one in changes if len(rows) > MOST_SERIES and _below_floors(one)),
     )
 
 
 def _below_floors(changes: CaseChanges) -> bool:
     """Tell whether nothing can be found in a case: no judged figure reaches its floor, no limit is set, none failed."""
-    case, scenario = changes.case, changes.case.case.scenario
     judged = [row for row in changes.rows if row.judged]
-    if changes.entries or scenario.limits or not judged:
+    if changes.entries or changes.case.case.scenario.limits or not judged:
         return False
-    for row in judged:
-        rule = rule_for(row.metric, scenario.thresholds, case.stored.project.config.thresholds)
-        if rule is not None and max(abs(row.low or 0), abs(row.high or 0)) >= rule.absolute:
-            return False
-    return not failure_stretches(case)
+    return not any(_reaches_floor(changes.case, row) for row in judged) and not failure_stretches(changes.case)
+
+
+def _reaches_floor(case: CaseHistory, row: TrendSummary) -> bool:
+    rule = rule_for(row.metric, case.case.scenario.thresholds, case.stored.project.config.thresholds)
+    return rule is not None and max(abs(row.low or 0), abs(row.high or 0)) >= rule.absolute
 
 
 def _newest_first(contents: SiteContents, entries: Sequence[ChangeEntry]) -> list[ChangeEntry]:
