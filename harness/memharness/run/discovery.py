@@ -1,5 +1,6 @@
 """Lists what suites hold, in the environment of the newest commit, once for each state of their files."""
 
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -33,23 +34,27 @@ def list_suites(config: Config, selection: Selection, listener: Listener) -> Non
     collections = read_collections(config.workloads)
     if not collections:
         return
-    store = Store(config.run.results, config.run.machine)
     project = Project(
         config=config,
         repository=open_repository(config.project.repo, cache_folder()),
         cases=tuple(Case(scenario=collection.scenario) for collection in collections),
-        store=store,
+        store=Store(config.run.results, config.run.machine),
         collections=collections,
     )
-    newest = select_commits(project.repository, selection)[-1]
     known = {collection.scenario.name: collection for collection in collections}
+    for task in _lacking(project, known, select_commits(project.repository, selection)[-1]):
+        _list(project, task, known, listener)
+
+
+def _lacking(project: Project, collections: Mapping[str, Collection], newest: Commit) -> Iterator[Task]:
+    """Yield what is to be listed at the newest commit, each suite in the first environment that may run it."""
     listed: set[str] = set()
     for suite in suites_of(project):
         due = tuple(case for case in suite.cases if case.name not in listed)
         listed |= {case.name for case in due}
-        lacking = tuple(case for case in due if not _is_listed(store, suite, known[case.name], newest))
+        lacking = tuple(case for case in due if not _is_listed(project.store, suite, collections[case.name], newest))
         if lacking:
-            _list(project, Task(commit=newest, spec=suite.spec, cases=lacking), known, listener)
+            yield Task(commit=newest, spec=suite.spec, cases=lacking)
 
 
 def _is_listed(store: Store, suite: Suite, collection: Collection, newest: Commit) -> bool:
