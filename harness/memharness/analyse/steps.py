@@ -91,12 +91,20 @@ def rule_for(metric: str, *levels: Thresholds, metric_class: MetricClass = "exac
     enough = ENOUGH_GROWTH if relative is None and (metric, metric_class) == ("growth", "exact") else None
     if relative is None:
         relative = RELATIVE_OF.get(metric, RELATIVE)
+    absolute = _given_absolute(metric, levels)
+    if absolute is not None:
+        return Rule(relative=relative, absolute=absolute, noisy_absolute=absolute, enough=enough)
+    noisy = floor if metric == "track" else NOISY_ABSOLUTE
+    return Rule(relative=relative, absolute=floor, noisy_absolute=noisy, enough=enough)
+
+
+def _given_absolute(metric: str, levels: Sequence[Thresholds]) -> int | None:
+    """Return what the first of `levels` that says something says of `metric`: that of all metrics counts bytes."""
     for level in levels:
         absolute = level.metrics.get(metric, None if metric in _OWN_FLOOR else level.absolute)
         if absolute is not None:
-            return Rule(relative=relative, absolute=absolute, noisy_absolute=absolute, enough=enough)
-    noisy = floor if metric == "track" else NOISY_ABSOLUTE
-    return Rule(relative=relative, absolute=floor, noisy_absolute=noisy, enough=enough)
+            return absolute
+    return None
 
 
 def find_steps(series: Series, rule: Rule) -> tuple[Step, ...]:
