@@ -1,8 +1,8 @@
 """Finds the marked tests of a run, has them measured where pytest runs them, and fails those beyond their limits."""
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Final
 
 import pytest
@@ -23,6 +23,7 @@ from memharness_pytest.wording import excess_text, unmeasured_text
 
 _LIMITS: Final = pytest.StashKey[Mapping[str, int]]()
 _FAULT: Final = pytest.StashKey[str]()
+_SUBTESTS: Final = "it has subtests, which would be reported again"
 _MEMORY: Final = pytest.StashKey[MeasuredTest]()
 
 
@@ -90,6 +91,8 @@ class MarkedTests:
     def _prepared(self, item: pytest.Function, memory: MeasuredTest) -> Iterator[None]:
         """Have measured what `pytest_pyfunc_call` does not see or cannot call again."""
         given = dict(item.funcargs)
+        if "subtests" in given:
+            memory.only_once = _SUBTESTS
         if hasattr(item, "addExpectedFailure"):  # of a unittest.TestCase
             self._prepare_method(item, memory)
         elif is_coroutine(item.obj):  # the plugin that runs it is measured with it
@@ -100,7 +103,8 @@ class MarkedTests:
         try:
             yield
         finally:
-            item.__dict__.pop("runtest", None)
+            for name in ("runtest", "addSubTest"):
+                item.__dict__.pop(name, None)
             if "benchmark" in given:
                 item.funcargs["benchmark"] = given["benchmark"]
 
@@ -108,7 +112,10 @@ class MarkedTests:
         if is_coroutine(item.obj):
             memory.notes.append("asynchronous methods of unittest are not measured")
             return
-        method = functions_of_method(item)
+        method, report = functions_of_method(item), getattr(item, "addSubTest", None)  # pytest 8 has none
+
+        if report is not None:
+            vars(item)["addSubTest"] = partial(_report_subtest, memory, report)
         item.obj = wraps(item.obj)(lambda: self._measure(item, memory, method))
 
     def _measure(self, item: pytest.Function, memory: MeasuredTest, functions: Functions) -> None:
@@ -125,3 +132,8 @@ class MarkedTests:
         capture: Any = self._config.pluginmanager.getplugin("capturemanager")
         texts = capture.read_global_capture() if capture else ("", "")
         return {name: text for name, text in zip(("stdout", "stderr"), texts, strict=True) if text}
+
+
+def _report_subtest(memory: MeasuredTest, report: Callable[..., None], *arguments: object) -> None:
+    memory.only_once = _SUBTESTS
+    report(*arguments)

@@ -52,6 +52,7 @@ class MeasuredTest:
     def __init__(self, limits: Mapping[str, int], root: str) -> None:
         self.limits = limits
         self.begun = False
+        self.only_once = ""  # why the test is not to be called again
         self.figures: dict[str, int] = {}
         self.lines: dict[str, list[list[Any]]] = {}  # [path, line, function, source, bytes], by metric
         self.holders: dict[str, list[list[Any]]] = {}  # [path, line, text], the nearest first, by metric
@@ -79,6 +80,9 @@ class MeasuredTest:
         Raises what tearing down after the first call raises.
         """
         if not self.figures:
+            return
+        if self.only_once:
+            self.notes.append(f"the test is called only once: {self.only_once}")
             return
         with _silent_warnings():
             if "warm_peak" in self.limits:

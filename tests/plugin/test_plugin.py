@@ -146,6 +146,10 @@ def test_growth_is_that_of_further_calls_with_fixtures_of_their_own(run: Run) ->
             def test_fails(self):
                 assert self.used
 
+            def test_subtests(self):
+                with self.subTest("one"):
+                    print("one subtest")
+
         class TestAsynchronous(unittest.IsolatedAsyncioTestCase):
             async def test_asynchronous(self):
                 box.keep(1000)
@@ -166,8 +170,10 @@ def test_growth_is_that_of_further_calls_with_fixtures_of_their_own(run: Run) ->
         "MemharnessWarning",
         "test_cannot_be_repeated: the limit of growth is not enforced",
         "the test could not be called again: AssertionError: assert not [1]",
-        "2 failed, 5 passed, 1 skipped",
+        "2 failed, 6 passed, 1 skipped",
     )
+    assert out.count("one subtest") == 1
+    assert "it has subtests, which would be reported again" in out
     assert "asynchronous methods of unittest are not measured" in out
     failed = sorted(line.split(" ")[1] for line in out.splitlines() if line.startswith("FAILED "))
     assert failed == ["test_box.py::TestMethods::test_fails", "test_box.py::test_leak"]
