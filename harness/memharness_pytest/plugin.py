@@ -1,5 +1,7 @@
 """Options and marker. All else is loaded by `--memharness` alone: pytest imports this module in every test run."""
 
+from __future__ import annotations  # so that a test run with an old pytest is not broken by a name it lacks
+
 import pytest
 
 _MARKER = (
@@ -27,6 +29,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known, and load the rest where it is wanted."""
     config.addinivalue_line("markers", _MARKER)
     if config.getoption("memharness"):
+        if pytest.version_tuple < (8,):
+            raise pytest.UsageError("--memharness needs pytest 8 or later")
         from memharness_pytest.marked import MarkedTests
         from memharness_pytest.summary import MemorySummary
 

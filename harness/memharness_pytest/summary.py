@@ -21,7 +21,7 @@ class MemorySummary:
         if found is not None:
             self._found[report.nodeid] = found
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
+    def pytest_terminal_summary(self, terminalreporter: "pytest.TerminalReporter", exitstatus: int) -> None:
         """Print the section, unless there was nothing to run."""
         if not self._found and exitstatus != pytest.ExitCode.OK:
             return
