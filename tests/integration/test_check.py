@@ -1,10 +1,14 @@
 """`memharness check` and `memharness accept` on stored results."""
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from memharness.cli import main
+from stored import FAMILY, records, stored_project
 from workbench import BROKEN, Published, Workbench, module
 
 
@@ -99,6 +103,26 @@ def test_a_limit_is_judged_at_the_first_commit(quick: Workbench) -> None:
     (over,) = report["exceeded"]
     assert (over["metric"], over["limit"], over["first"], over["open"]) == ("peak", 90_000, only, True)
     assert quick.call("check")[0] == 1
+
+
+def test_what_many_cases_lack_is_said_in_a_line_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = stored_project(tmp_path, 9000, 9000, cases=30)
+    (oldest,) = (path for path in records(config) if "commit 0" in path.read_text())
+    oldest.unlink()
+    with (tmp_path / "project" / "memharness.toml").open("a") as file:
+        file.write("[workloads]\n" + "".join(f'work_{number} = "call:box:work"\n' for number in range(10)))
+    monkeypatch.chdir(tmp_path / "project")
+    assert main(["check", "--json"]) == 3
+    unmeasured, alone = json.loads(capsys.readouterr().out)["notices"]
+    assert re.fullmatch(
+        r"10 cases are not measured at \w{10}: work_0, work_1, work_2, work_3, work_4 and 5 more", unmeasured
+    )
+    assert alone.startswith("30 cases have nothing stored before ")
+    assert alone.endswith(
+        f" to be judged against ({FAMILY}): {', '.join(f'fill[size={n}]' for n in range(5))} and 25 more"
+    )
 
 
 def test_nothing_to_judge_against_is_incomplete(quick: Workbench) -> None:

@@ -157,3 +157,8 @@ def test_a_task_with_many_cases_is_done_in_parts() -> None:
     assert [len(part.cases) for part in parts] == [25, 25, 10, 1]
     assert sum((part.cases for part in parts[:3]), ()) == cases
     assert all(replace(part, cases=cases) == whole for part in parts)
+
+
+def test_a_task_has_a_dozen_parts_at_most_as_each_rewrites_the_record_of_its_commit() -> None:
+    whole = Task(commit=commit(1), spec=SPEC, cases=(case("one"),) * 1000)
+    assert [len(part.cases) for part in in_parts([whole])] == [84] * 11 + [76]

@@ -9,6 +9,7 @@ from memharness.wording.text import (
     bytes_text,
     delta_text,
     difference_text,
+    on_cases,
     percent_text,
     value_text,
     visible,
@@ -116,3 +117,8 @@ def test_an_average_is_given_where_it_means_something(size: int, count: int, tex
 def test_millionths_are_shown_as_the_number_that_they_are(value: int, text: str) -> None:
     assert value_text(value, "millionths") == text
     assert delta_text(value, "millionths") == ("=" if value == 0 else f"+{text}" if value > 0 else text)
+
+
+def test_a_remark_on_several_cases_is_one_line() -> None:
+    remarks = [*((f"case {number}", "slow") for number in range(7)), ("case 0", "odd"), ("case 1", "slow")]
+    assert [*on_cases(remarks)] == ["case 0, case 1, case 2, case 3, case 4 and 2 more: slow", "case 0: odd"]

@@ -20,7 +20,8 @@ from memharness.model.values import Value
 _Kind: TypeAlias = tuple[int, tuple[PassName, ...], frozenset[str]]  # round, passes, metrics to explain
 
 
-_MOST_CASES: Final = 25  # of a task
+_FEW_CASES: Final = 25  # that a part of a task has
+_MOST_PARTS: Final = 12  # of a task: each rewrites the record of its commit
 
 
 class Suite(Value):
@@ -53,11 +54,13 @@ class Task(Value):
 
 def in_parts(tasks: Iterable[Task]) -> tuple[Task, ...]:
     """Split tasks with many cases, so that workers share them and a run that ends early loses little."""
-    return tuple(
-        replace(task, cases=task.cases[start : start + _MOST_CASES])
-        for task in tasks
-        for start in range(0, len(task.cases), _MOST_CASES)
-    )
+    return tuple(part for task in tasks for part in _parts(task))
+
+
+def _parts(task: Task) -> Iterator[Task]:
+    size = max(_FEW_CASES, -(-len(task.cases) // _MOST_PARTS))
+    for start in range(0, len(task.cases), size):
+        yield replace(task, cases=task.cases[start : start + size])
 
 
 class Repeat(Value):
