@@ -57,6 +57,15 @@ def convert(file: Path) -> AsvConfiguration:
     """Read an asv.conf.json; raise MemharnessError where that is not what it is."""
     given = read_configuration(file)
     notes = [f"{key} is not taken over: {why}" for key, why in _UNUSED.items() if given.get(key)]
+    settings = _settings(given, notes)
+    notes += _other_notes(given)
+    pythons = tuple(str(one) for one in _list(given.get("pythons")))
+    repo = str(given.get("repo") or ".")
+    return AsvConfiguration(repo=repo, pythons=pythons, settings=settings, notes=tuple(notes))
+
+
+def _settings(given: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
+    """Return the keys of the configuration that say the same as an asv.conf.json."""
     settings: dict[str, Any] = {}
     requirements, variables = _matrix(_table(given, "matrix"), notes)
     if requirements:
@@ -71,10 +80,7 @@ def convert(file: Path) -> AsvConfiguration:
             settings[ours] = f"{given[key]:g}s"
     if given.get("repo_subdir"):
         settings["project.directory"] = str(given["repo_subdir"])
-    notes += _other_notes(given)
-    pythons = tuple(str(one) for one in _list(given.get("pythons")))
-    repo = str(given.get("repo") or ".")
-    return AsvConfiguration(repo=repo, pythons=pythons, settings=settings, notes=tuple(notes))
+    return settings
 
 
 def _other_notes(given: Mapping[str, Any]) -> Iterator[str]:
