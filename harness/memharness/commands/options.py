@@ -41,6 +41,15 @@ _OVERRIDES: Final = {  # names of options -> keys of the configuration
     "site_folder": "publish.folder",
     "url": "publish.url",
 }
+_COMMIT_OPTIONS: Final = (
+    click.argument("revisions", required=False, metavar="[A..B]"),
+    click.option("--since", metavar="REV", help="This revision, as the baseline, and all after it."),
+    click.option("--until", metavar="REV", help="Up to this revision (default: HEAD)."),
+    click.option("--last", type=click.IntRange(min=1), metavar="N", help="The newest N commits."),
+    click.option("--tags", is_flag=True, help="Only tagged commits."),
+    click.option("--all", "every", is_flag=True, help="The whole first-parent history."),
+)
+
 _CASE_OPTIONS: Final = (
     click.option(
         "-k", "pattern", metavar="EXPRESSION", help="Only cases whose names match, such as 'waste and not 400'."
@@ -188,16 +197,7 @@ def selecting(function: Command) -> Command:
         )
         return function(*args, selection=selection, **kwargs)
 
-    options = (
-        click.argument("revisions", required=False, metavar="[A..B]"),
-        click.option("--since", metavar="REV", help="This revision, as the baseline, and all after it."),
-        click.option("--until", metavar="REV", help="Up to this revision (default: HEAD)."),
-        click.option("--last", type=click.IntRange(min=1), metavar="N", help="The newest N commits."),
-        click.option("--tags", is_flag=True, help="Only tagged commits."),
-        click.option("--all", "every", is_flag=True, help="The whole first-parent history."),
-        *_CASE_OPTIONS,
-    )
-    return with_options(options)(wrapper)
+    return with_options((*_COMMIT_OPTIONS, *_CASE_OPTIONS))(wrapper)
 
 
 def print_config(config: Config) -> None:
