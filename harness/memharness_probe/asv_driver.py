@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _MOST_CHARACTERS = 80  # of a parameter's text
 _BITS = 63  # of a parameter's number
 _PICKLE = "cache.pickle"  # in the current folder, as asv has it
+_FOREVER = 1e9  # seconds
 _TRACKING = "TrackBenchmark"
 _UNSUPPORTED = "TimerawBenchmark"
 
@@ -205,15 +206,10 @@ def _case(benchmark: Any, module: ModuleType, holder: Any, attribute: str, folde
     """Return the listing of a benchmark, or why it is passed over."""
     if type(benchmark).__name__ == _UNSUPPORTED:
         return "timeraw_ benchmarks, which are code in texts, cannot be measured"
-    params = {}
-    for number, values in enumerate(benchmark._params):
-        name = benchmark.param_names[number]
-        params[f"{name} {number + 1}" if name in params else name] = _texts(values)
-    if not all(params.values()):
+    params = _params(benchmark)
+    if not all(values for _, values in params):
         return "one of its parameters has no values"
-    sources, cache = benchmark._attr_sources, benchmark._setup_cache
-    version = next((one for one in (getattr(source, "version", None) for source in sources) if one is not None), None)
-    text = benchmark.pretty_name or benchmark.func.__doc__ or ""
+    cache = benchmark._setup_cache
     return {
         "name": benchmark.name,
         "target": {
@@ -223,15 +219,31 @@ def _case(benchmark: Any, module: ModuleType, holder: Any, attribute: str, folde
             **({"setup_cache": f"{cache.__module__}.{cache.__qualname__}"} if cache else {}),
         },
         "files": _files(module, folder),
-        "params": [[name, values] for name, values in params.items()],
-        "version": None if version is None else str(version),
+        "params": params,
         "unit": str(benchmark.unit) if type(benchmark).__name__ == _TRACKING else None,
-        "summary": one_line(str(text).strip().partition("\n")[0]),
-        "timeout": None if benchmark.timeout is None else float(benchmark.timeout),
         "has_setup": True,
         "has_teardown": True,
         "fresh_setup": bool(benchmark._setups or benchmark._teardowns),
+        **_settings(benchmark),
     }
+
+
+def _params(benchmark: Any) -> list[tuple[str, list[Any]]]:
+    """Return names, of which the number tells those alike apart, and values of the parameters."""
+    params: dict[str, list[Any]] = {}
+    for number, values in enumerate(benchmark._params):
+        name = benchmark.param_names[number]
+        params[f"{name} {number + 1}" if name in params else name] = _texts(values)
+    return list(params.items())
+
+
+def _settings(benchmark: Any) -> dict[str, Any]:
+    """Return what a benchmark says of itself: version, summary, and a time-out that can be kept."""
+    versions = [getattr(source, "version", None) for source in benchmark._attr_sources]
+    version = next((str(one) for one in versions if one is not None), None)
+    text = str(benchmark.pretty_name or benchmark.func.__doc__ or "").strip().partition("\n")[0]
+    timeout = float(benchmark.timeout or 0)
+    return {"version": version, "summary": one_line(text), "timeout": timeout if 0 < timeout < _FOREVER else None}
 
 
 def _files(module: ModuleType, folder: str) -> list[str]:

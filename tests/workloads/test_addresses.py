@@ -8,7 +8,7 @@ from memharness.config.configuration import Config, load_config
 from memharness.config.document import Document
 from memharness.errors import MemharnessError
 from memharness.model.scenarios import Scenario
-from memharness.workloads import load_workloads
+from memharness.workloads import load_workloads, read_collections
 from repositories import RepositoryBuilder
 
 
@@ -19,6 +19,7 @@ def configured(folder: Path, text: str, *addresses: str) -> Config:
 
 def load(folder: Path, text: str, *addresses: str) -> tuple[Scenario, ...]:
     config = configured(folder, text, *addresses)
+    read_collections(config.workloads)
     return load_workloads(config.workloads, config.project.repo)
 
 
@@ -76,6 +77,8 @@ def test_a_script_is_that_of_the_commit_where_it_is_tracked_and_else_a_copy(tmp_
         ('load = "script:"', '{toml}:2: workloads.load: "" names no script'),
         ('load = "script:\'a"', '{toml}:2: workloads.load: "\'a" names no script'),
         ('load = "script:none.py"', "{toml}:2: workloads.load: there is no script {folder}/none.py"),
+        ('load = "asv:"', "{toml}:2: workloads.load: names no folder of asv benchmarks"),
+        ('load = "asv:nowhere"', "{toml}:2: workloads.load: there is no folder {folder}/nowhere with asv benchmarks"),
         ("load = {}", "{toml}:2: workloads.load: no address"),
         ("load = 1", "{toml}:2: workloads.load: expected a table"),
         ('"a b" = "call:a:b"', "{toml}:2: workloads.'a b': \"a b\" cannot name a workload"),

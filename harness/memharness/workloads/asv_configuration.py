@@ -57,30 +57,27 @@ def convert(file: Path) -> AsvConfiguration:
     """Read an asv.conf.json; raise MemharnessError where that is not what it is."""
     given = read_configuration(file)
     notes = [f"{key} is not taken over: {why}" for key, why in _UNUSED.items() if given.get(key)]
-    settings = _settings(given, notes)
-    notes += _other_notes(given)
-    pythons = tuple(str(one) for one in _list(given.get("pythons")))
-    repo = str(given.get("repo") or ".")
-    return AsvConfiguration(repo=repo, pythons=pythons, settings=settings, notes=tuple(notes))
-
-
-def _settings(given: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
-    """Return the keys of the configuration that say the same as an asv.conf.json."""
-    settings: dict[str, Any] = {}
     requirements, variables = _matrix(_table(given, "matrix"), notes)
-    if requirements:
-        settings["environment.dependencies"] = requirements
     if variables:
-        settings["environment.variables"] = variables
         notes.append("the variables of the matrix are set for the measured code, not for its build")
-    if (command := _before_build(given.get("build_command"), notes)) is not None:
-        settings["environment.before-build"] = command
-    for key, ours in (("install_timeout", "environment.build-timeout"), ("default_benchmark_timeout", "run.timeout")):
-        if isinstance(given.get(key), int | float):
-            settings[ours] = f"{given[key]:g}s"
-    if given.get("repo_subdir"):
-        settings["project.directory"] = str(given["repo_subdir"])
-    return settings
+    settings = {
+        "environment.dependencies": requirements,
+        "environment.variables": variables,
+        "environment.before-build": _before_build(given.get("build_command"), notes),
+        "environment.build-timeout": _seconds(given.get("install_timeout")),
+        "run.timeout": _seconds(given.get("default_benchmark_timeout")),
+        "project.directory": str(given.get("repo_subdir") or ""),
+    }
+    return AsvConfiguration(
+        repo=str(given.get("repo") or "."),
+        pythons=tuple(str(one) for one in _list(given.get("pythons"))),
+        settings={key: value for key, value in settings.items() if value},
+        notes=(*notes, *_other_notes(given)),
+    )
+
+
+def _seconds(value: object) -> str:
+    return f"{value:g}s" if isinstance(value, int | float) and value > 0 else ""
 
 
 def _other_notes(given: Mapping[str, Any]) -> Iterator[str]:
@@ -118,7 +115,7 @@ def _last(name: str, values: object, notes: list[str]) -> str | None:
     return None if last is None else str(last)
 
 
-def _before_build(commands: object, notes: list[str]) -> str | None:
+def _before_build(commands: object, notes: list[str]) -> str:
     """Return what of the commands that build is to be run before; memharness builds by itself."""
     kept = []
     for command in map(str, _list(commands)):
@@ -128,7 +125,7 @@ def _before_build(commands: object, notes: list[str]) -> str | None:
             notes.append(f"build_command is not taken over in part: {command}")
         else:
             kept.append(command)
-    return " && ".join(kept) or None
+    return " && ".join(kept)
 
 
 def _list(value: object) -> list[Any]:

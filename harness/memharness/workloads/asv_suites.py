@@ -14,19 +14,24 @@ _WRITTEN: Final = ("env_dir", "results_dir", "html_dir")  # by asv
 
 def find_asv_suite(workload: WorkloadConfig, text: str) -> SuiteFiles:
     """Return the files of a suite; raise MemharnessError where there is none."""
-    given = (workload.folder / text).resolve()
-    files = [given, *(given / name for name in CONFIGURATIONS)]
-    configured = next((file for file in files if file.is_file()), None)
-    settings = read_configuration(configured) if configured else {}
-    base = configured.parent if configured else given
-    folder = (base / str(settings.get("benchmark_dir", "benchmarks"))).resolve() if configured else given
-    if not folder.is_dir():
+    folder, written = _folders((workload.folder / text).resolve())
+    if not text or not folder.is_dir():
         raise MemharnessError(
-            f"{workload.where}: there is no folder {folder} with asv benchmarks",
+            f"{workload.where}: {f'there is no folder {folder} with' if text else 'names no folder of'} asv benchmarks",
             hint=f"Relative paths start in {workload.folder}. Write it like asv:benchmarks, or asv:asv.conf.json.",
         )
-    written = {(base / str(settings[name])).resolve() for name in _WRITTEN if name in settings}
     return SuiteFiles(folder=folder, files=files_below(folder, written), packages=(_RUNNER,))
+
+
+def _folders(given: Path) -> tuple[Path, set[Path]]:
+    """Return the folder of the benchmarks, and those that asv writes, of a folder or an asv.conf.json."""
+    files = [given, *(given / name for name in CONFIGURATIONS)]
+    file = next((file for file in files if file.is_file()), None)
+    if file is None:
+        return given, set()
+    settings = read_configuration(file)
+    written = {(file.parent / str(settings[name])).resolve() for name in _WRITTEN if name in settings}
+    return (file.parent / str(settings.get("benchmark_dir", "benchmarks"))).resolve(), written
 
 
 def read_configuration(file: Path) -> dict[str, Any]:
