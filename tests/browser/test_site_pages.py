@@ -345,7 +345,7 @@ def test_cases_below_their_floors_are_folded_away_until_one_opens_them_or_asks_b
     tab.wait("document.getElementById('count').value === '1 of 30 trends'")
     page.fill("#words", "")
     tab.wait("document.getElementById('count').value === '5 of 30 trends'")
-    unfold = page.get_by_role("button", name="25 cases of which no figure reaches its floor")
+    unfold = page.get_by_role("button", name="25 cases of which no judged figure reaches its floor")
     unfold.focus()
     page.keyboard.press("Enter")
     tab.wait("document.getElementById('count').value === '30 trends'")

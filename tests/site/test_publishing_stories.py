@@ -334,5 +334,7 @@ def test_of_many_cases_those_below_their_floors_are_folded_away(
     config = stored_project(tmp_path, *peaks, cases=cases)
     publish(config, Selection())
     index = (config.publish.folder / "index.html").read_text()
-    assert re.findall(r"(\d+) cases? of which no figure reaches its floor", index) == [str(folded)] * bool(folded)
+    assert re.findall(r"(\d+) cases? of which no judged figure reaches its floor", index) == [str(folded)] * bool(
+        folded
+    )
     assert index.count("<tr data-m=") == 2 * cases

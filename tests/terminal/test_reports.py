@@ -970,8 +970,8 @@ def test_of_hundreds_of_series_those_that_moved_most_are_printed_and_no_case_bel
         *(f"moved {number}" for number in range(17, 40)),
     ]
     assert (
-        " 1 other series stayed as they were, 15 moved less or are smaller and no figure of 300 cases reaches its "
-        "floor; --verbose or -k shows them "
+        " 1 other series stayed as they were, 15 moved less or are smaller and no judged figure of 300 cases "
+        "reaches its floor; --verbose or -k shows them "
     ) in " ".join(shown.split())
     assert drawn(small, verbose=True).count("\ntiny ") == 300
     assert drawn(replace(small, series=(*tiny[:3], *moved[:3]))).count("\ntiny ") == 3

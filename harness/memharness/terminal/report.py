@@ -120,7 +120,7 @@ def _rest_text(report: Report, shown: Sequence[Summary]) -> str:
     if len(rest) > changed + stayed:
         parts.append(f"{len(rest) - changed - stayed:,} moved less or are smaller")
     if below:
-        parts.append(f"no figure of {number_text(len(below), 'case')} reaches its floor")
+        parts.append(f"no judged figure of {number_text(len(below), 'case')} reaches its floor")
     return f"{and_text(parts)}; --verbose or -k shows them"
 
 
