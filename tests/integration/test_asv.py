@@ -90,6 +90,18 @@ def test_a_suite_is_listed_once_for_each_state_of_its_files(quick: Workbench) ->
     assert json.loads(listing.read_text())["format"] == 3
 
 
+def test_benchmarks_of_what_is_not_committed_yet(quick: Workbench) -> None:
+    quick.repository.commit(
+        {"box.py": module(), "benchmarks/fill.py": "import box\ndef mem_fill(): return box.fill()\n"}
+    )
+    (quick.path / "box.py").write_text(module() + "\n\ndef more():\n    return bytearray(1000)\n")
+    (quick.path / "benchmarks/more.py").write_text("from box import more\ndef mem_more(): return more()\n")
+    _, report = quick.call_json("compare", "-w", "asv:benchmarks")
+    assert report["series"][0]["case"] == "asv:fill.mem_fill"
+    found = {(row["case"], row["first"] is None) for row in report["series"] if row["metric"] == "result"}
+    assert found == {("asv:fill.mem_fill", False), ("asv:more.mem_more", True)}
+
+
 def test_a_number_that_a_benchmark_tracks_is_a_metric(bench: Workbench) -> None:
     suite = """
 import box

@@ -9,7 +9,7 @@ from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.files.cache_folder import cache_folder
 from memharness.files.removal import scratch
 from memharness.findings.listings import nothing_listed
-from memharness.findings.project import Project, Selection
+from memharness.findings.project import Project, Selection, read_working_tree
 from memharness.git.history import select_commits
 from memharness.git.repository import open_repository
 from memharness.model.history import Commit
@@ -34,15 +34,19 @@ def list_suites(config: Config, selection: Selection, listener: Listener) -> Non
     collections = read_collections(config.workloads)
     if not collections:
         return
+    repository = open_repository(config.project.repo, cache_folder())
+    last = (
+        read_working_tree(config, repository) if selection.working_tree else select_commits(repository, selection)[-1]
+    )
     project = Project(
         config=config,
-        repository=open_repository(config.project.repo, cache_folder()),
+        repository=repository,
         cases=tuple(Case(scenario=collection.scenario) for collection in collections),
         store=Store(config.run.results, config.run.machine),
         collections=collections,
     )
     known = {collection.scenario.name: collection for collection in collections}
-    for task in _lacking(project, known, select_commits(project.repository, selection)[-1]):
+    for task in _lacking(project, known, last):
         _list(project, task, known, listener)
 
 
