@@ -23,6 +23,7 @@ def load(request: dict[str, Any]) -> _Script:
 class _Script:
     def __init__(self, path: str, code: Any, arguments: list[str]) -> None:
         self._path, self._code, self._arguments = path, code, arguments
+        self._search = sys.path[:]
 
     def run(self) -> None:
         """Run the script as the main module. It may end by `sys.exit()` or with an exit code of 0."""
@@ -31,6 +32,7 @@ class _Script:
         main.__dict__["__builtins__"] = sys.modules["builtins"]
         sys.modules["__main__"] = main
         sys.argv[:] = [self._path, *self._arguments]
+        sys.path[:] = self._search  # a script that extends it would seem to leak in further calls
         try:
             exec(self._code, main.__dict__)  # noqa: S102  (running it is the task)
         except SystemExit as end:

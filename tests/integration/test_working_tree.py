@@ -92,6 +92,8 @@ def test_nothing_edited_is_said_and_results_of_head_are_those_of_head(quick: Wor
     code, answer = quick.call_json("compare")
     message = "nothing is edited: HEAD and WORKTREE have the same files"
     assert (code, answer["error"]["message"]) == (2, message)
+    code, answer = quick.call_json("compare", "WORKTREE")
+    assert (code, answer["error"]["message"]) == (2, "WORKTREE and WORKTREE are the same commit")
     code, report = quick.call_json("compare", "v1.0", "WORKTREE")
     assert (code, report["working_tree"], f"{head}.json" in quick.records()) == (1, None, True)
     quick.call("run", "--last", "1", "--worktree")

@@ -58,15 +58,63 @@ def test_scripts_of_the_commit_and_from_beside_the_repository(quick: Workbench) 
     assert (change["case"], change["blame"][0]["path"]) == ("script:bench/run.py 2", "box.py")
 
 
+LEAVES = "import sys\ndef some():\n    yield\nif __name__ == '__main__':\n    sys.exit(3)\n"
+KINDS = """
+import functools
+
+def wrapped(function):
+    @functools.wraps(function)
+    def call(*args):
+        return function(*args)
+    return call
+
+class Server:
+    async def serve(self):
+        return fill()
+
+    async def __call__(self):
+        return fill()
+
+    fill = staticmethod(fill)
+
+server = Server()
+again = wrapped(server.serve)
+some = functools.partial(server.serve)
+"""
+
+
+def test_whatever_makes_a_coroutine_is_run(quick: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMHARNESS_METRICS", "result,import")
+    quick.commit(module() + KINDS)
+    names = ("server", "server.serve", "again", "some", "Server.fill")
+    code, report = quick.call_json("run", *(word for name in names for word in ("-w", f"call:box:{name}")))
+    results = {row["case"]: row["last"] for row in report["series"] if row["metric"] == "result"}
+    assert (code, report["failures"]) == (0, [])
+    assert results == dict.fromkeys([f"call:box:{name}" for name in names], results["call:box:Server.fill"])
+    assert results["call:box:server"] > 100_000
+    imported = [row["last"] for row in report["series"] if row["metric"] == "import"]
+    assert max(imported) < 100_000  # asyncio is not among it
+
+
+def test_a_script_that_extends_the_path_does_not_leak(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMHARNESS_METRICS", "growth")
+    script = "import sys\nsys.path.insert(0, f'{sys.path[0]}/below')\nimport box\nbox.fill()\n"
+    bench.repository.commit({"box.py": module(), "bench/run.py": script}, "begin")
+    code, report = bench.call_json("run", "-w", "script:bench/run.py")
+    assert (code, report["failures"]) == (0, [])
+    assert [row["last"] for row in report["series"]] == [0]
+
+
 @pytest.mark.parametrize(
     ("address", "reason"),
     [
         ("call:box:nothing", "AttributeError: module 'box' has no attribute 'nothing'"),
         ("call:nowhere:fill", "ModuleNotFoundError: No module named 'nowhere'"),
+        ("call:leaves:some", "TypeError: some is a generator, and calling it runs nothing"),
         ("script:leaves.py", "SystemExit: 3"),
     ],
 )
 def test_what_fails_has_a_reason(quick: Workbench, address: str, reason: str) -> None:
-    quick.repository.commit({"box.py": module(), "leaves.py": "import sys\nsys.exit(3)\n"}, "begin")
+    quick.repository.commit({"box.py": module(), "leaves.py": LEAVES}, "begin")
     code, report = quick.call_json("run", "-w", address)
     assert (code, [failure["reason"] for failure in report["failures"]]) == (3, [reason])

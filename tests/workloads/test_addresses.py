@@ -60,6 +60,9 @@ def test_a_script_is_that_of_the_commit_where_it_is_tracked_and_else_a_copy(tmp_
     assert tracked.target == {"path": "bench/run.py", "below": "tree", "arguments": ("--size", "1 0")}
     assert (copied.target["below"], copied.path) == ("scenarios", str(repository.path / "bench/new.py"))
 
+    with pytest.raises(MemharnessError, match="there is no script"):
+        load(repository.path, "", "script:bench")
+
     (repository.path / "bench/run.py").write_text("x = 2\n")
     (repository.path / "bench/helper.py").write_text("x = 2\n")
     again = load(repository.path, "", *scripts)

@@ -64,7 +64,7 @@ def compare(
 
 
 def _nothing_to_compare(before: str, after: str) -> MemharnessError:
-    if WORKTREE in (before, after):
+    if WORKTREE in (before, after) and before != after:
         return MemharnessError(
             f"nothing is edited: {before} and {after} have the same files",
             hint="Edit something first, or name another revision.",

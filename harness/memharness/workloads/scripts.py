@@ -4,6 +4,7 @@ A script that the project's repository tracks is that of the commit under measur
 commit: it is copied, with the files beside it that it imports.
 """
 
+import os
 import shlex
 from pathlib import Path
 from typing import Final
@@ -68,4 +69,4 @@ def _tracked(file: Path, repo: str) -> str | None:
         return None
     name = file.relative_to(root).as_posix()
     listed = run_git(["ls-files", "-z", "--", f":(top,literal){name}"], folder=str(root))
-    return name if listed.output else None
+    return name if listed.output.split(b"\0")[0] == os.fsencode(name) else None  # not the files of a folder
