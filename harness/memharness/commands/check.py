@@ -17,6 +17,7 @@ from memharness.findings.results import Results, load_results
 from memharness.findings.series_parts import parts_of
 from memharness.findings.still_open import with_still_open
 from memharness.model.findings import Change
+from memharness.model.measurements import Skipped
 from memharness.model.scenarios import Case
 from memharness.plan.tasks import runs_on
 from memharness.wording.text import names_text, number_text
@@ -118,7 +119,7 @@ def _without_past(results: Results, where: str) -> Iterator[str]:
         alone = []
         for case in results.cases(family):
             stored = results.series(family, case.name, case.scenario.identity)
-            if newest in stored and stored.keys().isdisjoint(earlier) and len(parts_of(results, family, case)) == 1:
+            if newest in stored and not isinstance(stored[newest][0].outcome, Skipped) and stored.keys().isdisjoint(earlier) and len(parts_of(results, family, case)) == 1:
                 alone.append(case.name)
         if alone:
             what = f"nothing stored before {newest[:10]}{where} to be judged against ({family})"

@@ -16,7 +16,7 @@ from memharness.findings.results import Results, load_commits
 from memharness.model.history import WORKTREE, Commit
 from memharness.model.measurements import Measured, Measurement, Outcome, StoredCase
 from memharness.model.metrics import explainable
-from memharness.terminal.progress import show_progress
+from memharness.terminal.progress import failures, show_progress
 from memharness.wording.text import number_text
 
 
@@ -61,8 +61,7 @@ def command(
 
 def _failures(stored: Sequence[StoredCase], commit: Commit) -> Iterator[str]:
     """Yield the command that measures again what failed."""
-    outcomes = [one.outcome for one in stored]
-    failed = sum(not isinstance(outcome, Measured) or bool(outcome.failed_passes) for outcome in outcomes)
+    failed = sum(bool(failures(one.outcome)) for one in stored)
     if failed:
         what = f"{failed} of {number_text(len(stored), 'case')} failed"
         yield f"{what}; `{_measuring(commit)} --retry-failed` measures what is missing again"
