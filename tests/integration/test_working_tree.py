@@ -67,6 +67,11 @@ def test_show_prints_what_was_measured_of_the_working_tree(quick: Workbench) -> 
     assert (code, shown["commit"]["working_tree"]) == (0, True)
     assert shown["cases"][0]["outcome"]["metrics"]["peak"] > 300_000
     assert quick.call("show", "WORKTREE", "--explain")[0] == 0
+    of_commits = quick.records()
+    for command in (["show"], ["compare", "HEAD"], ["run", "--until"], ["bisect", "HEAD"]):
+        code, answer = quick.call_json(*command, shown["commit"]["id"])
+        assert (code, "it stands for a working tree" in answer["error"]["message"]) == (2, True)
+    assert quick.records() == of_commits
     edit(quick, module(size=300_000, above="\n"))
     assert quick.call("show", "WORKTREE")[0] == 2
 

@@ -112,18 +112,22 @@ def _belongs(results: Results, case: Case) -> bool:
 
 def _without_past(results: Results, where: str) -> Iterator[str]:
     """Yield a remark on the cases of each family for which nothing before the newest commit is stored."""
-    *earlier, newest = (commit.id for commit in results.commits)
     if not results.commits[-1].parents and not results.project.repository.shallow:
         return
     for family in results.measurements:
-        alone = []
-        for case in results.cases(family):
-            stored = results.series(family, case.name, case.scenario.identity)
-            if newest in stored and not isinstance(stored[newest][0].outcome, Skipped) and stored.keys().isdisjoint(earlier) and len(parts_of(results, family, case)) == 1:
-                alone.append(case.name)
+        alone = [case.name for case in results.cases(family) if _is_without_past(results, family, case)]
         if alone:
-            what = f"nothing stored before {newest[:10]}{where} to be judged against ({family})"
+            what = f"nothing stored before {results.commits[-1].short}{where} to be judged against ({family})"
             yield _on(alone, "has", "have", what)
+
+
+def _is_without_past(results: Results, family: str, case: Case) -> bool:
+    """Tell whether a case was not skipped at the newest commit, and nothing before it is stored."""
+    *earlier, newest = (commit.id for commit in results.commits)
+    stored = results.series(family, case.name, case.scenario.identity)
+    if newest not in stored or isinstance(stored[newest][0].outcome, Skipped):
+        return False
+    return stored.keys().isdisjoint(earlier) and len(parts_of(results, family, case)) == 1
 
 
 def _has_range(selection: Selection) -> bool:

@@ -9,7 +9,14 @@ from memharness.errors import MemharnessError
 from memharness.files.cache_folder import cache_folder
 from memharness.files.copies import copy_folder
 from memharness.findings.listings import find_listing
-from memharness.git.history import RevisionRange, commit_ids, find_commit, select_commits, shortfall
+from memharness.git.history import (
+    RevisionRange,
+    commit_ids,
+    find_commit,
+    refuse_former_working_tree,
+    select_commits,
+    shortfall,
+)
 from memharness.git.repository import Repository, open_repository, read_blob
 from memharness.git.working_tree import working_tree_commit
 from memharness.model.history import WORKTREE, Commit
@@ -79,6 +86,8 @@ class Project:
         continued = selection.new and len(commits) > 1 and commits[0].id in self._stored_ids()
         why = None if continued else shortfall(self.repository, selection, commits)
         last = self.working_tree
+        if last is None or commits[-1].id != last.id:
+            refuse_former_working_tree(commits[-1], selection.until)
         if last is not None and (last.working_tree or last not in commits):
             commits = (*(commit for commit in commits if commit.id != last.id), last)
         return commits, (why,) if why else ()

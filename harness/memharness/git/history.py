@@ -13,11 +13,12 @@ from typing import Final, Self
 
 from memharness.errors import MemharnessError
 from memharness.git.repository import Repository, start_git
-from memharness.git.snapshot import snapshot
+from memharness.git.snapshot import NOBODY, snapshot
 from memharness.git.submodules import entries
 from memharness.model.history import NO_TIME, WORKTREE, Commit, FileEdit, Hunk
 from memharness.model.values import Value
 
+OF_WORKING_TREE: Final = "working tree"  # subject of commits that are made of one
 _FIELDS: Final = ("%H", "%P", "%an", "%ct", "%D", "%s")
 _GET_REST: Final = (
     "Get the rest of the history with `git fetch --unshallow --tags` (in CI, check out with fetch-depth: 0). "
@@ -27,6 +28,7 @@ _CUT_OFF: Final = (
     "the clone is shallow. What is stored of older commits is not compared with, and no change before can be found. "
     + _GET_REST
 )
+_WORKTREE: Final = "WORKTREE stands for the working tree in `compare` and `show`; `run` has --worktree."
 _HEADERS: Final = {
     b"--- ": ("before", b"a/"),
     b"+++ ": ("after", b"b/"),
@@ -97,7 +99,15 @@ def shortfall(repository: Repository, wanted: RevisionRange, found: Sequence[Com
 
 def find_commit(repository: Repository, revision: str) -> Commit:
     """Return the commit that `revision` names; raise MemharnessError otherwise."""
-    return _log(repository, resolve(repository, revision), "--max-count=1")[0]
+    commit = _log(repository, resolve(repository, revision), "--max-count=1")[0]
+    refuse_former_working_tree(commit, revision)
+    return commit
+
+
+def refuse_former_working_tree(commit: Commit, revision: str) -> None:
+    """Raise MemharnessError where a commit was made of a working tree: nothing of it belongs among the results."""
+    if (commit.author, commit.subject) == (NOBODY["GIT_AUTHOR_NAME"], OF_WORKING_TREE):
+        raise MemharnessError(f"{revision} is no commit of the project: it stands for a working tree", hint=_WORKTREE)
 
 
 def branch_line(repository: Repository, line: str, tip: str) -> tuple[Commit, ...]:
@@ -310,7 +320,7 @@ def _unknown(repository: Repository, revision: str) -> MemharnessError:
     names = output.decode(errors="replace").split()
     close = difflib.get_close_matches(revision, names, n=3, cutoff=0.5)
     if revision == WORKTREE:
-        hint = "It stands for the working tree in `compare` and `show`; `run` has --worktree."
+        hint = _WORKTREE
     elif repository.shallow:
         hint = f"The clone is shallow. {_GET_REST}"
     elif close:

@@ -15,7 +15,7 @@ from typing import Final
 from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.files.removal import scratch
 from memharness.git.filters import index_info
-from memharness.git.history import find_commit
+from memharness.git.history import OF_WORKING_TREE, find_commit
 from memharness.git.repository import Repository, open_repository, run_git, work_tree
 from memharness.git.snapshot import NOBODY
 from memharness.git.submodules import entries, submodule_ids
@@ -46,7 +46,7 @@ def working_tree_commit(repository: Repository, *, without: Sequence[Path] = ())
         return find_commit(repository, head)
     parents = ("-p", head) if head else ()
     variables = NOBODY | repository.alternates_variable(derived=True)
-    made = repository.derive("commit-tree", *parents, "-m", "working tree", tree, variables=variables)
+    made = repository.derive("commit-tree", *parents, "-m", OF_WORKING_TREE, tree, variables=variables)
     return Commit(
         id=made.decode().strip(),
         parents=(head,) if head else (),

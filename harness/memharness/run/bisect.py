@@ -17,7 +17,7 @@ from memharness.findings.judge import Judged, judge
 from memharness.findings.project import Project, Selection
 from memharness.findings.report import make_report
 from memharness.findings.results import Results
-from memharness.git.history import RevisionRange, find_commit, select_commits
+from memharness.git.history import RevisionRange, find_commit, refuse_former_working_tree, select_commits
 from memharness.git.repository import Repository
 from memharness.model.findings import Change, Report, Summary
 from memharness.model.history import Commit
@@ -50,6 +50,7 @@ def bisect(
     """
     with open_session(config, selection, listener=listener) as session:
         line = select_commits(session.project.repository, RevisionRange(since=good, until=bad))
+        refuse_former_working_tree(line[-1], bad)
         question = _question(session, (line[0], line[-1]), metric)
         while isinstance(found := search(session.project, question, line), Unmeasured):
             session.measure_missing(session.load_stored([found.commit]), (METRICS[metric].measured_in,))
