@@ -635,6 +635,10 @@ def test_a_skipped_case_is_no_failure_and_is_not_run_again(quick: Workbench) -> 
     code, report = quick.call_json("run", "--last", "2")
     assert (code, report["failures"]) == (0, [])
     assert quick.call_json("publish")[0] == 0
+    for number in range(2):
+        quick.commit(f"def fill(): return {number}\n")
+        code, report = quick.call_json("run", "--new")
+        assert (code, report["counts"]["commits"], report["counts"]["measured"]) == (0, 2, 1)
 
 
 @pytest.mark.parametrize("how", [[], ["--adaptive"]])

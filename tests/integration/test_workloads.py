@@ -37,6 +37,8 @@ def test_workloads_of_the_configuration_stand_beside_scenario_files(bench: Workb
     assert code == 1
     assert {c["case"] for c in report["changes"] if c["metric"] == "growth"} == {"fill", "again"}
     assert bench.call("list")[1] == "fill  \nagain  calls box.fill()\n"
+    bench.scenario.unlink()
+    assert bench.call("list")[1] == "again  calls box.fill()\n"
 
 
 def test_scripts_of_the_commit_and_from_beside_the_repository(quick: Workbench) -> None:

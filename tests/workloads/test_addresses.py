@@ -86,6 +86,10 @@ def test_a_script_is_that_of_the_commit_where_it_is_tracked_and_else_a_copy(tmp_
         ("load = 1", "{toml}:2: workloads.load: expected a table"),
         ('"a b" = "call:a:b"', "{toml}:2: workloads.'a b': \"a b\" cannot name a workload"),
         ('load = { address = "call:a:b", params = {} }', "{toml}:2: workloads.load.params: unknown key"),
+        (
+            'load = { address = "call:a:b", at = "commit" }',
+            "{toml}:2: workloads.load.at: call:a:b is no address of tests",
+        ),
         ('load = { address = "call:a:b", calls = 3 }', "{toml}:2: workloads.load.calls: 3 is no number of calls"),
     ],
 )

@@ -68,12 +68,14 @@ def _workload(name: str, value: object, where: Location, folder: Path) -> Worklo
         folder=folder,
         where=where,
         name=name,
-        at=_at(keys["at"], inside(where, "at")) if "at" in keys else "worktree",
+        at=_at(keys["at"], keys["address"], inside(where, "at")) if "at" in keys else "worktree",
         settings={key.replace("-", "_"): _KEYS[key](keys[key], inside(where, key)) for key in keys if key in _KEYS},
     )
 
 
-def _at(value: object, where: Location) -> At:
+def _at(value: object, address: str, where: Location) -> At:
+    if not address.startswith("pytest:"):
+        raise MemharnessError(f"{where}: {address} is no address of tests", hint="Take the key out.")
     if value not in ("worktree", "commit"):
         raise MemharnessError(f"{where}: {value!r} is no place of tests", hint='Write "worktree" or "commit".')
     return "commit" if value == "commit" else "worktree"

@@ -20,7 +20,7 @@ from memharness.git.history import (
 from memharness.git.repository import Repository, open_repository, read_blob
 from memharness.git.working_tree import working_tree_commit
 from memharness.model.history import WORKTREE, Commit
-from memharness.model.measurements import Measured
+from memharness.model.measurements import Measured, Skipped
 from memharness.model.scenarios import Case, Scenario
 from memharness.packages.layout import Layout, find_directory, locate
 from memharness.packages.metadata import Read, read_metadata, reader_below
@@ -128,7 +128,7 @@ class Project:
         return {commit for family in self.store.families() for commit in self.store.commit_ids(family)}
 
     def _baseline(self, line: Sequence[Commit]) -> int:
-        """Return the position of the newest commit up to which each case was measured; a failure is no baseline.
+        """Return the position of the newest commit up to which each case was measured or skipped, and did not fail.
 
         Where nothing was measured yet, the newest commit becomes the baseline of all later runs.
         """
@@ -137,17 +137,17 @@ class Project:
         for position in reversed(range(len(line))):
             if not searched:
                 break
-            found = searched & self._measured_at(line[position].id)
+            found = searched & self._done_at(line[position].id)
             baseline = position if found else baseline
             searched -= found
         return baseline
 
-    def _measured_at(self, commit: str) -> set[str]:
+    def _done_at(self, commit: str) -> set[str]:
         return {
             m.case
             for family in self.store.families()
             for m in self.store.measurements(family, commit)
-            if isinstance(m.outcome, Measured)
+            if isinstance(m.outcome, Measured | Skipped)
         }
 
 
@@ -205,8 +205,8 @@ def _load_cases(config: Config, collections: Sequence[Collection]) -> tuple[tupl
 
 
 def _has_files(config: Config) -> bool:
-    """Tell whether there is to be a scenario folder: not where all workloads have an address."""
-    return not config.only_workloads and (not config.workloads or config.run.scenarios.is_dir())
+    """Tell whether there are to be scenario files: not where all workloads have an address."""
+    return not config.only_workloads and (not config.workloads or any(config.run.scenarios.glob("[!_.]*")))
 
 
 def blob_reader(repository: Repository, files: Mapping[str, str]) -> Read:
