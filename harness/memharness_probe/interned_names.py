@@ -6,13 +6,9 @@ somewhere in a commit could show as that much memory of whatever was imported or
 
 from __future__ import annotations
 
-from sys import intern, modules, version_info
+from sys import getsizeof, intern, modules, version_info
 
 from memharness_probe import tracing
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 _FIRST = 10**9  # numbers as names: quick to make, and nobody else's
 _BATCH = 1024
@@ -25,7 +21,7 @@ TABLE_SIZES = frozenset(  # with so many slots: an index for each, and entries f
         for slots in [1 << power for power in range(15, 25)]
     ]
 )
-_MODULES = 1000  # about as many may be imported before their table grows
+_MODULES = 1000  # at least as many may be imported before their table grows
 _kept: list[list[str]] = []
 
 
@@ -36,10 +32,16 @@ def make_room() -> None:
 
 
 def _make_room_for_modules() -> None:
-    """Enter many modules and take them out again: the table never shrinks by that."""
-    names: dict[str, Any] = dict.fromkeys(map(str, range(_FIRST, _FIRST + _MODULES)))
-    for name in names:
-        modules[name] = names[name]
+    """Enter modules until the table has just grown: it then has room for about as many again. Take them out.
+
+    What is taken out leaves no room, so the table must have grown by the last one.
+    """
+    names: list[str] = []
+    size = getsizeof(modules)
+    while len(names) < _MODULES or getsizeof(modules) == size:
+        size = getsizeof(modules)
+        names.append(str(_FIRST + len(names)))
+        modules[names[-1]] = None  # type: ignore[assignment]
     for name in names:
         del modules[name]
 
