@@ -39,7 +39,7 @@ class CollectedTests:
         cases = []
         for item in self.items:
             name = "::".join([self._path(str(item.path)), item.nodeid.partition("::")[2]])
-            if not hasattr(item, "_fixtureinfo"):
+            if not hasattr(item, "originalname"):  # a doctest, or of a plugin
                 self.omit(name, "it is no function")
                 continue
             version = sources.digest(item) if sources else "of the commit"

@@ -112,3 +112,23 @@ def listed_identities(suite: Workbench) -> dict[str, str]:
     (file,) = suite.results.rglob("listings/*.json")
     cases = json.loads(file.read_text())["listing"]["listed"]["cases"]
     return {case["name"]: case["identity"] for case in cases}
+
+
+def test_a_test_that_nobody_listed_is_tried_at_once(suite: Workbench) -> None:
+    suite.repository.commit({"box.py": module(), **TESTS}, "begin")
+    suite.repository.path.joinpath("box.py").write_text(module(size=500_000))
+    code, found = suite.call_json("try", "-w", "pytest:tests/test_box.py::test_call")
+    (case,) = found["cases"]
+    assert (code, case["case"]) == (0, "pytest:tests/test_box.py::test_call")
+    assert 500_000 < case["outcome"]["metrics"]["peak"] < 510_000
+    code, answer = suite.call_json("try", "-w", "pytest:tests/test_box.py::test_none")
+    assert (code, "test_none" in answer["error"]["message"]) == (3, True)
+
+
+def test_a_doctest_is_passed_over(suite: Workbench) -> None:
+    tests = {"tests/test_box.py": 'def test_one():\n    """\n    >>> 1\n    1\n    """\n'}
+    suite.repository.commit({"box.py": module(), **tests}, "begin")
+    code, listed = suite.call_json("run", "-w", "pytest:tests --doctest-modules")
+    assert (code, listed["failures"]) == (0, [])
+    assert {row["case"] for row in listed["series"]} == {"pytest:tests/test_box.py::test_one"}
+    assert any("it is no function" in notice for notice in listed["notices"])

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Final
 
 import click
+from msgspec.structs import replace
 
 from memharness.commands.options import choosing, in_environment, json_option
 from memharness.commands.printing import print_json, print_notices
@@ -14,6 +15,7 @@ from memharness.errors import INCOMPLETE, MemharnessError
 from memharness.findings.project import Selection
 from memharness.model.measurements import Measured, Outcome, Profile, StoredCase
 from memharness.model.metrics import METRICS
+from memharness.run.discovery import list_suites
 from memharness.run.trial import Subject, Trials, open_trials
 from memharness.terminal.progress import failures, show_progress
 from memharness.wording.text import delta_text, value_text
@@ -47,10 +49,12 @@ def command(
     """Measure the first call of SCENARIO in the working tree, once, and print its figures and lines.
 
     SCENARIO is the name of a scenario, of which the first case is measured, or that of a case. It may be left out where
-    there is one scenario. Nothing is stored and nothing is measured twice: `compare` does both.
+    there is one scenario. No figure is stored and nothing is measured twice: `compare` does both.
     """
     if watch and as_json:
         raise MemharnessError("--watch and --json exclude one another", hint="Give one of them.")
+    with show_progress() as progress:
+        list_suites(config, replace(selection, working_tree=True), progress)
     with open_trials(config, selection, scenario) as trials:
         if watch:
             with suppress(KeyboardInterrupt):  # the usual end
@@ -82,7 +86,8 @@ def _watch(trials: Trials, *, explain: bool) -> None:
         _draw(subject, measured)
         if before is not None:
             click.echo(f"\nsince the last trial: {_difference(before.outcome, measured.outcome)}\n")
-        before = measured
+        if isinstance(measured.outcome, Measured):
+            before = measured
 
 
 def _measure(trials: Trials, subject: Subject, *, explain: bool) -> StoredCase:

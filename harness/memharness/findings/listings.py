@@ -38,7 +38,8 @@ def nothing_listed(collection: Collection, listing: Listing) -> MemharnessError:
     return MemharnessError(
         f"{collection.workload.address}: no workloads were found in {collection.suite.folder}"
         f" with commit {listing.commit[:10]}{omitted and f' ({omitted})'}",
-        hint="See `memharness help workloads` for what counts.",
+        hint="`memharness help workloads` says what counts. Packages that they need beyond the project go into "
+        "dependencies under [environment].",
     )
 
 
