@@ -124,12 +124,17 @@ def _others(nodes: list[Any], item: Any) -> Iterator[tuple[int, int]]:
 
 
 def _is_other(function: Any, item: Any) -> bool:
-    """Tell whether a function is another test, or a fixture that the test does not use."""
+    """Tell whether a function is another test, or a fixture that the test does not use.
+
+    A test that takes the fixture `request` may ask for any other while it runs.
+    """
     if function.name.startswith("test"):
         return bool(function.name != item.originalname)
     for decorator in function.decorator_list:
         call = getattr(decorator, "func", decorator)
         if getattr(call, "attr", getattr(call, "id", "")) == "fixture":
             named = [word.arg for word in getattr(decorator, "keywords", ())]
-            return "name" not in named and function.name not in item.fixturenames
+            return "name" not in named and not (
+                function.name in item.fixturenames or "request" in item._fixtureinfo.argnames
+            )
     return False

@@ -30,6 +30,7 @@ def test_skip():
     pytest.skip("not today")
 """,
     "tests/test_broken.py": "import nowhere\n",
+    "tests/test_manual.txt": ">>> 1 + 1\n2\n",
 }
 
 
@@ -53,6 +54,7 @@ def test_tests_are_measured_unchanged(suite: Workbench) -> None:
     assert change["blame"][0]["path"] == "box.py"
     notices = "\n".join(report["notices"])
     assert "tests/test_broken.py was passed over: ModuleNotFoundError: No module named 'nowhere'" in notices
+    assert "test_manual.txt was passed over: it is no function" in notices
     assert "1 case skipped" in notices
     assert "pytest:tests/test_box.py::test_skip: not today" in notices
 
