@@ -257,10 +257,12 @@ def _texts(values: list[Any]) -> list[Any]:
     """Return plain values as they are, others as texts without addresses; the number tells those alike apart."""
     texts = [_text(value) for value in values]
     keys = [(type(text), text) for text in texts]
-    return [
-        text if keys.count((kind, text)) == 1 else f"{text} ({keys[:number].count((kind, text))})"
-        for number, (kind, text) in enumerate(keys)
-    ]
+    unique: list[Any] = []
+    for kind, text in keys:
+        if keys.count((kind, text)) > 1:
+            text = next(name for name in (f"{text} ({i})" for i in range(2 * len(texts))) if name not in texts + unique)
+        unique.append(text)
+    return unique
 
 
 def _text(value: Any) -> Any:

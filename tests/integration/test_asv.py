@@ -212,3 +212,19 @@ def test_a_configuration_is_made_from_that_of_asv(quick: Workbench) -> None:
     assert written.endswith(
         '[workloads]                   # see `memharness help workloads`\nasv = "asv:asv.conf.json"\n'
     )
+
+
+def test_cases_have_names_of_their_own_and_a_listing_does_not_move_the_suite(quick: Workbench) -> None:
+    suite = 'class Named:\n    params = ["x", "x", "x (1)"]\n    def mem_block(self, name): return [name]\n'
+    quick.repository.commit({"box.py": module(), "benchmarks/named.py": suite}, "begin")
+    assert quick.call("run", "-w", "asv:benchmarks")[0] == 0
+    (listing,) = quick.results.rglob("listings/*.json")
+    stored = json.loads(listing.read_text())
+    names = quick.call("list", "-w", "asv:benchmarks")[1].splitlines()[1:]
+    assert sorted(names) == [f'  asv:named.Named.mem_block[param1="x ({number})"]' for number in (0, 1, 2)]
+    for case in stored["listing"]["listed"]["cases"]:
+        case["target"]["folder"] = "/elsewhere"
+    listing.write_text(json.dumps(stored))
+    code, known = quick.call_json("list", "-w", "asv:benchmarks")
+    assert code == 0
+    assert {one["scenario"]["target"]["folder"] for one in known["scenarios"]} != {"/elsewhere"}

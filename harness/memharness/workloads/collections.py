@@ -144,7 +144,7 @@ def _scenario(collection: Collection, name: str, case: ListedCase) -> Scenario:
     scenario = make_scenario(
         replace(collection.workload, name=name, settings=settings),
         collection.driver,
-        collection.target | case.target,
+        case.target | collection.target,  # a listing may be a stranger's, and says nothing of what is copied or run
         summary=case.summary if case.unit is None else f"{case.summary} (in {case.unit})".strip(),
         content=case.identity,
         beside=_BESIDE,
