@@ -4,7 +4,7 @@ from msgspec.structs import replace
 from memharness.analyse.series import Point, SeriesKey, build_series
 from memharness.model.environments import EnvironmentFacts
 from memharness.model.findings import MetricClass
-from memharness.model.measurements import Failed, Measured, TimedOut
+from memharness.model.measurements import Failed, Measured, Skipped, TimedOut
 from serieses import MIB, series
 from values import SPEC, commit, measurement
 
@@ -27,6 +27,12 @@ def test_measurements_of_another_identity_probe_or_case_do_not_belong() -> None:
     assert series.points == (Point(commit=first),)
     assert series.points[0].value is None
     assert series.spread == 0
+
+
+def test_what_was_skipped_has_neither_value_nor_reason() -> None:
+    first = commit(0)
+    (series,) = build_series(SUBJECT, [first], {first.id: [measurement(Skipped(reason="not here"))]}, {"env": FACTS})
+    assert series.points == (Point(commit=first),)
 
 
 def test_a_failure_is_a_reason_and_no_value() -> None:
