@@ -7,7 +7,7 @@ a benchmark beside it: {"module": without the suite's name, "class": "" for a fu
 from __future__ import annotations
 
 import sys
-from _functools import partial  # type: ignore[import-not-found]
+from _functools import partial  # type: ignore[import-not-found]  # the C module has no stubs
 from os.path import basename, exists, join, relpath
 
 from memharness_probe.failure import Skip, one_line, reason
@@ -46,7 +46,7 @@ def prepare(request: dict[str, Any]) -> None:
         from asv_runner.benchmarks import mark  # type: ignore[import-untyped]  # noqa: F401  (which suites import)
     finally:
         sys.path.remove(folder)
-        setattr(installed, "distributions", distributions)  # noqa: B010
+        setattr(installed, "distributions", distributions)  # noqa: B010  (a function, to mypy)
         for name, module in loaded.items():
             del sys.modules[name]
             if module is not None:
@@ -173,7 +173,7 @@ def _modules(name: str, omitted: list[list[str]]) -> Iterator[ModuleType]:
 
     try:
         module = _import(name)
-    except BaseException as error:  # noqa: BLE001
+    except BaseException as error:  # noqa: BLE001  (the suite may raise anything)
         omitted.append([name, reason(error)])
         return
     yield module

@@ -57,7 +57,7 @@ def traced_instances(
     objects += inner
     types = list(map(type, objects))
     kinds: dict[int, type] = {}
-    _apart(kinds.update, zip(map(tracing.identity, types), types))  # noqa: B905
+    _apart(kinds.update, zip(map(tracing.identity, types), types))  # noqa: B905  (3.10)
     odd = {number for number, kind in kinds.items() if is_odd(kind)}
     odd_ones: list[object] = []
     if odd:
@@ -70,7 +70,7 @@ def traced_instances(
         if examples is not None:
             _add_examples(examples, find, some)
         # all in C: a function of Python's for each object, most of which were there before, would take most of the time
-        _apart(tracing.count_elements, zip(map(find, some), map(tracing.identity, map(type, some))), counts)  # noqa: B905
+        _apart(tracing.count_elements, zip(map(find, some), map(tracing.identity, map(type, some))), counts)  # noqa: B905  (3.10)
         some.clear()
     found = _by_name(counts, kinds)
     if enabled:

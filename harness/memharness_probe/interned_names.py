@@ -41,7 +41,7 @@ def _make_room_for_modules() -> None:
     while len(names) < _MODULES or getsizeof(modules) == size:
         size = getsizeof(modules)
         names.append(str(_FIRST + len(names)))
-        modules[names[-1]] = None  # type: ignore[assignment]
+        modules[names[-1]] = None  # type: ignore[assignment]  # gone before anyone looks
     for name in names:
         del modules[name]
 

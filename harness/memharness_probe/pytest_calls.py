@@ -36,7 +36,7 @@ class Functions:
             first, self.renewed, self._is_prepared = not self.renewed, True, False
             try:
                 self._clean()
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:  # noqa: BLE001  (a fixture may raise anything)
                 self.error = error if first else self.error
 
 
